@@ -1,0 +1,59 @@
+"""tfpipe: a training job is one declarative Python class.
+
+    from tfpipe import Pipeline, hp, keras
+    from tfpipe.data import TFDS
+    from tfpipe.models import CNN_2_4_6
+
+Every name is imported when it is first used, so that `tfpipe --help` stays quick and nothing
+here loads TensorFlow.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:  # To editors and type checkers the deferred Keras is Keras itself.
+    import keras as keras
+
+    from tfpipe import errors as errors
+    from tfpipe.declare import hp as hp
+    from tfpipe.declare.deferred import deferred as deferred
+    from tfpipe.declare.part import Part as Part
+    from tfpipe.declare.pipeline import Pipeline as Pipeline
+    from tfpipe.verbs.check import check as check
+    from tfpipe.verbs.config import config as config
+    from tfpipe.verbs.run import run as run
+
+_WHERE = {
+    "Part": "tfpipe.declare.part",
+    "Pipeline": "tfpipe.declare.pipeline",
+    "check": "tfpipe.verbs.check",
+    "config": "tfpipe.verbs.config",
+    "deferred": "tfpipe.declare.deferred",
+    "errors": "tfpipe.errors",
+    "hp": "tfpipe.declare.hp",
+    "keras": "tfpipe.declare.deferred",
+    "run": "tfpipe.verbs.run",
+}
+
+__all__ = [  # noqa: RUF022 (the order of the README)
+    "Pipeline",
+    "hp",
+    "keras",
+    "deferred",
+    "Part",
+    "run",
+    "check",
+    "config",
+    "errors",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'tfpipe' has no attribute {name!r}")
+    module = import_module(_WHERE[name])
+    value = module if name in ("hp", "errors") else getattr(module, name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,66 @@
+"""`tfpipe check FILE`: what can go wrong in the first minute, found without training."""
+
+import sys
+from typing import Any
+
+import click
+
+from tfpipe.cli.options import (
+    SampleCommand,
+    debug_option,
+    json_option,
+    pipeline_arguments,
+    print_json,
+    sample_option,
+    sample_size,
+)
+
+
+@click.command("check", cls=SampleCommand)
+@pipeline_arguments
+@sample_option
+@json_option
+@debug_option
+def command(file: str, overrides: tuple[str, ...], sample: int | None, as_json: bool) -> None:
+    """Check the declaration, the data, the labels and a few training steps of FILE.
+
+    Nothing is written. Time and memory are estimates from those steps.
+    """
+    from tfpipe.cli.logs import show_log
+    from tfpipe.declare.loading import load
+    from tfpipe.terminal import Terminal
+    from tfpipe.verbs.check import check
+
+    terminal = Terminal(sys.stderr if as_json else sys.stdout)
+    show_log(terminal)
+    found = check(load(file, overrides), sample=sample_size(sample), terminal=terminal)
+    if as_json:
+        print_json(found)
+    else:
+        _show(terminal, found, file)
+
+
+def _show(terminal: Any, found: dict[str, Any], file: str) -> None:
+    from tfpipe.data.memory import human
+    from tfpipe.terminal import clock
+
+    classes = found["classes"]
+    shown = ", ".join(classes[:10]) + (", ..." if len(classes) > 10 else "")
+    facts = {
+        "task": found["task"] + (f", {len(classes)} classes: {shown}" if classes else ""),
+        "splits": ", ".join(f"{size:,} {name}" for name, size in found["splits"].items()),
+        "parameters": (
+            f"{found['parameters']:,} ({found['trainable_parameters']:,} trainable)"
+        ),
+        "epoch": (
+            f"{found['steps_per_epoch']:,} steps, about {clock(found['seconds_per_epoch'])}; "
+            f"the whole run about {clock(found['seconds_total'])}, without validation"
+        ),
+        "memory": f"{human(found['memory_bytes'])} so far, data included",
+        "device": f"{found['device']} ({found['device_reason']}), {found['precision']}",
+    }
+    terminal.header(f"{found['name']} can run", facts)
+    terminal.say()
+    terminal.commands([(f"tfpipe run {file}", "train, evaluate, export")])
+    for note in found["notes"]:
+        terminal.note(note)

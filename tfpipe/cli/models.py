@@ -1,0 +1,31 @@
+"""`tfpipe models`: the model builders, their fields and input contracts."""
+
+import click
+
+from tfpipe.cli.options import debug_option, json_option, print_json
+
+
+@click.command("models")
+@json_option
+@debug_option
+def command(as_json: bool) -> None:
+    """List the model builders with their fields, defaults and input contracts."""
+    from tfpipe.verbs.models import models
+
+    found = models()
+    if as_json:
+        print_json(found)
+        return
+    from tfpipe.declare.part import show
+    from tfpipe.terminal import Terminal
+
+    terminal = Terminal()
+    for builder in found:
+        terminal.say(f"[bold]{builder['name']}[/]  {builder['summary']}")
+        terminal.say(f"  [dim]reads[/] {builder['contract']}")
+        rows = [
+            (f"  {name}", "required" if f["required"] else show(f["default"]), f["type"])
+            for name, f in builder["fields"].items()
+        ]
+        terminal.table(("  field", "default", "takes"), rows)
+        terminal.say()

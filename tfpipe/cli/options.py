@@ -1,0 +1,124 @@
+"""Options and arguments that several verbs share."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class PipelineFile(click.ParamType):
+    """`FILE` or `FILE::ClassName`, completed with Python files and the classes in them."""
+
+    name = "file"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        file, colons, _ = incomplete.partition("::")
+        if not colons:
+            return [CompletionItem(incomplete, type="file")]
+        return [
+            CompletionItem(f"{file}::{name}")
+            for name in _classes(Path(file))
+            if f"{file}::{name}".startswith(incomplete)
+        ]
+
+
+class RunName(click.ParamType):
+    """A run's name, completed from the runs that there are."""
+
+    name = "run"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from tfpipe.runs import found
+
+        names = ["last", *(run.name for run in found(Path(ctx.params.get("root") or ".")))]
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+class Override(click.ParamType):
+    """`a.b=value`, completed with the field names of the file's pipeline."""
+
+    name = "a.b=value"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from tfpipe.declare.loading import load
+        from tfpipe.declare.tree import flatten
+        from tfpipe.errors import TfpipeError
+
+        try:
+            names = flatten(load(ctx.params["file"]).pipeline)
+        except (TfpipeError, KeyError):
+            return []
+        return [CompletionItem(f"{n}=") for n in names if f"{n}=".startswith(incomplete)]
+
+
+def _classes(file: Path) -> list[str]:
+    import ast
+
+    try:
+        tree = ast.parse(file.read_text())
+    except (OSError, SyntaxError, ValueError):
+        return []
+    return [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+
+
+class SampleCommand(click.Command):
+    """A command whose `--sample` may stand alone, before whatever comes next."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words = list(args)
+        for index, word in enumerate(words):
+            following = words[index + 1] if index + 1 < len(words) else ""
+            if word == "--sample" and not following.isdigit():
+                words[index] = "--sample=0"
+        return super().parse_args(ctx, words)
+
+
+def pipeline_arguments(function: Callable[..., Any]) -> Callable[..., Any]:
+    """FILE and its overrides."""
+    function = click.argument("overrides", nargs=-1, type=Override())(function)
+    return click.argument("file", type=PipelineFile())(function)
+
+
+sample_option: Decorator = click.option(
+    "--sample",
+    type=click.IntRange(min=0),
+    metavar="[SIZE]",
+    help="Run on generated data of the same shape: no download, no network.",
+)
+
+root_option: Decorator = click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("."),
+    metavar="DIR",
+    help="Where runs/ and saved_models/ are; the current folder by default.",
+)
+
+json_option: Decorator = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON on standard output, and nothing else."
+)
+
+debug_option: Decorator = click.option(
+    "--debug", is_flag=True, expose_value=False, help="Show tracebacks and TensorFlow's messages."
+)
+
+
+def sample_size(value: int | None) -> int | bool | None:
+    """What `--sample` means: None without it, True for its own size, or a number."""
+    return True if value == 0 else value
+
+
+def print_json(data: Any) -> None:
+    """JSON for programs."""
+    click.echo(json.dumps(data, indent=2))

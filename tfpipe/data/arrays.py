@@ -1,0 +1,152 @@
+"""Arrays: anything that fits in memory, from a function of one's own."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tfpipe.data.columns import Columns
+from tfpipe.data.source import Share, StoredSplits
+from tfpipe.declare.part import show
+from tfpipe.declare.spec import Feature, Label
+from tfpipe.errors import DataError
+
+
+class Arrays(StoredSplits):
+    """Samples that a function returns as NumPy arrays.
+
+    Args:
+        load: a function without arguments. It returns (x, y); or ((x, y), (x_test, y_test)) as
+            keras.datasets does; or a mapping of split names, "train" among them, to (x, y).
+            x has one row a sample: uint8 images of [rows, height, width] or
+            [rows, height, width, channels], vectors of [rows, numbers], or a mapping of names to
+            arrays. y holds class indices (whole numbers), yes/no answers ([rows, several] of 0 and
+            1), or real numbers.
+        validation: a share of the training samples to hold out, the name of a split, or None.
+        test: the name of the test split, or a share of the training samples to hold out.
+        classes: the class names in order of their index; numbers from 0 when not given.
+
+    Raises:
+        DataError: when the function returns something else, or lengths differ.
+
+    Example:
+        data = Arrays(lambda: (np.random.rand(100, 4), np.arange(100) % 3), validation=0.2)
+    """
+
+    load: Callable[[], Any]
+    validation: Share | str | None = 0.1
+    test: Share | str | None = "test"
+    classes: tuple[str, ...] = ()
+
+    def element(self) -> tuple[tuple[Feature, ...], Label]:
+        return self._element
+
+    def _stored_sizes(self) -> dict[str, int]:
+        return {name: len(columns) for name, columns in self._loaded.items()}
+
+    def _read(self, stored: str) -> Columns:
+        return self._loaded[stored]
+
+    @cached_property
+    def _loaded(self) -> dict[str, Columns]:
+        try:
+            returned = self.load()
+        except DataError:
+            raise
+        except Exception as error:
+            raise DataError(
+                f"Arrays: {show(self.load)}() failed with {type(error).__name__}: {error}"
+            ) from error
+        return {name: _columns(name, pair) for name, pair in _by_split(returned).items()}
+
+    @cached_property
+    def _element(self) -> tuple[tuple[Feature, ...], Label]:
+        train = self._loaded["train"]
+        features = tuple(_feature(n, a) for n, a in train.features.items())
+        return features, _label(train.labels, self.classes)
+
+
+def _by_split(returned: Any) -> dict[str, Any]:
+    if isinstance(returned, dict):
+        if "train" not in returned:
+            raise DataError(f"Arrays: there is no split 'train' among {sorted(returned)}.")
+        return returned
+    if isinstance(returned, (tuple, list)) and len(returned) == 2:
+        first, second = returned
+        if all(isinstance(p, (tuple, list)) and len(p) == 2 for p in (first, second)):
+            return {"train": first, "test": second}
+        return {"train": (first, second)}
+    raise DataError(
+        "Arrays: the function should return (x, y), ((x, y), (x_test, y_test)) or a mapping of "
+        f"splits to (x, y), got {type(returned).__name__}."
+    )
+
+
+def _columns(split: str, pair: Any) -> Columns:
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        raise DataError(f"Arrays: split {split!r} should be a pair (x, y).")
+    x, y = pair
+    named = x if isinstance(x, dict) else {"": x}
+    features: dict[str, np.ndarray] = {}
+    for name, values in named.items():
+        array = _image_channels(_number_array(values, f"x of split {split!r}"))
+        features[name or _name_of(array)] = array
+    labels = _number_array(y, f"y of split {split!r}")
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    for name, array in features.items():
+        if len(array) != len(labels):
+            raise DataError(
+                f"Arrays: split {split!r} has {len(array)} samples of {name!r} but "
+                f"{len(labels)} labels."
+            )
+    if len(labels) == 0:
+        raise DataError(f"Arrays: the {split} split is empty.")
+    return Columns(features, _label_type(labels))
+
+
+def _number_array(values: Any, what: str) -> np.ndarray:
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf" or array.ndim == 0:
+        raise DataError(
+            f"Arrays: {what} should hold numbers, one row a sample, got "
+            f"{array.dtype} of shape {array.shape}."
+        )
+    return array.astype(np.float32) if array.dtype == np.float64 else array
+
+
+def _image_channels(array: np.ndarray) -> np.ndarray:
+    return array[..., None] if array.dtype == np.uint8 and array.ndim == 3 else array
+
+
+def _is_image(array: np.ndarray) -> bool:
+    return array.ndim == 4 and array.shape[-1] in (1, 3, 4)
+
+
+def _name_of(array: np.ndarray) -> str:
+    return "image" if _is_image(array) else "features"
+
+
+def _feature(name: str, array: np.ndarray) -> Feature:
+    kind = "image" if _is_image(array) else "vector" if array.ndim == 2 else "array"
+    return Feature(name, array.shape[1:], str(array.dtype), kind)
+
+
+def _label_type(labels: np.ndarray) -> np.ndarray:
+    return labels.astype(np.int64 if labels.dtype.kind in "biu" else np.float32)
+
+
+def _label(labels: np.ndarray, classes: tuple[str, ...]) -> Label:
+    if labels.dtype.kind == "f":
+        return Label("label", "real", labels.shape[1:])
+    if labels.ndim == 1:
+        names = classes or tuple(str(i) for i in range(max(2, int(labels.max()) + 1)))
+        return Label("label", "class", (), names)
+    if labels.ndim == 2 and set(np.unique(labels)) <= {0, 1}:
+        names = classes or tuple(str(i) for i in range(labels.shape[1]))
+        return Label("label", "multilabel", labels.shape[1:], names)
+    raise DataError(
+        f"Arrays: y of whole numbers and shape {labels.shape} is neither class indices [rows] nor "
+        "yes/no answers [rows, several] of 0 and 1. For real numbers use a float type."
+    )

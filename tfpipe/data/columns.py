@@ -1,0 +1,44 @@
+"""Columns: the samples of a stored split, held in memory as arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfpipe.declare.spec import ElementSpec
+from tfpipe.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Arrays with one row a sample.
+
+    Args:
+        features: an array for each feature by name.
+        labels: [rows] class indices or numbers, or [rows, ...] for several.
+    """
+
+    features: dict[str, np.ndarray]
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the arrays take."""
+        return self.labels.nbytes + sum(a.nbytes for a in self.features.values())
+
+
+def check_labels(labels: np.ndarray, spec: ElementSpec, where: str) -> None:
+    """Refuse class indices that have no class; raises DataError naming the first offender."""
+    if spec.label.kind != "class":
+        return
+    count = len(spec.classes)
+    wrong = np.flatnonzero((labels < 0) | (labels >= count))
+    if len(wrong):
+        row = int(wrong[0])
+        raise DataError(
+            f"{where}: {len(wrong)} of {len(labels)} labels are outside the range 0 to {count - 1} "
+            f"of {count} classes, the first is {labels[row]} in row {row}. Number the classes from "
+            "0, or declare all their names with classes=(...)."
+        )

@@ -1,0 +1,35 @@
+"""Images: the one definition of decoding and resizing, for training, prediction and export alike."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def decode(encoded: "tf.Tensor", shape: tuple[int, ...]) -> "tf.Tensor":
+    """A uint8 image of a fixed shape from JPEG, PNG, GIF or BMP bytes of any size.
+
+    Args:
+        encoded: a scalar string.
+        shape: (height, width, channels) of the result; 1, 3 or 4 channels.
+    """
+    import tensorflow as tf
+
+    image = tf.io.decode_image(encoded, channels=shape[2], expand_animations=False)
+    image = tf.cond(
+        tf.reduce_all(tf.equal(tf.shape(image)[:2], shape[:2])),
+        lambda: image,
+        lambda: resize(image, shape[:2]),
+    )
+    return tf.ensure_shape(image, shape)
+
+
+def resize(image: "tf.Tensor", size: tuple[int, ...]) -> "tf.Tensor":
+    """A uint8 image of another size: bilinear with antialiasing, rounded to whole values.
+
+    Whether shrinking antialiases changes one answer in five, so there is this one definition.
+    """
+    import tensorflow as tf
+
+    resized = tf.image.resize(image, size, method="bilinear", antialias=True)
+    return tf.cast(tf.round(tf.clip_by_value(resized, 0.0, 255.0)), tf.uint8)

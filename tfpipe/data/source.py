@@ -1,0 +1,141 @@
+"""What all sources share: stored splits, held-out rows, and batches from memory or a stream."""
+
+import logging
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import annotated_types
+import numpy as np
+
+from tfpipe.data import memory
+from tfpipe.data.columns import Columns, check_labels
+from tfpipe.data.input_fn import Memory, Options, check_options
+from tfpipe.data.splits import Split, plan, sizes
+from tfpipe.declare.kinds import Source
+from tfpipe.declare.spec import ElementSpec, Feature, Label
+from tfpipe.errors import DataError, suggest
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+logger = logging.getLogger("tfpipe.data")
+
+Share = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
+
+
+class StoredSplits(Source):
+    """A source with stored splits, "train" among them, that reads each one whole.
+
+    Subclasses say what is stored (`_stored_sizes`, `element`) and read it (`_read`); those that
+    can read without keeping everything give `_stream` too.
+    """
+
+    # The fields `validation` and `test` are declared by each source, in its own order.
+    validation: ClassVar[Any] = None
+    test: ClassVar[Any] = None
+
+    def _stored_sizes(self) -> dict[str, int]:
+        """The size of each stored split by name."""
+        raise NotImplementedError
+
+    def element(self) -> tuple[tuple[Feature, ...], Label]:
+        """What one sample is."""
+        raise NotImplementedError
+
+    def _read(self, stored: str) -> Columns:
+        """A stored split as arrays."""
+        raise NotImplementedError
+
+    def _read_labels(self, stored: str) -> np.ndarray:
+        """The labels of a stored split alone."""
+        return self._columns(stored).labels
+
+    def _stream(self, split: Split, options: Options) -> "tf.data.Dataset | None":
+        """Batches without keeping the data in memory; None where the source cannot."""
+        return None
+
+    def spec(self, seed: int = 0) -> ElementSpec:
+        features, label = self.element()
+        return ElementSpec(
+            features, label, sizes(self._stored_sizes(), self.validation, self.test)
+        )
+
+    def input_fn(self, split: str, **options: Any) -> "tf.data.Dataset":
+        chosen = Options(**options)
+        found = self._plan(chosen)
+        if split not in found:
+            raise DataError(f"{self!r} has no split {split!r}. {suggest(split, found)}")
+        part = found[split]
+        check_options(split, part.size, chosen)
+        if not self._kept(part.stored, chosen.cache):
+            stream = self._stream(part, chosen)
+            if stream is not None:
+                return stream
+        key = (split, chosen.seed)
+        if key not in self._memories:
+            self._memories[key] = Memory(self._columns(part.stored), part.rows)
+        return self._memories[key].batches(chosen)
+
+    def described_splits(self) -> list[str]:
+        if self.validation is not None and self.validation == self.test:
+            return [
+                f"The test split ({self.test!r}) was used for validation: early stopping and the "
+                "choice of the best epoch have seen it."
+            ]
+        return []
+
+    @cached_property
+    def _memories(self) -> dict[Any, Memory]:
+        return {}
+
+    @cached_property
+    def _read_splits(self) -> dict[str, Columns]:
+        return {}
+
+    @cached_property
+    def _plans(self) -> dict[int, dict[str, Split]]:
+        return {}
+
+    @cached_property
+    def _keeping(self) -> dict[str, bool]:
+        return {}
+
+    def _plan(self, options: Options) -> dict[str, Split]:
+        def labels() -> np.ndarray | None:
+            if self.element()[1].kind != "class":
+                return None
+            kept = self._kept("train", options.cache)
+            return self._columns("train").labels if kept else self._read_labels("train")
+
+        if options.seed not in self._plans:
+            stored = self._stored_sizes()
+            self._plans[options.seed] = plan(
+                stored, self.validation, self.test, options.seed, labels
+            )
+        return self._plans[options.seed]
+
+    def _columns(self, stored: str) -> Columns:
+        if stored not in self._read_splits:
+            columns = self._read(stored)
+            features, label = self.element()
+            check_labels(columns.labels, ElementSpec(features, label), f"split {stored!r}")
+            self._read_splits[stored] = columns
+        return self._read_splits[stored]
+
+    def _kept(self, stored: str, cache: bool | str) -> bool:
+        """Whether to keep a stored split in memory; decided once, and said in the log."""
+        if isinstance(cache, bool):
+            return cache
+        if stored not in self._keeping:
+            features, _ = self.element()
+            size = self._stored_sizes()[stored] * sum(f.nbytes for f in features)
+            self._keeping[stored] = memory.fits(size)
+            logger.info(
+                "%s split: %s decoded, %s (data may take %.0f%% of the %s of free memory)",
+                stored,
+                memory.human(size),
+                "kept in memory" if self._keeping[stored] else "streamed anew every epoch",
+                100 * memory.SHARE,
+                memory.human(memory.available()),
+            )
+        return self._keeping[stored]

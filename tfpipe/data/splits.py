@@ -1,0 +1,119 @@
+"""Which rows belong to which split: carved from the training data with a seed.
+
+Rows are held out class by class where labels are classes, so that a small validation split has
+the classes in the same shares as the training data.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfpipe.errors import DataError, suggest
+
+Labels = Callable[[], np.ndarray | None]
+
+
+@dataclass(frozen=True)
+class Split:
+    """A split as rows of what the source stores.
+
+    Args:
+        stored: the name of the stored split that the rows are from.
+        rows: their indices, ascending; None for all of them.
+        size: how many there are.
+    """
+
+    stored: str
+    size: int
+    rows: np.ndarray | None = None
+
+
+def held_out(size: int, fraction: float, seed: int, labels: np.ndarray | None) -> np.ndarray:
+    """Ascending indices of round(size * fraction) rows, drawn with a seed.
+
+    Args:
+        size: how many rows there are.
+        fraction: the share to hold out, between 0 and 1.
+        seed: decides which.
+        labels: class indices, one for each row, to hold out the same share of each class; or None.
+    """
+    rng = np.random.default_rng([seed, 0x5EED])
+    total = round(size * fraction)
+    if labels is None:
+        return np.sort(rng.permutation(size)[:total])
+    order = rng.permutation(size)
+    classes, counts = np.unique(labels, return_counts=True)
+    exact = counts * (total / size)
+    take = np.floor(exact).astype(int)
+    for index in np.argsort(take - exact, kind="stable")[: total - int(take.sum())]:
+        take[index] += 1
+    shuffled = labels[order]
+    picked = [order[shuffled == c][:n] for c, n in zip(classes, take, strict=True)]
+    return np.sort(np.concatenate(picked))
+
+
+def sizes(
+    stored: dict[str, int], validation: float | str | None, test: float | str | None
+) -> dict[str, int]:
+    """The size of each split, without reading a label; see `plan`."""
+    found = {"train": stored["train"]}
+    if isinstance(test, float):
+        found["test"] = round(found["train"] * test)
+        found["train"] -= found["test"]
+    elif test is not None and test in stored:
+        found["test"] = stored[test]
+    if isinstance(validation, float):
+        found["validation"] = round(found["train"] * validation)
+        found["train"] -= found["validation"]
+    elif validation is not None:
+        found["validation"] = stored[_stored(validation, stored)]
+    for name, size in found.items():
+        if size == 0:
+            raise DataError(
+                f"The {name} split is empty: {stored['train']} training samples were found. "
+                "Use a larger share, or more data."
+            )
+    return {n: found[n] for n in ("train", "validation", "test") if n in found}
+
+
+def plan(
+    stored: dict[str, int],
+    validation: float | str | None,
+    test: float | str | None,
+    seed: int,
+    labels: Labels,
+) -> dict[str, Split]:
+    """The splits of a source: what is stored, less what is held out.
+
+    Args:
+        stored: the sizes of the stored splits; "train" is among them.
+        validation: a share of train to hold out, the name of a stored split, or None.
+        test: the same for the test split.
+        seed: decides which rows are held out.
+        labels: gives the class indices of the stored "train", or None to hold out regardless.
+
+    Raises:
+        DataError: for an unknown split or one that would be empty.
+    """
+    expected = sizes(stored, validation, test)
+    splits: dict[str, Split] = {}
+    remaining = np.arange(stored["train"])
+    for name, share in (("test", test), ("validation", validation)):
+        if isinstance(share, float):
+            values = labels()
+            known = None if values is None else values[remaining]
+            picked = held_out(len(remaining), share, seed, known)
+            splits[name] = Split("train", len(picked), remaining[picked])
+            remaining = np.delete(remaining, picked)
+        elif share is not None and share in stored:
+            splits[name] = Split(share, stored[share])
+    rows = remaining if len(remaining) < stored["train"] else None
+    splits["train"] = Split("train", len(remaining), rows)
+    return {name: splits[name] for name in expected}
+
+
+def _stored(name: str, stored: dict[str, int]) -> str:
+    if name not in stored:
+        raise DataError(f"There is no split {name!r} to validate on. {suggest(name, stored)}")
+    return name

@@ -1,0 +1,297 @@
+"""TensorFlow Datasets as a source, with an answer in seconds when the data cannot be had."""
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfpipe.data import memory
+from tfpipe.data.augment import apply_all
+from tfpipe.data.columns import Columns
+from tfpipe.data.images import decode
+from tfpipe.data.input_fn import Options
+from tfpipe.data.source import Share, StoredSplits
+from tfpipe.data.splits import Split
+from tfpipe.declare.fieldtypes import Positive
+from tfpipe.declare.spec import Feature, Label
+from tfpipe.errors import DataError, suggest
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+logger = logging.getLogger("tfpipe.data")
+
+# Class names that TFDS learns only from the downloaded files.
+CLASS_NAMES = {
+    "cifar10": "airplane automobile bird cat deer dog frog horse ship truck".split(),
+}
+REACH_SECONDS = 10.0
+_SHUFFLE_BYTES = 256_000_000
+
+
+class TFDS(StoredSplits):
+    """A data set of TensorFlow Datasets.
+
+    Args:
+        name: its name, with version or configuration where wanted: "cifar10", "mnist:3.*.*".
+        validation: a share of the training samples to hold out, a split of the data set
+            ("test", "train[90%:]"), or None.
+        train: the split to train on.
+        test: the split to evaluate on at the end; None for no test. Ignored where the data set has
+            no split of that name.
+        size: (height, width) to resize images to; needed where they differ in size.
+        classes: the class names in order of their index, where the data set's own are not wanted.
+        data_dir: where prepared data lies; None for TFDS_DATA_DIR, else ~/tensorflow_datasets.
+        download: whether data that is not prepared may be downloaded.
+
+    Raises:
+        DataError: for an unknown name, or data that is neither prepared nor to be had.
+
+    Example:
+        data = TFDS("cifar10", validation=0.05)
+    """
+
+    name: str
+    validation: Share | str | None = 0.1
+    train: str = "train"
+    test: str | None = "test"
+    size: tuple[Positive, Positive] | None = None
+    classes: tuple[str, ...] = ()
+    data_dir: str | None = None
+    download: bool = True
+
+    def element(self) -> tuple[tuple[Feature, ...], Label]:
+        features = self._builder.info.features
+        keys = self._builder.info.supervised_keys
+        if keys is None or not all(isinstance(k, str) for k in keys):
+            raise DataError(f"{self.name} does not say which feature is the label.")
+        x, y = keys
+        return (self._feature(x, features[x]),), self._label(y, features[y])
+
+    def _stored_sizes(self) -> dict[str, int]:
+        self._prepare()
+        splits = self._builder.info.splits
+        wanted = {"train": self.train}
+        for other in (self.test, self.validation):
+            if isinstance(other, str) and (other in splits or "[" in other):
+                wanted[other] = other
+        try:
+            return {name: splits[text].num_examples for name, text in wanted.items()}
+        except (KeyError, ValueError) as error:
+            raise DataError(f"{self!r}: {error}. {suggest(self.train, splits)}") from None
+
+    def _read(self, stored: str) -> Columns:
+        import tensorflow as tf
+
+        (feature,), label = self.element()
+        size = self._stored_sizes()[stored]
+        values = np.empty((size, *feature.shape), feature.dtype)
+        labels = np.empty((size, *label.shape), np.int64 if label.kind == "class" else np.float32)
+        done = 0
+        examples = self._encoded(stored).batch(256)
+        for x, y in examples.map(self._decode_batch(feature), tf.data.AUTOTUNE).as_numpy_iterator():
+            values[done : done + len(y)], labels[done : done + len(y)] = x, y
+            done += len(y)
+        return Columns({feature.name: values}, labels)
+
+    def _read_labels(self, stored: str) -> np.ndarray:
+        labels = [y for _, y in self._encoded(stored).batch(4096).as_numpy_iterator()]
+        return np.concatenate(labels)
+
+    def _stream(self, split: Split, options: Options) -> "tf.data.Dataset":
+        """Batches read anew each epoch; shuffled in a buffer of encoded samples."""
+        import tensorflow as tf
+
+        (feature,), _ = self.element()
+        size, first = split.size, options.first_sample(split.size)
+        kept = np.zeros(self._stored_sizes()[split.stored], bool)
+        kept[slice(None) if split.rows is None else split.rows] = True
+        mine = tf.constant(kept)
+
+        def one_pass(number: int) -> "tf.data.Dataset":
+            examples = self._encoded(split.stored).enumerate()
+            examples = examples.filter(lambda i, _: mine[i]).map(lambda _, e: e)
+            if not options.shuffle:
+                return examples
+            seed = int(np.random.default_rng([options.seed, number]).integers(2**31))
+            buffer = min(size, max(1000, _SHUFFLE_BYTES // max(1, feature.nbytes // 4)))
+            return examples.shuffle(buffer, seed=seed, reshuffle_each_iteration=False)
+
+        last = first + options.samples(size)
+        examples = one_pass(first // size)
+        for number in range(first // size + 1, -(-last // size)):
+            examples = examples.concatenate(one_pass(number))
+        skipped = options.position * options.batch_size
+        examples = examples.skip(first % size + skipped).take(last - first - skipped)
+        whole = options.drop_remainder or options.steps is not None
+        batches = examples.batch(options.batch_size, drop_remainder=whole)
+        batches = batches.map(self._decode_batch(feature), tf.data.AUTOTUNE)
+        if options.augment:
+            starts = tf.data.Dataset.range(first + skipped, 2**62, options.batch_size)
+            seed = tf.constant([options.seed, 0], tf.int64)
+            batches = tf.data.Dataset.zip(starts, batches).map(
+                lambda start, batch: (apply_all(options.augment, batch[0], start, seed), batch[1]),
+                tf.data.AUTOTUNE,
+            )
+        return batches.prefetch(tf.data.AUTOTUNE)
+
+    @cached_property
+    def _builder(self) -> Any:
+        import tensorflow_datasets as tfds
+
+        _no_chatter()
+        try:
+            return tfds.builder(self.name, data_dir=self.data_dir)
+        except tfds.core.registered.DatasetNotFoundError:
+            names = tfds.list_builders(with_community_datasets=False)
+            bare = self.name.split("/")[0].split(":")[0]
+            raise DataError(
+                f"TensorFlow Datasets has no data set {self.name!r}. {suggest(bare, names)}"
+            ) from None
+        except (ValueError, AssertionError, OSError) as error:
+            raise DataError(f"TFDS({self.name!r}): {_first_line(error)}") from error
+
+    def _prepare(self) -> None:
+        """Have the data prepared, or say within seconds why it cannot be."""
+        import tensorflow_datasets as tfds
+
+        builder = self._builder
+        if builder.data_path.exists():
+            return
+        advice = (
+            f"Looked in {builder.data_path}. Point TFDS_DATA_DIR, or data.data_dir=DIRECTORY, at a "
+            "folder where it is prepared; or add --sample to run on generated data of the same "
+            "shape, with no download."
+        )
+        if not self.download:
+            raise DataError(f"{self.name} is not prepared, and download=False. {advice}")
+        address = _address(builder)
+        problem = unreachable(address) if address else None
+        if problem:
+            host = urllib.parse.urlsplit(address).hostname
+            raise DataError(
+                f"{self.name} is not prepared, and cannot be downloaded: {host} cannot be reached "
+                f"({problem}). {advice}"
+            )
+        logger.info("%s: downloading and preparing in %s", self.name, builder.data_path)
+        try:
+            with contextlib.redirect_stdout(sys.stderr):  # standard output is for --json
+                tfds.display_progress_bar(sys.stderr.isatty())
+                builder.download_and_prepare()
+        except Exception as error:
+            raise DataError(
+                f"{self.name} could not be downloaded and prepared: {_first_line(error)}. {advice}"
+            ) from error
+
+    def _feature(self, key: str, feature: Any) -> Feature:
+        shape = tuple(feature.shape)
+        kind = type(feature).__name__
+        if kind == "Image":
+            if self.size is not None:
+                shape = (*self.size, shape[2])
+            elif None in shape:
+                raise DataError(
+                    f"{self.name} has images of differing sizes: declare size=(height, width)."
+                )
+            return Feature(key, shape, "uint8", "image")
+        if kind in ("Tensor", "Scalar") and None not in shape and feature.np_dtype != np.object_:
+            name = np.dtype(feature.np_dtype).name
+            return Feature(key, shape, name, "vector" if len(shape) == 1 else "array")
+        raise DataError(
+            f"{self.name}: the input {key!r} is {kind} of shape {shape}; images and arrays of "
+            "numbers are read."
+        )
+
+    def _label(self, key: str, feature: Any) -> Label:
+        if type(feature).__name__ == "ClassLabel":
+            bare = self.name.split("/")[0].split(":")[0]
+            names = self.classes or feature.names
+            if not self.classes and list(names) == [str(i) for i in range(len(names))]:
+                names = CLASS_NAMES.get(bare, names)
+            if len(names) != feature.num_classes:
+                raise DataError(
+                    f"{self.name} has {feature.num_classes} classes, {len(names)} names were given."
+                )
+            return Label(key, "class", (), tuple(names))
+        if None not in feature.shape and np.issubdtype(feature.np_dtype, np.floating):
+            return Label(key, "real", tuple(feature.shape))
+        raise DataError(
+            f"{self.name}: the label {key!r} is {type(feature).__name__}; class labels and real "
+            "numbers are read."
+        )
+
+    def _encoded(self, stored: str) -> "tf.data.Dataset":
+        """(input, label) in stored order, images still encoded."""
+        import tensorflow_datasets as tfds
+
+        (feature,), label = self.element()
+        decoders = {feature.name: tfds.decode.SkipDecoding()} if feature.kind == "image" else None
+        examples = self._builder.as_dataset(
+            split=self.train if stored == "train" else stored,
+            shuffle_files=False,
+            decoders=decoders,
+            read_config=tfds.ReadConfig(try_autocache=False),
+        )
+        return examples.map(lambda e: (e[feature.name], e[label.name]))
+
+    def _decode_batch(self, feature: Feature) -> Any:
+        import tensorflow as tf
+
+        def one(encoded: Any) -> Any:
+            if self.size is not None:
+                return decode(encoded, feature.shape)
+            image = tf.io.decode_image(encoded, feature.shape[2], expand_animations=False)
+            return tf.ensure_shape(image, feature.shape)
+
+        def batch(x: Any, y: Any) -> Any:
+            if feature.kind != "image":
+                return x, y
+            return tf.map_fn(one, x, fn_output_signature=tf.uint8), y
+
+        return batch
+
+
+def unreachable(address: str, seconds: float = REACH_SECONDS) -> str | None:
+    """Why an address cannot be reached; None when it answers.
+
+    The look-up of a name ignores time limits, so the whole probe runs beside and is abandoned.
+    """
+    answers: list[str | None] = []
+    probe = threading.Thread(target=lambda: answers.append(_ask(address, seconds)), daemon=True)
+    probe.start()
+    probe.join(seconds)
+    return answers[0] if answers else f"no answer within {seconds:.0f} s"
+
+
+def _ask(address: str, seconds: float) -> str | None:
+    request = urllib.request.Request(address, method="HEAD")
+    try:
+        urllib.request.urlopen(request, timeout=seconds / 2).close()
+    except urllib.error.HTTPError as error:
+        return None if error.code in (403, 405) else f"HTTP {error.code}"
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "reason", error))
+    return None
+
+
+def _address(builder: Any) -> str | None:
+    """Where a data set is downloaded from, as far as TFDS tells."""
+    addresses = [a for a in (builder.url_infos or {}) if a.startswith("http")]
+    return addresses[0] if addresses else (builder.info.homepage or None)
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def _no_chatter() -> None:
+    if not os.environ.get("TFPIPE_DEBUG"):
+        logging.getLogger("absl").setLevel(logging.ERROR)

@@ -1,0 +1,1 @@
+"""The declaration: parts, ranges, deferred Keras, the Pipeline class, overrides, loading a file."""

@@ -1,0 +1,203 @@
+"""What a field may hold: checked by pydantic, described in words.
+
+Values are taken strictly (the text "32" is no number, true is no 1), except that a list serves as a
+tuple and a whole number as a real one. A range from `hp` may stand wherever its values may.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    Union,
+    get_args,
+    get_origin,
+)
+
+import annotated_types
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
+
+from tfpipe.errors import ConfigError
+
+
+class Duration(float):
+    """A length of time in seconds, written `30s`, `10m` or `2h`.
+
+    Example:
+        >>> Duration.parse("10m")
+        Duration('10m')
+    """
+
+    UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}  # noqa: RUF012
+
+    @classmethod
+    def parse(cls, text: str) -> "Duration":
+        """Read `90s`, `10m`, `1.5h` or a mixture such as `1h30m`; raises ValueError."""
+        parts = re.findall(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", text)
+        if not parts or "".join(n + u for n, u in parts) != re.sub(r"\s", "", text):
+            raise ValueError(f"{text!r} is no duration: write it as 30s, 10m or 2h")
+        return cls(sum(float(n) * cls.UNITS[u] for n, u in parts))
+
+    def __str__(self) -> str:
+        for unit in ("d", "h", "m"):
+            if self >= self.UNITS[unit] and self % self.UNITS[unit] == 0:
+                return f"{int(self / self.UNITS[unit])}{unit}"
+        return f"{float(self):g}s"
+
+    def __repr__(self) -> str:
+        return f"Duration('{self}')"
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return Duration.parse(value)
+        except ValueError as error:
+            raise PydanticCustomError("duration", str(error)) from error  # type: ignore[arg-type]
+    return value
+
+
+DurationField = Annotated[Duration, BeforeValidator(_duration)]
+Positive = Annotated[int, annotated_types.Ge(1)]
+Count = Annotated[int, annotated_types.Ge(0)]
+PositiveFloat = Annotated[float, annotated_types.Gt(0)]
+NonNegative = Annotated[float, annotated_types.Ge(0)]
+Fraction = Annotated[float, annotated_types.Ge(0), annotated_types.Lt(1)]
+OpenFraction = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
+
+
+@lru_cache(maxsize=512)
+def adapter(annotation: Any) -> TypeAdapter[Any]:
+    """The pydantic checker of a field's annotation."""
+    return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True, strict=True))
+
+
+def freeze(value: Any) -> Any:
+    """Lists become tuples, so that what is declared cannot change."""
+    if isinstance(value, (list, tuple)):
+        return tuple(freeze(v) for v in value)
+    if isinstance(value, Mapping):
+        return {k: freeze(v) for k, v in value.items()}
+    return value
+
+
+def is_range(value: Any) -> bool:
+    """Whether a value is one of `hp`'s ranges."""
+    return bool(getattr(value, "is_range", False))
+
+
+def without_ranges(value: Any) -> Any:
+    """A value with each range in its tuples and mappings replaced by the value it holds."""
+    if is_range(value):
+        return without_ranges(value.value)
+    if isinstance(value, tuple):
+        return tuple(without_ranges(v) for v in value)
+    if isinstance(value, Mapping):
+        return {k: without_ranges(v) for k, v in value.items()}
+    return value
+
+
+def check_value(owner: str, name: str, annotation: Any, value: Any) -> Any:
+    """A value as its field holds it.
+
+    Args:
+        owner: the class's name, for the message.
+        name: the field's name.
+        annotation: the field's type.
+        value: what was given; a range's own values are checked one by one.
+
+    Raises:
+        ConfigError: when the value does not fit.
+    """
+    value = freeze(value)
+    if is_range(value):
+        for candidate in value.candidates():
+            check_value(owner, name, annotation, candidate)
+        return value
+    plain = without_ranges(value)
+    try:
+        checked = adapter(annotation).validate_python(plain)
+    except ValidationError as error:
+        raise ConfigError(_message(owner, name, annotation, plain, error)) from None
+    return checked if plain == value and _same_shape(plain, value) else value
+
+
+def _same_shape(plain: Any, value: Any) -> bool:
+    """Whether nothing was replaced: a range compares unequal to the value that it holds."""
+    return repr(plain) == repr(value)
+
+
+def _message(owner: str, name: str, annotation: Any, value: Any, error: ValidationError) -> str:
+    got = f"got {value!r}" + ("" if value is None else f" ({type(value).__name__})")
+    details = error.errors(include_url=False)
+    wanted = f"{owner}.{name} takes {describe(annotation)}"
+    if len(details) == 1:
+        detail = details[0]
+        if detail["type"] in ("duration", "value_error", "assertion_error"):
+            return f"{wanted}: {detail['msg']}."
+        place = "".join(f"[{p}]" for p in detail["loc"] if isinstance(p, int))
+        if place:
+            got = f"got {detail['input']!r} at {name}{place}"
+    return f"{wanted}, {got}."
+
+
+_WORDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    bool: "true or false",
+    type(None): "none",
+    dict: "a mapping",
+    tuple: "a tuple",
+    Duration: "a duration such as 30s, 10m or 2h",
+    Any: "any value",
+}
+
+
+def describe(annotation: Any) -> str:
+    """A type in words: `a whole number of at least 1`."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        base, *rest = get_args(annotation)
+        bounds = [b for b in (_bound(r) for r in rest) if b]
+        return describe(base) + (" " + " and ".join(bounds) if bounds else "")
+    if origin is Literal:
+        return "one of " + ", ".join(
+            repr(a) if isinstance(a, str) else str(a).lower() for a in get_args(annotation)
+        )
+    if origin is Union or type(annotation).__name__ == "UnionType":
+        return _either([describe(a) for a in get_args(annotation)])
+    if origin is tuple:
+        inner = get_args(annotation)
+        if len(inner) == 2 and inner[1] is Ellipsis:
+            return f"a tuple, each item {describe(inner[0])}"
+        return f"a tuple of {len(inner)}: " + ", ".join(describe(i) for i in inner)
+    if origin is not None and issubclass(origin, Mapping):
+        return "a mapping"
+    if origin is Callable or annotation is Callable or "Callable" in str(origin):
+        return "a function"
+    if annotation in _WORDS:
+        return _WORDS[annotation]
+    return str(getattr(annotation, "described", None) or _article(annotation.__name__))
+
+
+def _article(noun: str) -> str:
+    return ("an " if noun[0] in "AEIOU" else "a ") + noun
+
+
+def _either(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
+
+
+def _bound(constraint: Any) -> str:
+    texts = {
+        annotated_types.Ge: "of at least {0.ge:g}",
+        annotated_types.Gt: "above {0.gt:g}",
+        annotated_types.Le: "of at most {0.le:g}",
+        annotated_types.Lt: "below {0.lt:g}",
+    }
+    text = texts.get(type(constraint))
+    return text.format(constraint) if text else ""

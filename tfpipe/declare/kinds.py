@@ -1,0 +1,77 @@
+"""The kinds of part that a pipeline is made of, and what each must be able to do.
+
+`data/` and `models/` hold the parts themselves; here is only what the rest of the house may ask.
+"""
+
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from tfpipe.declare.part import Part
+from tfpipe.declare.spec import ElementSpec, Feature, Label
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+
+class Augmentation(Part):
+    """A random change of a training image, drawn for each sample from the declared seed."""
+
+    described: ClassVar[str] = "an augmentation such as augment.flip()"
+    draws_needed: ClassVar[int] = 0
+
+
+class Source(Part):
+    """Where data comes from: it gives an element spec and, for each split, batches."""
+
+    described: ClassVar[str] = 'a data source such as TFDS("cifar10")'
+
+    def spec(self, seed: int = 0) -> ElementSpec:
+        """Names, shapes, types, classes and the sizes of the splits.
+
+        Args:
+            seed: decides which training samples are held out for validation.
+
+        Raises:
+            DataError: when the data cannot be found or described.
+        """
+        raise NotImplementedError
+
+    def input_fn(self, split: str, **options: Any) -> "tf.data.Dataset":
+        """Batches of (features, label) of a split; see `tfpipe.data.input_fn.Options`."""
+        raise NotImplementedError
+
+    def element(self) -> tuple[tuple[Feature, ...], Label]:
+        """What one sample is, found out without the data itself where that is possible."""
+        spec = self.spec()
+        return spec.features, spec.label
+
+    def described_splits(self) -> list[str]:
+        """Sentences that the run's output should say about how the splits were made."""
+        return []
+
+
+class ModelBuilder(Part):
+    """What makes a Keras model from an element spec."""
+
+    described: ClassVar[str] = "a model builder such as CNN_2_4_6(convs=6)"
+    contract: ClassVar[str] = ""
+
+    def build(self, spec: ElementSpec, task: str = "auto") -> "keras.Model":
+        """The model, giving logits (or, for real numbers, values).
+
+        Args:
+            spec: the element spec of the data.
+            task: what is predicted; "auto" reads it from the labels.
+
+        Raises:
+            ModelError: when these sizes cannot work.
+        """
+        raise NotImplementedError
+
+    def check(self, spec: ElementSpec) -> None:
+        """Refuse sizes that cannot work, without TensorFlow; raises ModelError."""
+
+    @classmethod
+    def example(cls) -> Self:
+        """One small instance, for listings and contract tests."""
+        return cls()

@@ -1,0 +1,163 @@
+"""A part: a small frozen value with named, typed fields. Everything declared is one.
+
+    class flip(Augmentation):
+        horizontal: bool = True
+
+    flip(horizontal=False).replace(horizontal=True) == flip()
+
+A part holds no TensorFlow object. It is checked when it is made, field by field, and built later.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Self, dataclass_transform, get_origin, get_type_hints
+
+from tfpipe.declare.fieldtypes import check_value
+from tfpipe.errors import ConfigError, suggest
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED: Any = _Required()
+
+_HINTS: dict[type, dict[str, Any]] = {}
+
+
+def _is_classvar(annotation: Any) -> bool:
+    if isinstance(annotation, str):
+        return annotation.startswith(("ClassVar", "typing.ClassVar"))
+    return annotation is ClassVar or get_origin(annotation) is ClassVar
+
+
+@dataclass_transform(frozen_default=True)
+class PartMeta(type):
+    """Collects the fields of a part from its annotations, base classes first."""
+
+    _defaults: dict[str, Any]
+
+    def __new__(
+        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any
+    ) -> "PartMeta":
+        cls = super().__new__(mcs, name, bases, namespace, **kwargs)
+        defaults: dict[str, Any] = {}
+        for base in reversed(cls.__mro__[1:]):
+            if isinstance(base, PartMeta):
+                defaults.update(base._own_defaults(base))
+        defaults.update(cls._own_defaults(cls))
+        cls._defaults = defaults
+        return cls
+
+    def _own_defaults(cls, owner: type) -> dict[str, Any]:
+        """The fields that a class declares or gives a new default itself."""
+        own = {
+            name: owner.__dict__.get(name, REQUIRED)
+            for name, annotation in owner.__dict__.get("__annotations__", {}).items()
+            if not name.startswith("_") and not _is_classvar(annotation)
+        }
+        known = {n for base in owner.__mro__[1:] for n in getattr(base, "_defaults", {})}
+        own.update({n: v for n, v in owner.__dict__.items() if n in known})
+        return own
+
+
+class Part(metaclass=PartMeta):
+    """A frozen value with typed fields.
+
+    Subclasses declare fields with annotations. Instances take them by position or by name, check
+    each against its annotation, and can be compared, printed, replaced and turned into JSON.
+
+    Raises:
+        ConfigError: an unknown field, a missing one, or a value that does not fit its type.
+    """
+
+    _given: frozenset[str]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        cls = type(self)
+        names = list(cls._defaults)
+        if len(args) > len(names):
+            raise ConfigError(
+                f"{cls.__name__} takes at most {len(names)} values ({', '.join(names)}), "
+                f"got {len(args)}."
+            )
+        given = dict(zip(names, args, strict=False))
+        for name, value in kwargs.items():
+            if name in given:
+                raise ConfigError(f"{cls.__name__} got {name!r} twice: by position and by name.")
+            if name not in cls._defaults:
+                raise ConfigError(no_field(cls, name))
+            given[name] = value
+        for name, default in cls._defaults.items():
+            value = given.get(name, default)
+            if value is REQUIRED:
+                raise ConfigError(f"{cls.__name__} needs a value for {name!r}.")
+            object.__setattr__(self, name, check_value(cls.__name__, name, hints(cls)[name], value))
+        object.__setattr__(self, "_given", frozenset(given))
+        self.validate()
+
+    def validate(self) -> None:
+        """Checks that need more than one field; raises ConfigError. Subclasses may add to it."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise ConfigError(
+            f"{type(self).__name__} is frozen: make a changed copy with replace({name}=...)."
+        )
+
+    def __delattr__(self, name: str) -> None:
+        raise ConfigError(f"{type(self).__name__} is frozen.")
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed; raises ConfigError for an unknown one."""
+        values = {n: getattr(self, n) for n in type(self)._defaults if n in self._given}
+        return type(self)(**{**values, **changes})
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """The fields and their values, in order of declaration."""
+        return ((name, getattr(self, name)) for name in type(self)._defaults)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and list(self.items()) == list(other.items())  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+    def __repr__(self) -> str:
+        defaults = type(self)._defaults
+        shown: list[str] = []
+        for name, value in self.items():
+            if defaults[name] is REQUIRED and name == next(iter(defaults)):
+                shown.append(show(value))
+            elif value != defaults[name] or type(value) is not type(defaults[name]):
+                shown.append(f"{name}={show(value)}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    @classmethod
+    def fields(cls) -> dict[str, Any]:
+        """Field names to their defaults; REQUIRED where there is none."""
+        return dict(cls._defaults)
+
+
+def hints(cls: type) -> dict[str, Any]:
+    """The resolved annotations of a part's fields."""
+    if cls not in _HINTS:
+        _HINTS[cls] = get_type_hints(cls, include_extras=True)
+    return _HINTS[cls]
+
+
+def no_field(cls: type, name: str) -> str:
+    """The message for a field that a class does not have."""
+    known = getattr(cls, "_defaults", {})
+    return f"{cls.__name__} has no field {name!r}. {suggest(name, known)}".strip()
+
+
+def show(value: Any) -> str:
+    """A value as it would be written in a declaration."""
+    if isinstance(value, tuple):
+        inner = ", ".join(show(v) for v in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k!r}: {show(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, Callable) and hasattr(value, "__qualname__"):  # type: ignore[arg-type]
+        return str(value.__qualname__)
+    return repr(value)

@@ -1,0 +1,182 @@
+"""The Pipeline: a training job as one class.
+
+    class Cifar10CNN(Pipeline):
+        data = TFDS("cifar10", validation=0.05)
+        model = CNN_2_4_6(convs=6)
+        epochs = 20
+
+A class attribute sets a field; one that is no field is an error. A new field is declared with an
+annotation. Subclasses and mix-ins change what they name and keep the rest. Methods are the way out
+of the declaration: `input_fn`, `build_model` and `build_callbacks` may be overridden.
+"""
+
+from contextvars import ContextVar
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Literal
+
+from tfpipe.declare.deferred import Deferred, Name, build, keras
+from tfpipe.declare.fieldtypes import Count, DurationField, Positive
+from tfpipe.declare.kinds import Augmentation, ModelBuilder, Source
+from tfpipe.declare.part import REQUIRED, Part, PartMeta, no_field, show
+from tfpipe.declare.spec import ElementSpec
+from tfpipe.errors import ConfigError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+TaskName = Literal["auto", "classification", "binary", "multilabel", "regression"]
+Precision = Literal["float32", "bfloat16", "float16"]
+
+current_epoch: ContextVar[int] = ContextVar("current_epoch", default=0)
+_NOT_FIELDS = (FunctionType, classmethod, staticmethod, property, type)
+
+
+class PipelineMeta(PartMeta):
+    """Refuses class attributes that are no field, and reads plain mix-ins."""
+
+    def __new__(
+        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any
+    ) -> "PipelineMeta":
+        cls = super().__new__(mcs, name, bases, namespace, **kwargs)
+        assert isinstance(cls, PipelineMeta)
+        for base in reversed(cls.__mro__):
+            if base.__module__ != __name__ and base is not object:
+                cls._take_attributes(base)
+        return cls
+
+    def _take_attributes(cls, owner: type) -> None:
+        for name, value in owner.__dict__.items():
+            if name.startswith("_"):
+                continue
+            if name in cls._defaults:
+                if isinstance(value, _NOT_FIELDS) and not isinstance(value, FunctionType):
+                    raise ConfigError(f"{owner.__name__}.{name} is a field: give it a value.")
+            elif not isinstance(value, _NOT_FIELDS):
+                raise ConfigError(no_field(cls, name).replace(cls.__name__, owner.__name__, 1))
+        for name in cls._defaults:
+            if name in owner.__dict__:
+                cls._defaults[name] = owner.__dict__[name]
+
+
+class Pipeline(Part, metaclass=PipelineMeta):
+    """A training job: data, model, optimizer and how long to train.
+
+    Args:
+        data: the source, such as `TFDS("cifar10", validation=0.05)`. None when `input_fn` is
+            overridden.
+        model: the builder, such as `CNN_2_4_6(convs=6)`. None when `build_model` is overridden.
+        task: what is predicted; "auto" reads it from the labels.
+        augment: random changes of the training images, applied in this order.
+        optimizer: a Keras optimizer; Adam with its defaults.
+        loss: a Keras loss on logits; the task's own when None.
+        metrics: Keras metrics; the task's own when None.
+        batch_size: samples in a step, over all replicas together.
+        epochs: how many times to go through the training data.
+        steps_per_epoch: steps in an epoch; None for one pass over the data.
+        drop_remainder: whether to leave out the last, smaller batch of a training epoch.
+        shuffle: whether each epoch has an order of its own.
+        cache: keep the decoded data in memory: always, never, or when it fits ("auto").
+        seed: where every random choice comes from.
+        precision: the type of the arithmetic; variables and the last layer stay float32.
+        device: "auto", "cpu" or "gpu".
+        callbacks: Keras callbacks beside the standard ones.
+        checkpoint_every: how often to save the state within an epoch: a duration such as "10m",
+            or a number of steps. It is saved at the end of each epoch in any case.
+
+    Raises:
+        ConfigError: for an unknown field or a value that does not fit its type.
+    """
+
+    data: Source | None = None
+    model: ModelBuilder | None = None
+    task: TaskName = "auto"
+    augment: tuple[Augmentation, ...] = ()
+    optimizer: Deferred | str = keras.optimizers.Adam()
+    loss: Deferred | Name | str | None = None
+    metrics: tuple[Deferred | Name | str, ...] | None = None
+    batch_size: Positive = 32
+    epochs: Positive = 10
+    steps_per_epoch: Positive | None = None
+    drop_remainder: bool = False
+    shuffle: bool = True
+    cache: Literal["auto"] | bool = "auto"
+    seed: Count = 0
+    precision: Precision = "float32"
+    device: str = "auto"
+    callbacks: tuple[Deferred, ...] = ()
+    checkpoint_every: Positive | DurationField = "10m"  # type: ignore[assignment]
+
+    def validate(self) -> None:
+        """Refuse a pipeline with nothing to train, or nothing to train on."""
+        cls = type(self)
+        if cls is Pipeline:
+            return
+        if self.data is None and not overrides(cls, "input_fn"):
+            raise ConfigError(
+                f"{cls.__name__} has no data: declare data = TFDS(...) or another source from "
+                "tfpipe.data, or override input_fn(self, split)."
+            )
+        if self.model is None and not overrides(cls, "build_model"):
+            raise ConfigError(
+                f"{cls.__name__} has no model: declare model = MLP(...) or another builder from "
+                "tfpipe.models, or override build_model(self)."
+            )
+
+    def __repr__(self) -> str:
+        shown = [f"{n}={show(v)}" for n, v in self.items() if v != Pipeline._defaults.get(n)]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def input_fn(
+        self, split: str, epoch: int | None = None, position: int = 0
+    ) -> "tf.data.Dataset":
+        """Batches of (features, label): a pure function of the split, the seed and where to start.
+
+        Args:
+            split: "train", "validation" or "test". Only "train" is shuffled and augmented.
+            epoch: which epoch's order to use; the one being trained when None.
+            position: how many batches of the epoch to leave out.
+
+        An override may take only `split` and return any batched tf.data.Dataset; it is called once
+        an epoch, and `super().input_fn(split)` inside it gives that epoch's data.
+        """
+        assert self.data is not None
+        training = split == "train"
+        return self.data.input_fn(
+            split,
+            seed=self.seed,
+            epoch=current_epoch.get() if epoch is None else epoch,
+            position=position,
+            batch_size=self.batch_size,
+            shuffle=self.shuffle and training,
+            augment=self.augment if training else (),
+            drop_remainder=self.drop_remainder and training,
+            steps=self.steps_per_epoch if training else None,
+            cache=self.cache,
+        )
+
+    def build_model(self) -> Any:
+        """The uncompiled keras.Model, giving logits; override it to write it in ordinary Keras."""
+        assert self.model is not None
+        return self.model.build(self.spec(), self.task)
+
+    def spec(self) -> ElementSpec:
+        """The element spec of the declared data."""
+        assert self.data is not None
+        return self.data.spec(self.seed)
+
+    def build_callbacks(self) -> list[Any]:
+        """The declared Keras callbacks; override it to add objects of your own."""
+        return [build(c) for c in self.callbacks]
+
+
+def overrides(cls: type, method: str) -> bool:
+    """Whether a pipeline class has its own version of one of Pipeline's methods."""
+    return getattr(cls, method) is not getattr(Pipeline, method)
+
+
+def is_abstract(cls: type[Pipeline]) -> bool:
+    """Whether a pipeline lacks data or a model, so that it is only a base for others."""
+    for name, method in (("data", "input_fn"), ("model", "build_model")):
+        if cls._defaults[name] in (None, REQUIRED) and not overrides(cls, method):
+            return True
+    return False

@@ -1,0 +1,74 @@
+"""Names and parameters of Keras read from its source, without importing it.
+
+A declaration is printed and overridden in milliseconds, yet `SGD(0.01)` should appear as
+`learning_rate` and `optimizer=Adm()` should be refused. Keras's public modules are plain lists of
+re-exports, so the source file of a class is one look-up away. Where the source is not as expected
+the answer is None, and the real check on the imported object decides.
+"""
+
+import ast
+import importlib.util
+from functools import lru_cache
+from pathlib import Path
+
+
+@lru_cache(maxsize=64)
+def _root(package: str) -> Path | None:
+    """Where a top-level package lies; looking for it does not import it."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return None
+    places = list(spec.submodule_search_locations or []) if spec else []
+    return Path(places[0]) if places else None
+
+
+@lru_cache(maxsize=256)
+def _tree(module: str) -> ast.Module | None:
+    package, *rest = module.split(".")
+    root = _root(package)
+    if root is None:
+        return None
+    base = root.joinpath(*rest)
+    for path in (base / "__init__.py", base.with_suffix(".py")):
+        if path.is_file():
+            return ast.parse(path.read_text(encoding="utf-8"))
+    return None
+
+
+@lru_cache(maxsize=64)
+def public_names(module: str) -> frozenset[str] | None:
+    """The names that a module such as `keras.optimizers` offers; None when that is unknown."""
+    tree = _tree(module)
+    if tree is None or not module.startswith("keras"):
+        return None
+    return frozenset(
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    )
+
+
+@lru_cache(maxsize=256)
+def parameter_names(path: str) -> tuple[str, ...] | None:
+    """The parameters of a class or function, by position, without self; None when unknown."""
+    module, _, name = path.rpartition(".")
+    tree = _tree(module) if module else None
+    for node in tree.body if tree else ():
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                if (alias.asname or alias.name) == name and node.module != module:
+                    return parameter_names(f"{node.module}.{alias.name}")
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return _arguments(node)
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            for item in node.body:
+                if isinstance(item, ast.FunctionDef) and item.name == "__init__":
+                    return _arguments(item)[1:]
+            return None
+    return None
+
+
+def _arguments(function: ast.FunctionDef) -> tuple[str, ...]:
+    return tuple(a.arg for a in (*function.args.posonlyargs, *function.args.args))

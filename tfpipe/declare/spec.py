@@ -1,0 +1,73 @@
+"""The element spec: what a source gives and a model reads, and the only thing they share."""
+
+from math import prod
+from typing import Literal
+
+from tfpipe.declare.part import Part
+from tfpipe.errors import ConfigError
+
+_BYTES = {"bool": 1, "int8": 1, "uint8": 1, "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2}
+
+
+class Feature(Part):
+    """One input of a model.
+
+    Args:
+        name: its name, as in the data set and in the export's signature.
+        shape: its shape without the batch axis.
+        dtype: its type as stored, such as "uint8".
+        kind: an image (height, width, channels), a vector (numbers), or any other array.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    kind: Literal["image", "vector", "array"]
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes one sample takes as stored."""
+        return prod(self.shape) * _BYTES.get(self.dtype, 8 if self.dtype.endswith("64") else 4)
+
+
+class Label(Part):
+    """What is predicted.
+
+    Args:
+        name: its name in the data set.
+        kind: a class index, several yes/no answers, or real numbers.
+        shape: its shape without the batch axis; () for a class index or a single number.
+        classes: the class names in order of their index; empty for real numbers.
+    """
+
+    name: str
+    kind: Literal["class", "multilabel", "real"]
+    shape: tuple[int, ...] = ()
+    classes: tuple[str, ...] = ()
+
+
+class ElementSpec(Part):
+    """One element of a data set, and how many there are.
+
+    Args:
+        features: the inputs; a model gets one alone as a tensor, several as a mapping by name.
+        label: the answer.
+        splits: the size of each split by name: "train", and "validation" and "test" where they are.
+    """
+
+    features: tuple[Feature, ...]
+    label: Label
+    splits: dict[str, int] = {}  # noqa: RUF012 (a default is copied when a part is made)
+
+    @property
+    def feature(self) -> Feature:
+        """The only feature; raises ConfigError where there are several."""
+        if len(self.features) != 1:
+            names = ", ".join(f.name for f in self.features)
+            raise ConfigError(f"One input was expected, the data has {len(self.features)}: {names}.")
+        return self.features[0]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names; empty for real numbers."""
+        return self.label.classes

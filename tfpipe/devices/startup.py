@@ -1,0 +1,91 @@
+"""Starting TensorFlow: exactly one of it, without its chatter, the same each time."""
+
+import contextlib
+import importlib.metadata
+import logging
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from tfpipe.errors import DeviceError, MissingDependency
+
+DISTRIBUTIONS = (
+    "tensorflow",
+    "tensorflow-cpu",
+    "tensorflow-rocm",
+    "tensorflow-tpu",
+    "tensorflow-intel",
+    "tf-nightly",
+)
+
+
+def installed() -> dict[str, str]:
+    """The installed TensorFlow distributions and their versions."""
+    found = {}
+    for name in DISTRIBUTIONS:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def start_tensorflow() -> Any:
+    """The TensorFlow module, imported once and quietly.
+
+    Raises:
+        MissingDependency: when no TensorFlow is installed.
+        DeviceError: when two are installed over each other, or it does not import.
+    """
+    if "tensorflow" in sys.modules:
+        return sys.modules["tensorflow"]
+    found = installed()
+    if not found:
+        raise MissingDependency(
+            "TensorFlow is not installed. Install it with: pip install 'tfpipe[tf]' (CPU), or "
+            "'tfpipe[cuda]' for an NVIDIA GPU."
+        )
+    if len(found) > 1:
+        names = " ".join(found)
+        raise DeviceError(
+            f"{len(found)} TensorFlow packages are installed over each other: "
+            f"{', '.join(f'{n} {v}' for n, v in found.items())}. Repair it with: "
+            f"pip uninstall -y {names} && pip install '{next(iter(found))}=={found[next(iter(found))]}'"
+        )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            import tensorflow as tf
+        except ImportError as error:
+            raise DeviceError(f"TensorFlow does not import: {error}") from error
+        tf.config.list_physical_devices()  # asks the drivers, which have their say on stderr
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    return tf
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what C++ prints on standard error, and show it only when the block fails.
+
+    TensorFlow logs before its own log level applies, so the file descriptor is held back.
+    """
+    if os.environ.get("TFPIPE_DEBUG"):
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            held.seek(0)
+            os.write(2, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,13 @@
+"""The metrics of a model on a whole split."""
+
+from typing import Any
+
+
+def evaluate(model: Any, batches: Any) -> dict[str, float]:
+    """Loss and metrics by name.
+
+    Args:
+        model: the compiled keras.Model.
+        batches: a tf.data.Dataset of (features, label) batches.
+    """
+    return {n: float(v) for n, v in model.evaluate(batches, verbose=0, return_dict=True).items()}

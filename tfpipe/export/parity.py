@@ -1,0 +1,79 @@
+"""Parity: a SavedModel in a process of its own answers as the trained model did.
+
+`python parity.py FOLDER` needs TensorFlow and NumPy alone: no tfpipe and no model code. It prints
+one JSON line with the largest difference of each signature.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+# Reloading is exact when the preprocessing is the same; the tolerance allows for another
+# machine's arithmetic, not for another resize (which changes answers by tenths).
+TOLERANCE = 1e-5
+
+
+def compare(folder: Path) -> dict[str, float]:
+    """The largest difference between golden and reloaded answers, by signature."""
+    import numpy as np
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(folder))
+    with np.load(folder / "assets" / "golden.npz", allow_pickle=False) as golden:
+        held = dict(golden)
+    arrays = {n.removeprefix("array_"): a for n, a in held.items() if n.startswith("array_")}
+    names = sorted(n for n in held if n.startswith("file_") and n != "file_answers")
+    files = [held[n].tobytes() for n in names]
+    calls = {"serving_default": ({n: tf.constant(a) for n, a in arrays.items()}, held["answers"])}
+    if files:
+        calls["serving_bytes"] = ({"bytes": tf.constant(files)}, held["file_answers"])
+    found = {}
+    for name, (inputs, expected) in calls.items():
+        outputs = loaded.signatures[name](**inputs)
+        answered = outputs["values"] if "values" in outputs else outputs["probabilities"]
+        answered = answered.numpy()
+        if answered.shape[-1] == 2 and expected.shape[-1] == 1:  # binary gives both classes
+            answered = answered[:, 1:]
+        found[name] = float(np.max(np.abs(answered - expected)))
+    return found
+
+
+def verify(folder: Path) -> dict[str, float]:
+    """Compare in a fresh process.
+
+    Args:
+        folder: the SavedModel, with its golden samples in assets/.
+
+    Raises:
+        CheckFailed: when an answer differs by more than 1e-5, or the artefact does not load.
+    """
+    from tfpipe.errors import CheckFailed
+
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        [sys.executable, "-P", __file__, str(folder)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    try:
+        differences: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        raise CheckFailed(
+            f"The exported model does not load in a process of its own:\n{done.stderr[-2000:]}"
+        ) from None
+    for name, difference in differences.items():
+        if not difference <= TOLERANCE:
+            raise CheckFailed(
+                f"The exported model is not the trained one: {name} differs by {difference:.3g} on "
+                f"held-out samples (at most {TOLERANCE:g} is allowed). Nothing was exported. Is a "
+                "layer random, or different when training=False?"
+            )
+    return differences
+
+
+if __name__ == "__main__":
+    print(json.dumps(compare(Path(sys.argv[1]))))  # noqa: T201

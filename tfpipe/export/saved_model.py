@@ -1,0 +1,175 @@
+"""Export to a SavedModel that takes raw samples and needs no tfpipe to run.
+
+    saved_models/cifar10_cnn/1/
+      saved_model.pb variables/
+      assets/labels.txt       the class names, one a line
+      assets/contract.json    what goes in, what comes out
+      assets/golden.npz       held-out samples and the trained model's answers to them
+
+`serving_default` takes arrays as the data set gives them; `serving_bytes`, for images, takes JPEG
+or PNG files of any size. Preprocessing is inside, and dropout and the like are off.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfpipe.data.images import decode
+from tfpipe.declare.spec import ElementSpec
+from tfpipe.declare.tree import to_json
+from tfpipe.errors import StorageError
+from tfpipe.evaluation.predict import answers
+from tfpipe.export.parity import verify
+from tfpipe.models.heads import Head
+from tfpipe.runs import Taken, whole_folder
+
+
+class Served(tf.Module):
+    """What is saved: the model's layers, and its answers as signatures.
+
+    Args:
+        model: the trained keras.Model.
+        head: what its logits mean.
+        spec: the element spec it was trained on.
+    """
+
+    def __init__(self, model: Any, head: Head, spec: ElementSpec) -> None:
+        super().__init__(name="served")
+        self.layers = model.layers  # and not the model, which brings the optimizer's slots along
+        self._model = _Untracked(model)
+        self._head = head
+        self._spec = spec
+        self._labels = tf.constant(spec.classes) if spec.classes else None
+
+    def signatures(self) -> dict[str, Any]:
+        """The signatures by name."""
+        features = self._spec.features
+        arrays = {f.name: tf.TensorSpec([None, *f.shape], f.dtype, f.name) for f in features}
+        found = {"serving_default": tf.function(self._from_arrays, input_signature=[arrays])}
+        if len(features) == 1 and features[0].kind == "image" and features[0].dtype == "uint8":
+            encoded = tf.TensorSpec([None], tf.string, "bytes")
+            found["serving_bytes"] = tf.function(self._from_bytes, input_signature=[encoded])
+        return {
+            name: function.get_concrete_function() for name, function in found.items()
+        }
+
+    def _from_arrays(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        features = next(iter(inputs.values())) if len(inputs) == 1 else inputs
+        return self._describe(self._head.answers(self._model.value(features, training=False)))
+
+    def _from_bytes(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
+        feature = self._spec.feature
+        images = tf.map_fn(
+            lambda item: decode(item, feature.shape), encoded, fn_output_signature=tf.uint8
+        )
+        return self._from_arrays({feature.name: images})
+
+    def _describe(self, found: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Probabilities with the most likely class, or values."""
+        if self._head.task == "regression":
+            return {"values": found}
+        if self._head.task == "multilabel":
+            return {"probabilities": found}
+        if self._head.task == "binary":
+            found = tf.concat([1.0 - found, found], axis=-1)
+        index = tf.argmax(found, axis=-1)
+        return {
+            "probabilities": found,
+            "class_index": index,
+            "class_name": tf.gather(self._labels, index),
+        }
+
+
+class _Untracked:
+    """Holds an object where TensorFlow does not look for variables."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def export(
+    model: Any, head: Head, spec: ElementSpec, folder: Path, samples: dict[str, np.ndarray]
+) -> Path:
+    """Write the next version of a SavedModel, after proving that it answers as the model does.
+
+    Args:
+        model: the trained keras.Model.
+        head: what its logits mean.
+        spec: the element spec it was trained on.
+        folder: the model's folder, such as saved_models/cifar10_cnn.
+        samples: a few held-out samples, an array for each feature.
+
+    Returns:
+        the folder of the new version.
+
+    Raises:
+        CheckFailed: when the reloaded artefact answers differently; nothing is left behind.
+        StorageError: when it cannot be written.
+    """
+    for _ in range(100):
+        final = folder / str(_last_version(folder) + 1)
+        try:
+            _write(model, head, spec, final, samples)
+        except Taken:
+            continue
+        return final
+    raise StorageError(f"{folder} changes too fast: another process keeps exporting there.")
+
+
+def _write(
+    model: Any, head: Head, spec: ElementSpec, final: Path, samples: dict[str, np.ndarray]
+) -> None:
+    with whole_folder(final) as temporary:
+        served = Served(model, head, spec)
+        tf.saved_model.save(served, str(temporary), signatures=served.signatures())
+        assets = temporary / "assets"
+        assets.mkdir(exist_ok=True)
+        if spec.classes:
+            (assets / "labels.txt").write_text("".join(f"{name}\n" for name in spec.classes))
+        (assets / "contract.json").write_text(json.dumps(contract(spec, head), indent=2) + "\n")
+        np.savez(assets / "golden.npz", allow_pickle=False, **_golden(model, head, spec, samples))
+        verify(temporary)
+
+
+def contract(spec: ElementSpec, head: Head) -> dict[str, Any]:
+    """What goes in and what comes out, for whoever calls the model."""
+    return {
+        "task": head.task,
+        "inputs": [to_json(f) for f in spec.features],
+        "scaling": "inside the model: give samples as the data set has them",
+        "resize": "inside serving_bytes: bilinear, antialiased, rounded",
+        "label": to_json(spec.label),
+        "output": "values" if head.task == "regression" else "probabilities",
+    }
+
+
+def _golden(
+    model: Any, head: Head, spec: ElementSpec, samples: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Samples and the trained model's answers: as arrays, and as files of other sizes."""
+    alone = next(iter(samples.values())) if len(samples) == 1 else samples
+    held = {f"array_{name}": values for name, values in samples.items()}
+    held["answers"] = answers(model, head, alone)
+    if len(spec.features) == 1 and spec.feature.kind == "image" and spec.feature.dtype == "uint8":
+        files = [_encode(image, i) for i, image in enumerate(alone[:8])]
+        decoded = np.stack([decode(tf.constant(f), spec.feature.shape).numpy() for f in files])
+        held |= {f"file_{i}": np.frombuffer(f, np.uint8) for i, f in enumerate(files)}
+        held["file_answers"] = answers(model, head, decoded)
+    return held
+
+
+def _encode(image: np.ndarray, number: int) -> bytes:
+    """PNG and JPEG in turn, as stored, larger, and smaller than the model's input."""
+    scale = (1.0, 1.7, 0.6, 2.3)[number // 2 % 4]
+    size = [max(1, round(length * scale)) for length in image.shape[:2]]
+    resized = tf.cast(tf.image.resize(image, size), tf.uint8)
+    encode = tf.io.encode_png if number % 2 == 0 else tf.io.encode_jpeg
+    return bytes(encode(resized[..., :3]).numpy())
+
+
+def _last_version(folder: Path) -> int:
+    found = [int(p.name) for p in folder.glob("*") if p.name.isdigit()]
+    return max(found, default=0)

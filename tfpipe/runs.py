@@ -1,0 +1,241 @@
+"""Run directories: making them, writing into them whole or not at all, and finding them again.
+
+    runs/cifar10_cnn/20261120-101502/
+      config.json  pipeline.py  environment.json  status.json  metrics.csv
+      tensorboard/  checkpoints/
+"""
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from tfpipe.errors import RunError, StorageError, suggest
+
+State = Literal["running", "finished", "interrupted", "failed"]
+
+# Freed when a run fails, so that even a full disk leaves room to write down why.
+_RESERVE = ".reserve"
+_RESERVE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a run is.
+
+    Args:
+        state: running, finished, interrupted or failed.
+        epoch: how many epochs are complete.
+        step: how many steps of the next epoch are.
+        parameters: the model's parameter count.
+        metrics: the last metrics by split: {"train": {"loss": ...}, "validation": ..., "test": ...}.
+        message: what a person should know: why it failed, which data it used.
+        exports: the SavedModels that were written.
+    """
+
+    state: State
+    epoch: int = 0
+    step: int = 0
+    parameters: int = 0
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    message: str = ""
+    exports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """One run's files.
+
+    Args:
+        path: the directory.
+        name: `pipeline/time`, as `runs ls` shows it.
+    """
+
+    path: Path
+    name: str
+
+    @property
+    def checkpoints(self) -> Path:
+        """The saved states and the best model."""
+        return self.path / "checkpoints"
+
+    @property
+    def tensorboard(self) -> Path:
+        """The event files."""
+        return self.path / "tensorboard"
+
+    @property
+    def metrics_file(self) -> Path:
+        """The table with a row an epoch."""
+        return self.path / "metrics.csv"
+
+    def write_json(self, name: str, data: Any) -> None:
+        """Write a JSON file whole or not at all."""
+        write_whole(self.path / name, (json.dumps(data, indent=2) + "\n").encode())
+
+    def write_status(self, status: Status) -> None:
+        """Write status.json; the last word on a run even when the disk is full."""
+        if status.state != "running":
+            (self.path / _RESERVE).unlink(missing_ok=True)
+        self.write_json("status.json", asdict(status))
+
+    def read_json(self, name: str) -> Any:
+        """A JSON file of the run; raises RunError when it is missing or broken."""
+        try:
+            return json.loads((self.path / name).read_text())
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.path / name} cannot be read: {error}") from None
+
+    def status(self) -> Status:
+        """What status.json says."""
+        data = self.read_json("status.json")
+        return Status(**{**data, "exports": tuple(data.get("exports", ()))})
+
+
+def create(root: Path, pipeline: str, now: datetime) -> RunDirectory:
+    """A new run directory that nothing else uses.
+
+    Args:
+        root: the folder that holds `runs/`.
+        pipeline: the pipeline's name.
+        now: the time that names the run.
+
+    Raises:
+        StorageError: when it cannot be written.
+    """
+    stamp = now.strftime("%Y%m%d-%H%M%S")
+    with storage(root):
+        for number in range(1, 1000):
+            name = f"{pipeline}/{stamp}" + (f"-{number}" if number > 1 else "")
+            path = root / "runs" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            (path / _RESERVE).write_bytes(os.urandom(_RESERVE_BYTES))
+            run = RunDirectory(path, name)
+            run.checkpoints.mkdir()
+            return run
+    raise StorageError(f"{root / 'runs' / pipeline} holds a thousand runs of {stamp} already.")
+
+
+def found(root: Path) -> list[RunDirectory]:
+    """All runs below a root, the oldest first."""
+    folders = [p.parent for p in (root / "runs").glob("*/*/config.json")]
+    runs = [RunDirectory(p, f"{p.parent.name}/{p.name}") for p in folders]
+    return sorted(runs, key=lambda run: (run.path.name, run.name))
+
+
+def find(root: Path, reference: str) -> RunDirectory:
+    """The run of a name, a unique beginning of one, a path, or `last`.
+
+    Raises:
+        RunError: when there is none, or several.
+    """
+    runs = found(root)
+    if (Path(reference) / "config.json").is_file():
+        path = Path(reference).resolve()
+        return RunDirectory(path, f"{path.parent.name}/{path.name}")
+    if not runs:
+        raise RunError(f"There are no runs in {root / 'runs'}. Start one with tfpipe run FILE.")
+    if reference == "last":
+        return runs[-1]
+    exact = [r for r in runs if reference in (r.name, r.path.name)]
+    matching = exact or [r for r in runs if r.name.startswith(reference)]
+    if not matching:
+        names = [r.name for r in runs]
+        raise RunError(f"There is no run {reference!r}. {suggest(reference, names)}")
+    if len(matching) > 1:
+        listed = ", ".join(r.name for r in matching[:5])
+        raise RunError(f"{reference!r} begins the names of {len(matching)} runs: {listed}.")
+    return matching[0]
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that a reader, or a crash, sees the old content or the new, never half."""
+    with storage(path.parent):
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def whole_folder(final: Path) -> Iterator[Path]:
+    """A temporary folder that becomes `final` when the block ends well, and vanishes otherwise."""
+    with storage(final.parent):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name}."))
+        try:
+            yield temporary
+            os.chmod(temporary, 0o777 & ~_umask())
+            for path in temporary.rglob("*"):
+                if path.is_file():
+                    _flush(path)
+            _rename(temporary, final)
+            _flush(final.parent)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+@contextlib.contextmanager
+def storage(place: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write into words; raises StorageError."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageError(
+                f"The disk of {place} is full: free some space, or write elsewhere with --root DIR."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            raise StorageError(
+                f"{place} cannot be written ({error.strerror}): choose another place with "
+                "--root DIR."
+            ) from error
+        raise
+
+
+class Taken(StorageError):
+    """Somebody else has made the folder in the meantime."""
+
+
+def _rename(temporary: Path, final: Path) -> None:
+    try:
+        os.rename(temporary, final)
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            raise Taken(f"{final} exists already.") from error
+        raise
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,192 @@
+"""What a person sees: a header, a live line, a row an epoch, results, and the next commands.
+
+On a terminal the output has colours and one live line; piped it is plain, one line an epoch. Both
+are a `Terminal`; nothing else in tfpipe prints.
+"""
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import IO, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+SHORT = {
+    "examples_per_second": "examples/s",
+    "learning_rate": "lr",
+    "val_accuracy": "val acc",
+    "accuracy": "acc",
+    "val_loss": "val loss",
+}
+
+
+class Terminal:
+    """Writes for people.
+
+    Args:
+        stream: where to; standard output when None.
+        live: whether to draw colours and a live line; when None, whether the stream is a terminal.
+        width: columns; found out when None.
+    """
+
+    def __init__(
+        self, stream: IO[str] | None = None, live: bool | None = None, width: int | None = None
+    ) -> None:
+        stream = stream or sys.stdout
+        self.live = stream.isatty() if live is None else live
+        self.console = Console(
+            file=stream,
+            force_terminal=self.live,
+            no_color=None if self.live else True,
+            width=width if width or self.live else 200,
+            highlight=False,
+            soft_wrap=not self.live,
+        )
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._columns: list[str] = []
+        self._drawn = 0.0
+        self._epoch_seconds: list[float] = []
+
+    def header(self, title: str, facts: Mapping[str, str]) -> None:
+        """The facts of a run, one a line."""
+        self.say(f"[bold]{escape(title)}[/]")
+        width = max(len(name) for name in facts)
+        for name, value in facts.items():
+            self.say(f"  [dim]{name:<{width}}[/]  {escape(value)}")
+
+    def say(self, text: str = "") -> None:
+        """A line with rich's markup."""
+        self.console.print(text)
+
+    def note(self, text: str) -> None:
+        """A line that a person should not miss, but that is no error."""
+        self.say(f"[yellow]{escape(text)}[/]")
+
+    def results(self, title: str, values: Mapping[str, float]) -> None:
+        """Metrics of a split on one line."""
+        shown = "  ".join(f"{SHORT.get(n, n)} [bold]{v:.4f}[/]" for n, v in values.items())
+        self.say(f"{title}  {shown}")
+
+    def commands(self, commands: Iterable[tuple[str, str]]) -> None:
+        """The next useful commands, each with what it does."""
+        listed = list(commands)
+        width = max(len(command) for command, _ in listed)
+        self.say("[dim]Next:[/]")
+        for command, purpose in listed:
+            self.say(f"  [cyan]{escape(f'{command:<{width}}')}[/]  [dim]{escape(purpose)}[/]")
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """A table: drawn on a terminal, in columns of plain text otherwise."""
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        for column in columns:
+            table.add_column(column, overflow="fold", no_wrap=not self.live)
+        for row in rows:
+            table.add_row(*(escape(cell) for cell in row))
+        self.console.print(table, soft_wrap=False)
+
+    @contextlib.contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Say what is going on while something silent and slow happens; gone when it is over."""
+        if not self.live:
+            yield
+            return
+        with self.console.status(f"[dim]{escape(what)}[/]"):
+            yield
+
+    def step(self, epoch: int, epochs: int, step: int, steps: int, rate: float, loss: float) -> None:
+        """Redraw the live line, at most ten times a second."""
+        now = time.monotonic()
+        if not self.live or (now - self._drawn < 0.1 and step < steps):
+            return
+        self._drawn = now
+        if self._progress is None:
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[facts]}"),
+                console=self.console,
+                transient=True,
+                auto_refresh=False,
+            )
+            self._progress.start()
+            self._task = self._progress.add_task("", total=steps, facts="")
+        assert self._task is not None
+        left = (steps - step) * (now - self._began(epoch)) / max(1, step)
+        facts = f"{step}/{steps}  {rate:,.0f} examples/s  loss {loss:.4f}  {clock(left)} left"
+        self._progress.update(
+            self._task,
+            description=f"epoch {epoch}/{epochs}",
+            total=steps,
+            completed=step,
+            facts=facts + self._run_left(epochs - epoch, left),
+            refresh=True,
+        )
+
+    def epoch(self, row: Any) -> None:
+        """A finished epoch: a table row on a terminal, a plain line elsewhere."""
+        self._epoch_seconds.append(row.seconds)
+        self._epoch_began = None
+        self.stop_live()
+        if not self.live:
+            shown = " ".join(f"{n}={v:.6g}" for n, v in row.metrics.items())
+            self.say(
+                f"epoch {row.epoch}/{row.epochs} {shown} seconds={row.seconds:.1f} "
+                f"examples_per_second={row.examples_per_second:.0f}"
+            )
+            return
+        names = ["epoch", *row.metrics, "seconds", "examples/s"]
+        cells = [f"{row.epoch}/{row.epochs}", *map(_number, row.metrics.values())]
+        cells += [clock(row.seconds), f"{row.examples_per_second:,.0f}"]
+        if names != self._columns:
+            self._columns = names
+            titles = [SHORT.get(n, n) if n != "seconds" else "time" for n in names]
+            self.say("[dim]" + _cells(titles, names) + "[/]")
+        self.say(_cells(cells, names))
+
+    def stop_live(self) -> None:
+        """Take the live line away."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    _epoch_began: float | None = None
+
+    def _began(self, epoch: int) -> float:
+        if self._epoch_began is None:
+            self._epoch_began = time.monotonic()
+        return self._epoch_began
+
+    def _run_left(self, epochs_left: int, this_epoch: float) -> str:
+        if not self._epoch_seconds or not epochs_left:
+            return ""
+        return f"  [dim]run {clock(epochs_left * self._epoch_seconds[-1] + this_epoch)}[/]"
+
+
+class Silent(Terminal):
+    """Says nothing: for `--json`, and for Python that wants no output."""
+
+    def __init__(self) -> None:
+        super().__init__(stream=sys.stderr, live=False)
+        self.console.quiet = True
+
+
+def clock(seconds: float) -> str:
+    """A duration as a clock shows it: `0:42`, `1:02:03`."""
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.2e}"
+
+
+def _cells(cells: Sequence[str], names: Sequence[str]) -> str:
+    widths = [max(9, len(SHORT.get(n, n))) for n in names]
+    widths[0] = 8
+    return " ".join(escape(f"{c:>{w}}") for c, w in zip(cells, widths, strict=True))

@@ -1,0 +1,1 @@
+"""The fit: compiling, the epochs, the standard callbacks, the saved state."""

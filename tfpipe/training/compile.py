@@ -1,0 +1,100 @@
+"""Building and compiling a pipeline's model, inside the strategy's scope."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from tfpipe.declare.deferred import build
+from tfpipe.declare.pipeline import Pipeline, overrides
+from tfpipe.declare.spec import ElementSpec
+from tfpipe.errors import ConfigError, ModelError, suggest
+from tfpipe.models.heads import Head, head_for
+
+POLICIES = {
+    "float32": "float32",
+    "bfloat16": "mixed_bfloat16",
+    "float16": "mixed_float16",
+}
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A model ready to train, and what its answers mean.
+
+    Args:
+        model: the compiled keras.Model.
+        head: the task's loss, metrics and answers.
+    """
+
+    model: Any
+    head: Head
+
+
+def compile_model(pipeline: Pipeline, spec: ElementSpec, strategy: Any) -> Compiled:
+    """The pipeline's model, built from its seed and compiled.
+
+    Args:
+        pipeline: the declaration, its ranges resolved.
+        spec: the element spec of its data.
+        strategy: the tf.distribute strategy to build under.
+
+    Raises:
+        ConfigError: when the declared loss, metrics or optimizer cannot be made.
+        ModelError: when the model cannot be built, or its output does not fit the labels.
+    """
+    head = head_for(spec, pipeline.task)
+    keras.utils.set_random_seed(pipeline.seed % 2**32)
+    keras.config.set_dtype_policy(POLICIES[pipeline.precision])
+    with strategy.scope():
+        model = pipeline.build_model()
+        if not isinstance(model, keras.Model):
+            raise ModelError(
+                f"{type(pipeline).__name__}.build_model() should return a keras.Model, got "
+                f"{type(model).__name__}."
+            )
+        _check_output(model, head, spec, overrides(type(pipeline), "build_model"))
+        metrics = head.metrics if pipeline.metrics is None else pipeline.metrics
+        model.compile(
+            optimizer=build(pipeline.optimizer),
+            loss=build(head.loss if pipeline.loss is None else pipeline.loss),
+            metrics=build(tuple(metrics)),
+            jit_compile=False,
+        )
+    return Compiled(model, head)
+
+
+def _check_output(model: Any, head: Head, spec: ElementSpec, own_model: bool) -> None:
+    """Refuse a last layer that has not one value for each thing to predict."""
+    if not model.built:
+        raise ModelError("build_model() returned a model without an input shape: add keras.Input.")
+    shape = model.output_shape
+    width = shape[-1] if isinstance(shape, tuple) and len(shape) > 1 else None
+    if head.task in ("classification", "binary") and width is not None and width != head.units:
+        fix = "build_model()" if own_model else "the model builder"
+        raise ModelError(
+            f"The labels go from 0 to {len(spec.classes) - 1} ({len(spec.classes)} classes, task "
+            f"{head.task}), which needs {head.units} output(s); {fix} gave {width}."
+        )
+
+
+def count(variables: Any) -> int:
+    """How many numbers a list of variables holds."""
+    total = 0
+    for variable in variables:
+        size = 1
+        for length in variable.shape:
+            size *= length
+        total += size
+    return total
+
+
+def check_monitors(callbacks: list[Any], measured: set[str]) -> None:
+    """Refuse callbacks that watch what is not measured; raises ConfigError."""
+    for callback in callbacks:
+        monitor = getattr(callback, "monitor", None)
+        if isinstance(monitor, str) and monitor not in measured:
+            raise ConfigError(
+                f"{type(callback).__name__} watches {monitor!r}, which is not measured. "
+                f"{suggest(monitor, measured)}"
+            )

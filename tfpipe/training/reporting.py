@@ -1,0 +1,33 @@
+"""What training tells whoever is watching. `tfpipe.terminal` has the writers."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One finished epoch, as metrics.csv has it.
+
+    Args:
+        epoch: its number, from 1.
+        epochs: how many there are to be.
+        metrics: loss, metrics and learning rate by name.
+        seconds: how long it took, validation included.
+        examples_per_second: training samples in a second, validation not included.
+    """
+
+    epoch: int
+    epochs: int
+    seconds: float
+    examples_per_second: float
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+class Reporter(Protocol):
+    """Watches training."""
+
+    def step(self, epoch: int, epochs: int, step: int, steps: int, rate: float, loss: float) -> None:
+        """A step is done; called after every one."""
+
+    def epoch(self, row: EpochRow) -> None:
+        """An epoch is done."""

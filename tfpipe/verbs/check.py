@@ -1,0 +1,95 @@
+"""`tfpipe check`: everything that can go wrong in the first minute, found without training."""
+
+import resource
+import sys
+import time
+from typing import Any
+
+from tfpipe.declare.loading import Loaded, from_instance
+from tfpipe.declare.pipeline import Pipeline
+from tfpipe.errors import TrainingError
+from tfpipe.terminal import Silent, Terminal
+from tfpipe.verbs.prepare import Prepared, prepare
+
+TIMED_STEPS = 5
+
+
+def check(
+    pipeline: Pipeline | Loaded,
+    *,
+    sample: int | bool | None = None,
+    terminal: Terminal | None = None,
+) -> dict[str, Any]:
+    """Check a declaration against Keras, its data and its device, with a few training steps.
+
+    Nothing is written. The time and memory are measured on those steps and so are estimates.
+
+    Args:
+        pipeline: an instance, or a loaded file.
+        sample: check it on generated data: True, or how many samples.
+        terminal: told what is slow.
+
+    Raises:
+        TfpipeError: for the first thing that is wrong; see `tfpipe.errors`.
+
+    Returns:
+        name, task, parameters, trainable_parameters, splits (name to size), classes,
+        steps_per_epoch, device, precision, seconds_per_epoch, seconds_total, memory_bytes, notes.
+    """
+    loaded = pipeline if isinstance(pipeline, Loaded) else from_instance(pipeline)
+    terminal = terminal or Silent()
+    prepared = prepare(loaded, sample, terminal)
+    with terminal.waiting("training for a few steps"):
+        seconds = _seconds_per_step(prepared)
+    from tfpipe.training.compile import count
+
+    model, spec = prepared.compiled.model, prepared.spec
+    per_epoch = seconds * prepared.steps
+    return {
+        "name": loaded.name,
+        "task": prepared.compiled.head.task,
+        "parameters": count(model.weights),
+        "trainable_parameters": count(model.trainable_weights),
+        "splits": dict(spec.splits),
+        "classes": list(spec.classes),
+        "steps_per_epoch": prepared.steps,
+        "device": prepared.picked.device,
+        "device_reason": prepared.picked.reason,
+        "precision": prepared.pipeline.precision,
+        "seconds_per_epoch": round(per_epoch, 2),
+        "seconds_total": round(per_epoch * prepared.pipeline.epochs, 1),
+        "memory_bytes": _peak_memory(),
+        "notes": prepared.notes(),
+    }
+
+
+def _seconds_per_step(prepared: Prepared) -> float:
+    """Train a few steps on the first batches; the first one, which compiles, is not counted."""
+    from tfpipe.training.compile import check_monitors
+    from tfpipe.training.loop import dataset
+
+    pipeline, model = prepared.pipeline, prepared.compiled.model
+    declared = pipeline.build_callbacks()
+    batches = iter(dataset(pipeline, "train"))
+    times = []
+    for _, (x, y) in zip(range(TIMED_STEPS + 1), batches, strict=False):
+        began = time.perf_counter()
+        logs = model.train_on_batch(x, y, return_dict=True)
+        times.append(time.perf_counter() - began)
+        if not float(logs["loss"]) == float(logs["loss"]):
+            raise TrainingError(
+                "The loss is not a number after one step: the data holds numbers that are none, or "
+                "the learning rate is far too high."
+            )
+    measured = set(logs) | {"learning_rate"}
+    if "validation" in prepared.spec.splits:
+        next(iter(dataset(pipeline, "validation")))
+        measured |= {f"val_{name}" for name in logs}
+    check_monitors(declared, measured)
+    return sorted(times[1:] or times)[len(times[1:] or times) // 2]
+
+
+def _peak_memory() -> int:
+    """The most memory that this process has held, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,102 @@
+"""From a declaration to everything that training needs, refusing what cannot work on the way."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tfpipe.data import Sample
+from tfpipe.data.input_fn import steps_per_epoch
+from tfpipe.data.own import Own
+from tfpipe.data.sample import sample_of
+from tfpipe.declare.deferred import check_signatures
+from tfpipe.declare.loading import Loaded
+from tfpipe.declare.pipeline import Pipeline
+from tfpipe.declare.spec import ElementSpec
+from tfpipe.declare.tree import resolve
+from tfpipe.devices import Picked, pick, start_tensorflow
+from tfpipe.errors import DataError
+from tfpipe.terminal import Terminal
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A pipeline that is about to run.
+
+    Args:
+        loaded: as it was asked for.
+        pipeline: its ranges resolved; its data replaced by generated data for `--sample`.
+        spec: the element spec of its data.
+        picked: what it runs on.
+        compiled: the compiled model (`tfpipe.training.compile.Compiled`).
+        stands_for: the real data set's name when generated data stands in for it.
+    """
+
+    loaded: Loaded
+    pipeline: Pipeline
+    spec: ElementSpec
+    picked: Picked
+    compiled: Any
+    stands_for: str | None
+
+    @property
+    def steps(self) -> int:
+        """Steps in an epoch."""
+        p = self.pipeline
+        size = self.spec.splits["train"]
+        return steps_per_epoch(size, p.batch_size, p.drop_remainder, p.steps_per_epoch)
+
+    def notes(self) -> list[str]:
+        """What a person must not overlook about the numbers."""
+        assert self.pipeline.data is not None
+        found = self.pipeline.data.described_splits()
+        if self.stands_for is not None:
+            found.append(
+                f"Generated data stood in for {self.stands_for}: these numbers say nothing about "
+                "the real data set."
+            )
+        return found
+
+
+def prepare(loaded: Loaded, sample: int | bool | None, terminal: Terminal) -> Prepared:
+    """Check a declaration against Keras, the data and the device, and compile its model.
+
+    Args:
+        loaded: the pipeline.
+        sample: run on generated data: True, or how many samples.
+        terminal: told what is slow.
+    """
+    with terminal.waiting("starting TensorFlow"):
+        tf = start_tensorflow()
+    from tfpipe.training.compile import compile_model
+
+    pipeline: Pipeline = resolve(loaded.pipeline)
+    check_signatures(pipeline)
+    if pipeline.data is None:
+        pipeline = pipeline.replace(data=Own(pipeline.input_fn))
+    assert pipeline.data is not None
+    stands_for = None
+    if sample:
+        stands_for = str(getattr(pipeline.data, "name", repr(pipeline.data)))
+        size = None if sample is True else int(sample)
+        pipeline = pipeline.replace(data=sample_of(pipeline.data, size, pipeline.seed))
+    assert pipeline.data is not None
+    with terminal.waiting(f"looking at {stands_for or pipeline.data!r}"):
+        spec = pipeline.spec()
+    if not isinstance(pipeline.data, (Sample, Own)) or sample:
+        _check_batch_size(pipeline, spec)
+    if pipeline.model is not None:
+        pipeline.model.check(spec)
+    picked = pick(pipeline.device)
+    if picked.device == "CPU":
+        tf.config.experimental.enable_op_determinism()
+    with terminal.waiting("building the model"):
+        compiled = compile_model(pipeline, spec, picked.strategy)
+    return Prepared(loaded, pipeline, spec, picked, compiled, stands_for)
+
+
+def _check_batch_size(pipeline: Pipeline, spec: ElementSpec) -> None:
+    size = spec.splits["train"]
+    if pipeline.batch_size > size:
+        raise DataError(
+            f"batch_size={pipeline.batch_size} is larger than the training split of {size} "
+            f"samples. Use at most {size}."
+        )
