@@ -1,8 +1,8 @@
 """Run directories: making them, writing into them whole or not at all, and finding them again.
 
-    runs/cifar10_cnn/20261120-101502/
-      config.json  pipeline.py  environment.json  status.json  metrics.csv
-      tensorboard/  checkpoints/
+runs/cifar10_cnn/20261120-101502/
+  config.json  pipeline.py  environment.json  status.json  metrics.csv
+  tensorboard/  checkpoints/
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class Status:
         epoch: how many epochs are complete.
         step: how many steps of the next epoch are.
         parameters: the model's parameter count.
-        metrics: the last metrics by split: {"train": {"loss": ...}, "validation": ..., "test": ...}.
+        metrics: the last metrics by split: {"train": {"loss": ...}, "test": ...}.
         message: what a person should know: why it failed, which data it used.
         exports: the SavedModels that were written.
     """

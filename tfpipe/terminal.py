@@ -98,7 +98,9 @@ class Terminal:
         with self.console.status(f"[dim]{escape(what)}[/]"):
             yield
 
-    def step(self, epoch: int, epochs: int, step: int, steps: int, rate: float, loss: float) -> None:
+    def step(
+        self, epoch: int, epochs: int, step: int, steps: int, rate: float, loss: float
+    ) -> None:
         """Redraw the live line, at most ten times a second."""
         now = time.monotonic()
         if not self.live or (now - self._drawn < 0.1 and step < steps):

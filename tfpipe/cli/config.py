@@ -26,8 +26,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
     values = flatten(loaded.pipeline)
     parents = {name.rpartition(".")[0] for name in values}
     rows = [
-        (name, _short(name in parents, show(values[name])), found[name]["origin"])
-        for name in found
+        (name, _short(name in parents, show(values[name])), found[name]["origin"]) for name in found
     ]
     terminal = Terminal()
     terminal.say(f"[bold]{loaded.name}[/] · {type(loaded.pipeline).__name__}")
@@ -39,5 +38,3 @@ def _short(has_parts: bool, text: str) -> str:
     if has_parts and not text.startswith("("):
         return text.partition("(")[0]
     return text if len(text) <= 60 else text[:57] + "..."
-
-

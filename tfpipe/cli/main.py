@@ -14,7 +14,10 @@ from tfpipe import __version__
 from tfpipe.errors import Interrupted, TfpipeError
 
 VERBS = {
-    "check": ("tfpipe.cli.check", "Check a pipeline with a few training steps; nothing is written."),
+    "check": (
+        "tfpipe.cli.check",
+        "Check a pipeline with a few training steps; write nothing.",
+    ),
     "config": ("tfpipe.cli.config", "The resolved declaration, and where each value came from."),
     "run": ("tfpipe.cli.run", "Train, evaluate, export."),
     "runs": ("tfpipe.cli.runs", "What was run, and how it ended."),
@@ -32,7 +35,7 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        return import_module(VERBS[cmd_name][0]).command  # type: ignore[no-any-return]
+        return import_module(VERBS[cmd_name][0]).command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -69,7 +69,8 @@ def show(run: str, root: Path, as_json: bool) -> None:
         {
             "state": entry["state"],
             "directory": entry["directory"],
-            "epochs": str(entry["epoch"]) + (f" and {entry['step']} steps" if entry["step"] else ""),
+            "epochs": str(entry["epoch"])
+            + (f" and {entry['step']} steps" if entry["step"] else ""),
             "parameters": f"{entry['parameters']:,}",
             "exports": ", ".join(entry["exports"]) or "none",
         },

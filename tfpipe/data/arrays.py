@@ -9,7 +9,7 @@ import numpy as np
 from tfpipe.data.columns import Columns
 from tfpipe.data.source import Share, StoredSplits
 from tfpipe.declare.part import show
-from tfpipe.declare.spec import Feature, Label
+from tfpipe.declare.spec import Feature, Kind, Label
 from tfpipe.errors import DataError
 
 
@@ -129,7 +129,7 @@ def _name_of(array: np.ndarray) -> str:
 
 
 def _feature(name: str, array: np.ndarray) -> Feature:
-    kind = "image" if _is_image(array) else "vector" if array.ndim == 2 else "array"
+    kind: Kind = "image" if _is_image(array) else "vector" if array.ndim == 2 else "array"
     return Feature(name, array.shape[1:], str(array.dtype), kind)
 
 

@@ -244,7 +244,10 @@ class cutout(Pixelwise):  # noqa: N801
 
 
 def apply_all(
-    augmentations: tuple[Augmentation, ...], images: "tf.Tensor", start: "tf.Tensor", seed: "tf.Tensor"
+    augmentations: tuple[Augmentation, ...],
+    images: "tf.Tensor",
+    start: "tf.Tensor",
+    seed: "tf.Tensor",
 ) -> "tf.Tensor":
     """A batch of images with every augmentation applied.
 

@@ -1,4 +1,4 @@
-"""Images: the one definition of decoding and resizing, for training, prediction and export alike."""
+"""Images: the one definition of decoding and resizing, for training, prediction and export."""
 
 from typing import TYPE_CHECKING
 

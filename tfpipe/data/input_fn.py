@@ -71,7 +71,9 @@ def order_of(size: int, options: Options) -> np.ndarray:
     """The row numbers of one epoch in the order of training, from its first sample on."""
     first, count = options.first_sample(size), options.samples(size)
     passes = range(first // size, -(-(first + count) // size))
-    orders = [_permutation(size, options.seed, p) if options.shuffle else np.arange(size) for p in passes]
+    orders = [
+        _permutation(size, options.seed, p) if options.shuffle else np.arange(size) for p in passes
+    ]
     skipped = first - passes.start * size if passes else 0
     return np.concatenate(orders)[skipped : skipped + count] if orders else np.arange(0)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfpipe.declare.kinds import Source
-from tfpipe.declare.spec import ElementSpec, Feature, Label
+from tfpipe.declare.spec import ElementSpec, Feature, Kind, Label
 from tfpipe.errors import DataError
 
 
@@ -58,7 +58,7 @@ def _feature(name: str, tensor: Any) -> Feature:
     shape = tuple(tensor.shape[1:])
     if None in shape:
         raise DataError(f"input_fn: {name!r} has an open shape {shape}: give every size.")
-    kind = "image" if len(shape) == 3 else "vector" if len(shape) == 1 else "array"
+    kind: Kind = "image" if len(shape) == 3 else "vector" if len(shape) == 1 else "array"
     return Feature(name, shape, tensor.dtype.name, kind)
 
 

@@ -1,7 +1,7 @@
 """Generated data of a given element spec: `--sample` trains on it, with no download.
 
 It can be learnt, and not by heart alone. Each class of images has a tint, which any network finds,
-and a texture of a certain fineness and colour at a random angle and place, which takes convolutions.
+and a texture of a certain fineness and colour at a random angle and place, which convolutions find.
 Vectors lie around a centre for each class; real numbers follow a smooth function of the inputs.
 """
 
@@ -129,7 +129,10 @@ def _images(
 
 
 def _follow(
-    label: Label, columns: dict[str, np.ndarray], rng: np.random.Generator, task: np.random.Generator
+    label: Label,
+    columns: dict[str, np.ndarray],
+    rng: np.random.Generator,
+    task: np.random.Generator,
 ) -> np.ndarray:
     """Labels that are a smooth function of the inputs, with a little noise."""
     flat = [_standard(c.reshape(len(c), -1)) for c in columns.values()]

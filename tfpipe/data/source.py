@@ -2,7 +2,7 @@
 
 import logging
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import annotated_types
 import numpy as np
@@ -30,9 +30,10 @@ class StoredSplits(Source):
     can read without keeping everything give `_stream` too.
     """
 
-    # The fields `validation` and `test` are declared by each source, in its own order.
-    validation: ClassVar[Any] = None
-    test: ClassVar[Any] = None
+    @property
+    def _shares(self) -> tuple[Any, Any]:
+        """The fields `validation` and `test`, which each source declares in its own order."""
+        return getattr(self, "validation", None), getattr(self, "test", None)
 
     def _stored_sizes(self) -> dict[str, int]:
         """The size of each stored split by name."""
@@ -56,9 +57,7 @@ class StoredSplits(Source):
 
     def spec(self, seed: int = 0) -> ElementSpec:
         features, label = self.element()
-        return ElementSpec(
-            features, label, sizes(self._stored_sizes(), self.validation, self.test)
-        )
+        return ElementSpec(features, label, sizes(self._stored_sizes(), *self._shares))
 
     def input_fn(self, split: str, **options: Any) -> "tf.data.Dataset":
         chosen = Options(**options)
@@ -77,9 +76,10 @@ class StoredSplits(Source):
         return self._memories[key].batches(chosen)
 
     def described_splits(self) -> list[str]:
-        if self.validation is not None and self.validation == self.test:
+        validation, test = self._shares
+        if validation is not None and validation == test:
             return [
-                f"The test split ({self.test!r}) was used for validation: early stopping and the "
+                f"The test split ({test!r}) was used for validation: early stopping and the "
                 "choice of the best epoch have seen it."
             ]
         return []
@@ -109,9 +109,7 @@ class StoredSplits(Source):
 
         if options.seed not in self._plans:
             stored = self._stored_sizes()
-            self._plans[options.seed] = plan(
-                stored, self.validation, self.test, options.seed, labels
-            )
+            self._plans[options.seed] = plan(stored, *self._shares, options.seed, labels)
         return self._plans[options.seed]
 
     def _columns(self, stored: str) -> Columns:

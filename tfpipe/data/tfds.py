@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfpipe.data import memory
 from tfpipe.data.augment import apply_all
 from tfpipe.data.columns import Columns
 from tfpipe.data.images import decode
@@ -31,7 +30,18 @@ logger = logging.getLogger("tfpipe.data")
 
 # Class names that TFDS learns only from the downloaded files.
 CLASS_NAMES = {
-    "cifar10": "airplane automobile bird cat deer dog frog horse ship truck".split(),
+    "cifar10": (
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ),
 }
 REACH_SECONDS = 10.0
 _SHUFFLE_BYTES = 256_000_000
@@ -176,7 +186,7 @@ class TFDS(StoredSplits):
         address = _address(builder)
         problem = unreachable(address) if address else None
         if problem:
-            host = urllib.parse.urlsplit(address).hostname
+            host = urllib.parse.urlsplit(str(address)).hostname
             raise DataError(
                 f"{self.name} is not prepared, and cannot be downloaded: {host} cannot be reached "
                 f"({problem}). {advice}"

@@ -56,7 +56,7 @@ def _duration(value: Any) -> Any:
         try:
             return Duration.parse(value)
         except ValueError as error:
-            raise PydanticCustomError("duration", str(error)) from error  # type: ignore[arg-type]
+            raise PydanticCustomError("duration", str(error)) from error
     return value
 
 

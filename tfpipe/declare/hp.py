@@ -1,9 +1,9 @@
 """Values with a range: `run` uses the value, `search` varies it, the command line sets it.
 
-    dropout = hp.Float(0.2, min=0.0, max=0.5)
-    units = hp.Int(64, min=16, max=256, step=16)
-    activation = hp.Choice("relu", values=("relu", "gelu"))
-    batch_norm = hp.Bool(True)
+dropout = hp.Float(0.2, min=0.0, max=0.5)
+units = hp.Int(64, min=16, max=256, step=16)
+activation = hp.Choice("relu", values=("relu", "gelu"))
+batch_norm = hp.Bool(True)
 """
 
 from collections.abc import Iterator
@@ -37,9 +37,7 @@ class _Interval(Range):
         if low >= high:
             raise ConfigError(f"hp.{name}: min={low} must be below max={high}.")
         if not low <= value <= high:
-            raise ConfigError(
-                f"hp.{name}: the value {value} is outside its range {low} to {high}."
-            )
+            raise ConfigError(f"hp.{name}: the value {value} is outside its range {low} to {high}.")
         if getattr(self, "log", False) and low <= 0:
             raise ConfigError(f"hp.{name}: log=True needs min above 0, got {low}.")
 

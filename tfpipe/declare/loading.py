@@ -109,14 +109,15 @@ def _import(path: Path) -> ModuleType:
     digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
     name = f"tfpipe_file_{digest}.{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except TfpipeError as error:
         raise type(error)(f"{_place(error, path)}: {error}") from error
-    except Exception as error:  # noqa: BLE001 (whatever the user's file raises is the answer)
+    except Exception as error:
         raise PipelineFileError(_import_message(error, path)) from error
     return module
 

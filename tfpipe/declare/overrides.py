@@ -1,7 +1,7 @@
 """Overrides: `a.b=value` on the command line, read by the field's type.
 
-    batch_size=64   augment=()   checkpoint_every=10m   model.dropout=0.3
-    optimizer=Adam(learning_rate=CosineDecay(1e-3, decay_steps=1000))
+batch_size=64   augment=()   checkpoint_every=10m   model.dropout=0.3
+optimizer=Adam(learning_rate=CosineDecay(1e-3, decay_steps=1000))
 """
 
 import ast
@@ -81,7 +81,9 @@ def _set(node: Any, path: Sequence[str], text: str, whole: str, field: str = "")
 def _check_argument(call: Deferred, name: str, whole: str) -> None:
     known = parameter_names(call.path)
     if known is not None and name not in known:
-        raise ConfigError(f"{whole}: {call.path} takes no argument {name!r}. {suggest(name, known)}")
+        raise ConfigError(
+            f"{whole}: {call.path} takes no argument {name!r}. {suggest(name, known)}"
+        )
 
 
 def _read(node: Any, name: str, text: str, whole: str, field: str) -> Any:

@@ -8,6 +8,7 @@
 A part holds no TensorFlow object. It is checked when it is made, field by field, and built later.
 """
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Self, dataclass_transform, get_origin, get_type_hints
 
@@ -53,7 +54,7 @@ class PartMeta(type):
         """The fields that a class declares or gives a new default itself."""
         own = {
             name: owner.__dict__.get(name, REQUIRED)
-            for name, annotation in owner.__dict__.get("__annotations__", {}).items()
+            for name, annotation in inspect.get_annotations(owner).items()
             if not name.startswith("_") and not _is_classvar(annotation)
         }
         known = {n for base in owner.__mro__[1:] for n in getattr(base, "_defaults", {})}
@@ -71,7 +72,7 @@ class Part(metaclass=PartMeta):
         ConfigError: an unknown field, a missing one, or a value that does not fit its type.
     """
 
-    _given: frozenset[str]
+    _given: ClassVar[frozenset[str]]  # set on instances; a ClassVar, so that it is no field
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls = type(self)
@@ -117,7 +118,7 @@ class Part(metaclass=PartMeta):
         return ((name, getattr(self, name)) for name in type(self)._defaults)
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and list(self.items()) == list(other.items())  # type: ignore[attr-defined]
+        return type(self) is type(other) and list(self.items()) == list(other.items())
 
     def __hash__(self) -> int:
         return hash(repr(self))

@@ -9,6 +9,9 @@ from tfpipe.errors import ConfigError
 _BYTES = {"bool": 1, "int8": 1, "uint8": 1, "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2}
 
 
+Kind = Literal["image", "vector", "array"]
+
+
 class Feature(Part):
     """One input of a model.
 
@@ -22,7 +25,7 @@ class Feature(Part):
     name: str
     shape: tuple[int, ...]
     dtype: str
-    kind: Literal["image", "vector", "array"]
+    kind: Kind
 
     @property
     def nbytes(self) -> int:
@@ -64,7 +67,9 @@ class ElementSpec(Part):
         """The only feature; raises ConfigError where there are several."""
         if len(self.features) != 1:
             names = ", ".join(f.name for f in self.features)
-            raise ConfigError(f"One input was expected, the data has {len(self.features)}: {names}.")
+            raise ConfigError(
+                f"One input was expected, the data has {len(self.features)}: {names}."
+            )
         return self.features[0]
 
     @property

@@ -1,8 +1,8 @@
 """A declaration as a tree of named values: dotted names, JSON and back.
 
-    flatten(pipeline)        {"batch_size": 32, "model": CNN_2_4_6(...), "model.convs": 6, ...}
-    to_json(pipeline)        plain dicts, lists, numbers and texts
-    from_json(data, known)   an equal declaration
+flatten(pipeline)        {"batch_size": 32, "model": CNN_2_4_6(...), "model.convs": 6, ...}
+to_json(pipeline)        plain dicts, lists, numbers and texts
+from_json(data, known)   an equal declaration
 """
 
 import sys

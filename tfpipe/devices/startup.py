@@ -47,11 +47,11 @@ def start_tensorflow() -> Any:
             "'tfpipe[cuda]' for an NVIDIA GPU."
         )
     if len(found) > 1:
-        names = " ".join(found)
+        names, (first, version) = " ".join(found), next(iter(found.items()))
         raise DeviceError(
             f"{len(found)} TensorFlow packages are installed over each other: "
             f"{', '.join(f'{n} {v}' for n, v in found.items())}. Repair it with: "
-            f"pip uninstall -y {names} && pip install '{next(iter(found))}=={found[next(iter(found))]}'"
+            f"pip uninstall -y {names} && pip install '{first}=={version}'"
         )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _quiet(), warnings.catch_warnings():

@@ -21,7 +21,10 @@ def answers(model: Any, head: Head, samples: Any, batch_size: int = 256) -> np.n
     """
     if isinstance(samples, dict):
         size = len(next(iter(samples.values())))
-        parts = [{n: a[i : i + batch_size] for n, a in samples.items()} for i in range(0, size, batch_size)]
+        parts = [
+            {n: a[i : i + batch_size] for n, a in samples.items()}
+            for i in range(0, size, batch_size)
+        ]
     else:
         parts = [samples[i : i + batch_size] for i in range(0, len(samples), batch_size)]
     return np.concatenate([np.asarray(head.answers(model(p, training=False))) for p in parts])

@@ -52,9 +52,7 @@ class Served(tf.Module):
         if len(features) == 1 and features[0].kind == "image" and features[0].dtype == "uint8":
             encoded = tf.TensorSpec([None], tf.string, "bytes")
             found["serving_bytes"] = tf.function(self._from_bytes, input_signature=[encoded])
-        return {
-            name: function.get_concrete_function() for name, function in found.items()
-        }
+        return {name: function.get_concrete_function() for name, function in found.items()}
 
     def _from_arrays(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         features = next(iter(inputs.values())) if len(inputs) == 1 else inputs
@@ -150,7 +148,7 @@ def _golden(
     model: Any, head: Head, spec: ElementSpec, samples: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Samples and the trained model's answers: as arrays, and as files of other sizes."""
-    alone = next(iter(samples.values())) if len(samples) == 1 else samples
+    alone: Any = next(iter(samples.values())) if len(samples) == 1 else samples
     held = {f"array_{name}": values for name, values in samples.items()}
     held["answers"] = answers(model, head, alone)
     if len(spec.features) == 1 and spec.feature.kind == "image" and spec.feature.dtype == "uint8":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FILTERS = (32, 64, 128)
 
 
-class CNN_2_4_6(ModelBuilder):  # noqa: N801 (the network's name in the literature)
+class CNN_2_4_6(ModelBuilder):
     """Blocks of two 'same' 3x3 convolutions and a 2x2 pool; then a hidden layer and the task's.
 
     On CIFAR-10 the published variants have 1,060,138 (2 convolutions), 591,274 (4), 550,570 (6) and

@@ -1,10 +1,10 @@
 """The standard callbacks of every run, in the order in which they act.
 
-    Watch        the learning rate into the logs, the first loss that is not a number, stop requests
-    (TensorBoard and what the pipeline declares)
-    BestModel    the model of the best epoch so far
-    Record       metrics.csv and the reporter
-    SaveState    last, so that it saves what the others have made of the epoch
+Watch        the learning rate into the logs, the first loss that is not a number, stop requests
+(TensorBoard and what the pipeline declares)
+BestModel    the model of the best epoch so far
+Record       metrics.csv and the reporter
+SaveState    last, so that it saves what the others have made of the epoch
 """
 
 import csv

@@ -26,7 +26,9 @@ class EpochRow:
 class Reporter(Protocol):
     """Watches training."""
 
-    def step(self, epoch: int, epochs: int, step: int, steps: int, rate: float, loss: float) -> None:
+    def step(
+        self, epoch: int, epochs: int, step: int, steps: int, rate: float, loss: float
+    ) -> None:
         """A step is done; called after every one."""
 
     def epoch(self, row: EpochRow) -> None:

@@ -21,9 +21,7 @@ def config(pipeline: Pipeline | Loaded) -> dict[str, dict[str, Any]]:
     """
     loaded = pipeline if isinstance(pipeline, Loaded) else from_instance(pipeline)
     found = origins(loaded)
-    return {
-        name: _entry(value, found[name]) for name, value in flatten(loaded.pipeline).items()
-    }
+    return {name: _entry(value, found[name]) for name, value in flatten(loaded.pipeline).items()}
 
 
 def _entry(value: Any, origin: str) -> dict[str, Any]:

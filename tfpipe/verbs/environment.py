@@ -1,4 +1,4 @@
-"""What a run ran on: versions, hardware, strategy, command line and commit, for environment.json."""
+"""What a run ran on, for environment.json: versions, hardware, strategy, command line, commit."""
 
 import importlib.metadata
 import os

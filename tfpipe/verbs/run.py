@@ -68,7 +68,9 @@ class _Watcher:
         self.status = Status("running", parameters=parameters)
         self._epoch, self._step = 0, 0
 
-    def step(self, epoch: int, epochs: int, step: int, steps: int, rate: float, loss: float) -> None:
+    def step(
+        self, epoch: int, epochs: int, step: int, steps: int, rate: float, loss: float
+    ) -> None:
         self._epoch, self._step = epoch - 1, step
         self._terminal.step(epoch, epochs, step, steps, rate, loss)
 
