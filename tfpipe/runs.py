@@ -25,6 +25,15 @@ State = Literal["running", "finished", "interrupted", "failed"]
 _RESERVE = ".reserve"
 _RESERVE_BYTES = 64 * 1024
 
+_REFUSED = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.ENOENT,
+)
+
 
 @dataclass(frozen=True)
 class Status:
@@ -127,6 +136,14 @@ def create(root: Path, pipeline: str, now: datetime) -> RunDirectory:
     raise StorageError(f"{root / 'runs' / pipeline} holds a thousand runs of {stamp} already.")
 
 
+def check_writable(root: Path) -> None:
+    """Refuse a root that cannot be written, before anything slow; raises StorageError."""
+    with storage(root):
+        existing = next(p for p in (root.absolute(), *root.absolute().parents) if p.exists())
+        with tempfile.TemporaryDirectory(dir=existing, prefix=".tfpipe."):
+            (root / "runs").mkdir(parents=True, exist_ok=True)
+
+
 def found(root: Path) -> list[RunDirectory]:
     """All runs below a root, the oldest first."""
     folders = [p.parent for p in (root / "runs").glob("*/*/config.json")]
@@ -206,7 +223,7 @@ def storage(place: Path) -> Iterator[None]:
             raise StorageError(
                 f"The disk of {place} is full: free some space, or write elsewhere with --root DIR."
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+        if error.errno in _REFUSED:
             raise StorageError(
                 f"{place} cannot be written ({error.strerror}): choose another place with "
                 "--root DIR."

@@ -2,9 +2,12 @@
 
 It can be learnt, and not by heart alone. Each class of images has a tint, which any network finds,
 and a texture of a certain fineness and colour at a random angle and place, which convolutions find.
-Vectors lie around a centre for each class; real numbers follow a smooth function of the inputs.
+Vectors lie around a centre for each class. Where labels are no classes, a few hidden numbers decide
+both the inputs, as the strengths of patterns, and the answers.
 """
 
+from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,12 @@ from tfpipe.declare.fieldtypes import Positive
 from tfpipe.declare.kinds import Source
 from tfpipe.declare.spec import Feature, Label
 
-DEFAULT_SIZE = 2000
+DEFAULT_SIZE = 5000
+_AT_ONCE = 128  # samples made at once: large images would not fit in memory all together as floats
+_HIDDEN = 4
+_GOLDEN_RATIO = 0.6180339887
+
+Maker = Callable[[slice], np.ndarray]  # the values of some rows
 
 
 class Sample(StoredSplits):
@@ -48,11 +56,17 @@ class Sample(StoredSplits):
         size = self._stored_sizes()[stored]
         rng = np.random.default_rng([self.seed, ["train", "test"].index(stored)])
         task = np.random.default_rng([self.seed, 2])
-        labels = _labels(self.label, size, rng, task)
-        columns = {f.name: _values(f, self.label, labels, rng, task) for f in self.features}
-        if self.label.kind != "class":
-            labels = _follow(self.label, columns, rng, task)
-        return Columns(columns, labels)
+        if self.label.kind == "class":
+            count = len(self.label.classes)
+            labels = rng.permutation(np.arange(size) % count).astype(np.int64)
+            makers = [_of_classes(f, labels, count, rng, task) for f in self.features]
+        else:
+            width = min(_HIDDEN, sum(prod(f.shape) for f in self.features))
+            hidden = rng.normal(size=(size, width))
+            labels = _answers(self.label, hidden, rng, task)
+            makers = [_of_hidden(f, hidden, rng, task) for f in self.features]
+        made = zip(self.features, makers, strict=True)
+        return Columns({f.name: _stored(f, size, make) for f, make in made}, labels)
 
 
 def sample_of(source: Source, size: int | None, seed: int) -> Sample:
@@ -61,7 +75,7 @@ def sample_of(source: Source, size: int | None, seed: int) -> Sample:
     Args:
         source: whose element spec and class names to take; its data is not read where it can be
             described without.
-        size: how many training samples; None for 2,000.
+        size: how many training samples; None for 5,000.
         seed: the pipeline's seed.
     """
     features, label = source.element()
@@ -76,78 +90,93 @@ def sample_of(source: Source, size: int | None, seed: int) -> Sample:
     )
 
 
-def _labels(
-    label: Label, size: int, rng: np.random.Generator, task: np.random.Generator
-) -> np.ndarray:
-    """Class indices, equally many of each; for other labels something to be replaced."""
-    if label.kind != "class":
-        return np.zeros(size, np.int64)
-    return rng.permutation(np.arange(size) % len(label.classes)).astype(np.int64)
+def _stored(feature: Feature, size: int, make: Maker) -> np.ndarray:
+    """Samples in the feature's type, made a part at a time."""
+    dtype = np.dtype(feature.dtype)
+    stored = np.empty((size, *feature.shape), dtype)
+    for start in range(0, size, _AT_ONCE):
+        rows = slice(start, min(size, start + _AT_ONCE))
+        values = make(rows)
+        if dtype.kind in "iu":
+            limits = np.iinfo(dtype)
+            values = np.clip(np.rint(values), limits.min, limits.max)
+        stored[rows] = values > 0 if dtype.kind == "b" else values
+    return stored
 
 
-def _values(
+def _of_classes(
     feature: Feature,
-    label: Label,
     labels: np.ndarray,
+    count: int,
     rng: np.random.Generator,
     task: np.random.Generator,
-) -> np.ndarray:
-    if label.kind == "class" and feature.kind == "image":
-        values = _images(feature.shape, labels, len(label.classes), rng)
-    else:
-        centres = task.normal(size=(max(1, len(label.classes)), *feature.shape)) * 1.5
-        values = rng.normal(size=(len(labels), *feature.shape))
-        if label.kind == "class":
-            values += centres[labels]
-        if feature.dtype == "uint8":
-            values = 128.0 + 40.0 * values
-    if np.issubdtype(np.dtype(feature.dtype), np.integer):
-        limits = np.iinfo(feature.dtype)
-        values = np.clip(np.rint(values), limits.min, limits.max)
-    return values.astype(feature.dtype)
+) -> Maker:
+    if feature.kind == "image":
+        scale = 1.0 if feature.dtype == "uint8" else 1 / 255
+        return lambda rows: scale * _images(feature.shape, labels[rows], count, rng)
+    centres = task.normal(size=(count, *feature.shape)) * 1.5
+
+    def make(rows: slice) -> np.ndarray:
+        values = centres[labels[rows]]
+        return _in_range(feature, values + rng.normal(size=values.shape))
+
+    return make
+
+
+def _of_hidden(
+    feature: Feature, hidden: np.ndarray, rng: np.random.Generator, task: np.random.Generator
+) -> Maker:
+    patterns = task.normal(size=(hidden.shape[1], *feature.shape))
+    if feature.kind == "image":
+        coarse = task.normal(size=(hidden.shape[1], 4, 4, feature.shape[2]))
+        rows, columns = (np.arange(n) * 4 // n for n in feature.shape[:2])
+        patterns = coarse[:, rows][:, :, columns]
+
+    def make(rows: slice) -> np.ndarray:
+        values = np.tensordot(hidden[rows], patterns, axes=1)
+        return _in_range(feature, values + 0.1 * rng.normal(size=values.shape))
+
+    return make
+
+
+def _in_range(feature: Feature, values: np.ndarray) -> np.ndarray:
+    """Values around 0, moved to where bytes are."""
+    return 128.0 + 40.0 * values if feature.dtype == "uint8" else values
 
 
 def _images(
     shape: tuple[int, ...], labels: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Images in 0 to 255: a tint, a texture at a random angle and place, and noise."""
-    height, width, channels = (*shape, 1)[:3]
-    n = len(labels)
+    height, width, channels = shape
+    n, pixels = len(labels), np.float32
     steps = np.arange(count)
     hue = 2 * np.pi * steps / count
     colours = np.stack([np.cos(hue + shift) for shift in np.arange(channels) * 2.1], axis=1)
-    cycles = 2.0 + 6.0 * ((steps * 7) % count) / max(1, count - 1)
-    tint = (colours * 22.0)[labels] + rng.normal(size=(n, channels)) * 16.0
+    cycles = 1.5 + 5.0 * (steps * _GOLDEN_RATIO % 1)  # any two classes differ, neighbours most
+    tint = (colours * 30.0)[labels] + rng.normal(size=(n, channels)) * 24.0
     angle, phase = rng.uniform(0, np.pi, n), rng.uniform(0, 2 * np.pi, n)
-    y, x = np.mgrid[0:height, 0:width] / max(height, width)
-    along = x * np.cos(angle)[:, None, None] + y * np.sin(angle)[:, None, None]
-    wave = np.sin(2 * np.pi * cycles[labels][:, None, None] * along + phase[:, None, None])
-    direction = np.roll(colours, count // 3, axis=0)[labels]
-    texture = 45.0 * wave[..., None] * direction[:, None, None, :]
-    noise = rng.normal(scale=18.0, size=(n, height, width, channels))
-    return np.asarray(128.0 + tint[:, None, None, :] + texture + noise).reshape(n, *shape)
+    y, x = np.mgrid[0:height, 0:width].astype(pixels) / max(height, width)
+    turns = (2 * np.pi * cycles[labels] * np.stack([np.cos(angle), np.sin(angle)])).astype(pixels)
+    along = turns[0, :, None, None] * x + turns[1, :, None, None] * y
+    wave = np.sin(along + phase.astype(pixels)[:, None, None])
+    direction = 45.0 * np.roll(colours, count // 3, axis=0)[labels]
+    images = 18.0 * rng.standard_normal((n, height, width, channels), pixels)
+    images += wave[..., None] * direction.astype(pixels)[:, None, None, :]
+    images += (128.0 + tint).astype(pixels)[:, None, None, :]
+    return np.asarray(images)
 
 
-def _follow(
-    label: Label,
-    columns: dict[str, np.ndarray],
-    rng: np.random.Generator,
-    task: np.random.Generator,
+def _answers(
+    label: Label, hidden: np.ndarray, rng: np.random.Generator, task: np.random.Generator
 ) -> np.ndarray:
-    """Labels that are a smooth function of the inputs, with a little noise."""
-    flat = [_standard(c.reshape(len(c), -1)) for c in columns.values()]
-    inputs = np.concatenate(flat, axis=1)
-    outputs = int(np.prod(label.shape)) if label.shape else 1
-    weights = task.normal(size=(inputs.shape[1], outputs)) / np.sqrt(inputs.shape[1])
-    scores = inputs @ weights
+    """Labels that are a smooth function of the hidden numbers, with a little noise."""
+    size, width = hidden.shape
+    weights = task.normal(size=(width, prod(label.shape))) / np.sqrt(width)
+    scores = hidden @ weights
     if label.kind == "multilabel":
         answers: Any = (scores > 0).astype(np.int64)
     else:
-        answers = scores + 0.3 * np.sin(2 * scores) + 0.1 * rng.normal(size=scores.shape)
-        answers = answers.astype(np.float32)
-    return np.asarray(answers.reshape(len(inputs), *label.shape))
-
-
-def _standard(values: np.ndarray) -> np.ndarray:
-    values = values.astype(np.float64)
-    return np.asarray((values - values.mean(0)) / (values.std(0) + 1e-9))
+        noise = 0.1 * rng.normal(size=scores.shape)
+        answers = (scores + 0.3 * np.sin(2 * scores) + noise).astype(np.float32)
+    return np.asarray(answers.reshape(size, *label.shape))

@@ -1,5 +1,6 @@
 """Building and compiling a pipeline's model, inside the strategy's scope."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import keras
 
 from tfpipe.declare.deferred import build
 from tfpipe.declare.pipeline import Pipeline, overrides
+from tfpipe.declare.signatures import public_names
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, ModelError, suggest
 from tfpipe.models.heads import Head, head_for
@@ -54,14 +56,38 @@ def compile_model(pipeline: Pipeline, spec: ElementSpec, strategy: Any) -> Compi
                 f"{type(model).__name__}."
             )
         _check_output(model, head, spec, overrides(type(pipeline), "build_model"))
-        metrics = head.metrics if pipeline.metrics is None else pipeline.metrics
         model.compile(
-            optimizer=build(pipeline.optimizer),
-            loss=build(head.loss if pipeline.loss is None else pipeline.loss),
-            metrics=build(tuple(metrics)),
+            optimizer=_named("optimizer", pipeline.optimizer, keras.optimizers.get),
+            loss=_named("loss", pipeline.loss or head.loss, keras.losses.get),
+            metrics=_metrics(pipeline, head),
             jit_compile=False,
         )
     return Compiled(model, head)
+
+
+def _metrics(pipeline: Pipeline, head: Head) -> list[Any]:
+    """The declared metrics; "accuracy" means that of the task, which reads logits."""
+    if pipeline.metrics is None:
+        return list(build(head.metrics))
+    own = {"accuracy", "acc"} if head.task != "regression" else set()
+    return [
+        build(head.metrics[0]) if metric in own else _named("metrics", metric, keras.metrics.get)
+        for metric in pipeline.metrics
+    ]
+
+
+def _named(field: str, value: Any, get: Callable[[str], Any]) -> Any:
+    """A declared object, or the one that Keras knows under a name such as "adam"."""
+    if not isinstance(value, str):
+        return build(value)
+    try:
+        return get(value)
+    except ValueError:
+        home = {"optimizer": "optimizers", "loss": "losses"}.get(field, field)
+        names = public_names(f"keras.{home}") or ()
+        raise ConfigError(
+            f"{field}={value!r}: Keras has none of that name. {suggest(value, names)}"
+        ) from None
 
 
 def _check_output(model: Any, head: Head, spec: ElementSpec, own_model: bool) -> None:

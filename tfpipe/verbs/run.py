@@ -126,6 +126,7 @@ def run(
     loaded = pipeline if isinstance(pipeline, Loaded) else from_instance(pipeline)
     terminal = terminal or (Silent() if quiet else Terminal())
     root = Path(root)
+    runs.check_writable(root)
     prepared = prepare(loaded, sample, terminal)
     _first_batch(prepared, terminal)
     directory = runs.create(root, loaded.name, datetime.now())
