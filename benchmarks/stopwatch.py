@@ -1,0 +1,33 @@
+"""Stopwatch: the one instrument that all contenders of a benchmark are measured with."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+
+
+class Stopwatch(keras.callbacks.Callback):
+    """Times the training steps and writes them to the file that STOPWATCH_FILE names.
+
+    `first_step` is the wall-clock time at which the first step was done; `epochs` has the seconds
+    from the beginning of each epoch to its last step, validation not included, and its steps.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._figures: dict[str, Any] = {"first_step": None, "epochs": []}
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._began = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self._figures["first_step"] is None:
+            self._figures["first_step"] = time.time()
+        self._last, self._steps = time.perf_counter(), batch + 1
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._figures["epochs"].append([self._last - self._began, self._steps])
+        Path(os.environ["STOPWATCH_FILE"]).write_text(json.dumps(self._figures))
