@@ -21,6 +21,7 @@ from tfpipe.cli.options import (
 @pipeline_arguments
 @sample_option
 @click.option("--device", metavar="NAME", help="The same as the override device=NAME.")
+@click.option("--export/--no-export", default=True, help="Whether to write a SavedModel.")
 @root_option
 @json_option
 @debug_option
@@ -29,6 +30,7 @@ def command(
     overrides: tuple[str, ...],
     sample: int | None,
     device: str | None,
+    export: bool,
     root: Path,
     as_json: bool,
 ) -> None:
@@ -44,7 +46,7 @@ def command(
     loaded = load(file, (*overrides, *([f"device={device}"] if device else [])))
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
     show_log(terminal)
-    result = run(loaded, root=root, sample=sample_size(sample), terminal=terminal)
+    result = run(loaded, root=root, sample=sample_size(sample), export=export, terminal=terminal)
     if as_json:
         print_json(
             {

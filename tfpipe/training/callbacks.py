@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfpipe.declare.fieldtypes import Duration
 from tfpipe.errors import Interrupted, TrainingError
@@ -89,6 +90,13 @@ class Watch(keras.callbacks.Callback):
             )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        for variable in self.model.trainable_variables:
+            if not np.isfinite(np.sum(np.abs(keras.ops.convert_to_numpy(variable)))):
+                raise TrainingError(
+                    f"The weights {variable.path} are no longer finite numbers after epoch "
+                    f"{epoch + 1}, though the loss is: one broken number in the data does that. "
+                    "Look for it in the inputs, or lower optimizer.learning_rate."
+                )
         if logs is not None:
             logs["learning_rate"] = float(self.model.optimizer.learning_rate)
 

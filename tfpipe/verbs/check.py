@@ -1,5 +1,6 @@
 """`tfpipe check`: everything that can go wrong in the first minute, found without training."""
 
+import math
 import resource
 import sys
 import time
@@ -76,10 +77,10 @@ def _seconds_per_step(prepared: Prepared) -> float:
         began = time.perf_counter()
         logs = model.train_on_batch(x, y, return_dict=True)
         times.append(time.perf_counter() - began)
-        if not float(logs["loss"]) == float(logs["loss"]):
+        if not math.isfinite(float(logs["loss"])):
             raise TrainingError(
-                "The loss is not a number after one step: the data holds numbers that are none, or "
-                "the learning rate is far too high."
+                f"The loss is {logs['loss']} after {len(times)} step(s): the data holds numbers that "
+                "are none, or the learning rate is far too high."
             )
     measured = set(logs) | {"learning_rate"}
     if "validation" in prepared.spec.splits:

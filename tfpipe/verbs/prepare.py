@@ -8,6 +8,7 @@ from tfpipe.data.input_fn import steps_per_epoch
 from tfpipe.data.own import Own
 from tfpipe.data.sample import sample_of
 from tfpipe.declare.deferred import check_signatures
+from tfpipe.declare.kinds import Source
 from tfpipe.declare.loading import Loaded
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.spec import ElementSpec
@@ -75,11 +76,11 @@ def prepare(loaded: Loaded, sample: int | bool | None, terminal: Terminal) -> Pr
     assert pipeline.data is not None
     stands_for = None
     if sample:
-        stands_for = str(getattr(pipeline.data, "name", repr(pipeline.data)))
+        stands_for = source_name(pipeline.data)
         size = None if sample is True else int(sample)
         pipeline = pipeline.replace(data=sample_of(pipeline.data, size, pipeline.seed))
     assert pipeline.data is not None
-    with terminal.waiting(f"looking at {stands_for or pipeline.data!r}"):
+    with terminal.waiting(f"looking at {source_name(pipeline.data)}"):
         spec = pipeline.spec()
     if not isinstance(pipeline.data, (Sample, Own)) or sample:
         _check_batch_size(pipeline, spec)
@@ -91,6 +92,11 @@ def prepare(loaded: Loaded, sample: int | bool | None, terminal: Terminal) -> Pr
     with terminal.waiting("building the model"):
         compiled = compile_model(pipeline, spec, picked.strategy)
     return Prepared(loaded, pipeline, spec, picked, compiled, stands_for)
+
+
+def source_name(source: Source) -> str:
+    """What people call a source: its data set's name where it has one."""
+    return str(getattr(source, "name", type(source).__name__))
 
 
 def _check_batch_size(pipeline: Pipeline, spec: ElementSpec) -> None:

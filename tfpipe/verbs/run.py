@@ -18,7 +18,7 @@ from tfpipe.runs import RunDirectory, Status
 from tfpipe.terminal import Silent, Terminal
 from tfpipe.verbs.config import config
 from tfpipe.verbs.environment import environment
-from tfpipe.verbs.prepare import Prepared, prepare
+from tfpipe.verbs.prepare import Prepared, prepare, source_name
 
 GOLDEN = 32
 
@@ -104,6 +104,7 @@ def run(
     *,
     root: str | Path = ".",
     sample: int | bool | None = None,
+    export: bool = True,
     terminal: Terminal | None = None,
     quiet: bool = False,
 ) -> Run:
@@ -113,6 +114,7 @@ def run(
         pipeline: an instance, or a loaded file.
         root: the folder for runs/ and saved_models/.
         sample: train on generated data instead: True, or how many samples.
+        export: whether to write a SavedModel at the end.
         terminal: where to tell how it goes; standard output when None.
         quiet: tell nothing.
 
@@ -138,7 +140,9 @@ def run(
         _write_records(directory, prepared)
         watcher.write()
         _header(terminal, directory, prepared)
-        return _train_and_export(prepared, directory, root, watcher, terminal)
+        result = _train_and_evaluate(prepared, directory, root, watcher, terminal)
+        _finish(result, watcher, terminal, export)
+        return result
     except BaseException as error:
         terminal.stop_live()
         known = _as_known(error, directory.path)
@@ -152,44 +156,48 @@ def run(
         raise known from error
 
 
-def _train_and_export(
+def _train_and_evaluate(
     prepared: Prepared, directory: RunDirectory, root: Path, watcher: _Watcher, terminal: Terminal
 ) -> Run:
     from tfpipe.evaluation.evaluate import evaluate
     from tfpipe.training.loop import dataset, train, write_test_scalars
 
-    pipeline, spec = prepared.pipeline, prepared.spec
+    pipeline, spec, model = prepared.pipeline, prepared.spec, prepared.compiled.model
     trained = train(pipeline, spec, prepared.compiled, directory, watcher)
-    metrics = by_split(trained.rows[-1].metrics)
+    last = trained.rows[-1]
+    metrics = by_split(last.metrics)
     if trained.stopped_early:
-        last = trained.rows[-1].epoch
-        terminal.say(f"[dim]stopped early, after epoch {last} of {pipeline.epochs}[/]")
+        terminal.say(f"[dim]stopped early, after epoch {last.epoch} of {pipeline.epochs}[/]")
     if "test" in spec.splits:
         with terminal.waiting("evaluating on the test split"):
-            tested = evaluate(prepared.compiled.model, dataset(pipeline, "test"))
-        metrics["test"] = tested
-        write_test_scalars(directory, tested, trained.rows[-1].epoch - 1)
+            metrics["test"] = evaluate(model, dataset(pipeline, "test"))
+        write_test_scalars(directory, metrics["test"], last.epoch - 1)
         terminal.say()
-        terminal.results(f"test ({spec.splits['test']:,} samples)", tested)
+        terminal.results(f"test ({spec.splits['test']:,} samples)", metrics["test"])
     watcher.write(metrics=metrics)
-    with terminal.waiting("exporting, and comparing the export with the trained model"):
-        exported = _export(prepared, root)
+    history = {n: [r.metrics[n] for r in trained.rows if n in r.metrics] for n in last.metrics}
+    return Run(directory.name, directory.path, history, metrics, model, [], prepared, root)
+
+
+def _finish(result: Run, watcher: _Watcher, terminal: Terminal, export: bool) -> None:
+    """Export, and say how it ended and what to do next."""
+    notes = result._prepared.notes()
+    if export:
+        with terminal.waiting("exporting, and comparing the export with the trained model"):
+            exported = result.export()
+        terminal.say(f"exported to [bold]{exported}[/], equal to the trained model")
     watcher.write(
-        "finished", message=" ".join(prepared.notes()), metrics=metrics, exports=(str(exported),)
+        "finished", message=" ".join(notes), exports=tuple(str(path) for path in result.exported)
     )
-    _footer(terminal, directory, exported, prepared)
-    names = list(trained.rows[-1].metrics)
-    history = {n: [row.metrics[n] for row in trained.rows if n in row.metrics] for n in names}
-    return Run(
-        directory.name,
-        directory.path,
-        history,
-        metrics,
-        prepared.compiled.model,
-        [exported],
-        prepared,
-        root,
+    terminal.say()
+    terminal.commands(
+        [
+            (f"tfpipe runs show {result.name}", "what was run, and how it ended"),
+            (f"tensorboard --logdir {result.directory / 'tensorboard'}", "the curves"),
+        ]
     )
+    for note in notes:
+        terminal.note(note)
 
 
 def _first_batch(prepared: Prepared, terminal: Terminal) -> None:
@@ -250,7 +258,8 @@ def _header(terminal: Terminal, directory: RunDirectory, prepared: Prepared) -> 
     pipeline, spec, model = prepared.pipeline, prepared.spec, prepared.compiled.model
     total, trainable = count(model.weights), count(model.trainable_weights)
     sizes = ", ".join(f"{size:,} {name}" for name, size in spec.splits.items())
-    source = prepared.stands_for or getattr(pipeline.data, "name", type(pipeline.data).__name__)
+    assert pipeline.data is not None
+    source = prepared.stands_for or source_name(pipeline.data)
     classes = f" · {len(spec.classes)} classes" if spec.classes else ""
     builder = type(pipeline.model).__name__ if pipeline.model else model.name
     detail = f" ({trainable:,} trainable)" if trainable != total else ""
@@ -270,21 +279,6 @@ def _header(terminal: Terminal, directory: RunDirectory, prepared: Prepared) -> 
         },
     )
     terminal.say()
-
-
-def _footer(
-    terminal: Terminal, directory: RunDirectory, exported: Path, prepared: Prepared
-) -> None:
-    terminal.say(f"exported to [bold]{exported}[/], equal to the trained model")
-    terminal.say()
-    terminal.commands(
-        [
-            (f"tfpipe runs show {directory.name}", "what was run, and how it ended"),
-            (f"tensorboard --logdir {directory.tensorboard}", "the curves"),
-        ]
-    )
-    for note in prepared.notes():
-        terminal.note(note)
 
 
 def _as_known(error: BaseException, place: Path) -> BaseException:

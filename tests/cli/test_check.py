@@ -1,0 +1,45 @@
+"""`tfpipe check`: what a run would meet, found without training."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def test_check_reports_what_would_run(tfpipe: Any, small: Path) -> None:
+    found = json.loads(tfpipe("check", small, "--json").out)
+    assert found["parameters"] == 14531
+    assert found["trainable_parameters"] == 14403
+    assert found["splits"] == {"train": 77, "validation": 19, "test": 24}
+    assert found["classes"] == ["dark", "grey", "bright"]
+    assert found["steps_per_epoch"] == 5
+    assert found["task"] == "classification"
+    assert found["seconds_per_epoch"] > 0
+    assert found["memory_bytes"] > 1e8
+    assert not Path("runs").exists()
+
+
+def test_check_is_readable(tfpipe: Any, small: Path) -> None:
+    out = tfpipe("check", small).out
+    assert "small can run" in out
+    assert "task        classification, 3 classes: dark, grey, bright" in out
+    assert "parameters  14,531 (14,403 trainable)" in out
+    assert f"tfpipe run {small}" in out
+
+
+def test_check_works_on_generated_data(tfpipe: Any, small: Path) -> None:
+    found = json.loads(tfpipe("check", small, "--sample", "100", "--json").out)
+    assert found["splits"] == {"train": 64, "validation": 16, "test": 20}
+    assert found["classes"] == ["dark", "grey", "bright"]
+    assert "Generated data stood in" in found["notes"][0]
+
+
+def test_check_finds_a_callback_that_watches_nothing(tfpipe: Any, small: Path) -> None:
+    answer = tfpipe("check", small, "callbacks=(EarlyStopping(monitor='val_acc'),)")
+    assert answer.code == 2
+    assert "EarlyStopping watches 'val_acc', which is not measured" in answer.err
+
+
+def test_check_finds_a_loss_that_is_not_a_number(tfpipe: Any, small: Path) -> None:
+    answer = tfpipe("check", small, "model=MLP(units=())", "optimizer.learning_rate=1e38")
+    assert answer.code == 2
+    assert "the learning rate is far too high" in answer.err
