@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from tfpipe.data.columns import Columns
+from tfpipe.data.columns import Columns, check_labels
 from tfpipe.data.source import Share, StoredSplits
 from tfpipe.declare.part import show
-from tfpipe.declare.spec import Feature, Kind, Label
+from tfpipe.declare.spec import ElementSpec, Feature, Kind, Label
 from tfpipe.errors import DataError
+
+# Whole numbers beyond this, and beyond the number of samples, are no class indices.
+MOST_CLASSES = 1000
 
 
 class Arrays(StoredSplits):
@@ -63,8 +66,12 @@ class Arrays(StoredSplits):
     @cached_property
     def _element(self) -> tuple[tuple[Feature, ...], Label]:
         train = self._loaded["train"]
-        features = tuple(_feature(n, a) for n, a in train.features.items())
-        return features, _label(train.labels, self.classes)
+        features = _features(train)
+        label = _label(train.labels, self.classes)
+        for name, columns in self._loaded.items():
+            _check_like(train, columns, name)
+            check_labels(columns.labels, ElementSpec(features, label), f"split {name!r}")
+        return features, label
 
 
 def _by_split(returned: Any) -> dict[str, Any]:
@@ -88,6 +95,8 @@ def _columns(split: str, pair: Any) -> Columns:
         raise DataError(f"Arrays: split {split!r} should be a pair (x, y).")
     x, y = pair
     named = x if isinstance(x, dict) else {"": x}
+    if not named:
+        raise DataError(f"Arrays: x of split {split!r} is an empty mapping.")
     features: dict[str, np.ndarray] = {}
     for name, values in named.items():
         array = _image_channels(_number_array(values, f"x of split {split!r}"))
@@ -107,7 +116,10 @@ def _columns(split: str, pair: Any) -> Columns:
 
 
 def _number_array(values: Any, what: str) -> np.ndarray:
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise DataError(f"Arrays: {what} has rows of differing length.") from None
     if array.dtype.kind not in "biuf" or array.ndim == 0:
         raise DataError(
             f"Arrays: {what} should hold numbers, one row a sample, got "
@@ -128,6 +140,30 @@ def _name_of(array: np.ndarray) -> str:
     return "image" if _is_image(array) else "features"
 
 
+def _features(columns: Columns) -> tuple[Feature, ...]:
+    return tuple(_feature(n, a) for n, a in columns.features.items())
+
+
+def _check_like(train: Columns, other: Columns, split: str) -> None:
+    """Refuse a split that is not like the training split; raises DataError."""
+    expected, found = _features(train), _features(other)
+    if found != expected:
+        raise DataError(
+            f"Arrays: split {split!r} holds {_listed(found)}, the training split "
+            f"{_listed(expected)}."
+        )
+    labels, own = train.labels, other.labels
+    if (own.dtype, own.shape[1:]) != (labels.dtype, labels.shape[1:]):
+        raise DataError(
+            f"Arrays: split {split!r} has labels of {own.dtype} and shape {own.shape}, the "
+            f"training split of {labels.dtype} and shape {labels.shape}."
+        )
+
+
+def _listed(features: tuple[Feature, ...]) -> str:
+    return ", ".join(f"{f.name!r} ({f.dtype} of shape {f.shape})" for f in features)
+
+
 def _feature(name: str, array: np.ndarray) -> Feature:
     kind: Kind = "image" if _is_image(array) else "vector" if array.ndim == 2 else "array"
     return Feature(name, array.shape[1:], str(array.dtype), kind)
@@ -138,9 +174,20 @@ def _label_type(labels: np.ndarray) -> np.ndarray:
 
 
 def _label(labels: np.ndarray, classes: tuple[str, ...]) -> Label:
+    if _is_one_hot(labels):
+        raise DataError(
+            f"Arrays: y of shape {labels.shape} has a single 1 in each row, so it looks one-hot. "
+            "Give class indices: y.argmax(axis=1)."
+        )
     if labels.dtype.kind == "f":
         return Label("label", "real", labels.shape[1:])
     if labels.ndim == 1:
+        highest = int(labels.max())
+        if not classes and highest >= max(MOST_CLASSES, len(labels)):
+            raise DataError(
+                f"Arrays: y holds whole numbers up to {highest} in {len(labels)} samples, which "
+                "are hardly class indices. For real numbers use a float type: y.astype('float32')."
+            )
         names = classes or tuple(str(i) for i in range(max(2, int(labels.max()) + 1)))
         return Label("label", "class", (), names)
     if labels.ndim == 2 and set(np.unique(labels)) <= {0, 1}:
@@ -150,3 +197,9 @@ def _label(labels: np.ndarray, classes: tuple[str, ...]) -> Label:
         f"Arrays: y of whole numbers and shape {labels.shape} is neither class indices [rows] nor "
         "yes/no answers [rows, several] of 0 and 1. For real numbers use a float type."
     )
+
+
+def _is_one_hot(labels: np.ndarray) -> bool:
+    if labels.ndim != 2 or labels.shape[1] < 2 or len(labels) < 2:
+        return False
+    return bool(((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all())

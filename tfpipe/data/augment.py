@@ -15,6 +15,7 @@ import annotated_types
 
 from tfpipe.declare.fieldtypes import Count, Fraction, NonNegative, OpenFraction, Positive
 from tfpipe.declare.kinds import Augmentation
+from tfpipe.declare.spec import Feature
 from tfpipe.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ class Geometric(Augmentation):
 
 class Pixelwise(Augmentation):
     """An augmentation that changes values or leaves parts out."""
+
+    def check(self, image: Feature) -> None:
+        """Refuse images that it does not fit; raises ConfigError."""
 
     def apply(self, images: "tf.Tensor", draws: "tf.Tensor") -> "tf.Tensor":
         """The changed images, float32 in 0 to 255.
@@ -149,11 +153,14 @@ class brightness(Pixelwise):  # noqa: N801
     """Add one number to all pixels of an image.
 
     Args:
-        delta: the largest change as a part of the full range, 0 to 1.
+        delta: the largest change as a part of the full range, above 0 and below 1.
     """
 
     delta: OpenFraction
     draws_needed: ClassVar[int] = 1
+
+    def check(self, image: Feature) -> None:
+        _check_bytes("brightness", image)
 
     def apply(self, images: "tf.Tensor", draws: "tf.Tensor") -> "tf.Tensor":
         import tensorflow as tf
@@ -179,6 +186,9 @@ class contrast(Pixelwise):  # noqa: N801
         if self.low >= self.high:
             raise ConfigError(f"augment.contrast: low={self.low} must be below high={self.high}.")
 
+    def check(self, image: Feature) -> None:
+        _check_bytes("contrast", image)
+
     def apply(self, images: "tf.Tensor", draws: "tf.Tensor") -> "tf.Tensor":
         import tensorflow as tf
 
@@ -199,15 +209,18 @@ class crop(Pixelwise):  # noqa: N801
     fill: Literal["reflect", "constant"] = "reflect"
     draws_needed: ClassVar[int] = 2
 
-    def apply(self, images: "tf.Tensor", draws: "tf.Tensor") -> "tf.Tensor":
-        import tensorflow as tf
-
-        height, width = images.shape[1], images.shape[2]
+    def check(self, image: Feature) -> None:
+        height, width, _ = image.shape
         if self.fill == "reflect" and self.padding >= min(height, width):
             raise ConfigError(
                 f"augment.crop: padding={self.padding} reflects more than an image of "
                 f"{height}x{width} has; use less, or fill='constant'."
             )
+
+    def apply(self, images: "tf.Tensor", draws: "tf.Tensor") -> "tf.Tensor":
+        import tensorflow as tf
+
+        height, width = images.shape[1], images.shape[2]
         edges = [[0, 0], [self.padding] * 2, [self.padding] * 2, [0, 0]]
         padded = tf.pad(images, edges, mode=self.fill.upper())
         offsets = tf.cast(draws * (2 * self.padding + 1), tf.int32)
@@ -229,6 +242,13 @@ class cutout(Pixelwise):  # noqa: N801
     value: Annotated[Count, annotated_types.Le(255)] = 0
     draws_needed: ClassVar[int] = 2
 
+    def check(self, image: Feature) -> None:
+        height, width, _ = image.shape
+        if self.size > min(height, width):
+            raise ConfigError(
+                f"augment.cutout: size={self.size} is larger than an image of {height}x{width}."
+            )
+
     def apply(self, images: "tf.Tensor", draws: "tf.Tensor") -> "tf.Tensor":
         import tensorflow as tf
 
@@ -241,6 +261,14 @@ class cutout(Pixelwise):  # noqa: N801
         columns = covered(draws[:, 1], images.shape[2])
         square = (rows[:, :, None] & columns[:, None, :])[..., None]
         return tf.where(square, float(self.value), images)
+
+
+def _check_bytes(name: str, image: Feature) -> None:
+    if image.dtype != "uint8":
+        raise ConfigError(
+            f"augment.{name} works on values of 0 to 255; {image.name!r} holds {image.dtype}. Give "
+            f"uint8 images (the models scale them), or leave augment.{name} out."
+        )
 
 
 def apply_all(

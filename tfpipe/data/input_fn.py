@@ -6,16 +6,17 @@ reading, and several workers agree without talking. Batches are gathered whole f
 arrays, then augmented whole.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfpipe.data.augment import apply_all
+from tfpipe.data.augment import Pixelwise, apply_all
 from tfpipe.data.columns import Columns
 from tfpipe.declare.kinds import Augmentation
+from tfpipe.declare.spec import Feature
 from tfpipe.errors import DataError
 
 if TYPE_CHECKING:
@@ -89,12 +90,16 @@ class Memory:
     Args:
         columns: the stored arrays.
         rows: which of their rows belong to the split; None for all.
+        images: the names of the features that augmentation changes.
     """
 
-    def __init__(self, columns: Columns, rows: np.ndarray | None) -> None:
+    def __init__(
+        self, columns: Columns, rows: np.ndarray | None, images: Collection[str] = ()
+    ) -> None:
         import tensorflow as tf
 
         self.rows = rows
+        self.images = images
         self.size = len(columns) if rows is None else len(rows)
         with tf.device("CPU"):
             self._features = {n: tf.convert_to_tensor(a) for n, a in columns.features.items()}
@@ -134,10 +139,8 @@ class Memory:
                 rows = tf.ensure_shape(rows, [options.batch_size])
             features = {n: tf.gather(t, rows) for n, t in self._features.items()}
             if options.augment:
-                features = {
-                    n: apply_all(options.augment, x, first + start, seed)
-                    for n, x in features.items()
-                }
+                for name in self.images:
+                    features[name] = apply_all(options.augment, features[name], first + start, seed)
             return _alone(features), tf.gather(self._labels, rows)
 
         self._traced[key] = tf.function(fetch, reduce_retracing=True)
@@ -149,10 +152,25 @@ def _alone(features: dict[str, Any]) -> Any:
     return next(iter(features.values())) if len(features) == 1 else features
 
 
-def check_options(split: str, size: int, options: Options) -> None:
-    """Refuse a batch that is larger than the training split; raises DataError."""
+def check_options(split: str, size: int, features: tuple[Feature, ...], options: Options) -> None:
+    """Refuse a batch larger than the training split, and augmentation that does not fit.
+
+    Raises:
+        DataError: for a batch that is too large, or augmentation where there is no image.
+        ConfigError: for an augmentation that does not fit the images.
+    """
     if split == "train" and options.batch_size > size:
         raise DataError(
             f"batch_size={options.batch_size} is larger than the training split of {size} samples. "
             f"Use at most {size}."
         )
+    images = [f for f in features if f.kind == "image"]
+    if options.augment and not images:
+        found = ", ".join(f"{f.name!r} of shape {f.shape}" for f in features)
+        raise DataError(
+            f"augment changes images, and the data has none, only {found}. Leave it out: augment=()"
+        )
+    for augmentation in options.augment:
+        if isinstance(augmentation, Pixelwise):
+            for image in images:
+                augmentation.check(image)

@@ -12,14 +12,18 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def available() -> int:
-    """Free bytes: what the system has, or what the container is still allowed."""
+    """Free bytes: what the system has, or what the container is still allowed.
+
+    File pages that the kernel would give back, such as those of data just read, count as free.
+    """
     free = int(psutil.virtual_memory().available)
     try:
-        limit = (_CGROUP / "memory.max").read_text().strip()
+        limit = int((_CGROUP / "memory.max").read_text())
         used = int((_CGROUP / "memory.current").read_text())
-    except (OSError, ValueError):
+        parts = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):  # no such limit: the file says "max" or is not there
         return free
-    return min(free, max(0, int(limit) - used)) if limit.isdigit() else free
+    return min(free, max(0, limit - used + int(parts.get("inactive_file", 0))))
 
 
 def fits(size: int) -> bool:

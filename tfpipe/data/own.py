@@ -30,49 +30,75 @@ class Own(Source):
     @cached_property
     def _spec(self) -> ElementSpec:
         train = self.function("train")
-        element = getattr(train, "element_spec", None)
-        if not isinstance(element, tuple) or len(element) != 2 or isinstance(element[1], dict):
-            raise DataError(
-                "input_fn('train') should return a tf.data.Dataset of batches (features, label), "
-                f"got {element if element is not None else type(train).__name__}."
-            )
-        x, y = element
+        x, y = _batch_of(train)
         named = x if isinstance(x, dict) else {"features": x}
         features = tuple(_feature(n, t) for n, t in named.items())
         sizes, highest = {}, 1
         for split in ("train", "validation", "test"):
             dataset = train if split == "train" else self._other(split)
             if dataset is not None:
-                sizes[split], largest = _measure(dataset)
+                sizes[split], largest = _measure(split, dataset)
                 highest = max(highest, largest)
         return ElementSpec(features, _label(y, highest), sizes)
 
     def _other(self, split: str) -> Any:
+        """A split's batches; None where the function returns None, or says there is no such one."""
         try:
             return self.function(split)
-        except (KeyError, ValueError, NotImplementedError):
-            return None
+        except (KeyError, ValueError, NotImplementedError) as error:
+            if isinstance(error, NotImplementedError) or split in str(error):
+                return None
+            raise
+
+
+def _batch_of(train: Any) -> tuple[Any, Any]:
+    """The specs of the features and the label of a batch; raises DataError."""
+    element = getattr(train, "element_spec", None)
+    wanted = "input_fn('train') should return a tf.data.Dataset of batches (features, label)"
+    if not isinstance(element, tuple) or len(element) != 2:
+        got = element if element is not None else type(train).__name__
+        raise DataError(f"{wanted}, got {got}.")
+    x, y = element
+    if isinstance(x, tuple) or not hasattr(y, "dtype"):
+        raise DataError(
+            f"{wanted}: one tensor of labels, and one of features or several by name in a mapping; "
+            f"got {element}."
+        )
+    if y.shape.rank == 0:
+        raise DataError(f"{wanted}; these samples are not batched: add .batch(32).")
+    return x, y
 
 
 def _feature(name: str, tensor: Any) -> Feature:
+    if tensor.shape.rank is None or None in tensor.shape[1:]:
+        raise DataError(f"input_fn: {name!r} has an open shape {tensor.shape}: give every size.")
     shape = tuple(tensor.shape[1:])
-    if None in shape:
-        raise DataError(f"input_fn: {name!r} has an open shape {shape}: give every size.")
     kind: Kind = "image" if len(shape) == 3 else "vector" if len(shape) == 1 else "array"
     return Feature(name, shape, tensor.dtype.name, kind)
 
 
 def _label(tensor: Any, highest: int) -> Label:
+    shape = tuple(tensor.shape[1:])
     if tensor.dtype.is_floating:
-        return Label("label", "real", tuple(tensor.shape[1:]))
-    return Label("label", "class", (), tuple(str(i) for i in range(highest + 1)))
+        return Label("label", "real", shape)
+    if shape in ((), (1,)):
+        return Label("label", "class", (), tuple(str(i) for i in range(highest + 1)))
+    return Label("label", "multilabel", shape, tuple(str(i) for i in range(shape[-1])))
 
 
-def _measure(dataset: Any) -> tuple[int, int]:
+def _measure(split: str, dataset: Any) -> tuple[int, int]:
     """How many samples there are, and the highest label; goes through the data once."""
+    if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
+        raise DataError(f"input_fn({split!r}) never ends: leave out repeat().")
     size, highest = 0, 0
     for _, labels in dataset:
         values = np.asarray(labels)
         size += len(values)
         highest = max(highest, int(values.max(initial=0)))
+        if values.dtype.kind == "i" and values.min(initial=0) < 0:
+            raise DataError(
+                f"input_fn({split!r}) gives the label {values.min()}: number the classes from 0."
+            )
+    if size == 0:
+        raise DataError(f"input_fn({split!r}) gives no samples.")
     return size, highest

@@ -1,9 +1,9 @@
 """Generated data of a given element spec: `--sample` trains on it, with no download.
 
-It can be learnt, and not by heart alone. Each class of images has a tint, which any network finds,
-and a texture of a certain fineness and colour at a random angle and place, which convolutions find.
-Vectors lie around a centre for each class. Where labels are no classes, a few hidden numbers decide
-both the inputs, as the strengths of patterns, and the answers.
+It can be learnt, and not by heart alone. Each class of images has a tint and a shading, which any
+network finds, and a texture of a certain fineness and colour at a random angle and place, which
+convolutions find. Vectors lie around a centre for each class. Where labels are no classes, a few
+hidden numbers decide both the inputs, as the strengths of patterns, and the answers.
 """
 
 from collections.abc import Callable
@@ -140,14 +140,16 @@ def _of_hidden(
 
 
 def _in_range(feature: Feature, values: np.ndarray) -> np.ndarray:
-    """Values around 0, moved to where bytes are."""
-    return 128.0 + 40.0 * values if feature.dtype == "uint8" else values
+    """Values around 0, moved to where a feature's are."""
+    if feature.dtype == "uint8":
+        return 128.0 + 40.0 * values
+    return 0.5 + 0.16 * values if feature.kind == "image" else values
 
 
 def _images(
     shape: tuple[int, ...], labels: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Images in 0 to 255: a tint, a texture at a random angle and place, and noise."""
+    """Images in 0 to 255: a tint, a shading, a texture at a random angle and place, and noise."""
     height, width, channels = shape
     n, pixels = len(labels), np.float32
     steps = np.arange(count)
@@ -163,6 +165,8 @@ def _images(
     direction = 45.0 * np.roll(colours, count // 3, axis=0)[labels]
     images = 18.0 * rng.standard_normal((n, height, width, channels), pixels)
     images += wave[..., None] * direction.astype(pixels)[:, None, None, :]
+    shading = (22.0 * np.sin(hue)[labels] + 16.0 * rng.normal(size=n)).astype(pixels)
+    images += (shading[:, None, None] * (2 * y - 1))[..., None]
     images += (128.0 + tint).astype(pixels)[:, None, None, :]
     return np.asarray(images)
 

@@ -2,7 +2,7 @@
 
 import logging
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import annotated_types
 import numpy as np
@@ -27,8 +27,10 @@ class StoredSplits(Source):
     """A source with stored splits, "train" among them, that reads each one whole.
 
     Subclasses say what is stored (`_stored_sizes`, `element`) and read it (`_read`); those that
-    can read without keeping everything give `_stream` too.
+    can read without keeping everything set `streams` and give `_stream` too.
     """
+
+    streams: ClassVar[bool] = False
 
     @property
     def _shares(self) -> tuple[Any, Any]:
@@ -51,9 +53,13 @@ class StoredSplits(Source):
         """The labels of a stored split alone."""
         return self._columns(stored).labels
 
-    def _stream(self, split: Split, options: Options) -> "tf.data.Dataset | None":
-        """Batches without keeping the data in memory; None where the source cannot."""
-        return None
+    def _stream(self, split: Split, options: Options) -> "tf.data.Dataset":
+        """Batches without keeping the data in memory."""
+        raise NotImplementedError
+
+    def _overlap(self, one: str, other: str) -> bool:
+        """Whether two stored splits share samples."""
+        return one == other
 
     def spec(self, seed: int = 0) -> ElementSpec:
         features, label = self.element()
@@ -65,21 +71,23 @@ class StoredSplits(Source):
         if split not in found:
             raise DataError(f"{self!r} has no split {split!r}. {suggest(split, found)}")
         part = found[split]
-        check_options(split, part.size, chosen)
+        features, _ = self.element()
+        check_options(split, part.size, features, chosen)
         if not self._kept(part.stored, chosen.cache):
-            stream = self._stream(part, chosen)
-            if stream is not None:
-                return stream
+            return self._stream(part, chosen)
         key = (split, chosen.seed)
         if key not in self._memories:
-            self._memories[key] = Memory(self._columns(part.stored), part.rows)
+            images = {f.name for f in features if f.kind == "image"}
+            self._memories[key] = Memory(self._columns(part.stored), part.rows, images)
         return self._memories[key].batches(chosen)
 
     def described_splits(self) -> list[str]:
         validation, test = self._shares
-        if validation is not None and validation == test:
+        if not isinstance(validation, str):
+            return []
+        if validation == "test" or (isinstance(test, str) and self._overlap(validation, test)):
             return [
-                f"The test split ({test!r}) was used for validation: early stopping and the "
+                f"The test split ({validation!r}) was used for validation: early stopping and the "
                 "choice of the best epoch have seen it."
             ]
         return []
@@ -122,8 +130,10 @@ class StoredSplits(Source):
 
     def _kept(self, stored: str, cache: bool | str) -> bool:
         """Whether to keep a stored split in memory; decided once, and said in the log."""
-        if isinstance(cache, bool):
-            return cache
+        if not self.streams or cache is True:
+            return True
+        if cache is False:
+            return False
         if stored not in self._keeping:
             features, _ = self.element()
             size = self._stored_sizes()[stored] * sum(f.nbytes for f in features)

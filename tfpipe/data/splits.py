@@ -6,6 +6,7 @@ the classes in the same shares as the training data.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 
@@ -61,13 +62,13 @@ def sizes(
     if isinstance(test, float):
         found["test"] = round(found["train"] * test)
         found["train"] -= found["test"]
-    elif test is not None and test in stored:
-        found["test"] = stored[test]
+    elif _is_there(test, stored):
+        found["test"] = stored[_stored(test, "test", stored)]
     if isinstance(validation, float):
         found["validation"] = round(found["train"] * validation)
         found["train"] -= found["validation"]
     elif validation is not None:
-        found["validation"] = stored[_stored(validation, stored)]
+        found["validation"] = stored[_stored(validation, "validation", stored)]
     for name, size in found.items():
         if size == 0:
             raise DataError(
@@ -106,14 +107,26 @@ def plan(
             picked = held_out(len(remaining), share, seed, known)
             splits[name] = Split("train", len(picked), remaining[picked])
             remaining = np.delete(remaining, picked)
-        elif share is not None and share in stored:
+        elif name in expected:
+            assert share is not None
             splits[name] = Split(share, stored[share])
     rows = remaining if len(remaining) < stored["train"] else None
     splits["train"] = Split("train", len(remaining), rows)
     return {name: splits[name] for name in expected}
 
 
-def _stored(name: str, stored: dict[str, int]) -> str:
+def _is_there(test: str | None, stored: dict[str, int]) -> TypeGuard[str]:
+    """Whether there is a test split; "test", the default, need not exist."""
+    return test is not None and (test in stored or test != "test")
+
+
+def _stored(name: str, use: str, stored: dict[str, int]) -> str:
+    others = [n for n in stored if n != "train"]
+    if name == "train":
+        raise DataError(
+            f"{use}='train' is the training split itself. Use a share such as {use}=0.1, or "
+            "another split."
+        )
     if name not in stored:
-        raise DataError(f"There is no split {name!r} to validate on. {suggest(name, stored)}")
+        raise DataError(f"There is no split {name!r} for {use}. {suggest(name, others)}".strip())
     return name

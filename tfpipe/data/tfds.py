@@ -9,7 +9,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -77,6 +77,7 @@ class TFDS(StoredSplits):
     classes: tuple[str, ...] = ()
     data_dir: str | None = None
     download: bool = True
+    streams: ClassVar[bool] = True
 
     def element(self) -> tuple[tuple[Feature, ...], Label]:
         features = self._builder.info.features
@@ -88,15 +89,37 @@ class TFDS(StoredSplits):
 
     def _stored_sizes(self) -> dict[str, int]:
         self._prepare()
-        splits = self._builder.info.splits
-        wanted = {"train": self.train}
+        sizes = {"train": self._split(self.train).num_examples}
         for other in (self.test, self.validation):
-            if isinstance(other, str) and (other in splits or "[" in other):
-                wanted[other] = other
+            if not isinstance(other, str) or (other == "test" and other not in self._known):
+                continue
+            sizes[other] = self._split(other).num_examples
+            if self._overlap(self.train, other):
+                raise DataError(
+                    f"{self!r}: {other!r} has samples of the training split, {self.train!r}. "
+                    "Leave them out of it, as in train='train[:90%]'."
+                )
+        return sizes
+
+    @property
+    def _known(self) -> Any:
+        return self._builder.info.splits
+
+    def _split(self, text: str) -> Any:
         try:
-            return {name: splits[text].num_examples for name, text in wanted.items()}
-        except (KeyError, ValueError) as error:
-            raise DataError(f"{self!r}: {error}. {suggest(self.train, splits)}") from None
+            return self._known[text]
+        except (KeyError, ValueError):
+            bare = text.split("[")[0]
+            raise DataError(
+                f"{self.name} has no split {text!r}. {suggest(bare, self._known)}"
+            ) from None
+
+    def _overlap(self, one: str, other: str) -> bool:
+        return any(
+            a.filename == b.filename and max(a.skip, b.skip) < min(a.skip + a.take, b.skip + b.take)
+            for a in self._split(one).file_instructions
+            for b in self._split(other).file_instructions
+        )
 
     def _read(self, stored: str) -> Columns:
         import tensorflow as tf
@@ -140,7 +163,7 @@ class TFDS(StoredSplits):
         for number in range(first // size + 1, -(-last // size)):
             examples = examples.concatenate(one_pass(number))
         skipped = options.position * options.batch_size
-        examples = examples.skip(first % size + skipped).take(last - first - skipped)
+        examples = examples.skip(first % size + skipped).take(max(0, last - first - skipped))
         whole = options.drop_remainder or options.steps is not None
         batches = examples.batch(options.batch_size, drop_remainder=whole)
         batches = batches.map(self._decode_batch(feature), tf.data.AUTOTUNE)
@@ -262,6 +285,7 @@ class TFDS(StoredSplits):
             return tf.ensure_shape(image, feature.shape)
 
         def batch(x: Any, y: Any) -> Any:
+            y = tf.cast(y, tf.int64 if y.dtype.is_integer else tf.float32)
             if feature.kind != "image":
                 return x, y
             return tf.map_fn(one, x, fn_output_signature=tf.uint8), y
@@ -278,7 +302,7 @@ def unreachable(address: str, seconds: float = REACH_SECONDS) -> str | None:
     probe = threading.Thread(target=lambda: answers.append(_ask(address, seconds)), daemon=True)
     probe.start()
     probe.join(seconds)
-    return answers[0] if answers else f"no answer within {seconds:.0f} s"
+    return answers[0] if answers else f"no answer within {seconds:g} s"
 
 
 def _ask(address: str, seconds: float) -> str | None:

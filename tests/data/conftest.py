@@ -1,0 +1,50 @@
+"""What the tests of data share: small images, a prepared data set, and reading batches."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+
+def make_images(size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    pixels = np.random.default_rng(seed).integers(0, 256, (size, 28, 28, 1), np.uint8)
+    return pixels, np.arange(size) % 10
+
+
+@pytest.fixture(scope="session")
+def images() -> Callable[[int, int], tuple[np.ndarray, np.ndarray]]:
+    """Makes grey images of noise, no two alike, with labels 0 to 9 in turn: (size, seed)."""
+    return make_images
+
+
+@pytest.fixture(scope="session")
+def samples() -> Callable[[Any], list[bytes]]:
+    """Reads the images of a data set in order, each as its bytes."""
+
+    def read(dataset: Any) -> list[bytes]:
+        return [row.tobytes() for x, _ in dataset for row in np.asarray(x)]
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder where tensorflow-datasets finds a small "mnist": 200 and 40 generated images."""
+    import tensorflow_datasets as tfds
+
+    folder = tmp_path_factory.mktemp("tensorflow_datasets")
+    builder = tfds.builder("mnist", data_dir=folder)
+
+    def examples(size: int, seed: int) -> Any:
+        for number, (image, label) in enumerate(zip(*make_images(size, seed), strict=True)):
+            yield number, {"image": image, "label": int(label)}
+
+    download = tfds.download.DownloadConfig(compute_stats=tfds.download.ComputeStatsMode.SKIP)
+    with pytest.MonkeyPatch.context() as patch:
+        splits = {"train": examples(200, 1), "test": examples(40, 2)}
+        patch.setattr(type(builder), "_split_generators", lambda self, dl, *_: splits)
+        builder.download_and_prepare(download_config=download)
+    assert Path(builder.data_path).is_dir()
+    return str(folder)

@@ -1,0 +1,242 @@
+"""Arrays: what a function may return, and what it may not."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tfpipe.data import Arrays
+from tfpipe.declare.spec import Feature, Label
+from tfpipe.errors import DataError
+
+X = np.zeros((20, 4), np.float32)
+Y = np.arange(20) % 3
+PIXELS = np.zeros((20, 8, 8, 3), np.uint8)
+
+
+def spec_of(returned: Any, **fields: Any) -> Any:
+    return Arrays(lambda: returned, **fields).spec()
+
+
+def refused(returned: Any, **fields: Any) -> str:
+    with pytest.raises(DataError) as caught:
+        spec_of(returned, **fields)
+    return str(caught.value)
+
+
+# What it may return
+
+
+@pytest.mark.parametrize(
+    ("returned", "splits"),
+    [
+        ((X, Y), {"train": 18, "validation": 2}),
+        ([X, Y], {"train": 18, "validation": 2}),
+        (((X, Y), (X[:5], Y[:5])), {"train": 18, "validation": 2, "test": 5}),
+        ({"train": (X, Y)}, {"train": 18, "validation": 2}),
+        ({"train": (X, Y), "test": (X, Y)}, {"train": 18, "validation": 2, "test": 20}),
+    ],
+)
+def test_pairs_keras_datasets_and_mappings(returned: Any, splits: dict[str, int]) -> None:
+    assert spec_of(returned).splits == splits
+
+
+def test_a_split_of_ones_own_name_can_be_for_validation() -> None:
+    spec = spec_of({"train": (X, Y), "valid": (X[:6], Y[:6])}, validation="valid")
+    assert spec.splits == {"train": 20, "validation": 6}
+
+
+def test_both_shares_are_held_out() -> None:
+    assert spec_of((X, Y), validation=0.25, test=0.2).splits == {
+        "train": 12,
+        "validation": 4,
+        "test": 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("x", "feature"),
+    [
+        (PIXELS, Feature("image", (8, 8, 3), "uint8", "image")),
+        (PIXELS[..., 0], Feature("image", (8, 8, 1), "uint8", "image")),
+        (PIXELS / 255, Feature("image", (8, 8, 3), "float32", "image")),
+        (X, Feature("features", (4,), "float32", "vector")),
+        (X.astype(np.float64), Feature("features", (4,), "float32", "vector")),
+        (X.tolist(), Feature("features", (4,), "float32", "vector")),
+        (X.astype(np.int64), Feature("features", (4,), "int64", "vector")),
+        (X[:, 0], Feature("features", (), "float32", "array")),
+        ({"height": X}, Feature("height", (4,), "float32", "vector")),
+    ],
+)
+def test_features(x: Any, feature: Feature) -> None:
+    assert spec_of((x, Y)).feature == feature
+
+
+def test_features_by_name() -> None:
+    spec = spec_of(({"photo": PIXELS, "age": X[:, :1]}, Y))
+    assert [f.name for f in spec.features] == ["photo", "age"]
+
+
+@pytest.mark.parametrize(
+    ("y", "label"),
+    [
+        (Y, Label("label", "class", (), ("0", "1", "2"))),
+        (Y[:, None], Label("label", "class", (), ("0", "1", "2"))),
+        (Y == 1, Label("label", "class", (), ("0", "1"))),
+        (Y * 0, Label("label", "class", (), ("0", "1"))),
+        (Y / 7, Label("label", "real", ())),
+        (Y[:, None] / 7, Label("label", "real", ())),
+        (np.stack([Y, Y], axis=1) / 7, Label("label", "real", (2,))),
+        (np.stack([Y > 0, Y > 1], axis=1), Label("label", "multilabel", (2,), ("0", "1"))),
+    ],
+)
+def test_labels(y: np.ndarray, label: Label) -> None:
+    assert spec_of((X, y)).label == label
+
+
+def test_declared_class_names() -> None:
+    assert spec_of((X, Y), classes=("a", "b", "c", "d")).classes == ("a", "b", "c", "d")
+
+
+def test_the_function_is_called_once_and_not_when_declared() -> None:
+    calls = []
+
+    def load() -> Any:
+        calls.append(1)
+        return X, Y
+
+    source = Arrays(load)
+    assert calls == []
+    source.spec()
+    list(source.input_fn("train", batch_size=4))
+    assert calls == [1]
+
+
+# What it may not
+
+
+def broken() -> Any:
+    raise FileNotFoundError("no such file: 'numbers.csv'")
+
+
+def test_a_function_that_fails() -> None:
+    with pytest.raises(DataError) as caught:
+        Arrays(broken).spec()
+    assert str(caught.value) == (
+        "Arrays: broken() failed with FileNotFoundError: no such file: 'numbers.csv'"
+    )
+    assert isinstance(caught.value.__cause__, FileNotFoundError)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (
+            X,
+            "Arrays: the function should return (x, y), ((x, y), (x_test, y_test)) or a mapping of "
+            "splits to (x, y), got ndarray.",
+        ),
+        (
+            None,
+            "Arrays: the function should return (x, y), ((x, y), (x_test, y_test)) or a mapping of "
+            "splits to (x, y), got NoneType.",
+        ),
+        ({"test": (X, Y)}, "Arrays: there is no split 'train' among ['test']."),
+        ({"train": X}, "Arrays: split 'train' should be a pair (x, y)."),
+        (({}, Y), "Arrays: x of split 'train' is an empty mapping."),
+        (
+            (X, Y[:19]),
+            "Arrays: split 'train' has 20 samples of 'features' but 19 labels.",
+        ),
+        ((X[:0], Y[:0]), "Arrays: the train split is empty."),
+        (((X, Y), (X[:0], Y[:0])), "Arrays: the test split is empty."),
+        (
+            (np.array(["a"] * 20), Y),
+            "Arrays: x of split 'train' should hold numbers, one row a sample, got <U1 of shape "
+            "(20,).",
+        ),
+        (
+            (X, np.array(["cat"] * 20)),
+            "Arrays: y of split 'train' should hold numbers, one row a sample, got <U3 of shape "
+            "(20,).",
+        ),
+        (
+            (X, 3),
+            "Arrays: y of split 'train' should hold numbers, one row a sample, got int64 of shape "
+            "().",
+        ),
+        (
+            ([[1.0, 2.0], [3.0], [4.0]], [0, 1, 1]),
+            "Arrays: x of split 'train' has rows of differing length.",
+        ),
+        (
+            (X, Y - 1),
+            "split 'train': 7 of 20 labels are outside the range 0 to 1 of 2 classes, the first is "
+            "-1 in row 0. Number the classes from 0, or declare all their names with "
+            "classes=(...).",
+        ),
+        (
+            ((X, Y), (X, Y + 1)),
+            "split 'test': 6 of 20 labels are outside the range 0 to 2 of 3 classes, the first is "
+            "3 in row 2. Number the classes from 0, or declare all their names with classes=(...).",
+        ),
+        (
+            (X, np.stack([Y, Y], axis=1)),
+            "Arrays: y of whole numbers and shape (20, 2) is neither class indices [rows] nor "
+            "yes/no answers [rows, several] of 0 and 1. For real numbers use a float type.",
+        ),
+        (
+            (X, np.eye(3)[Y]),
+            "Arrays: y of shape (20, 3) has a single 1 in each row, so it looks one-hot. Give "
+            "class indices: y.argmax(axis=1).",
+        ),
+        (
+            (X, np.arange(20) * 5000),
+            "Arrays: y holds whole numbers up to 95000 in 20 samples, which are hardly class "
+            "indices. For real numbers use a float type: y.astype('float32').",
+        ),
+        (
+            ((PIXELS, Y), (PIXELS / 255, Y)),
+            "Arrays: split 'test' holds 'image' (float32 of shape (8, 8, 3)), the training split "
+            "'image' (uint8 of shape (8, 8, 3)).",
+        ),
+        (
+            ((X, Y), (X[:, :3], Y)),
+            "Arrays: split 'test' holds 'features' (float32 of shape (3,)), the training split "
+            "'features' (float32 of shape (4,)).",
+        ),
+        (
+            ((X, Y), (X, Y / 2)),
+            "Arrays: split 'test' has labels of float32 and shape (20,), the training split of "
+            "int64 and shape (20,).",
+        ),
+    ],
+)
+def test_refused(returned: Any, message: str) -> None:
+    assert refused(returned) == message
+
+
+def test_labels_beyond_the_declared_classes() -> None:
+    assert refused((X, Y), classes=("a", "b")) == (
+        "split 'train': 6 of 20 labels are outside the range 0 to 1 of 2 classes, the first is 2 "
+        "in row 2. Number the classes from 0, or declare all their names with classes=(...)."
+    )
+
+
+@pytest.mark.parametrize("validation", [0.0, 1.0, -0.1, 1.5])
+def test_a_share_is_between_0_and_1(validation: float) -> None:
+    with pytest.raises(ValueError, match=r"Arrays\.validation takes a number above 0 and below 1"):
+        Arrays(broken, validation=validation)
+
+
+def test_no_function() -> None:
+    given: Any = X
+    with pytest.raises(ValueError, match=r"Arrays\.load takes a function"):
+        Arrays(given)
+
+
+def test_a_split_that_is_not_there() -> None:
+    assert refused((X, Y), validation="valid") == "There is no split 'valid' for validation."
+    assert refused(((X, Y), (X, Y)), test="tset") == (
+        "There is no split 'tset' for test. Did you mean 'test'?"
+    )
