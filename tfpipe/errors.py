@@ -17,7 +17,7 @@ Every message says what was received, what was expected and how to put it right.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class TfpipeError(Exception):
@@ -87,11 +87,16 @@ def suggest(name: str, known: Iterable[str], *, most: int = 12) -> str:
         "Did you mean 'epochs'?"
     """
     names = sorted(set(known))
-    lowered = {n.lower(): n for n in names}
+    lowered = {n.lower(): n for n in reversed(names)}
     close = difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)
     if close:
-        return "Did you mean " + " or ".join(repr(lowered[c]) for c in close) + "?"
+        return f"Did you mean {either([repr(lowered[c]) for c in close])}?"
     if not names:
         return ""
-    shown = ", ".join(names[:most])
-    return f"There is: {shown}{', ...' if len(names) > most else ''}."
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"There is: {', '.join(names[:most])}{more}."
+
+
+def either(words: Sequence[str]) -> str:
+    """Alternatives in a sentence: `a`, `a or b`, `a, b or c`."""
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

@@ -11,11 +11,14 @@ does the same for any module, the project's own callbacks first of all.
 
 import importlib
 import inspect
+import pkgutil
+import traceback
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from tfpipe.declare.fieldtypes import freeze, is_range, without_ranges
-from tfpipe.declare.part import show
+from tfpipe.declare.fieldtypes import freeze, is_range, show, without_ranges
+from tfpipe.declare.part import hashable
 from tfpipe.declare.signatures import parameter_names
 from tfpipe.errors import ConfigError, suggest
 
@@ -30,6 +33,7 @@ class Name:
         keras.optimizers.SGD
     """
 
+    described = "a name such as keras.metrics.AUC"
     _path: str
 
     def __init__(self, path: str) -> None:
@@ -89,7 +93,7 @@ class Deferred:
     described = "a Keras object such as keras.optimizers.SGD(learning_rate=0.01)"
     path: str
     args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    kwargs: Mapping[str, Any]
 
     def __init__(
         self, path: str, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -104,7 +108,7 @@ class Deferred:
             args = ()
         object.__setattr__(self, "path", path)
         object.__setattr__(self, "args", freeze(tuple(args)))
-        object.__setattr__(self, "kwargs", {k: freeze(v) for k, v in kwargs.items()})
+        object.__setattr__(self, "kwargs", MappingProxyType(freeze(kwargs)))
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise ConfigError(f"{self.path}(...) is frozen: use replace({name}=...).")
@@ -127,11 +131,14 @@ class Deferred:
         )
 
     def __hash__(self) -> int:
-        return hash(repr(self))
+        return hash((self.path, hashable(self.args), hashable(self.kwargs)))
 
     def __repr__(self) -> str:
         inner = [show(a) for a in self.args] + [f"{k}={show(v)}" for k, v in self.kwargs.items()]
         return f"{self.path}({', '.join(inner)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Deferred, (self.path, self.args, dict(self.kwargs))
 
     def build(self, **defaults: Any) -> Any:
         """The real object.
@@ -164,29 +171,44 @@ def build(value: Any) -> Any:
 
 def find(path: str) -> Any:
     """The object with a dotted name; raises ConfigError that suggests names."""
-    module_name, *names = path.split(".")
-    try:
-        found = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"{path}: there is no module {module_name!r} ({error}).") from None
-    seen = module_name
+    seen, *names = path.split(".")
+    found = _module(seen, path)
+    if found is None:
+        raise ConfigError(f"{path}: there is no module {seen!r}.")
     for name in names:
-        if not hasattr(found, name):
-            found = _submodule(seen, found, name, path)
-        else:
+        dotted = f"{seen}.{name}"
+        if hasattr(found, name):
             found = getattr(found, name)
-        seen = f"{seen}.{name}"
+        elif not hasattr(found, "__path__") or (module := _module(dotted, path)) is None:
+            inside = {m.name for m in pkgutil.iter_modules(getattr(found, "__path__", []))}
+            public = {n for n in {*dir(found), *inside} if not n.startswith("_")}
+            raise ConfigError(f"{seen} has no {name!r}. {suggest(name, public)}")
+        else:
+            found = module
+        seen = dotted
     return found
 
 
-def _submodule(seen: str, parent: Any, name: str, path: str) -> Any:
+def _module(dotted: str, path: str) -> Any:
+    """A module by its name; None where there is none; raises ConfigError for one that is broken."""
     try:
-        return importlib.import_module(f"{seen}.{name}")
-    except ModuleNotFoundError as error:
-        if not f"{seen}.{name}".startswith(str(error.name)):
-            raise ConfigError(f"{path} does not import: {error}.") from error
-    public = [n for n in dir(parent) if not n.startswith("_")]
-    raise ConfigError(f"{seen} has no {name!r}. {suggest(name, public)}")
+        return importlib.import_module(dotted)
+    except Exception as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing == dotted:
+            return None
+        file, line = _place_of(error)
+        raise ConfigError(
+            f"{path} does not import: {file}:{line}: {type(error).__name__}: {error}."
+        ) from error
+
+
+def _place_of(error: BaseException) -> tuple[str, int]:
+    """The file and the line that raised an error; of a SyntaxError, those that are wrong."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return error.filename, error.lineno or 1
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return last.filename, last.lineno or 1
 
 
 def check_signatures(value: Any, where: str = "") -> None:
@@ -199,15 +221,14 @@ def check_signatures(value: Any, where: str = "") -> None:
     Raises:
         ConfigError: for an unknown name or argument, with suggestions.
     """
-    value = without_ranges(value) if not is_range(value) else value.value
-    if isinstance(value, Name):
-        find(value.path)
+    if is_range(value):
+        for candidate in value.candidates():
+            check_signatures(candidate, where)
     elif isinstance(value, tuple):
         for index, item in enumerate(value):
             check_signatures(item, f"{where}.{index}")
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            check_signatures(item, f"{where}.{key}")
+    elif isinstance(value, Name):
+        _find_for(value.path, where)
     elif hasattr(value, "items"):
         if isinstance(value, Deferred):
             _check_call(value, where)
@@ -215,8 +236,15 @@ def check_signatures(value: Any, where: str = "") -> None:
             check_signatures(item, f"{where}.{name}" if where else name)
 
 
+def _find_for(path: str, where: str) -> Any:
+    try:
+        return find(path)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}" if where else str(error)) from error
+
+
 def _check_call(call: Deferred, where: str) -> None:
-    target = find(call.path)
+    target = _find_for(call.path, where)
     prefix = f"{where}: " if where else ""
     if not callable(target):
         raise ConfigError(f"{prefix}{call.path} cannot be called.")

@@ -5,30 +5,24 @@ tuple and a whole number as a real one. A range from `hp` may stand wherever its
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import (
-    Annotated,
-    Any,
-    Literal,
-    Union,
-    get_args,
-    get_origin,
-)
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from tfpipe.errors import ConfigError
+from tfpipe.errors import ConfigError, either
 
 
 class Duration(float):
     """A length of time in seconds, written `30s`, `10m` or `2h`.
 
     Example:
-        >>> Duration.parse("10m")
-        Duration('10m')
+        >>> Duration.parse("600s")
+        '10m'
     """
 
     UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}  # noqa: RUF012
@@ -39,16 +33,19 @@ class Duration(float):
         parts = re.findall(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", text)
         if not parts or "".join(n + u for n, u in parts) != re.sub(r"\s", "", text):
             raise ValueError(f"{text!r} is no duration: write it as 30s, 10m or 2h")
-        return cls(sum(float(n) * cls.UNITS[u] for n, u in parts))
+        seconds = sum(float(n) * cls.UNITS[u] for n, u in parts)
+        if not seconds:
+            raise ValueError(f"{text!r} is no time at all")
+        return cls(seconds)
 
     def __str__(self) -> str:
         for unit in ("d", "h", "m"):
             if self >= self.UNITS[unit] and self % self.UNITS[unit] == 0:
                 return f"{int(self / self.UNITS[unit])}{unit}"
-        return f"{float(self):g}s"
+        return f"{float(self)!r}s".replace(".0s", "s")
 
     def __repr__(self) -> str:
-        return f"Duration('{self}')"
+        return repr(str(self))  # as it is declared
 
 
 def _duration(value: Any) -> Any:
@@ -86,7 +83,14 @@ def freeze(value: Any) -> Any:
 
 def is_range(value: Any) -> bool:
     """Whether a value is one of `hp`'s ranges."""
-    return bool(getattr(value, "is_range", False))
+    return getattr(type(value), "is_range", False) is True
+
+
+def holds_range(value: Any) -> bool:
+    """Whether a value is a range, or a tuple or mapping with one in it."""
+    if isinstance(value, Mapping):
+        return any(map(holds_range, value.values()))
+    return is_range(value) or (isinstance(value, tuple) and any(map(holds_range, value)))
 
 
 def without_ranges(value: Any) -> Any:
@@ -100,6 +104,22 @@ def without_ranges(value: Any) -> Any:
     return value
 
 
+def variations(value: Any) -> Iterator[Any]:
+    """A value with its ranges' own values; then with each range's other candidates in turn."""
+    if is_range(value):
+        for candidate in value.candidates():
+            yield from variations(candidate)
+        return
+    plain = without_ranges(value)
+    yield plain
+    if isinstance(value, tuple):
+        for index, item in enumerate(value):
+            if holds_range(item):
+                yield from (
+                    (*plain[:index], v, *plain[index + 1 :]) for v in list(variations(item))[1:]
+                )
+
+
 def check_value(owner: str, name: str, annotation: Any, value: Any) -> Any:
     """A value as its field holds it.
 
@@ -107,41 +127,54 @@ def check_value(owner: str, name: str, annotation: Any, value: Any) -> Any:
         owner: the class's name, for the message.
         name: the field's name.
         annotation: the field's type.
-        value: what was given; a range's own values are checked one by one.
+        value: what was given; the candidates of a range are checked one by one.
 
     Raises:
         ConfigError: when the value does not fit.
     """
     value = freeze(value)
-    if is_range(value):
-        for candidate in value.candidates():
-            check_value(owner, name, annotation, candidate)
-        return value
-    plain = without_ranges(value)
-    try:
-        checked = adapter(annotation).validate_python(plain)
-    except ValidationError as error:
-        raise ConfigError(_message(owner, name, annotation, plain, error)) from None
-    return checked if plain == value and _same_shape(plain, value) else value
-
-
-def _same_shape(plain: Any, value: Any) -> bool:
-    """Whether nothing was replaced: a range compares unequal to the value that it holds."""
-    return repr(plain) == repr(value)
+    checked: list[Any] = []
+    for plain in variations(value):
+        try:
+            checked.append(adapter(annotation).validate_python(plain))
+        except ValidationError as error:
+            within = f", in {show(value)}" if holds_range(value) else ""
+            raise ConfigError(
+                f"{_message(owner, name, annotation, plain, error)}{within}."
+            ) from None
+    return value if holds_range(value) else checked[0]
 
 
 def _message(owner: str, name: str, annotation: Any, value: Any, error: ValidationError) -> str:
-    got = f"got {value!r}" + ("" if value is None else f" ({type(value).__name__})")
+    got = f"got {_received(value)}"
     details = error.errors(include_url=False)
     wanted = f"{owner}.{name} takes {describe(annotation)}"
     if len(details) == 1:
         detail = details[0]
-        if detail["type"] in ("duration", "value_error", "assertion_error"):
-            return f"{wanted}: {detail['msg']}."
         place = "".join(f"[{p}]" for p in detail["loc"] if isinstance(p, int))
-        if place:
-            got = f"got {detail['input']!r} at {name}{place}"
-    return f"{wanted}, {got}."
+        if place and detail["type"] != "missing":
+            got = f"got {_received(detail['input'])} at {name}{place}"
+    return f"{wanted}, {got}"
+
+
+def _received(value: Any) -> str:
+    if value is None:
+        return "none"
+    if hasattr(value, "__qualname__"):
+        return f"the {'class' if isinstance(value, type) else 'function'} {show(value)}"
+    return f"{show(value)} ({type(value).__name__})"
+
+
+def show(value: Any) -> str:
+    """A value as it would be written in a declaration."""
+    if isinstance(value, tuple):
+        inner = ", ".join(show(v) for v in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k!r}: {show(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, Callable) and hasattr(value, "__qualname__"):  # type: ignore[arg-type]
+        return str(value.__qualname__)
+    return repr(value)
 
 
 _WORDS: dict[Any, str] = {
@@ -165,19 +198,19 @@ def describe(annotation: Any) -> str:
         bounds = [b for b in (_bound(r) for r in rest) if b]
         return describe(base) + (" " + " and ".join(bounds) if bounds else "")
     if origin is Literal:
-        return "one of " + ", ".join(
-            repr(a) if isinstance(a, str) else str(a).lower() for a in get_args(annotation)
-        )
-    if origin is Union or type(annotation).__name__ == "UnionType":
-        return _either([describe(a) for a in get_args(annotation)])
+        values = [repr(a) if isinstance(a, str) else str(a).lower() for a in get_args(annotation)]
+        return values[0] if len(values) == 1 else "one of " + ", ".join(values)
+    if origin in (Union, UnionType):
+        # The long descriptions last, so that it is clear what belongs to them.
+        return either(sorted(map(describe, get_args(annotation)), key=lambda w: ", " in w))
     if origin is tuple:
         inner = get_args(annotation)
         if len(inner) == 2 and inner[1] is Ellipsis:
             return f"a tuple, each item {describe(inner[0])}"
         return f"a tuple of {len(inner)}: " + ", ".join(describe(i) for i in inner)
     if origin is not None and issubclass(origin, Mapping):
-        return "a mapping"
-    if origin is Callable or annotation is Callable or "Callable" in str(origin):
+        return "a mapping of {} to {}".format(*map(describe, get_args(annotation)))
+    if Callable in (origin, annotation):
         return "a function"
     if annotation in _WORDS:
         return _WORDS[annotation]
@@ -186,10 +219,6 @@ def describe(annotation: Any) -> str:
 
 def _article(noun: str) -> str:
     return ("an " if noun[0] in "AEIOU" else "a ") + noun
-
-
-def _either(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
 
 
 def _bound(constraint: Any) -> str:

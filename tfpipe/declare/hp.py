@@ -9,7 +9,7 @@ batch_norm = hp.Bool(True)
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from tfpipe.declare.fieldtypes import PositiveFloat
+from tfpipe.declare.fieldtypes import Positive, PositiveFloat
 from tfpipe.declare.part import Part
 from tfpipe.errors import ConfigError
 
@@ -23,7 +23,7 @@ class Range(Part):
     described: ClassVar[str] = "a range from hp"
 
     def candidates(self) -> Iterator[Any]:
-        """The values whose fit in a field proves the whole range's."""
+        """The values whose fit in a field proves the whole range's, its own first."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -80,7 +80,7 @@ class Int(_Interval):
     value: int
     min: int
     max: int
-    step: int = 1
+    step: Positive = 1
     log: bool = False
 
 
@@ -100,7 +100,8 @@ class Choice(Range):
             raise ConfigError(f"hp.Choice: {self.value!r} is not among its values {self.values!r}.")
 
     def candidates(self) -> Iterator[Any]:
-        yield from self.values
+        yield self.value
+        yield from (v for v in self.values if v != self.value)
 
 
 class Bool(Range):
@@ -113,4 +114,4 @@ class Bool(Range):
     value: bool
 
     def candidates(self) -> Iterator[Any]:
-        yield from (True, False)
+        yield from (self.value, not self.value)

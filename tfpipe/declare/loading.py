@@ -5,7 +5,7 @@ file's own name is meant (`Cifar10CNN` in `cifar10_cnn.py`); any other is named 
 """
 
 import hashlib
-import importlib.util
+import linecache
 import sys
 import traceback
 from collections.abc import Iterable
@@ -52,7 +52,32 @@ def load(target: str, overrides: Iterable[str] = ()) -> Loaded:
     file, _, chosen = target.partition("::")
     path = _existing(file)
     module = _import(path)
-    candidates = {
+    candidates = _candidates(module)
+    cls = _choose(path, candidates, chosen)
+    try:
+        pipeline = cls()
+    except ConfigError as error:
+        raise ConfigError(f"{_shown(path)}: {error}") from error
+    name = f"{path.stem}.{cls.__name__}" if chosen and len(_usable(candidates)) > 1 else path.stem
+    texts = tuple(overrides)
+    return Loaded(apply_overrides(pipeline, texts), pipeline, path, name, texts)
+
+
+def from_instance(pipeline: Pipeline) -> Loaded:
+    """A pipeline made in Python, named after its file and class as `load` would."""
+    cls = type(pipeline)
+    module = sys.modules.get(cls.__module__)
+    file = getattr(module, "__file__", None)
+    if module is None or file is None:
+        return Loaded(pipeline, pipeline, None, cls.__name__)
+    path = Path(file)
+    alone = list(_usable(_candidates(module)).values()) == [cls]
+    return Loaded(pipeline, pipeline, path, path.stem if alone else f"{path.stem}.{cls.__name__}")
+
+
+def _candidates(module: ModuleType) -> dict[str, type[Pipeline]]:
+    """The pipelines that a module defines itself, by name."""
+    return {
         value.__name__: value
         for value in vars(module).values()
         if isinstance(value, type)
@@ -60,25 +85,10 @@ def load(target: str, overrides: Iterable[str] = ()) -> Loaded:
         and value.__module__ == module.__name__
         and not value.__name__.startswith("_")
     }
-    cls = _choose(path, candidates, chosen)
-    try:
-        pipeline = cls()
-    except ConfigError as error:
-        raise ConfigError(f"{_shown(path)}: {error}") from error
-    several = len([c for c in candidates.values() if not is_abstract(c)]) > 1
-    name = f"{path.stem}.{cls.__name__}" if chosen and several else path.stem
-    texts = tuple(overrides)
-    return Loaded(apply_overrides(pipeline, texts), pipeline, path, name, texts)
 
 
-def from_instance(pipeline: Pipeline) -> Loaded:
-    """A pipeline made in Python, named after its file and class as `load` would."""
-    module = sys.modules.get(type(pipeline).__module__)
-    file = getattr(module, "__file__", None)
-    if file is None:
-        return Loaded(pipeline, pipeline, None, type(pipeline).__name__)
-    path = Path(file)
-    return Loaded(pipeline, pipeline, path, f"{path.stem}.{type(pipeline).__name__}")
+def _usable(candidates: dict[str, type[Pipeline]]) -> dict[str, type[Pipeline]]:
+    return {name: cls for name, cls in candidates.items() if not is_abstract(cls)}
 
 
 def _shown(path: Path) -> str:
@@ -96,8 +106,7 @@ def _existing(file: str) -> Path:
         raise PipelineFileError(f"{file} is a folder: name a pipeline file in it, ending in .py.")
     if path.is_file():
         raise PipelineFileError(f"{file} is no Python file: a pipeline file ends in .py.")
-    folder = path.parent
-    there = [str(folder / p.name) for p in folder.glob("*.py")] if folder.is_dir() else []
+    there = {str(p) for folder in (path.parent, Path("pipelines")) for p in folder.glob("*.py")}
     raise PipelineFileError(f"There is no file {file!r}. {suggest(file, there)}".strip())
 
 
@@ -108,16 +117,16 @@ def _import(path: Path) -> ModuleType:
             sys.path.insert(0, str(folder))
     digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
     name = f"tfpipe_file_{digest}.{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    module = ModuleType(name)
+    module.__file__ = str(path)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
-    except TfpipeError as error:
-        raise type(error)(f"{_place(error, path)}: {error}") from error
-    except Exception as error:
+        # Not through the import system: it would leave a __pycache__ beside the user's file.
+        exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        if isinstance(error, TfpipeError):
+            raise type(error)(f"{_place(error, path)}: {error}") from error
         raise PipelineFileError(_import_message(error, path)) from error
     return module
 
@@ -131,41 +140,60 @@ def _project_root(path: Path) -> Path:
 
 
 def _place(error: BaseException, path: Path) -> str:
-    """`file:line` of the last frame of an error that lies in the user's file."""
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    """`file:line` of the last place of an error that lies in the user's file."""
+    lines = [line for file, line in _places(error) if file == str(path)]
     return f"{_shown(path)}:{lines[-1]}" if lines else _shown(path)
 
 
+def _places(error: BaseException) -> list[tuple[str, int]]:
+    """Where an error went through, the place that raised it last."""
+    places = [(f.filename, f.lineno or 1) for f in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        places.append((error.filename, error.lineno or 1))
+    return places
+
+
 def _import_message(error: BaseException, path: Path) -> str:
-    kind = type(error).__name__
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        text = (error.text or "").strip()
-        return f"{_shown(path)}:{error.lineno} does not import: {kind}: {error.msg}\n    {text}"
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if f.filename == str(path)]
-    line = f"\n    {own[-1].line}" if own and own[-1].line else ""
-    return f"{_place(error, path)} does not import: {kind}: {error}{line}"
+    """The user's own error with the file, the line and the source that raised it."""
+    own = [(file, line) for file, line in _places(error) if _is_own(Path(file), path)]
+    file, line = own[-1] if own else (str(path), 1)
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    said = f"{type(error).__name__}: {text}"
+    if file != str(path):
+        said = f"{_shown(Path(file))}:{line}: {said}"
+    linecache.checkcache(file)
+    source = linecache.getline(file, line).strip()
+    return f"{_place(error, path)} does not import: {said}" + (f"\n    {source}" if source else "")
+
+
+def _is_own(file: Path, path: Path) -> bool:
+    """Whether a file is of the user's project: neither tfpipe's nor installed."""
+    apart = Path(__file__).parents[1] in file.parents or "site-packages" in file.parts
+    return _project_root(path) in file.parents and not apart
 
 
 def _choose(path: Path, candidates: dict[str, type[Pipeline]], chosen: str) -> type[Pipeline]:
-    usable = {n: c for n, c in candidates.items() if not is_abstract(c)}
+    usable = _usable(candidates) or candidates
     if chosen:
         if chosen not in candidates:
             raise PipelineFileError(
-                f"{_shown(path)} has no pipeline {chosen!r}. {suggest(chosen, candidates)}".strip()
+                f"{_shown(path)} has no pipeline {chosen!r}. {suggest(chosen, usable)}".strip()
             )
         return candidates[chosen]
     if not candidates:
         raise PipelineFileError(
             f"{_shown(path)} holds no pipeline: it needs a class that derives from tfpipe.Pipeline."
         )
-    if len(usable or candidates) == 1:
-        return next(iter((usable or candidates).values()))
-    named = [c for n, c in usable.items() if n.lower() == path.stem.replace("_", "").lower()]
-    if named:
-        return named[0]
-    listed = ", ".join(candidates)
+    if len(usable) == 1:
+        return next(iter(usable.values()))
+    for name, cls in usable.items():
+        if _letters(name) == _letters(path.stem):
+            return cls
     raise PipelineFileError(
-        f"{_shown(path)} holds several pipelines ({listed}) and none bears the file's name: "
+        f"{_shown(path)} holds several pipelines ({', '.join(usable)}) and none bears its name: "
         f"choose one with {_shown(path)}::{next(iter(usable))}."
     )
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()

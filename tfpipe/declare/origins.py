@@ -7,6 +7,7 @@ call has the line that it stands on. What a program computed has the line of its
 import ast
 import inspect
 import sys
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,13 @@ def origins(loaded: Loaded) -> dict[str, str]:
 
 
 def _mark(pipeline: Pipeline, name: str, found: dict[str, str]) -> None:
-    """What is at or below an overridden name comes from the command line, its defaults apart."""
+    """What is at or below an overridden name comes from the command line, its defaults apart.
+
+    What lies inside a range or a tuple of numbers has no entry of its own: its holder is marked.
+    """
     values = flatten(pipeline)
+    while name not in values and "." in name:
+        name = name.rpartition(".")[0]
     for dotted in values:
         if dotted == name or dotted.startswith(name + "."):
             parent, _, last = dotted.rpartition(".")
@@ -106,12 +112,25 @@ def _assignment(cls: type, name: str) -> tuple[str, Any] | None:
             return None
     if file is None or not Path(file).is_file():
         return None
-    for node in ast.walk(_parsed(file)):
-        if isinstance(node, ast.ClassDef) and node.name == cls.__name__:
-            for item in node.body:
-                if name in _targets(item):
-                    return _shown(file), item
-    return None
+    defined = [
+        node
+        for node in ast.walk(_parsed(file, Path(file).stat().st_mtime_ns))
+        if isinstance(node, ast.ClassDef) and node.name == cls.__name__
+    ]
+    for node in defined:
+        for item in reversed([*_statements(node)]):
+            if name in _targets(item):
+                return _shown(file), item
+    return (_shown(file), defined[0]) if defined else None
+
+
+def _statements(block: ast.AST) -> Iterator[ast.stmt]:
+    """The statements of a class's body, those inside an `if` or a `with` too."""
+    for node in ast.iter_child_nodes(block):
+        if isinstance(node, ast.stmt):
+            yield node
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield from _statements(node)
 
 
 def _targets(statement: ast.stmt) -> list[str]:
@@ -123,7 +142,8 @@ def _targets(statement: ast.stmt) -> list[str]:
 
 
 @lru_cache(maxsize=32)
-def _parsed(file: str) -> ast.Module:
+def _parsed(file: str, changed: int) -> ast.Module:
+    """A file's syntax tree; `changed` makes an edited file be read again."""
     return ast.parse(Path(file).read_text(encoding="utf-8"))
 
 

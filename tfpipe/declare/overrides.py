@@ -10,12 +10,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tfpipe.declare.deferred import Deferred, Name
+from tfpipe.declare.fieldtypes import show
 from tfpipe.declare.hp import Range
 from tfpipe.declare.kinds import Augmentation, ModelBuilder, Source
 from tfpipe.declare.part import Part, no_field
 from tfpipe.declare.pipeline import Pipeline
-from tfpipe.declare.signatures import parameter_names, public_names
-from tfpipe.declare.tree import children, known_parts
+from tfpipe.declare.signatures import argument_names, public_names
+from tfpipe.declare.tree import known_parts
 from tfpipe.errors import ConfigError, suggest
 
 # Where a bare name in `field=Name(...)` is looked up, by the field it is given to.
@@ -52,57 +53,69 @@ def apply_overrides(pipeline: Pipeline, texts: Iterable[str]) -> Pipeline:
                 f"{text!r} is no override: write field=value, such as epochs=5 or "
                 "optimizer.learning_rate=0.01."
             )
-        pipeline = _set(pipeline, name.strip().split("."), value.strip(), text)
+        try:
+            pipeline = _set(pipeline, name.strip().split("."), value.strip())
+        except ConfigError as error:
+            raise ConfigError(f"{text}: {error}") from None
     return pipeline
 
 
-def _set(node: Any, path: Sequence[str], text: str, whole: str, field: str = "") -> Any:
+def _set(node: Any, path: Sequence[str], text: str, above: tuple[str, ...] = ()) -> Any:
+    """A copy of a part, a deferred call or a tuple with the value at a dotted name changed."""
     name, rest = path[0], path[1:]
-    named = dict(children(node))
-    if isinstance(node, Part) and name not in named:
-        raise ConfigError(f"{whole}: {no_field(type(node), name)}")
-    if isinstance(node, Deferred) and name not in named:
-        _check_argument(node, name, whole)
-    if isinstance(node, tuple) and name not in named:
-        raise ConfigError(f"{whole}: {field} has {len(node)} items, numbered from 0, no {name!r}.")
-    field = field or name
-    if rest:
-        child = named.get(name)
-        if not any(True for _ in children(child)) and not isinstance(child, (Part, Deferred)):
-            raise ConfigError(f"{whole}: {name!r} is {child!r} and has no field {rest[0]!r}.")
-        value = _set(child, rest, text, whole, field)
+    above = (*above, name)
+    named = _named(node)
+    if name not in named and not (isinstance(node, Deferred) and _accepts(node, name)):
+        raise ConfigError(_unknown(node, *above[-2:]))
+    if not rest:
+        value = _read(node, name, text, above[0])
+    elif isinstance(named.get(name), (Part, Deferred, tuple)):
+        value = _set(named[name], rest, text, above)
     else:
-        value = _read(node, name, text, whole, field)
+        raise ConfigError(f"{name!r} is {show(named.get(name))} and has no field {rest[0]!r}.")
     if isinstance(node, tuple):
         return tuple(value if str(i) == name else v for i, v in enumerate(node))
     return node.replace(**{name: value})
 
 
-def _check_argument(call: Deferred, name: str, whole: str) -> None:
-    known = parameter_names(call.path)
-    if known is not None and name not in known:
-        raise ConfigError(
-            f"{whole}: {call.path} takes no argument {name!r}. {suggest(name, known)}"
-        )
+def _named(node: Any) -> dict[str, Any]:
+    return (
+        {str(i): v for i, v in enumerate(node)} if isinstance(node, tuple) else dict(node.items())
+    )
 
 
-def _read(node: Any, name: str, text: str, whole: str, field: str) -> Any:
+def _accepts(call: Deferred, name: str) -> bool:
+    known = argument_names(call.path)
+    return known is None or name in known
+
+
+def _unknown(node: Any, *path: str) -> str:
+    name = path[-1]
+    if isinstance(node, Part):
+        return no_field(type(node), name)
+    if isinstance(node, Deferred):
+        known = argument_names(node.path) or ()
+        return f"{node.path} takes no argument {name!r}. {suggest(name, known)}"
+    numbers = f"numbers 0 to {len(node) - 1}" if len(node) > 1 else "number 0 alone"
+    return f"{path[0]!r} has {numbers if node else 'no items'}, got {name!r}."
+
+
+def _read(node: Any, name: str, text: str, field: str) -> Any:
     """The value of a text that fits the field; the first reading that the field accepts."""
-    readings = list(_readings(text, field, whole))
+    readings = list(_readings(text, field))
     if not isinstance(node, Part):
         return readings[0]
-    first_error: ConfigError | None = None
+    errors: list[ConfigError] = []
     for reading in readings:
         try:
             node.replace(**{name: reading})
             return reading
         except ConfigError as error:
-            first_error = first_error or error
-    assert first_error is not None
-    raise ConfigError(f"{whole}: {first_error}")
+            errors.append(error)
+    raise errors[0]
 
 
-def _readings(text: str, field: str, whole: str) -> Iterable[Any]:
+def _readings(text: str, field: str) -> Iterable[Any]:
     """What a text may mean, the most specific first; the bare text comes last."""
     words = {"true": True, "false": False, "none": None, "null": None}
     if text.lower() in words:
@@ -117,7 +130,7 @@ def _readings(text: str, field: str, whole: str) -> Iterable[Any]:
         else:
             call = _as_expression(text)
             if call is not None:
-                yield _evaluate(call, field, whole)
+                yield _evaluate(call, field)
                 return
     yield text
 
@@ -133,37 +146,35 @@ def _as_expression(text: str) -> ast.expr | None:
     return None
 
 
-def _evaluate(node: ast.expr, field: str, whole: str) -> Any:
+def _evaluate(node: ast.expr, field: str) -> Any:
     """The value of an expression made of constants, tuples, mappings and calls of known names."""
     if isinstance(node, ast.Call):
         if any(k.arg is None for k in node.keywords):
-            raise ConfigError(f"{whole}: ** is not understood here; write the arguments out.")
-        arguments = [_evaluate(a, field, whole) for a in node.args]
-        named = {str(k.arg): _evaluate(k.value, field, whole) for k in node.keywords}
-        return _look_up(ast.unparse(node.func), field, whole)(*arguments, **named)
+            raise ConfigError("** is not understood here; write the arguments out.")
+        arguments = [_evaluate(a, field) for a in node.args]
+        named = {str(k.arg): _evaluate(k.value, field) for k in node.keywords}
+        return _look_up(ast.unparse(node.func), field)(*arguments, **named)
     if isinstance(node, (ast.Tuple, ast.List)):
-        return tuple(_evaluate(item, field, whole) for item in node.elts)
+        return tuple(_evaluate(item, field) for item in node.elts)
     if isinstance(node, ast.Dict):
-        keys = [ast.literal_eval(k) for k in node.keys if k is not None]
-        return dict(zip(keys, (_evaluate(v, field, whole) for v in node.values), strict=True))
+        if None in node.keys:
+            raise ConfigError("** is not understood here; write the items out.")
+        keys = [_evaluate(k, field) for k in node.keys if k is not None]
+        return dict(zip(keys, (_evaluate(v, field) for v in node.values), strict=True))
     if isinstance(node, (ast.Attribute, ast.Name)):
-        return _look_up(ast.unparse(node), field, whole)
+        return _look_up(ast.unparse(node), field)
     try:
         return ast.literal_eval(node)
     except ValueError:
         raise ConfigError(
-            f"{whole}: {ast.unparse(node)!r} is neither a value nor a part by its call."
+            f"{ast.unparse(node)!r} is neither a value nor a part by its call."
         ) from None
 
 
-def _look_up(name: str, field: str, whole: str) -> Any:
+def _look_up(name: str, field: str) -> Any:
     """What a name in a call means: a part, or a deferred Keras class."""
     if name.startswith("keras."):
-        module, _, last = name.rpartition(".")
-        public = public_names(module)
-        if public is not None and last not in public:
-            raise ConfigError(f"{whole}: {module} has no {last!r}. {suggest(last, public)}")
-        return Name(name)
+        return _keras(name)
     parts = _parts(_KINDS.get(field, Part))
     bare = name.rpartition(".")[2]
     if bare in parts:
@@ -173,7 +184,18 @@ def _look_up(name: str, field: str, whole: str) -> Any:
         if name in (public_names(place) or ()):
             return Name(f"{place}.{name}")
     known = (public_names(home) if home else None) or parts
-    raise ConfigError(f"{whole}: there is no {name!r} for {field}. {suggest(name, known)}")
+    raise ConfigError(f"there is no {name!r} for {field}. {suggest(name, known)}")
+
+
+def _keras(name: str) -> Name:
+    """A dotted name of Keras, checked as far as its source tells."""
+    module, *rest = name.split(".")
+    for last in rest:
+        public = public_names(module)
+        if public is not None and last not in public:
+            raise ConfigError(f"{module} has no {last!r}. {suggest(last, public)}")
+        module += f".{last}"
+    return Name(name)
 
 
 def _parts(kind: type[Part]) -> dict[str, type[Part]]:
@@ -183,6 +205,13 @@ def _parts(kind: type[Part]) -> dict[str, type[Part]]:
         for cls in known_parts().values()
         if issubclass(cls, (kind, Range))
         and not issubclass(cls, Pipeline)
-        and cls.__module__ != "tfpipe.declare.kinds"
+        and not _is_abstract(cls)
         and not cls.__name__.startswith("_")
     }
+
+
+def _is_abstract(cls: type[Part]) -> bool:
+    """Whether a class is only a base: those of tfpipe that others of tfpipe derive from are."""
+    bases = ("tfpipe.declare.kinds", "tfpipe.declare.spec")
+    derived = (c.__module__ for c in cls.__subclasses__())
+    return cls.__module__ in bases or any(m.startswith("tfpipe.") for m in derived)

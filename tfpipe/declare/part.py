@@ -9,10 +9,10 @@ A part holds no TensorFlow object. It is checked when it is made, field by field
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self, dataclass_transform, get_origin, get_type_hints
 
-from tfpipe.declare.fieldtypes import check_value
+from tfpipe.declare.fieldtypes import check_value, show
 from tfpipe.errors import ConfigError, suggest
 
 
@@ -43,22 +43,21 @@ class PartMeta(type):
     ) -> "PartMeta":
         cls = super().__new__(mcs, name, bases, namespace, **kwargs)
         defaults: dict[str, Any] = {}
-        for base in reversed(cls.__mro__[1:]):
+        for base in reversed(cls.__mro__):
             if isinstance(base, PartMeta):
-                defaults.update(base._own_defaults(base))
-        defaults.update(cls._own_defaults(cls))
+                defaults.update(base._own_defaults())
         cls._defaults = defaults
         return cls
 
-    def _own_defaults(cls, owner: type) -> dict[str, Any]:
+    def _own_defaults(cls) -> dict[str, Any]:
         """The fields that a class declares or gives a new default itself."""
         own = {
-            name: owner.__dict__.get(name, REQUIRED)
-            for name, annotation in inspect.get_annotations(owner).items()
+            name: cls.__dict__.get(name, REQUIRED)
+            for name, annotation in inspect.get_annotations(cls).items()
             if not name.startswith("_") and not _is_classvar(annotation)
         }
-        known = {n for base in owner.__mro__[1:] for n in getattr(base, "_defaults", {})}
-        own.update({n: v for n, v in owner.__dict__.items() if n in known})
+        known = {n for base in cls.__mro__[1:] for n in getattr(base, "_defaults", {})}
+        own.update({n: v for n, v in cls.__dict__.items() if n in known})
         return own
 
 
@@ -121,7 +120,7 @@ class Part(metaclass=PartMeta):
         return type(self) is type(other) and list(self.items()) == list(other.items())
 
     def __hash__(self) -> int:
-        return hash(repr(self))
+        return hash((type(self), hashable(dict(self.items()))))
 
     def __repr__(self) -> str:
         defaults = type(self)._defaults
@@ -129,9 +128,18 @@ class Part(metaclass=PartMeta):
         for name, value in self.items():
             if defaults[name] is REQUIRED and name == next(iter(defaults)):
                 shown.append(show(value))
-            elif value != defaults[name] or type(value) is not type(defaults[name]):
+            elif not self._is_default(name):
                 shown.append(f"{name}={show(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+    def _is_default(self, name: str) -> bool:
+        """Whether a field holds what its class declares; a default may be written as 1 for 1.0."""
+        cls, value = type(self), getattr(self, name)
+        default = cls._defaults[name]
+        if default is REQUIRED:
+            return False
+        checked = check_value(cls.__name__, name, hints(cls)[name], default)
+        return type(checked) is type(value) and bool(checked == value)
 
     @classmethod
     def fields(cls) -> dict[str, Any]:
@@ -142,23 +150,21 @@ class Part(metaclass=PartMeta):
 def hints(cls: type) -> dict[str, Any]:
     """The resolved annotations of a part's fields."""
     if cls not in _HINTS:
-        _HINTS[cls] = get_type_hints(cls, include_extras=True)
+        try:
+            _HINTS[cls] = get_type_hints(cls, include_extras=True)
+        except NameError as error:
+            raise ConfigError(f"{cls.__name__} has a field of an unknown type: {error}.") from None
     return _HINTS[cls]
+
+
+def hashable(value: Any) -> Any:
+    """A value to take the hash of: equal for equal values, whatever the order of their names."""
+    if isinstance(value, Mapping):
+        return frozenset((name, hashable(v)) for name, v in value.items())
+    return tuple(map(hashable, value)) if isinstance(value, tuple) else value
 
 
 def no_field(cls: type, name: str) -> str:
     """The message for a field that a class does not have."""
     known = getattr(cls, "_defaults", {})
     return f"{cls.__name__} has no field {name!r}. {suggest(name, known)}".strip()
-
-
-def show(value: Any) -> str:
-    """A value as it would be written in a declaration."""
-    if isinstance(value, tuple):
-        inner = ", ".join(show(v) for v in value)
-        return f"({inner},)" if len(value) == 1 else f"({inner})"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{k!r}: {show(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, Callable) and hasattr(value, "__qualname__"):  # type: ignore[arg-type]
-        return str(value.__qualname__)
-    return repr(value)

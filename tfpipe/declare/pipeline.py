@@ -28,7 +28,6 @@ TaskName = Literal["auto", "classification", "binary", "multilabel", "regression
 Precision = Literal["float32", "bfloat16", "float16"]
 
 current_epoch: ContextVar[int] = ContextVar("current_epoch", default=0)
-_NOT_FIELDS = (FunctionType, classmethod, staticmethod, property, type)
 
 
 class PipelineMeta(PartMeta):
@@ -49,13 +48,23 @@ class PipelineMeta(PartMeta):
             if name.startswith("_"):
                 continue
             if name in cls._defaults:
-                if isinstance(value, _NOT_FIELDS) and not isinstance(value, FunctionType):
+                if isinstance(value, type):
+                    raise ConfigError(
+                        f"{owner.__name__}.{name} is the class {value.__name__}: "
+                        f"call it, {value.__name__}(...)."
+                    )
+                if _is_behaviour(value) and not isinstance(value, FunctionType):
                     raise ConfigError(f"{owner.__name__}.{name} is a field: give it a value.")
-            elif not isinstance(value, _NOT_FIELDS):
+            elif not _is_behaviour(value):
                 raise ConfigError(no_field(cls, name).replace(cls.__name__, owner.__name__, 1))
         for name in cls._defaults:
             if name in owner.__dict__:
                 cls._defaults[name] = owner.__dict__[name]
+
+
+def _is_behaviour(value: Any) -> bool:
+    """Whether a class attribute is a method, a property or a nested class, and so no value."""
+    return isinstance(value, type) or hasattr(type(value), "__get__")
 
 
 class Pipeline(Part, metaclass=PipelineMeta):
@@ -123,7 +132,12 @@ class Pipeline(Part, metaclass=PipelineMeta):
             )
 
     def __repr__(self) -> str:
-        shown = [f"{n}={show(v)}" for n, v in self.items() if v != Pipeline._defaults.get(n)]
+        usual, own = Pipeline._defaults, type(self)._defaults
+        shown = [
+            f"{name}={show(value)}"
+            for name, value in self.items()
+            if name not in usual or own[name] != usual[name] or not self._is_default(name)
+        ]
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def input_fn(

@@ -7,9 +7,12 @@ the answer is None, and the real check on the imported object decides.
 """
 
 import ast
+import copy
 import importlib.util
 from functools import lru_cache
 from pathlib import Path
+
+_PASSED_ON = frozenset(("name", "dtype", "trainable", "autocast", "activity_regularizer"))
 
 
 @lru_cache(maxsize=64)
@@ -50,25 +53,47 @@ def public_names(module: str) -> frozenset[str] | None:
     )
 
 
-@lru_cache(maxsize=256)
 def parameter_names(path: str) -> tuple[str, ...] | None:
     """The parameters of a class or function, by position, without self; None when unknown."""
+    found = _parameters(path)
+    return tuple(a.arg for a in (*found.posonlyargs, *found.args)) if found else None
+
+
+def argument_names(path: str) -> frozenset[str] | None:
+    """All names that a class or function takes; None when unknown, or when it takes any.
+
+    Keras's own classes pass their `**kwargs` on to a base class that takes `_PASSED_ON`.
+    """
+    found = _parameters(path)
+    if found is None or (found.kwarg and not path.startswith("keras.")):
+        return None
+    own = frozenset(a.arg for a in (*found.args, *found.kwonlyargs))
+    return own | _PASSED_ON if found.kwarg else own
+
+
+@lru_cache(maxsize=256)
+def _parameters(path: str) -> ast.arguments | None:
     module, _, name = path.rpartition(".")
     tree = _tree(module) if module else None
     for node in tree.body if tree else ():
-        if isinstance(node, ast.ImportFrom) and node.module:
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             for alias in node.names:
                 if (alias.asname or alias.name) == name and node.module != module:
-                    return parameter_names(f"{node.module}.{alias.name}")
+                    return _parameters(f"{node.module}.{alias.name}")
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            return _arguments(node)
+            return node.args
         if isinstance(node, ast.ClassDef) and node.name == name:
-            for item in node.body:
-                if isinstance(item, ast.FunctionDef) and item.name == "__init__":
-                    return _arguments(item)[1:]
-            return None
+            return _without_self(node)
     return None
 
 
-def _arguments(function: ast.FunctionDef) -> tuple[str, ...]:
-    return tuple(a.arg for a in (*function.args.posonlyargs, *function.args.args))
+def _without_self(cls: ast.ClassDef) -> ast.arguments | None:
+    for item in cls.body:
+        if isinstance(item, ast.FunctionDef) and item.name == "__init__":
+            found = copy.copy(item.args)
+            if found.posonlyargs:
+                found.posonlyargs = found.posonlyargs[1:]
+            else:
+                found.args = found.args[1:]
+            return found
+    return None

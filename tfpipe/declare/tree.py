@@ -55,7 +55,8 @@ def to_json(value: Any) -> Any:
         data: dict[str, Any] = {"call": value.path}
         if value.args:
             data["args"] = to_json(value.args)
-        return data | {n: to_json(v) for n, v in value.kwargs.items()}
+        named = {n: to_json(v) for n, v in value.kwargs.items()}
+        return data | ({"kwargs": named} if _RESERVED & set(named) else named)
     if isinstance(value, Name):
         return {"name": value.path}
     if isinstance(value, Duration):
@@ -63,12 +64,18 @@ def to_json(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [to_json(v) for v in value]
     if isinstance(value, Mapping):
-        return {str(k): to_json(v) for k, v in value.items()}
+        if all(isinstance(k, str) for k in value) and not _RESERVED & set(value):
+            return {k: to_json(v) for k, v in value.items()}
+        return {"mapping": [[to_json(k), to_json(v)] for k, v in value.items()]}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Callable):  # type: ignore[arg-type]
         return {"function": f"{value.__module__}:{value.__qualname__}"}
     raise ConfigError(f"{value!r} ({type(value).__name__}) cannot be written as JSON.")
+
+
+# Keys that mean something in this JSON; a mapping that has one of its own is written as pairs.
+_RESERVED = frozenset(("part", "call", "args", "kwargs", "name", "function", "mapping"))
 
 
 def _part_name(cls: type) -> str:
@@ -109,12 +116,18 @@ def from_json(data: Any) -> Any:
     if "part" in data:
         known = known_parts()
         if data["part"] not in known:
-            raise ConfigError(f"No part {data['part']!r} is known. {suggest(data['part'], known)}")
+            raise ConfigError(
+                f"The part {data['part']!r} is not known: load its file first. "
+                f"{suggest(data['part'], known)}"
+            )
         values = {k: from_json(v) for k, v in data.items() if k != "part"}
         return known[data["part"]](**values)
     if "call" in data:
-        named = {k: from_json(v) for k, v in data.items() if k not in ("call", "args")}
-        return Deferred(data["call"], from_json(data.get("args", [])), named)
+        named = data.get("kwargs", {k: v for k, v in data.items() if k not in ("call", "args")})
+        arguments = {k: from_json(v) for k, v in named.items()}
+        return Deferred(data["call"], from_json(data.get("args", [])), arguments)
+    if set(data) == {"mapping"}:
+        return {from_json(k): from_json(v) for k, v in data["mapping"]}
     if set(data) == {"name"}:
         return Name(data["name"])
     if set(data) == {"function"}:

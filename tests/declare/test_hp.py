@@ -1,0 +1,78 @@
+"""Values with a range."""
+
+import pytest
+
+from tfpipe import hp
+from tfpipe.declare.tree import resolve
+from tfpipe.errors import ConfigError
+from tfpipe.models import CNN_2_4_6
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: hp.Float(0.2, min=0.5, max=0.1), "hp.Float: min=0.5 must be below max=0.1."),
+        (lambda: hp.Int(3, min=3, max=3), "hp.Int: min=3 must be below max=3."),
+        (
+            lambda: hp.Float(0.9, min=0, max=0.5),
+            "hp.Float: the value 0.9 is outside its range 0.0 to 0.5.",
+        ),
+        (
+            lambda: hp.Int(0, min=1, max=5),
+            "hp.Int: the value 0 is outside its range 1 to 5.",
+        ),
+        (
+            lambda: hp.Float(0.1, min=0, max=1, log=True),
+            "hp.Float: log=True needs min above 0, got 0.0.",
+        ),
+        (
+            lambda: hp.Choice("tanh", values=("relu", "gelu")),
+            "hp.Choice: 'tanh' is not among its values ('relu', 'gelu').",
+        ),
+        (
+            lambda: hp.Int(2.5, min=1, max=5),
+            "Int.value takes a whole number, got 2.5 (float).",
+        ),
+        (
+            lambda: hp.Int(2, min=1, max=5, step=0),
+            "Int.step takes a whole number of at least 1, got 0 (int).",
+        ),
+        (lambda: hp.Bool("yes"), "Bool.value takes true or false, got 'yes' (str)."),
+        (lambda: hp.Float(0.1, max=0.5), "Float needs a value for 'min'."),
+    ],
+)
+def test_what_is_no_range_is_refused(make, message):
+    with pytest.raises(ConfigError) as error:
+        make()
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("given", "candidates"),
+    [
+        (hp.Float(0.2, min=0, max=0.5), [0.2, 0.0, 0.5]),
+        (hp.Int(3, min=1, max=5), [3, 1, 5]),
+        (hp.Choice("b", values=["a", "b"]), ["b", "a"]),
+        (hp.Bool(False), [False, True]),
+    ],
+)
+def test_candidates_begin_with_the_value(given, candidates):
+    assert list(given.candidates()) == candidates
+
+
+def test_a_range_is_a_part():
+    given = hp.Int(64, min=16, max=256, step=16)
+    assert given.replace(value=32) == hp.Int(32, min=16, max=256, step=16)
+    assert repr(given) == "hp.Int(64, min=16, max=256, step=16)"
+
+
+def test_resolving_leaves_the_values():
+    declared = CNN_2_4_6(
+        dropout=(0.1, hp.Float(0.2, min=0, max=0.5), 0.3), batch_norm=hp.Bool(True)
+    )
+    assert resolve(declared) == CNN_2_4_6(dropout=(0.1, 0.2, 0.3), batch_norm=True)
+
+
+def test_a_choice_may_hold_a_range():
+    given = hp.Choice(hp.Int(3, min=1, max=5), values=(hp.Int(3, min=1, max=5), 64))
+    assert resolve(given) == 3
