@@ -103,9 +103,12 @@ class RunDirectory:
             raise RunError(f"{self.path / name} cannot be read: {error}") from None
 
     def status(self) -> Status:
-        """What status.json says."""
+        """What status.json says; raises RunError when it is missing or broken."""
         data = self.read_json("status.json")
-        return Status(**{**data, "exports": tuple(data.get("exports", ()))})
+        try:
+            return Status(**{**data, "exports": tuple(data.get("exports", ()))})
+        except (TypeError, AttributeError) as error:
+            raise RunError(f"{self.path / 'status.json'} is no run's status: {error}.") from None
 
 
 def create(root: Path, pipeline: str, now: datetime) -> RunDirectory:
@@ -147,8 +150,11 @@ def check_writable(root: Path) -> None:
 def found(root: Path) -> list[RunDirectory]:
     """All runs below a root, the oldest first."""
     folders = [p.parent for p in (root / "runs").glob("*/*/config.json")]
-    runs = [RunDirectory(p, f"{p.parent.name}/{p.name}") for p in folders]
-    return sorted(runs, key=lambda run: (run.path.name, run.name))
+    return sorted(map(_at, folders), key=lambda run: (run.path.name, run.name))
+
+
+def _at(path: Path) -> RunDirectory:
+    return RunDirectory(path, f"{path.parent.name}/{path.name}")
 
 
 def find(root: Path, reference: str) -> RunDirectory:
@@ -157,22 +163,25 @@ def find(root: Path, reference: str) -> RunDirectory:
     Raises:
         RunError: when there is none, or several.
     """
-    runs = found(root)
     if (Path(reference) / "config.json").is_file():
-        path = Path(reference).resolve()
-        return RunDirectory(path, f"{path.parent.name}/{path.name}")
+        return _at(Path(reference).resolve())
+    runs = found(root)
     if not runs:
         raise RunError(f"There are no runs in {root / 'runs'}. Start one with tfpipe run FILE.")
     if reference == "last":
         return runs[-1]
-    exact = [r for r in runs if reference in (r.name, r.path.name)]
-    matching = exact or [r for r in runs if r.name.startswith(reference)]
+    names = {run: (run.name, run.path.name) for run in runs}
+    exact = [r for r in runs if reference in names[r]]
+    matching = exact or [r for r in runs if any(n.startswith(reference) for n in names[r])]
     if not matching:
-        names = [r.name for r in runs]
-        raise RunError(f"There is no run {reference!r}. {suggest(reference, names)}")
+        known = [r.name for r in runs]
+        raise RunError(f"There is no run {reference!r}. {suggest(reference, known)}")
     if len(matching) > 1:
-        listed = ", ".join(r.name for r in matching[:5])
-        raise RunError(f"{reference!r} begins the names of {len(matching)} runs: {listed}.")
+        listed = ", ".join(r.name for r in matching[-5:])
+        raise RunError(
+            f"{reference!r} may be any of {len(matching)} runs: write more of the name, or `last`. "
+            f"The newest of them: {listed}."
+        )
     return matching[0]
 
 
@@ -201,9 +210,8 @@ def whole_folder(final: Path) -> Iterator[Path]:
         try:
             yield temporary
             os.chmod(temporary, 0o777 & ~_umask())
-            for path in temporary.rglob("*"):
-                if path.is_file():
-                    _flush(path)
+            for path in (temporary, *temporary.rglob("*")):
+                _flush(path)
             _rename(temporary, final)
             _flush(final.parent)
         except BaseException:
@@ -224,9 +232,10 @@ def storage(place: Path) -> Iterator[None]:
                 f"The disk of {place} is full: free some space, or write elsewhere with --root DIR."
             ) from error
         if error.errno in _REFUSED:
+            in_the_way = error.errno in (errno.ENOTDIR, errno.EEXIST) and error.filename
             raise StorageError(
-                f"{place} cannot be written ({error.strerror}): choose another place with "
-                "--root DIR."
+                f"{in_the_way or place} cannot be written ({error.strerror}): choose another place "
+                "with --root DIR."
             ) from error
         raise
 

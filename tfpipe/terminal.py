@@ -44,18 +44,20 @@ class Terminal:
             no_color=None if self.live else True,
             width=width if width or self.live else 200,
             highlight=False,
+            emoji=False,  # `:name:` in a person's text stays as it is
             soft_wrap=not self.live,
         )
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._columns: list[str] = []
         self._drawn = 0.0
+        self._epoch_began: float | None = None
         self._epoch_seconds: list[float] = []
 
     def header(self, title: str, facts: Mapping[str, str]) -> None:
         """The facts of a run, one a line."""
         self.say(f"[bold]{escape(title)}[/]")
-        width = max(len(name) for name in facts)
+        width = max(map(len, facts), default=0)
         for name, value in facts.items():
             self.say(f"  [dim]{name:<{width}}[/]  {escape(value)}")
 
@@ -75,19 +77,26 @@ class Terminal:
     def commands(self, commands: Iterable[tuple[str, str]]) -> None:
         """The next useful commands, each with what it does."""
         listed = list(commands)
-        width = max(len(command) for command, _ in listed)
+        width = max((len(command) for command, _ in listed), default=0)
         self.say("[dim]Next:[/]")
         for command, purpose in listed:
             self.say(f"  [cyan]{escape(f'{command:<{width}}')}[/]  [dim]{escape(purpose)}[/]")
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """A table: drawn on a terminal, in columns of plain text otherwise."""
+        """A table: drawn on a terminal, in columns of plain text, however wide, otherwise."""
+        if not self.live:
+            lines = [tuple(columns), *map(tuple, rows)]
+            widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+            for line in lines:
+                padded = (f"{cell:<{w}}" for cell, w in zip(line, widths, strict=True))
+                self.say(escape("  ".join(padded).rstrip()))
+            return
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
         for column in columns:
-            table.add_column(column, overflow="fold", no_wrap=not self.live)
+            table.add_column(column, overflow="fold")
         for row in rows:
             table.add_row(*(escape(cell) for cell in row))
-        self.console.print(table, soft_wrap=False)
+        self.console.print(table)
 
     @contextlib.contextmanager
     def waiting(self, what: str) -> Iterator[None]:
@@ -118,7 +127,9 @@ class Terminal:
             self._progress.start()
             self._task = self._progress.add_task("", total=steps, facts="")
         assert self._task is not None
-        left = (steps - step) * (now - self._began(epoch)) / max(1, step)
+        if self._epoch_began is None:
+            self._epoch_began = now
+        left = (steps - step) * (now - self._epoch_began) / max(1, step)
         facts = f"{step}/{steps}  {rate:,.0f} examples/s  loss {loss:.4f}  {clock(left)} left"
         self._progress.update(
             self._task,
@@ -155,13 +166,6 @@ class Terminal:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
-
-    _epoch_began: float | None = None
-
-    def _began(self, epoch: int) -> float:
-        if self._epoch_began is None:
-            self._epoch_began = time.monotonic()
-        return self._epoch_began
 
     def _run_left(self, epochs_left: int, this_epoch: float) -> str:
         if not self._epoch_seconds or not epochs_left:
