@@ -21,6 +21,8 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
+    from rich.markup import escape
+
     from tfpipe.terminal import Terminal
 
     values = flatten(loaded.pipeline)
@@ -29,7 +31,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
         (name, _short(name in parents, show(values[name])), found[name]["origin"]) for name in found
     ]
     terminal = Terminal()
-    terminal.say(f"[bold]{loaded.name}[/] · {type(loaded.pipeline).__name__}")
+    terminal.say(f"[bold]{escape(loaded.name)}[/] · {type(loaded.pipeline).__name__}")
     terminal.table(("field", "value", "from"), rows)
 
 

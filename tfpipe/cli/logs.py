@@ -2,6 +2,8 @@
 
 import logging
 
+from rich.markup import escape
+
 from tfpipe.terminal import Terminal
 
 
@@ -14,7 +16,7 @@ class _Notes(logging.Handler):
         if record.levelno >= logging.WARNING:
             self._terminal.note(record.getMessage())
         else:
-            self._terminal.say(f"[dim]{record.getMessage()}[/]")
+            self._terminal.say(f"[dim]{escape(record.getMessage())}[/]")
 
 
 def show_log(terminal: Terminal) -> None:

@@ -5,13 +5,13 @@ A verb's file is imported when the verb is called, so `tfpipe --help` takes mill
 
 import os
 import sys
+import traceback
 from importlib import import_module
 from typing import Any
 
 import click
 
-from tfpipe import __version__
-from tfpipe.errors import Interrupted, TfpipeError
+from tfpipe.errors import Interrupted, TfpipeError, suggest
 
 VERBS = {
     "check": (
@@ -41,8 +41,6 @@ class Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in VERBS and not args[0].startswith("-"):
-            from tfpipe.errors import suggest
-
             raise click.UsageError(f"There is no verb {args[0]!r}. {suggest(args[0], VERBS)}", ctx)
         return super().resolve_command(ctx, args)
 
@@ -52,7 +50,7 @@ class Verbs(click.Group):
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="tfpipe")
+@click.version_option(package_name="tfpipe", prog_name="tfpipe")
 def tfpipe() -> None:
     """A training job is one declarative Python class; these are the things to do with it.
 
@@ -77,9 +75,9 @@ def main(args: list[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of a pipe has gone: nobody is left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(141)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (the outermost frame: whatever it is, it is said)
         if debug:
-            raise
+            traceback.print_exc()
         sys.exit(_explain(error))
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -16,13 +16,15 @@ def command(as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
+    from rich.markup import escape
+
     from tfpipe.declare.part import show
     from tfpipe.terminal import Terminal
 
     terminal = Terminal()
     for builder in found:
-        terminal.say(f"[bold]{builder['name']}[/]  {builder['summary']}")
-        terminal.say(f"  [dim]reads[/] {builder['contract']}")
+        terminal.say(f"[bold]{builder['name']}[/]  {escape(builder['summary'])}")
+        terminal.say(f"  [dim]reads[/] {escape(builder['contract'])}")
         rows = [
             (f"  {name}", "required" if f["required"] else show(f["default"]), f["type"])
             for name, f in builder["fields"].items()

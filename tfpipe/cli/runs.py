@@ -16,8 +16,13 @@ from tfpipe.cli.options import RunName, debug_option, json_option, print_json, r
 @click.pass_context
 def command(ctx: click.Context, root: Path, as_json: bool) -> None:
     """List the runs below a root, or show one."""
+    given = {"root": root, "as_json": as_json}
+    ctx.default_map = {
+        "ls": given,
+        "show": given,
+    }  # `runs --root DIR show` is `runs show --root DIR`
     if ctx.invoked_subcommand is None:
-        ctx.invoke(ls, root=root, as_json=as_json)
+        ctx.invoke(ls, **given)
 
 
 @command.command("ls")
@@ -28,7 +33,7 @@ def ls(root: Path, as_json: bool) -> None:
     """List the runs, the newest last."""
     from tfpipe.runs import found
 
-    entries = [_entry(run) for run in found(root)]
+    entries = [_entry(run, _status(run)) for run in found(root)]
     if as_json:
         print_json(entries)
         return
@@ -36,10 +41,10 @@ def ls(root: Path, as_json: bool) -> None:
 
     terminal = Terminal()
     if not entries:
-        terminal.say(f"There are no runs in {root / 'runs'}.")
+        terminal.note(f"There are no runs in {root / 'runs'}. Start one with tfpipe run FILE.")
         return
     rows = [
-        (e["name"], e["state"], str(e["epoch"]), f"{e['parameters']:,}", _figures(e["metrics"]))
+        (e["name"], e["state"], str(e["epoch"]), f"{e['parameters']:,}", _figures(e))
         for e in entries
     ]
     terminal.table(("run", "state", "epochs", "parameters", "figures"), rows)
@@ -57,7 +62,8 @@ def show(run: str, root: Path, as_json: bool) -> None:
     """
     from tfpipe.runs import find
 
-    entry = _entry(find(root, run))
+    chosen = find(root, run)
+    entry = _entry(chosen, chosen.status())
     if as_json:
         print_json(entry)
         return
@@ -81,15 +87,24 @@ def show(run: str, root: Path, as_json: bool) -> None:
         terminal.note(entry["message"])
 
 
-def _entry(run: Any) -> dict[str, Any]:
-    status = asdict(run.status())
-    return {"name": run.name, "directory": str(run.path), **status}
+def _status(run: Any) -> Any:
+    """A run's status; one that cannot be read says so instead of hiding all others."""
+    from tfpipe.errors import RunError
+    from tfpipe.runs import Status
+
+    try:
+        return run.status()
+    except RunError as error:
+        return Status("failed", message=str(error))
 
 
-def _figures(metrics: dict[str, dict[str, float]]) -> str:
-    """The metrics of the best-kept split that there is: test, else validation, else train."""
+def _entry(run: Any, status: Any) -> dict[str, Any]:
+    return {"name": run.name, "directory": str(run.path), **asdict(status)}
+
+
+def _figures(entry: dict[str, Any]) -> str:
+    """The metrics of the best-kept split that there is; without any, why there is none."""
     for split in ("test", "validation", "train"):
-        if metrics.get(split):
-            shown = " ".join(f"{name} {value:.4f}" for name, value in metrics[split].items())
-            return f"{split}: {shown}"
-    return ""
+        if metrics := entry["metrics"].get(split):
+            return f"{split}: " + " ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+    return str(entry["message"])

@@ -11,7 +11,6 @@ from typing import Any
 
 import psutil
 
-import tfpipe
 from tfpipe.devices import Picked
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets", "tensorboard")
@@ -28,7 +27,7 @@ def environment(picked: Picked, file: Path | None) -> dict[str, Any]:
 
     return {
         "python": platform.python_version(),
-        "tfpipe": tfpipe.__version__,
+        "tfpipe": _version("tfpipe"),
         "packages": {name: _version(name) for name in _PACKAGES},
         "platform": platform.platform(),
         "processor": _processor(),

@@ -1,0 +1,58 @@
+"""The public names: adding one is a decision, losing one is a break."""
+
+import importlib
+
+import pytest
+
+import tfpipe
+
+PUBLIC = {
+    "tfpipe": [
+        "Part",
+        "Pipeline",
+        "check",
+        "config",
+        "deferred",
+        "errors",
+        "hp",
+        "keras",
+        "run",
+    ],
+    "tfpipe.data": ["Arrays", "Sample", "TFDS", "augment"],
+    "tfpipe.data.augment": [
+        "brightness",
+        "contrast",
+        "crop",
+        "cutout",
+        "flip",
+        "rotate",
+        "shift",
+        "zoom",
+    ],
+    "tfpipe.models": ["CNN_2_4_6", "MLP"],
+    "tfpipe.declare.hp": ["Bool", "Choice", "Float", "Int", "Range"],
+}
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_the_public_names(module):
+    assert sorted(importlib.import_module(module).__all__) == PUBLIC[module]
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_every_public_name_is_there(module):
+    found = importlib.import_module(module)
+    for name in found.__all__:
+        assert getattr(found, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match=r"^module 'tfpipe' has no attribute 'nothing'$"):
+        _ = tfpipe.nothing
+
+
+def test_the_public_classes_say_what_they_are_for():
+    for module in ("tfpipe.data", "tfpipe.models", "tfpipe.data.augment"):
+        found = importlib.import_module(module)
+        for name in found.__all__:
+            assert (getattr(found, name).__doc__ or "").strip()
