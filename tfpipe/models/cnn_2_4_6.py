@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from tfpipe.declare.deferred import Deferred, build
+from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.fieldtypes import Fraction, NonNegative, Positive
 from tfpipe.declare.kinds import ModelBuilder
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, ModelError
-from tfpipe.models.layers import image_feature, l2, logits, raw_input
+from tfpipe.models.layers import image_feature, l2, logits, named, raw_input
 
 if TYPE_CHECKING:
     import keras
@@ -83,7 +83,7 @@ class CNN_2_4_6(ModelBuilder):
                 x = keras.layers.Dropout(rate)(x)
         x = keras.layers.Flatten()(x)
         x = keras.layers.Dense(
-            self.units, activation="relu", kernel_initializer=build(self.initializer)
+            self.units, activation="relu", kernel_initializer=self._initializer()
         )(x)
         return keras.Model(inputs, logits(x, spec, task), name=f"cnn_{self.convs}")
 
@@ -95,6 +95,9 @@ class CNN_2_4_6(ModelBuilder):
             3,
             padding="same",
             activation="relu",
-            kernel_initializer=build(self.initializer),
+            kernel_initializer=self._initializer(),
             kernel_regularizer=l2(self.l2),
         )
+
+    def _initializer(self) -> Any:
+        return named("initializers", "CNN_2_4_6.initializer", self.initializer)

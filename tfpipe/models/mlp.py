@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
-from tfpipe.declare.deferred import Deferred, build
+from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.fieldtypes import Fraction, NonNegative, Positive
 from tfpipe.declare.kinds import ModelBuilder
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.models.layers import l2, logits, raw_input
+from tfpipe.models.layers import l2, logits, named, raw_input
 
 if TYPE_CHECKING:
     import keras
@@ -45,8 +45,8 @@ class MLP(ModelBuilder):
         for width in self.units:
             x = keras.layers.Dense(
                 width,
-                activation=self.activation,
-                kernel_initializer=build(self.initializer),
+                activation=named("activations", "MLP.activation", self.activation),
+                kernel_initializer=named("initializers", "MLP.initializer", self.initializer),
                 kernel_regularizer=l2(self.l2),
             )(x)
             if self.batch_norm:

@@ -1,0 +1,85 @@
+"""MLP: published sizes and what each field does."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import pytest
+
+from tfpipe.declare.spec import ElementSpec
+from tfpipe.errors import ConfigError
+from tfpipe.models import MLP
+
+MakeSpec = Callable[..., ElementSpec]
+
+
+def layers(model: keras.Model, kind: type) -> list[Any]:
+    return [layer for layer in model.layers if isinstance(layer, kind)]
+
+
+@pytest.mark.parametrize(
+    ("units", "shape", "dtype", "parameters"),
+    [
+        ((256, 128), (28, 28, 1), "uint8", 235_146),  # mnist_mlp
+        ((128,), (28, 28, 1), "uint8", 101_770),  # fashion_mnist_mlp
+        ((256, 128, 64, 32), (64,), "float32", 60_202),  # digits_mlp
+        ((), (64,), "float32", 650),
+    ],
+)
+def test_parameters(
+    spec_of: MakeSpec, units: tuple[int, ...], shape: tuple[int, ...], dtype: str, parameters: int
+) -> None:
+    assert MLP(units=units).build(spec_of(shape, dtype)).count_params() == parameters
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (4, 5), (4, 5, 3), (2, 3, 4, 5)])
+def test_any_shape(spec_of: MakeSpec, shape: tuple[int, ...]) -> None:
+    assert MLP(units=(4,)).build(spec_of(shape, "float32", 3)).output_shape == (None, 3)
+
+
+def test_fields(spec_of: MakeSpec) -> None:
+    builder = MLP(units=(8, 4), activation="tanh", dropout=0.2, batch_norm=True, l2=1e-3)
+    model = builder.build(spec_of((6,), "float32"))
+    *hidden, last = layers(model, keras.layers.Dense)
+    assert [layer.units for layer in hidden] == [8, 4]
+    assert {layer.activation.__name__ for layer in hidden} == {"tanh"}
+    assert [round(float(layer.kernel_regularizer.l2), 6) for layer in hidden] == [1e-3, 1e-3]
+    assert (last.activation.__name__, last.kernel_regularizer) == ("linear", None)
+    assert [layer.rate for layer in layers(model, keras.layers.Dropout)] == [0.2, 0.2]
+    assert len(layers(model, keras.layers.BatchNormalization)) == 2
+
+
+def test_the_plain_one_has_dense_layers_alone(spec_of: MakeSpec) -> None:
+    model = MLP(units=(8,)).build(spec_of((6,), "float32"))
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds == ["InputLayer", "Dense", "Dense"]
+
+
+def test_an_unknown_activation_is_refused(spec_of: MakeSpec) -> None:
+    with pytest.raises(ConfigError) as caught:
+        MLP(activation="rleu").build(spec_of())
+    assert str(caught.value).startswith(
+        "MLP.activation: keras.activations has no 'rleu'. Did you mean 'relu'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"units": (8, 0)},
+            "MLP.units takes a tuple, each item a whole number of at least 1, got 0 (int) at "
+            "units[1].",
+        ),
+        (
+            {"dropout": 1.0},
+            "MLP.dropout takes a number of at least 0 and below 1, got 1.0 (float).",
+        ),
+        ({"l2": -1.0}, "MLP.l2 takes a number of at least 0, got -1.0 (float)."),
+        ({"unit": (8,)}, "MLP has no field 'unit'. Did you mean 'units'?"),
+    ],
+)
+def test_wrong_values_are_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        MLP(**fields)
+    assert str(caught.value) == message
