@@ -1,5 +1,6 @@
 """Picking a device and a strategy, and saying why."""
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,13 +46,15 @@ def pick(device: str = "auto") -> Picked:
         )
     if gpus and device != "cpu":
         for gpu in gpus:
-            tf.config.experimental.set_memory_growth(gpu, True)
+            with contextlib.suppress(RuntimeError):  # already in use: its memory is as it is
+                tf.config.experimental.set_memory_growth(gpu, True)
         if len(gpus) == 1:
             strategy = tf.distribute.OneDeviceStrategy("/gpu:0")
             return Picked(strategy, "GPU", _because(device, "one GPU was found"))
         reason = _because(device, f"{len(gpus)} GPUs were found")
         return Picked(tf.distribute.MirroredStrategy(), f"{len(gpus)} GPUs", reason)
-    strategy = tf.distribute.get_strategy()
+    # The default strategy puts work on a GPU where there is one.
+    strategy = tf.distribute.OneDeviceStrategy("/cpu:0") if gpus else tf.distribute.get_strategy()
     return Picked(strategy, "CPU", _because(device, "no GPU was found"))
 
 
