@@ -25,7 +25,7 @@ class Arrays(StoredSplits):
             x has one row a sample: uint8 images of [rows, height, width] or
             [rows, height, width, channels], vectors of [rows, numbers], or a mapping of names to
             arrays. y holds class indices (whole numbers), yes/no answers ([rows, several] of 0 and
-            1), or real numbers.
+            1), or real numbers; no one-hot rows. All splits are alike in shapes and types.
         validation: a share of the training samples to hold out, the name of a split, or None.
         test: the name of the test split, or a share of the training samples to hold out.
         classes: the class names in order of their index; numbers from 0 when not given.

@@ -23,11 +23,6 @@ class Columns:
     def __len__(self) -> int:
         return len(self.labels)
 
-    @property
-    def nbytes(self) -> int:
-        """How many bytes the arrays take."""
-        return self.labels.nbytes + sum(a.nbytes for a in self.features.values())
-
 
 def check_labels(labels: np.ndarray, spec: ElementSpec, where: str) -> None:
     """Refuse class indices that have no class; raises DataError naming the first offender."""

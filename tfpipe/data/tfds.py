@@ -53,10 +53,10 @@ class TFDS(StoredSplits):
     Args:
         name: its name, with version or configuration where wanted: "cifar10", "mnist:3.*.*".
         validation: a share of the training samples to hold out, a split of the data set
-            ("test", "train[90%:]"), or None.
-        train: the split to train on.
-        test: the split to evaluate on at the end; None for no test. Ignored where the data set has
-            no split of that name.
+            ("test", "validation[:50%]"), or None.
+        train: the split to train on, such as "train[:90%]"; the others may share no sample with it.
+        test: the split to evaluate on at the end; None for no test. The default is left out where
+            the data set has no such split.
         size: (height, width) to resize images to; needed where they differ in size.
         classes: the class names in order of their index, where the data set's own are not wanted.
         data_dir: where prepared data lies; None for TFDS_DATA_DIR, else ~/tensorflow_datasets.
