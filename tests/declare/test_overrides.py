@@ -273,3 +273,24 @@ def refused(text):
 )
 def test_what_is_wrong_is_said_with_the_override(text, message):
     assert refused(text) == message
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_fields_that_must_fit_each_other_may_be_set_in_either_order(order):
+    texts = ["model.convs=4", "model.dropout=(0.1, 0.2)"][::order]
+    changed = apply_overrides(Dropped(), texts)
+    assert changed.model == CNN_2_4_6(convs=4, dropout=(0.1, 0.2))
+
+
+def test_fields_that_do_not_fit_each_other_name_their_overrides():
+    with pytest.raises(ConfigError) as caught:
+        apply_overrides(Dropped(), ["epochs=3", "model.convs=4"])
+    assert str(caught.value) == (
+        "model.convs=4: CNN_2_4_6.dropout has 3 rates; 4 convolutions are 2 blocks: give one "
+        "number, or 2."
+    )
+
+
+class Dropped(Pipeline):
+    data = TFDS("mnist")
+    model = CNN_2_4_6(convs=6, dropout=(0.1, 0.2, 0.3))

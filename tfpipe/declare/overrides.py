@@ -13,10 +13,10 @@ from tfpipe.declare.deferred import Deferred, Name
 from tfpipe.declare.fieldtypes import show
 from tfpipe.declare.hp import Range
 from tfpipe.declare.kinds import Augmentation, ModelBuilder, Source
-from tfpipe.declare.part import Part, no_field
+from tfpipe.declare.part import Part, no_field, unvalidated
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.signatures import argument_names, public_names
-from tfpipe.declare.tree import known_parts
+from tfpipe.declare.tree import flatten, known_parts
 from tfpipe.errors import ConfigError, suggest
 
 # Where a bare name in `field=Name(...)` is looked up, by the field it is given to.
@@ -43,21 +43,43 @@ _KINDS: dict[str, type[Part]] = {"augment": Augmentation, "data": Source, "model
 def apply_overrides(pipeline: Pipeline, texts: Iterable[str]) -> Pipeline:
     """The pipeline with `a.b=value` texts applied, in their order.
 
+    Fields that must fit each other are compared when all texts are applied, so that
+    `model.convs=4 model.dropout=(0.1,0.2)` works in either order.
+
     Raises:
         ConfigError: for a text that is no override, an unknown field, or a value that does not fit.
     """
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise ConfigError(
-                f"{text!r} is no override: write field=value, such as epochs=5 or "
-                "optimizer.learning_rate=0.01."
-            )
-        try:
-            pipeline = _set(pipeline, name.strip().split("."), value.strip())
-        except ConfigError as error:
-            raise ConfigError(f"{text}: {error}") from None
+    texts = tuple(texts)
+    with unvalidated():
+        for text in texts:
+            pipeline = _apply(pipeline, text)
+    for name, part in {"": pipeline, **flatten(pipeline)}.items():
+        if isinstance(part, Part):
+            _validate(part, name, texts)
     return pipeline
+
+
+def _apply(pipeline: Pipeline, text: str) -> Pipeline:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise ConfigError(
+            f"{text!r} is no override: write field=value, such as epochs=5 or "
+            "optimizer.learning_rate=0.01."
+        )
+    try:
+        changed: Pipeline = _set(pipeline, name.strip().split("."), value.strip())
+    except ConfigError as error:
+        raise ConfigError(f"{text}: {error}") from None
+    return changed
+
+
+def _validate(part: Part, name: str, texts: tuple[str, ...]) -> None:
+    """Compare a part's fields with each other, naming the overrides that touched it."""
+    try:
+        part.validate()
+    except ConfigError as error:
+        touching = [text for text in texts if text.startswith(name)]
+        raise ConfigError(": ".join([" ".join(touching), str(error)])) from None
 
 
 def _set(node: Any, path: Sequence[str], text: str, above: tuple[str, ...] = ()) -> Any:

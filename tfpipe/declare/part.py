@@ -10,6 +10,8 @@ A part holds no TensorFlow object. It is checked when it is made, field by field
 
 import inspect
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ClassVar, Self, dataclass_transform, get_origin, get_type_hints
 
 from tfpipe.declare.fieldtypes import check_value, show
@@ -30,6 +32,19 @@ def _is_classvar(annotation: Any) -> bool:
     if isinstance(annotation, str):
         return annotation.startswith(("ClassVar", "typing.ClassVar"))
     return annotation is ClassVar or get_origin(annotation) is ClassVar
+
+
+_validating: ContextVar[bool] = ContextVar("validating", default=True)
+
+
+@contextmanager
+def unvalidated() -> Iterator[None]:
+    """While the block runs, parts check their fields one by one but not against each other."""
+    token = _validating.set(False)
+    try:
+        yield
+    finally:
+        _validating.reset(token)
 
 
 @dataclass_transform(frozen_default=True)
@@ -94,7 +109,8 @@ class Part(metaclass=PartMeta):
                 raise ConfigError(f"{cls.__name__} needs a value for {name!r}.")
             object.__setattr__(self, name, check_value(cls.__name__, name, hints(cls)[name], value))
         object.__setattr__(self, "_given", frozenset(given))
-        self.validate()
+        if _validating.get():
+            self.validate()
 
     def validate(self) -> None:
         """Checks that need more than one field; raises ConfigError. Subclasses may add to it."""

@@ -132,7 +132,7 @@ class BestModel(keras.callbacks.Callback):
         self.best = float(value)
         temporary = self._path.with_name(f".{self._path.stem}.writing.keras")
         with storage(self._path.parent):
-            self.model.save(temporary, include_optimizer=False)
+            self.model.save(temporary)
             os.replace(temporary, self._path)
 
 
@@ -191,7 +191,7 @@ class Record(keras.callbacks.Callback):
         row = EpochRow(
             epoch=epoch + 1,
             epochs=self._epochs,
-            metrics={name: float(value) for name, value in (logs or {}).items()},
+            metrics={name: float((logs or {})[name]) for name in sorted(logs or {}, key=_place)},
             seconds=self._clock() - self._began,
             examples_per_second=self._rate(steps),
         )
@@ -202,6 +202,12 @@ class Record(keras.callbacks.Callback):
     def _rate(self, steps: int) -> float:
         elapsed = self._trained - self._began
         return min(steps * self._batch_size, self._samples) / elapsed if elapsed > 0 else 0.0
+
+
+def _place(name: str) -> tuple[int, bool, str]:
+    """Training before validation before the learning rate, and the loss before other metrics."""
+    group = 2 if name == "learning_rate" else int(name.startswith("val_"))
+    return group, name.removeprefix("val_") != "loss", name
 
 
 def append_row(file: Path, row: EpochRow) -> None:

@@ -79,8 +79,8 @@ def _seconds_per_step(prepared: Prepared) -> float:
         times.append(time.perf_counter() - began)
         if not math.isfinite(float(logs["loss"])):
             raise TrainingError(
-                f"The loss is {logs['loss']} after {len(times)} step(s): the data holds numbers that "
-                "are none, or the learning rate is far too high."
+                f"The loss is {logs['loss']} after {len(times)} step(s): the data holds numbers "
+                "that are none, or the learning rate is far too high."
             )
     measured = set(logs) | {"learning_rate"}
     if "validation" in prepared.spec.splits:
