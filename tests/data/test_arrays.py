@@ -240,3 +240,14 @@ def test_a_split_that_is_not_there() -> None:
     assert refused(((X, Y), (X, Y)), test="tset") == (
         "There is no split 'tset' for test. Did you mean 'test'?"
     )
+
+
+def test_numbers_that_are_none_are_refused() -> None:
+    x = np.ones((5, 2))
+    x[3, 1] = np.nan
+    with pytest.raises(DataError) as caught:
+        Arrays(lambda: (x, np.arange(5) % 2)).spec()
+    assert str(caught.value) == (
+        "Arrays: x of split 'train' has 1 of 5 rows with numbers that are not finite (NaN or "
+        "infinite), the first is row 3. Drop or fill them in."
+    )

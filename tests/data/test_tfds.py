@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfpipe.data import TFDS, memory, tfds
+from tfpipe.data import TFDS, memory, reach
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError
 
@@ -188,7 +188,7 @@ def advice(folder: Path) -> str:
 
 def test_data_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(tfds, "_ask", lambda address, seconds: asked.append(address) or "refused")
+    monkeypatch.setattr(reach, "_ask", lambda address, seconds: asked.append(address) or "refused")
     assert refused(TFDS("cifar10", data_dir=str(tmp_path))) == (
         "cifar10 is not prepared, and cannot be downloaded: www.cs.toronto.edu cannot be reached "
         f"(refused). {advice(tmp_path)}"
@@ -198,7 +198,7 @@ def test_data_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_data_that_may_not_be_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tfds, "_ask", lambda *_: pytest.fail("asked the network"))
+    monkeypatch.setattr(reach, "_ask", lambda *_: pytest.fail("asked the network"))
     assert refused(TFDS("cifar10", data_dir=str(tmp_path), download=False)) == (
         f"cifar10 is not prepared, and download=False. {advice(tmp_path)}"
     )
@@ -208,7 +208,7 @@ def test_a_download_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     def fail(self: Any, **_: Any) -> None:
         raise OSError("checksum mismatch\nand more")
 
-    monkeypatch.setattr(tfds, "_ask", lambda *_: None)
+    monkeypatch.setattr(reach, "_ask", lambda *_: None)
     source = TFDS("cifar10", data_dir=str(tmp_path))
     monkeypatch.setattr(type(source._builder), "download_and_prepare", fail)
     assert refused(source) == (
@@ -228,23 +228,23 @@ def test_a_server_that_never_answers_is_given_up_in_time(
 ) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     began = time.monotonic()
-    assert tfds.unreachable(silent, seconds=0.4) == "timed out"
+    assert reach.unreachable(silent, seconds=0.4) == "timed out"
     assert time.monotonic() - began < 5
 
 
 def test_a_look_up_that_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     hung = threading.Event()
-    monkeypatch.setattr(tfds, "_ask", lambda *_: hung.wait())
-    assert tfds.unreachable("http://nowhere", seconds=0.05) == "no answer within 0.05 s"
+    monkeypatch.setattr(reach, "_ask", lambda *_: hung.wait())
+    assert reach.unreachable("http://nowhere", seconds=0.05) == "no answer within 0.05 s"
     hung.set()
 
 
 def test_the_limits_together_are_below_fifteen_seconds() -> None:
-    assert tfds.REACH_SECONDS < 15
+    assert reach.REACH_SECONDS < 15
 
 
 def test_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert "refused" in str(tfds.unreachable(f"http://127.0.0.1:{port}/", seconds=5))
+    assert "refused" in str(reach.unreachable(f"http://127.0.0.1:{port}/", seconds=5))

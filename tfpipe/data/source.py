@@ -1,22 +1,25 @@
-"""What all sources share: stored splits, held-out rows, and batches from memory or a stream."""
+"""What all sources share: stored splits, held-out rows, and batches from memory or a stream.
+
+NumPy and TensorFlow are imported when data is read, so that a declaration is printed at once.
+"""
 
 import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import annotated_types
-import numpy as np
 
-from tfpipe.data import memory
-from tfpipe.data.columns import Columns, check_labels
-from tfpipe.data.input_fn import Memory, Options, check_options
-from tfpipe.data.splits import Split, plan, sizes
 from tfpipe.declare.kinds import Source
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import DataError, suggest
 
 if TYPE_CHECKING:
+    import numpy as np
     import tensorflow as tf
+
+    from tfpipe.data.columns import Columns
+    from tfpipe.data.input_fn import Memory, Options
+    from tfpipe.data.splits import Split
 
 logger = logging.getLogger("tfpipe.data")
 
@@ -45,15 +48,15 @@ class StoredSplits(Source):
         """What one sample is."""
         raise NotImplementedError
 
-    def _read(self, stored: str) -> Columns:
+    def _read(self, stored: str) -> "Columns":
         """A stored split as arrays."""
         raise NotImplementedError
 
-    def _read_labels(self, stored: str) -> np.ndarray:
+    def _read_labels(self, stored: str) -> "np.ndarray":
         """The labels of a stored split alone."""
         return self._columns(stored).labels
 
-    def _stream(self, split: Split, options: Options) -> "tf.data.Dataset":
+    def _stream(self, split: "Split", options: "Options") -> "tf.data.Dataset":
         """Batches without keeping the data in memory."""
         raise NotImplementedError
 
@@ -62,10 +65,14 @@ class StoredSplits(Source):
         return one == other
 
     def spec(self, seed: int = 0) -> ElementSpec:
+        from tfpipe.data.splits import sizes
+
         features, label = self.element()
         return ElementSpec(features, label, sizes(self._stored_sizes(), *self._shares))
 
     def input_fn(self, split: str, **options: Any) -> "tf.data.Dataset":
+        from tfpipe.data.input_fn import Memory, Options, check_options
+
         chosen = Options(**options)
         found = self._plan(chosen)
         if split not in found:
@@ -93,23 +100,25 @@ class StoredSplits(Source):
         return []
 
     @cached_property
-    def _memories(self) -> dict[Any, Memory]:
+    def _memories(self) -> "dict[Any, Memory]":
         return {}
 
     @cached_property
-    def _read_splits(self) -> dict[str, Columns]:
+    def _read_splits(self) -> "dict[str, Columns]":
         return {}
 
     @cached_property
-    def _plans(self) -> dict[int, dict[str, Split]]:
+    def _plans(self) -> "dict[int, dict[str, Split]]":
         return {}
 
     @cached_property
     def _keeping(self) -> dict[str, bool]:
         return {}
 
-    def _plan(self, options: Options) -> dict[str, Split]:
-        def labels() -> np.ndarray | None:
+    def _plan(self, options: "Options") -> "dict[str, Split]":
+        from tfpipe.data.splits import plan
+
+        def labels() -> "np.ndarray | None":
             if self.element()[1].kind != "class":
                 return None
             kept = self._kept("train", options.cache)
@@ -120,7 +129,9 @@ class StoredSplits(Source):
             self._plans[options.seed] = plan(stored, *self._shares, options.seed, labels)
         return self._plans[options.seed]
 
-    def _columns(self, stored: str) -> Columns:
+    def _columns(self, stored: str) -> "Columns":
+        from tfpipe.data.columns import check_labels
+
         if stored not in self._read_splits:
             columns = self._read(stored)
             features, label = self.element()
@@ -130,6 +141,8 @@ class StoredSplits(Source):
 
     def _kept(self, stored: str, cache: bool | str) -> bool:
         """Whether to keep a stored split in memory; decided once, and said in the log."""
+        from tfpipe.data import memory
+
         if not self.streams or cache is True:
             return True
         if cache is False:

@@ -4,27 +4,23 @@ import contextlib
 import logging
 import os
 import sys
-import threading
-import urllib.error
-import urllib.parse
-import urllib.request
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from tfpipe.data.augment import apply_all
-from tfpipe.data.columns import Columns
 from tfpipe.data.images import decode
-from tfpipe.data.input_fn import Options
 from tfpipe.data.source import Share, StoredSplits
-from tfpipe.data.splits import Split
 from tfpipe.declare.fieldtypes import Positive
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError, suggest
 
 if TYPE_CHECKING:
+    import numpy as np
     import tensorflow as tf
+
+    from tfpipe.data.columns import Columns
+    from tfpipe.data.input_fn import Options
+    from tfpipe.data.splits import Split
 
 logger = logging.getLogger("tfpipe.data")
 
@@ -43,7 +39,6 @@ CLASS_NAMES = {
         "truck",
     ),
 }
-REACH_SECONDS = 10.0
 _SHUFFLE_BYTES = 256_000_000
 
 
@@ -121,8 +116,11 @@ class TFDS(StoredSplits):
             for b in self._split(other).file_instructions
         )
 
-    def _read(self, stored: str) -> Columns:
+    def _read(self, stored: str) -> "Columns":
+        import numpy as np
         import tensorflow as tf
+
+        from tfpipe.data.columns import Columns
 
         (feature,), label = self.element()
         size = self._stored_sizes()[stored]
@@ -135,12 +133,15 @@ class TFDS(StoredSplits):
             done += len(y)
         return Columns({feature.name: values}, labels)
 
-    def _read_labels(self, stored: str) -> np.ndarray:
+    def _read_labels(self, stored: str) -> "np.ndarray":
+        import numpy as np
+
         labels = [y for _, y in self._encoded(stored).batch(4096).as_numpy_iterator()]
         return np.concatenate(labels)
 
-    def _stream(self, split: Split, options: Options) -> "tf.data.Dataset":
+    def _stream(self, split: "Split", options: "Options") -> "tf.data.Dataset":
         """Batches read anew each epoch; shuffled in a buffer of encoded samples."""
+        import numpy as np
         import tensorflow as tf
 
         (feature,), _ = self.element()
@@ -196,6 +197,8 @@ class TFDS(StoredSplits):
         """Have the data prepared, or say within seconds why it cannot be."""
         import tensorflow_datasets as tfds
 
+        from tfpipe.data.reach import host_of, unreachable
+
         builder = self._builder
         if builder.data_path.exists():
             return
@@ -209,10 +212,9 @@ class TFDS(StoredSplits):
         address = _address(builder)
         problem = unreachable(address) if address else None
         if problem:
-            host = urllib.parse.urlsplit(str(address)).hostname
             raise DataError(
-                f"{self.name} is not prepared, and cannot be downloaded: {host} cannot be reached "
-                f"({problem}). {advice}"
+                f"{self.name} is not prepared, and cannot be downloaded: {host_of(address)} cannot "
+                f"be reached ({problem}). {advice}"
             )
         logger.info("%s: downloading and preparing in %s", self.name, builder.data_path)
         try:
@@ -225,6 +227,8 @@ class TFDS(StoredSplits):
             ) from error
 
     def _feature(self, key: str, feature: Any) -> Feature:
+        import numpy as np
+
         shape = tuple(feature.shape)
         kind = type(feature).__name__
         if kind == "Image":
@@ -244,6 +248,8 @@ class TFDS(StoredSplits):
         )
 
     def _label(self, key: str, feature: Any) -> Label:
+        import numpy as np
+
         if type(feature).__name__ == "ClassLabel":
             bare = self.name.split("/")[0].split(":")[0]
             names = self.classes or feature.names
@@ -291,29 +297,6 @@ class TFDS(StoredSplits):
             return tf.map_fn(one, x, fn_output_signature=tf.uint8), y
 
         return batch
-
-
-def unreachable(address: str, seconds: float = REACH_SECONDS) -> str | None:
-    """Why an address cannot be reached; None when it answers.
-
-    The look-up of a name ignores time limits, so the whole probe runs beside and is abandoned.
-    """
-    answers: list[str | None] = []
-    probe = threading.Thread(target=lambda: answers.append(_ask(address, seconds)), daemon=True)
-    probe.start()
-    probe.join(seconds)
-    return answers[0] if answers else f"no answer within {seconds:g} s"
-
-
-def _ask(address: str, seconds: float) -> str | None:
-    request = urllib.request.Request(address, method="HEAD")
-    try:
-        urllib.request.urlopen(request, timeout=seconds / 2).close()
-    except urllib.error.HTTPError as error:
-        return None if error.code in (403, 405) else f"HTTP {error.code}"
-    except (OSError, ValueError) as error:
-        return str(getattr(error, "reason", error))
-    return None
 
 
 def _address(builder: Any) -> str | None:
