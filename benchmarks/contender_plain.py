@@ -36,8 +36,8 @@ def network() -> Any:
     model = keras.Sequential([*layers, keras.layers.Dense(10)])
     model.compile(
         keras.optimizers.SGD(0.001, momentum=0.9),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        ["accuracy"],
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
         jit_compile=False,
     )
     return model
@@ -72,7 +72,7 @@ def main(way: str, split: str, epochs: str, steps: str | None = None) -> None:
     data = {"tf.data": tf_data, "generator": generator}[way](split)
     if steps and way == "tf.data":
         data = data.take(int(steps))
-    network().fit(data, epochs=int(epochs), verbose=0, callbacks=[Stopwatch()])
+    network().fit(data, epochs=int(epochs), verbose=0, shuffle=False, callbacks=[Stopwatch()])
 
 
 if __name__ == "__main__":

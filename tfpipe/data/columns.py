@@ -1,6 +1,7 @@
 """Columns: the samples of a stored split, held in memory as arrays."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,15 +14,23 @@ class Columns:
     """Arrays with one row a sample.
 
     Args:
-        features: an array for each feature by name.
+        features: an array, or a tensor, for each feature by name.
         labels: [rows] class indices or numbers, or [rows, ...] for several.
     """
 
-    features: dict[str, np.ndarray]
+    features: dict[str, Any]
     labels: np.ndarray
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def in_tensors(self) -> "Columns":
+        """The same with tensors for features, from which batches are gathered without a copy."""
+        import tensorflow as tf
+
+        with tf.device("CPU"):
+            features = {n: tf.convert_to_tensor(a) for n, a in self.features.items()}
+        return Columns(features, self.labels)
 
 
 def check_labels(labels: np.ndarray, spec: ElementSpec, where: str) -> None:

@@ -152,6 +152,15 @@ def _alone(features: dict[str, Any]) -> Any:
     return next(iter(features.values())) if len(features) == 1 else features
 
 
+def check_batch_size(batch_size: int, size: int) -> None:
+    """Refuse a batch larger than the training split; raises DataError."""
+    if batch_size > size:
+        raise DataError(
+            f"batch_size={batch_size} is larger than the training split of {size} samples. "
+            f"Use at most {size}."
+        )
+
+
 def check_options(split: str, size: int, features: tuple[Feature, ...], options: Options) -> None:
     """Refuse a batch larger than the training split, and augmentation that does not fit.
 
@@ -159,11 +168,8 @@ def check_options(split: str, size: int, features: tuple[Feature, ...], options:
         DataError: for a batch that is too large, or augmentation where there is no image.
         ConfigError: for an augmentation that does not fit the images.
     """
-    if split == "train" and options.batch_size > size:
-        raise DataError(
-            f"batch_size={options.batch_size} is larger than the training split of {size} samples. "
-            f"Use at most {size}."
-        )
+    if split == "train":
+        check_batch_size(options.batch_size, size)
     images = [f for f in features if f.kind == "image"]
     if options.augment and not images:
         found = ", ".join(f"{f.name!r} of shape {f.shape}" for f in features)

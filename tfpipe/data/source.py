@@ -136,7 +136,7 @@ class StoredSplits(Source):
             columns = self._read(stored)
             features, label = self.element()
             check_labels(columns.labels, ElementSpec(features, label), f"split {stored!r}")
-            self._read_splits[stored] = columns
+            self._read_splits[stored] = columns.in_tensors()
         return self._read_splits[stored]
 
     def _kept(self, stored: str, cache: bool | str) -> bool:

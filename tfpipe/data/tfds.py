@@ -127,8 +127,8 @@ class TFDS(StoredSplits):
         values = np.empty((size, *feature.shape), feature.dtype)
         labels = np.empty((size, *label.shape), np.int64 if label.kind == "class" else np.float32)
         done = 0
-        examples = self._encoded(stored).batch(256)
-        for x, y in examples.map(self._decode_batch(feature), tf.data.AUTOTUNE).as_numpy_iterator():
+        batches = self._batches(stored, 256).map(self._decode_batch(feature), os.cpu_count() or 1)
+        for x, y in batches.prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
             values[done : done + len(y)], labels[done : done + len(y)] = x, y
             done += len(y)
         return Columns({feature.name: values}, labels)
@@ -136,8 +136,7 @@ class TFDS(StoredSplits):
     def _read_labels(self, stored: str) -> "np.ndarray":
         import numpy as np
 
-        labels = [y for _, y in self._encoded(stored).batch(4096).as_numpy_iterator()]
-        return np.concatenate(labels)
+        return np.concatenate([y for _, y in self._batches(stored, 4096).as_numpy_iterator()])
 
     def _stream(self, split: "Split", options: "Options") -> "tf.data.Dataset":
         """Batches read anew each epoch; shuffled in a buffer of encoded samples."""
@@ -267,6 +266,17 @@ class TFDS(StoredSplits):
             "numbers are read."
         )
 
+    def _batches(self, stored: str, size: int) -> "tf.data.Dataset":
+        """Batches of (input, label) in stored order, images still encoded."""
+        from tfpipe.data.tfrecords import batches
+
+        info, ((feature,), label) = self._builder.info, self.element()
+        parsed = feature.kind == "image" and label.kind == "class"
+        if not parsed or info.file_format is None or info.file_format.value != "tfrecord":
+            return self._encoded(stored).batch(size)
+        split = self._split(self.train if stored == "train" else stored)
+        return batches(split.file_instructions, feature.name, label.name, size)
+
     def _encoded(self, stored: str) -> "tf.data.Dataset":
         """(input, label) in stored order, images still encoded."""
         import tensorflow_datasets as tfds
@@ -277,7 +287,8 @@ class TFDS(StoredSplits):
             split=self.train if stored == "train" else stored,
             shuffle_files=False,
             decoders=decoders,
-            read_config=tfds.ReadConfig(try_autocache=False),
+            # One file after the other, so that a row has the same number however it is read.
+            read_config=tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1),
         )
         return examples.map(lambda e: (e[feature.name], e[label.name]))
 
@@ -294,7 +305,8 @@ class TFDS(StoredSplits):
             y = tf.cast(y, tf.int64 if y.dtype.is_integer else tf.float32)
             if feature.kind != "image":
                 return x, y
-            return tf.map_fn(one, x, fn_output_signature=tf.uint8), y
+            images = tf.map_fn(one, x, fn_output_signature=tf.uint8, parallel_iterations=1)
+            return images, y
 
         return batch
 

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tfpipe.data import Sample
-from tfpipe.data.input_fn import steps_per_epoch
+from tfpipe.data.input_fn import check_batch_size, steps_per_epoch
 from tfpipe.data.own import Own
 from tfpipe.data.sample import sample_of
 from tfpipe.declare.deferred import check_signatures
@@ -14,7 +13,6 @@ from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.declare.tree import resolve
 from tfpipe.devices import Picked, pick, start_tensorflow
-from tfpipe.errors import DataError
 from tfpipe.terminal import Terminal
 
 
@@ -82,8 +80,8 @@ def prepare(loaded: Loaded, sample: int | bool | None, terminal: Terminal) -> Pr
     assert pipeline.data is not None
     with terminal.waiting(f"looking at {source_name(pipeline.data)}"):
         spec = pipeline.spec()
-    if not isinstance(pipeline.data, (Sample, Own)) or sample:
-        _check_batch_size(pipeline, spec)
+    if not isinstance(pipeline.data, Own):  # whose batches are its own
+        check_batch_size(pipeline.batch_size, spec.splits["train"])
     if pipeline.model is not None:
         pipeline.model.check(spec)
     picked = pick(pipeline.device)
@@ -97,12 +95,3 @@ def prepare(loaded: Loaded, sample: int | bool | None, terminal: Terminal) -> Pr
 def source_name(source: Source) -> str:
     """What people call a source: its data set's name where it has one."""
     return str(getattr(source, "name", type(source).__name__))
-
-
-def _check_batch_size(pipeline: Pipeline, spec: ElementSpec) -> None:
-    size = spec.splits["train"]
-    if pipeline.batch_size > size:
-        raise DataError(
-            f"batch_size={pipeline.batch_size} is larger than the training split of {size} "
-            f"samples. Use at most {size}."
-        )
