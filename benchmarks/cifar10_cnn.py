@@ -4,8 +4,9 @@
 
 It needs CIFAR-10 prepared for TensorFlow Datasets (or a network), and SciPy for the published way
 (`pip install scipy`). The contenders take turns, round by round, each in a process of its own, so
-that a machine whose speed drifts is fair to all; medians are compared. The figures are printed and
-written to benchmarks/cifar10_cnn.json.
+that a machine whose speed drifts is fair to all; medians are compared. "bare" is without
+augmentation, where only the training loops differ. The figures are printed and written to
+benchmarks/cifar10_cnn.json.
 """
 
 import json
@@ -47,10 +48,11 @@ def trained(way: str, split: str, epochs: int, steps: int | None = None) -> dict
     """Images a second after the first epoch, seconds to the first step, and peak memory."""
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder) / "figures.json"
-        if way == "tfpipe":
+        if way.startswith("tfpipe"):
             command = [*TFPIPE, "run", "benchmarks/contender_tfpipe.py", "--root", folder]
             command += [f"epochs={epochs}", f"data.train={split}", "data.validation=none"]
             command += [f"steps_per_epoch={steps}"] if steps else []
+            command += ["augment=()"] if way == "tfpipe-bare" else []
         else:
             command = [sys.executable, "benchmarks/contender_plain.py", way, split, str(epochs)]
             command += [str(steps)] if steps else []
@@ -87,7 +89,8 @@ def start_up(command: list[str]) -> float:
 def main() -> None:
     """Measure, print, write."""
     print("speed: three epochs on 10,000 images")
-    speed = in_turns(["tfpipe", "tf.data", "generator"], "train[:20%]", 3, None)
+    ways = ["tfpipe", "tf.data", "generator", "tfpipe-bare", "tf.data-bare"]
+    speed = in_turns(ways, "train[:20%]", 3, None)
     print("start and memory: 300 steps with all 50,000 images loaded")
     full = in_turns(["tfpipe", "tf.data"], "train", 1, 300)
     rate = {way: figures["images_per_second"] for way, figures in speed.items()}
@@ -96,6 +99,7 @@ def main() -> None:
     results = {
         "images_per_second": rate,
         "images_per_second_over_tf_data": rate["tfpipe"] / rate["tf.data"],
+        "images_per_second_over_tf_data_unaugmented": rate["tfpipe-bare"] / rate["tf.data-bare"],
         "images_per_second_over_generator": rate["tfpipe"] / rate["generator"],
         "seconds_to_first_step": first,
         "seconds_to_first_step_more_than_tf_data": first["tfpipe"] - first["tf.data"],

@@ -1,15 +1,18 @@
 """The contender plain Keras: the same network on tf.data as its guide teaches, or on NumPy batches.
 
     python benchmarks/contender_plain.py tf.data TRAIN_SPLIT EPOCHS [STEPS]
+    python benchmarks/contender_plain.py tf.data-bare TRAIN_SPLIT EPOCHS [STEPS]
     python benchmarks/contender_plain.py generator TRAIN_SPLIT EPOCHS [STEPS]
 
 `tf.data`: decoded once and cached, shuffled whole, batched, then augmented by Keras's layers in a
-parallel map, and prefetched. `generator`: arrays in memory, augmented image by image in NumPy and
-SciPy by Keras's ImageDataGenerator, the way of the published course.
+parallel map, and prefetched; `tf.data-bare` leaves augmentation out. `generator`: arrays in memory,
+augmented image by image in NumPy and SciPy by Keras's ImageDataGenerator, the way of the published
+course.
 """
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +46,7 @@ def network() -> Any:
     return model
 
 
-def tf_data(split: str) -> Any:
+def tf_data(split: str, augmented: bool = True) -> Any:
     """A well-written input pipeline."""
     augment = keras.Sequential(
         [
@@ -54,7 +57,8 @@ def tf_data(split: str) -> Any:
     )
     dataset = tfds.load("cifar10", split=split, as_supervised=True, shuffle_files=False).cache()
     dataset = dataset.shuffle(int(dataset.cardinality())).batch(BATCH, drop_remainder=True)
-    dataset = dataset.map(lambda x, y: (augment(x, training=True), y), tf.data.AUTOTUNE)
+    if augmented:
+        dataset = dataset.map(lambda x, y: (augment(x, training=True), y), tf.data.AUTOTUNE)
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 
@@ -69,8 +73,9 @@ def generator(split: str) -> Any:
 
 def main(way: str, split: str, epochs: str, steps: str | None = None) -> None:
     """Train, timed."""
-    data = {"tf.data": tf_data, "generator": generator}[way](split)
-    if steps and way == "tf.data":
+    ways: dict[str, Any] = {"tf.data": tf_data, "tf.data-bare": partial(tf_data, augmented=False)}
+    data = ways.get(way, generator)(split)
+    if steps and way in ways:
         data = data.take(int(steps))
     network().fit(data, epochs=int(epochs), verbose=0, shuffle=False, callbacks=[Stopwatch()])
 

@@ -301,3 +301,15 @@ def test_callbacks_are_built_in_order():
     built: list[Any] = Stopping().build_callbacks()
     assert [type(c).__name__ for c in built] == ["EarlyStopping", "TerminateOnNaN"]
     assert built[0].patience == 4
+
+
+def test_augmentation_that_would_do_nothing_is_refused():
+    class Alone(Pipeline):
+        model = MLP()
+        augment = (augment.flip(),)
+
+        def input_fn(self, split):
+            return None
+
+    with pytest.raises(ConfigError, match=r"^Alone.augment would do nothing: input_fn makes all"):
+        Alone()

@@ -130,6 +130,11 @@ class Pipeline(Part, metaclass=PipelineMeta):
                 f"{cls.__name__} has no model: declare model = MLP(...) or another builder from "
                 "tfpipe.models, or override build_model(self)."
             )
+        if self.data is None and self.augment:
+            raise ConfigError(
+                f"{cls.__name__}.augment would do nothing: input_fn makes all of the data itself. "
+                "Augment there, or declare data and build on super().input_fn(split)."
+            )
 
     def __repr__(self) -> str:
         usual, own = Pipeline._defaults, type(self)._defaults

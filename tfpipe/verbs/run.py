@@ -187,7 +187,9 @@ def _finish(result: Run, watcher: _Watcher, terminal: Terminal, export: bool) ->
             exported = result.export()
         terminal.say(f"exported to [bold]{exported}[/], equal to the trained model")
     watcher.write(
-        "finished", message=" ".join(notes), exports=tuple(str(path) for path in result.exported)
+        "finished",
+        message=" ".join(notes),
+        exports=tuple(str(path.resolve()) for path in result.exported),
     )
     terminal.say()
     terminal.commands(
