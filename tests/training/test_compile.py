@@ -73,3 +73,9 @@ def test_a_builder_must_return_a_model() -> None:
 
 def test_count_counts_numbers() -> None:
     assert count(compiled(Two()).model.weights) == 3 * 5 + 5 + 5 + 1
+
+
+def test_metrics_by_name_keep_their_name() -> None:
+    model = compiled(Two(metrics=("mse",), loss="binary_crossentropy")).model
+    x, y = two_classes()
+    assert set(model.evaluate(x, y, verbose=0, return_dict=True)) == {"loss", "mse"}

@@ -12,6 +12,7 @@ from tfpipe.declare.signatures import public_names
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, ModelError, suggest
 from tfpipe.models.heads import Head, head_for
+from tfpipe.training.logits import check_last_layer, check_loss, check_metric, loss_by_name
 
 POLICIES = {
     "float32": "float32",
@@ -55,25 +56,40 @@ def compile_model(pipeline: Pipeline, spec: ElementSpec, strategy: Any) -> Compi
                 f"{type(pipeline).__name__}.build_model() should return a keras.Model, got "
                 f"{type(model).__name__}."
             )
-        _check_output(model, head, spec, overrides(type(pipeline), "build_model"))
+        own = overrides(type(pipeline), "build_model")
+        _check_output(model, head, spec, own)
+        if own and head.task != "regression":
+            check_last_layer(model)
         model.compile(
             optimizer=_named("optimizer", pipeline.optimizer, keras.optimizers.get),
-            loss=_named("loss", pipeline.loss or head.loss, keras.losses.get),
+            loss=_loss(pipeline, head),
             metrics=_metrics(pipeline, head),
             jit_compile=False,
         )
     return Compiled(model, head)
 
 
+def _loss(pipeline: Pipeline, head: Head) -> Any:
+    loss = _named("loss", pipeline.loss or head.loss, loss_by_name)
+    if head.task != "regression":
+        check_loss(loss)
+    return loss
+
+
 def _metrics(pipeline: Pipeline, head: Head) -> list[Any]:
     """The declared metrics; "accuracy" means that of the task, which reads logits."""
     if pipeline.metrics is None:
         return list(build(head.metrics))
-    own = {"accuracy", "acc"} if head.task != "regression" else set()
-    return [
-        build(head.metrics[0]) if metric in own else _named("metrics", metric, keras.metrics.get)
-        for metric in pipeline.metrics
-    ]
+    found = []
+    for declared in pipeline.metrics:
+        if head.task != "regression" and declared in ("accuracy", "acc"):
+            declared = head.metrics[0]
+        metric = _named("metrics", declared, keras.metrics.get)
+        if head.task != "regression":
+            check_metric(metric)
+        # Keras names a metric by the name that it was given.
+        found.append(declared if isinstance(declared, str) else metric)
+    return found
 
 
 def _named(field: str, value: Any, get: Callable[[str], Any]) -> Any:

@@ -273,14 +273,18 @@ def _header(terminal: Terminal, directory: RunDirectory, prepared: Prepared) -> 
             "data": f"{generated}{source} · {sizes}{classes}",
             "model": f"{builder} · {total:,} parameters{detail}",
             "training": (
-                f"{pipeline.epochs} epochs of {prepared.steps:,} steps · batches of "
-                f"{pipeline.batch_size} · {type(model.optimizer).__name__}"
+                f"{_plural(pipeline.epochs, 'epoch')} of {_plural(prepared.steps, 'step')} · "
+                f"batches of {pipeline.batch_size} · {type(model.optimizer).__name__}"
             ),
             "device": f"{prepared.picked.device} ({prepared.picked.reason})",
             "precision": pipeline.precision,
         },
     )
     terminal.say()
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def _as_known(error: BaseException, place: Path) -> BaseException:
