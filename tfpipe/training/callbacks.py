@@ -214,7 +214,7 @@ def append_row(file: Path, row: EpochRow) -> None:
     """Add a row to metrics.csv, with the column names first where it is new."""
     values = {
         "epoch": row.epoch,
-        **row.metrics,
+        **{name: f"{value:.8g}" for name, value in row.metrics.items()},  # as float32 has them
         "seconds": round(row.seconds, 3),
         "examples_per_second": round(row.examples_per_second, 1),
     }
