@@ -107,7 +107,7 @@ def test_sample_says_that_the_numbers_are_not_the_data_sets(tfpipe: Any, small: 
 def test_sample_may_stand_before_an_override(tfpipe: Any, small: Path) -> None:
     answer = tfpipe("run", small, "--sample", "epochs=1", "--no-export")
     assert answer.code == 0
-    assert "3,200 train, 800 validation, 1,000 test" in answer.out
+    assert "6,400 train, 1,600 validation, 2,000 test" in answer.out
 
 
 def test_a_test_split_used_for_validation_is_confessed(tfpipe: Any, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfpipe.data import TFDS, Arrays, Sample
-from tfpipe.data.sample import DEFAULT_SIZE, sample_of
+from tfpipe.data.sample import DEFAULT_SIZE, default_size, sample_of
 from tfpipe.declare.deferred import build
 from tfpipe.declare.kinds import ModelBuilder
 from tfpipe.declare.spec import ElementSpec, Feature, Kind, Label
@@ -170,3 +170,8 @@ def test_it_takes_the_splits_of_what_it_stands_for(
 ) -> None:
     source = Arrays(lambda: (np.zeros((10, 4)), np.arange(10) % 2), validation, test)
     assert sample_of(source, 100, 0).spec().splits == splits
+
+
+@pytest.mark.parametrize(("side", "size"), [(32, 10_000), (224, 850), (1000, 500)])
+def test_large_samples_are_made_in_smaller_numbers(side: int, size: int) -> None:
+    assert default_size((Feature("image", (side, side, 3), "uint8", "image"),)) == size

@@ -10,7 +10,10 @@ from tfpipe.declare.spec import Feature, Label
 if TYPE_CHECKING:
     from tfpipe.data.columns import Columns
 
-DEFAULT_SIZE = 5000
+# Enough for running averages to settle in two epochs; fewer where the samples are large.
+DEFAULT_SIZE = 10_000
+_SMALLEST_SIZE = 500
+_BYTES = 128_000_000
 
 
 class Sample(StoredSplits):
@@ -53,7 +56,7 @@ def sample_of(source: Source, size: int | None, seed: int) -> Sample:
     Args:
         source: whose element spec and class names to take; its data is not read where it can be
             described without.
-        size: how many training samples; None for 5,000.
+        size: how many training samples; None for 10,000, or what fits in 128 MB, or 500.
         seed: the pipeline's seed.
     """
     features, label = source.element()
@@ -64,5 +67,16 @@ def sample_of(source: Source, size: int | None, seed: int) -> Sample:
     if isinstance(test, str):
         test = "test"
     return Sample(
-        features, label, size=size or DEFAULT_SIZE, seed=seed, validation=validation, test=test
+        features,
+        label,
+        size=size or default_size(features),
+        seed=seed,
+        validation=validation,
+        test=test,
     )
+
+
+def default_size(features: tuple[Feature, ...]) -> int:
+    """How many training samples to make where nobody said."""
+    fitting = _BYTES // max(1, sum(f.nbytes for f in features))
+    return max(_SMALLEST_SIZE, min(DEFAULT_SIZE, fitting))
