@@ -26,14 +26,14 @@ def command(file: str, overrides: tuple[str, ...], sample: int | None, as_json: 
 
     Nothing is written. Time and memory are estimates from those steps.
     """
-    from tfpipe.cli.logs import show_log
+    from tfpipe.cli.logs import log_shown
     from tfpipe.declare.loading import load
     from tfpipe.terminal import Terminal
     from tfpipe.verbs.check import check
 
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
-    show_log(terminal)
-    found = check(load(file, overrides), sample=sample_size(sample), terminal=terminal)
+    with log_shown(terminal):
+        found = check(load(file, overrides), sample=sample_size(sample), terminal=terminal)
     if as_json:
         print_json(found)
     else:

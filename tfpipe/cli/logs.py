@@ -1,6 +1,8 @@
 """What the package logs, shown to a person as notes on the terminal."""
 
+import contextlib
 import logging
+from collections.abc import Iterator
 
 from rich.markup import escape
 
@@ -19,9 +21,17 @@ class _Notes(logging.Handler):
             self._terminal.say(f"[dim]{escape(record.getMessage())}[/]")
 
 
-def show_log(terminal: Terminal) -> None:
-    """Show what tfpipe logs from now on."""
-    logger = logging.getLogger("tfpipe")
-    logger.handlers = [_Notes(terminal)]
+@contextlib.contextmanager
+def log_shown(terminal: Terminal) -> Iterator[None]:
+    """Show what tfpipe logs while the block runs."""
+    logger, notes = logging.getLogger("tfpipe"), _Notes(terminal)
+    before = logger.level, logger.propagate
+    logger.addHandler(notes)
     logger.setLevel(logging.INFO)
     logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(notes)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]

@@ -38,15 +38,17 @@ def command(
 
     Overrides set any field: epochs=5 optimizer.learning_rate=0.01 'augment=(flip(), rotate(10))'.
     """
-    from tfpipe.cli.logs import show_log
+    from tfpipe.cli.logs import log_shown
     from tfpipe.declare.loading import load
     from tfpipe.terminal import Terminal
     from tfpipe.verbs.run import run
 
     loaded = load(file, (*overrides, *([f"device={device}"] if device else [])))
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
-    show_log(terminal)
-    result = run(loaded, root=root, sample=sample_size(sample), export=export, terminal=terminal)
+    with log_shown(terminal):
+        result = run(
+            loaded, root=root, sample=sample_size(sample), export=export, terminal=terminal
+        )
     if as_json:
         print_json(
             {

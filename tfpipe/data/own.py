@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ class Own(Source):
             None where there is no such split.
     """
 
+    internal: ClassVar[bool] = True
     function: Callable[[str], Any]
 
     def spec(self, seed: int = 0) -> ElementSpec:

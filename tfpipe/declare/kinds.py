@@ -24,6 +24,7 @@ class Source(Part):
     """Where data comes from: it gives an element spec and, for each split, batches."""
 
     described: ClassVar[str] = 'a data source such as TFDS("cifar10")'
+    internal: ClassVar[bool] = False  # True where tfpipe makes it, and no declaration names it
 
     def spec(self, seed: int = 0) -> ElementSpec:
         """Names, shapes, types, classes and the sizes of the splits.

@@ -228,6 +228,7 @@ def _parts(kind: type[Part]) -> dict[str, type[Part]]:
         if issubclass(cls, (kind, Range))
         and not issubclass(cls, Pipeline)
         and not _is_abstract(cls)
+        and not getattr(cls, "internal", False)
         and not cls.__name__.startswith("_")
     }
 
