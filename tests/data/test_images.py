@@ -4,14 +4,16 @@ import io
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
+from tfpipe.data import images
 from tfpipe.data.images import decode, resize
 
 
-def encoded(pixels: np.ndarray, form: str = "PNG") -> bytes:
+def encoded(image: np.ndarray, form: str = "PNG") -> bytes:
     file = io.BytesIO()
-    Image.fromarray(pixels.squeeze()).save(file, form)
+    Image.fromarray(image.squeeze()).save(file, form)
     return file.getvalue()
 
 
@@ -51,3 +53,13 @@ def test_shrinking_averages() -> None:
 def test_a_constant_stays_one() -> None:
     grown = np.asarray(resize(np.full((3, 3, 1), 255, np.uint8), (7, 5)))
     np.testing.assert_array_equal(grown, np.full((7, 5, 1), 255))
+
+
+def test_jpeg_is_decoded_as_other_libraries_do() -> None:
+    """TensorFlow's default transform is off by several values; enough to change an answer."""
+    smooth = np.linspace(0, 255, 24 * 20 * 3).reshape(24, 20, 3)
+    noise = np.random.default_rng(0).normal(scale=40, size=smooth.shape)
+    data = encoded((smooth + noise).clip(0, 255).astype(np.uint8), "JPEG")
+    exact = np.asarray(Image.open(io.BytesIO(data)), int)
+    decoded = images.pixels(tf.constant(data), 3).numpy().astype(int)
+    assert abs(decoded - exact).max() <= 1

@@ -15,13 +15,30 @@ def decode(encoded: "tf.Tensor", shape: tuple[int, ...]) -> "tf.Tensor":
     """
     import tensorflow as tf
 
-    image = tf.io.decode_image(encoded, channels=shape[2], expand_animations=False)
+    image = pixels(encoded, shape[2])
     image = tf.cond(
         tf.reduce_all(tf.equal(tf.shape(image)[:2], shape[:2])),
         lambda: image,
         lambda: resize(image, shape[:2]),
     )
     return tf.ensure_shape(image, shape)
+
+
+def pixels(encoded: "tf.Tensor", channels: int) -> "tf.Tensor":
+    """The uint8 pixels of an encoded image, of whatever size it has.
+
+    TensorFlow decodes JPEG with a fast, rougher transform unless told otherwise; other libraries
+    use the exact one, and so do we: an image is the same here as where it came from.
+    """
+    import tensorflow as tf
+
+    if channels == 4:  # JPEG has no transparency
+        return tf.io.decode_image(encoded, channels, expand_animations=False)
+    return tf.cond(
+        tf.io.is_jpeg(encoded),
+        lambda: tf.io.decode_jpeg(encoded, channels, dct_method="INTEGER_ACCURATE"),
+        lambda: tf.io.decode_image(encoded, channels, expand_animations=False),
+    )
 
 
 def resize(image: "tf.Tensor", size: tuple[int, ...]) -> "tf.Tensor":

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfpipe.data.augment import apply_all
-from tfpipe.data.images import decode
+from tfpipe.data.images import decode, pixels
 from tfpipe.data.source import Share, StoredSplits
 from tfpipe.declare.fieldtypes import Positive
 from tfpipe.declare.spec import Feature, Label
@@ -298,8 +298,7 @@ class TFDS(StoredSplits):
         def one(encoded: Any) -> Any:
             if self.size is not None:
                 return decode(encoded, feature.shape)
-            image = tf.io.decode_image(encoded, feature.shape[2], expand_animations=False)
-            return tf.ensure_shape(image, feature.shape)
+            return tf.ensure_shape(pixels(encoded, feature.shape[2]), feature.shape)
 
         def batch(x: Any, y: Any) -> Any:
             y = tf.cast(y, tf.int64 if y.dtype.is_integer else tf.float32)
