@@ -236,3 +236,18 @@ def test_data_that_cannot_be_had_is_known_at_once(
     for words in ("cifar10 is not prepared", "TFDS_DATA_DIR", "data.data_dir=", "--sample"):
         assert words in answer.err
     assert not list(Path().glob("runs/*/*"))
+
+
+def test_an_export_that_differs_fails_the_run_with_exit_3(
+    tfpipe: Any, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tfpipe.export import parity
+
+    monkeypatch.setattr(parity, "TOLERANCE", -1.0)  # so that even equal answers differ too much
+    answer = tfpipe("run", small, "epochs=1")
+    assert answer.code == 3
+    assert "The exported model is not the trained one" in answer.err
+    assert list(Path("saved_models/small").iterdir()) == []
+    status = json.loads((only("runs/small/*", Path()) / "status.json").read_text())
+    assert status["state"] == "failed"
+    assert status["epoch"] == 1
