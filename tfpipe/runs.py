@@ -228,9 +228,7 @@ def storage(place: Path) -> Iterator[None]:
         raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageError(
-                f"The disk of {place} is full: free some space, or write elsewhere with --root DIR."
-            ) from error
+            raise disk_full(place) from error
         if error.errno in _REFUSED:
             in_the_way = error.errno in (errno.ENOTDIR, errno.EEXIST) and error.filename
             raise StorageError(
@@ -238,6 +236,13 @@ def storage(place: Path) -> Iterator[None]:
                 "with --root DIR."
             ) from error
         raise
+
+
+def disk_full(place: Path) -> StorageError:
+    """The error for a place whose disk is full."""
+    return StorageError(
+        f"The disk of {place} is full: free some space, or write elsewhere with --root DIR."
+    )
 
 
 class Taken(StorageError):

@@ -49,7 +49,7 @@ def _show(terminal: Any, found: dict[str, Any], file: str) -> None:
     facts = {
         "task": found["task"] + (f", {len(classes)} classes: {shown}" if classes else ""),
         "splits": ", ".join(f"{size:,} {name}" for name, size in found["splits"].items()),
-        "parameters": (f"{found['parameters']:,} ({found['trainable_parameters']:,} trainable)"),
+        "parameters": f"{found['parameters']:,} ({found['trainable_parameters']:,} trainable)",
         "epoch": (
             f"{found['steps_per_epoch']:,} steps, about {clock(found['seconds_per_epoch'])}; "
             f"the whole run about {clock(found['seconds_total'])}, without validation"

@@ -17,10 +17,8 @@ from tfpipe.cli.options import RunName, debug_option, json_option, print_json, r
 def command(ctx: click.Context, root: Path, as_json: bool) -> None:
     """List the runs below a root, or show one."""
     given = {"root": root, "as_json": as_json}
-    ctx.default_map = {
-        "ls": given,
-        "show": given,
-    }  # `runs --root DIR show` is `runs show --root DIR`
+    # `runs --root DIR show` is `runs show --root DIR`.
+    ctx.default_map = {"ls": given, "show": given}
     if ctx.invoked_subcommand is None:
         ctx.invoke(ls, **given)
 

@@ -101,8 +101,8 @@ class Memory:
         self.rows = rows
         self.images = images
         self.size = len(columns) if rows is None else len(rows)
+        self._features = columns.in_tensors().features
         with tf.device("CPU"):
-            self._features = {n: tf.convert_to_tensor(a) for n, a in columns.features.items()}
             self._labels = tf.convert_to_tensor(columns.labels)
         self._traced: dict[Any, Callable[..., Any]] = {}
 

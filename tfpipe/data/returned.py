@@ -13,6 +13,7 @@ MOST_CLASSES = 1000
 
 
 def by_split(returned: Any) -> dict[str, Any]:
+    """The pairs (x, y) by split, in whichever form they came; raises DataError for any other."""
     if isinstance(returned, dict):
         if "train" not in returned:
             raise DataError(f"Arrays: there is no split 'train' among {sorted(returned)}.")
@@ -29,6 +30,7 @@ def by_split(returned: Any) -> dict[str, Any]:
 
 
 def columns_of(split: str, pair: Any) -> Columns:
+    """A split's pair (x, y) as columns; raises DataError where it is none."""
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise DataError(f"Arrays: split {split!r} should be a pair (x, y).")
     x, y = pair
@@ -93,6 +95,7 @@ def _name_of(array: np.ndarray) -> str:
 
 
 def features_of(columns: Columns) -> tuple[Feature, ...]:
+    """What each feature of some columns is, told by its shape and type."""
     return tuple(_feature(n, a) for n, a in columns.features.items())
 
 
@@ -126,6 +129,7 @@ def _label_type(labels: np.ndarray) -> np.ndarray:
 
 
 def label_of(labels: np.ndarray, classes: tuple[str, ...]) -> Label:
+    """What is predicted, told by the labels' shape and type; raises DataError where unclear."""
     if _is_one_hot(labels):
         raise DataError(
             f"Arrays: y of shape {labels.shape} has a single 1 in each row, so it looks one-hot. "

@@ -57,7 +57,7 @@ def load(target: str, overrides: Iterable[str] = ()) -> Loaded:
     try:
         pipeline = cls()
     except ConfigError as error:
-        raise ConfigError(f"{_shown(path)}: {error}") from error
+        raise ConfigError(f"{shown(path)}: {error}") from error
     name = f"{path.stem}.{cls.__name__}" if chosen and len(_usable(candidates)) > 1 else path.stem
     texts = tuple(overrides)
     return Loaded(apply_overrides(pipeline, texts), pipeline, path, name, texts)
@@ -91,7 +91,8 @@ def _usable(candidates: dict[str, type[Pipeline]]) -> dict[str, type[Pipeline]]:
     return {name: cls for name, cls in candidates.items() if not is_abstract(cls)}
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
+    """A path as a person would type it: relative where it lies below the current folder."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
@@ -142,7 +143,7 @@ def _project_root(path: Path) -> Path:
 def _place(error: BaseException, path: Path) -> str:
     """`file:line` of the last place of an error that lies in the user's file."""
     lines = [line for file, line in _places(error) if file == str(path)]
-    return f"{_shown(path)}:{lines[-1]}" if lines else _shown(path)
+    return f"{shown(path)}:{lines[-1]}" if lines else shown(path)
 
 
 def _places(error: BaseException) -> list[tuple[str, int]]:
@@ -160,7 +161,7 @@ def _import_message(error: BaseException, path: Path) -> str:
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     said = f"{type(error).__name__}: {text}"
     if file != str(path):
-        said = f"{_shown(Path(file))}:{line}: {said}"
+        said = f"{shown(Path(file))}:{line}: {said}"
     linecache.checkcache(file)
     source = linecache.getline(file, line).strip()
     return f"{_place(error, path)} does not import: {said}" + (f"\n    {source}" if source else "")
@@ -177,12 +178,12 @@ def _choose(path: Path, candidates: dict[str, type[Pipeline]], chosen: str) -> t
     if chosen:
         if chosen not in candidates:
             raise PipelineFileError(
-                f"{_shown(path)} has no pipeline {chosen!r}. {suggest(chosen, usable)}".strip()
+                f"{shown(path)} has no pipeline {chosen!r}. {suggest(chosen, usable)}".strip()
             )
         return candidates[chosen]
     if not candidates:
         raise PipelineFileError(
-            f"{_shown(path)} holds no pipeline: it needs a class that derives from tfpipe.Pipeline."
+            f"{shown(path)} holds no pipeline: it needs a class that derives from tfpipe.Pipeline."
         )
     if len(usable) == 1:
         return next(iter(usable.values()))
@@ -190,8 +191,8 @@ def _choose(path: Path, candidates: dict[str, type[Pipeline]], chosen: str) -> t
         if _letters(name) == _letters(path.stem):
             return cls
     raise PipelineFileError(
-        f"{_shown(path)} holds several pipelines ({', '.join(usable)}) and none bears its name: "
-        f"choose one with {_shown(path)}::{next(iter(usable))}."
+        f"{shown(path)} holds several pipelines ({', '.join(usable)}) and none bears its name: "
+        f"choose one with {shown(path)}::{next(iter(usable))}."
     )
 
 

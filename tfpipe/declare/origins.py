@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tfpipe.declare.deferred import Deferred
-from tfpipe.declare.loading import Loaded
+from tfpipe.declare.loading import Loaded, shown
 from tfpipe.declare.part import Part
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.signatures import parameter_names
@@ -120,8 +120,8 @@ def _assignment(cls: type, name: str) -> tuple[str, Any] | None:
     for node in defined:
         for item in reversed([*_statements(node)]):
             if name in _targets(item):
-                return _shown(file), item
-    return (_shown(file), defined[0]) if defined else None
+                return shown(Path(file)), item
+    return (shown(Path(file)), defined[0]) if defined else None
 
 
 def _statements(block: ast.AST) -> Iterator[ast.stmt]:
@@ -145,10 +145,3 @@ def _targets(statement: ast.stmt) -> list[str]:
 def _parsed(file: str, changed: int) -> ast.Module:
     """A file's syntax tree; `changed` makes an edited file be read again."""
     return ast.parse(Path(file).read_text(encoding="utf-8"))
-
-
-def _shown(file: str) -> str:
-    try:
-        return str(Path(file).relative_to(Path.cwd()))
-    except ValueError:
-        return file

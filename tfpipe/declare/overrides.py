@@ -50,6 +50,8 @@ def apply_overrides(pipeline: Pipeline, texts: Iterable[str]) -> Pipeline:
         ConfigError: for a text that is no override, an unknown field, or a value that does not fit.
     """
     texts = tuple(texts)
+    if not texts:
+        return pipeline
     with unvalidated():
         for text in texts:
             pipeline = _apply(pipeline, text)

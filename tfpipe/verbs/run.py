@@ -295,9 +295,7 @@ def _as_known(error: BaseException, place: Path) -> BaseException:
         return Interrupted("Stopped at once; what was saved before is intact.")
     text = str(error)
     if "No space left on device" in text:
-        return StorageError(
-            f"The disk of {place} is full: free some space, or write elsewhere with --root DIR."
-        )
+        return runs.disk_full(place)
     if type(error).__name__ == "ResourceExhaustedError" or isinstance(error, MemoryError):
         return TrainingError(
             "The memory ran out. Use a smaller batch_size or model, or precision=bfloat16. "
