@@ -21,12 +21,23 @@ def images() -> Callable[[int, int], tuple[np.ndarray, np.ndarray]]:
 
 @pytest.fixture(scope="session")
 def samples() -> Callable[[Any], list[bytes]]:
-    """Reads the images of a data set in order, each as its bytes."""
+    """Reads the features of a data set's samples in order, each as bytes."""
 
     def read(dataset: Any) -> list[bytes]:
-        return [row.tobytes() for x, _ in dataset for row in np.asarray(x)]
+        return [identity for x, *_ in dataset for identity in identities(x)]
 
     return read
+
+
+def identities(features: Any) -> list[bytes]:
+    """One bytes object a sample; samples of several features have those of all, joined."""
+    columns = features.values() if isinstance(features, dict) else [features]
+    rows = zip(*(np.asarray(column) for column in columns), strict=True)
+    return [b"|".join(_bytes(value) for value in row) for row in rows]
+
+
+def _bytes(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else np.asarray(value).tobytes()
 
 
 @pytest.fixture(scope="session")

@@ -19,17 +19,49 @@ SHUFFLED: dict[str, Any] = {"batch_size": BATCH, "shuffle": True}
 Read = Callable[[Any], list[bytes]]
 
 
-@pytest.fixture(params=["Arrays", "Sample", "TFDS", "TFDS, streamed"])
+def arrays(request: pytest.FixtureRequest) -> StoredSplits:
+    images = request.getfixturevalue("images")
+    return Arrays(lambda: (images(200, 1), images(40, 2)), validation=0.25)
+
+
+def columns(request: pytest.FixtureRequest) -> StoredSplits:
+    def table(size: int, first: int) -> Any:
+        number = first + np.arange(size)
+        words = [f"word {n % 7}" for n in number]
+        return {"size": number / 7, "word": words}, number % 5, 1.0 + number
+
+    return Arrays(lambda: (table(200, 0), table(40, 200)), validation=0.25)
+
+
+def sample(request: pytest.FixtureRequest) -> StoredSplits:
+    feature = Feature("image", (12, 10, 3), "uint8", "image")
+    label = Label("label", "class", (), tuple("abcde"))
+    return Sample((feature,), label, size=200, validation=0.25)
+
+
+def tfds(request: pytest.FixtureRequest) -> StoredSplits:
+    return TFDS("mnist", validation=0.25, data_dir=request.getfixturevalue("data_dir"))
+
+
+# Each with 200 samples to train on, of which it holds out a quarter, and 40 to test on; no two are
+# alike, and they are of 5 or 10 classes in turn.
+SOURCES: dict[str, Callable[[pytest.FixtureRequest], StoredSplits]] = {
+    "Arrays": arrays,
+    "Arrays, a table with weights": columns,
+    "Sample": sample,
+    "TFDS": tfds,
+    "TFDS, streamed": tfds,
+}
+
+
+@pytest.fixture(params=SOURCES)
 def source(request: pytest.FixtureRequest) -> StoredSplits:
     """Each source with the same sizes."""
-    if request.param == "Arrays":
-        images = request.getfixturevalue("images")
-        return Arrays(lambda: (images(200, 1), images(40, 2)), validation=0.25)
-    if request.param == "Sample":
-        feature = Feature("image", (12, 10, 3), "uint8", "image")
-        label = Label("label", "class", (), tuple("abcde"))
-        return Sample((feature,), label, size=200, validation=0.25)
-    return TFDS("mnist", validation=0.25, data_dir=request.getfixturevalue("data_dir"))
+    return SOURCES[request.param](request)
+
+
+def has_images(source: StoredSplits) -> bool:
+    return any(f.kind == "image" for f in source.element()[0])
 
 
 @pytest.fixture
@@ -40,8 +72,16 @@ def options(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 def batches(source: StoredSplits, split: str = "train", **options: Any) -> list[Any]:
+    """Batches of (features by name, labels)."""
+    names = [f.name for f in source.element()[0]]
     found = source.input_fn(split, **options).as_numpy_iterator()
-    return [(np.asarray(x), np.asarray(y)) for x, y in found]
+    return [(x if isinstance(x, dict) else {names[0]: x}, y) for x, y, *_ in found]
+
+
+def assert_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert list(one) == list(other)
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name])
 
 
 def test_the_same_seed_gives_the_same_order(
@@ -107,12 +147,13 @@ def test_a_held_out_part_has_the_classes_in_the_same_shares(
 def test_a_position_leaves_out_batches(
     source: StoredSplits, options: dict[str, Any], position: int
 ) -> None:
-    augmented = options | {"augment": (augment.flip(), augment.brightness(0.2))}
+    changes = (augment.flip(), augment.brightness(0.2)) if has_images(source) else ()
+    augmented = options | {"augment": changes}
     whole = batches(source, epoch=1, **augmented)
     resumed = batches(source, epoch=1, position=position, **augmented)
     assert len(resumed) == len(whole) - position
     for (x, y), (own_x, own_y) in zip(whole[position:], resumed, strict=True):
-        np.testing.assert_array_equal(x, own_x)
+        assert_equal(x, own_x)
         np.testing.assert_array_equal(y, own_y)
 
 
@@ -145,8 +186,11 @@ def test_the_spec_is_true_to_the_elements(source: StoredSplits, options: dict[st
         found = batches(source, split, **options)
         assert sum(len(y) for _, y in found) == size
         for x, y in found:
-            assert x.shape[1:] == spec.feature.shape
-            assert x.dtype == spec.feature.dtype
+            assert list(x) == [f.name for f in spec.features]
+            for feature in spec.features:
+                values = x[feature.name]
+                assert values.shape[1:] == feature.shape
+                assert values.dtype == (object if feature.dtype == "string" else feature.dtype)
             assert y.shape[1:] == spec.label.shape
             assert y.dtype == np.int64
             assert 0 <= y.min() <= y.max() < len(spec.classes)
@@ -154,23 +198,26 @@ def test_the_spec_is_true_to_the_elements(source: StoredSplits, options: dict[st
 
 
 def test_the_data_set_knows_its_shapes(source: StoredSplits, options: dict[str, Any]) -> None:
-    x, y = source.input_fn("train", **options).element_spec
-    assert tuple(x.shape) == (None, *source.spec().feature.shape)
-    assert tuple(y.shape) == (None,)
-    x, _ = source.input_fn("train", drop_remainder=True, **options).element_spec
-    assert x.shape[0] == BATCH
+    for batch_size, more in ((None, {}), (BATCH, {"drop_remainder": True})):
+        x, y, *_ = source.input_fn("train", **options, **more).element_spec
+        named = x if isinstance(x, dict) else {source.spec().feature.name: x}
+        for feature in source.spec().features:
+            assert tuple(named[feature.name].shape) == (batch_size, *feature.shape)
+        assert tuple(y.shape) == (batch_size,)
 
 
 def test_an_augmented_epoch_has_the_same_labels_and_other_images(
     source: StoredSplits, options: dict[str, Any]
 ) -> None:
+    if not has_images(source):
+        pytest.skip("has no images to augment")
     plain = batches(source, **options)
     changed = batches(source, augment=(augment.brightness(0.4),), **options)
     again = batches(source, augment=(augment.brightness(0.4),), **options)
     for (x, y), (other, labels), (same, _) in zip(plain, changed, again, strict=True):
         np.testing.assert_array_equal(y, labels)
-        np.testing.assert_array_equal(other, same)
-        assert not np.array_equal(x, other)
+        assert_equal(other, same)
+        assert not np.array_equal(x["image"], other["image"])
 
 
 def test_an_unknown_split_is_refused(source: StoredSplits, options: dict[str, Any]) -> None:
@@ -197,6 +244,27 @@ def test_a_share_that_leaves_a_split_empty_is_refused(source: StoredSplits) -> N
     )
 
 
+def test_a_number_takes_the_last_rows(source: StoredSplits, samples: Read) -> None:
+    in_order = {"batch_size": 32, "cache": True}
+    whole = samples(source.replace(validation=None).input_fn("train", **in_order))
+    chosen = source.replace(validation=30)
+    assert samples(chosen.input_fn("train", **in_order)) == whole[:-30]
+    assert samples(chosen.input_fn("validation", **in_order)) == whole[-30:]
+
+
+def test_the_classes_are_counted_split_by_split(source: StoredSplits) -> None:
+    spec, counts = source.spec(3), source.class_counts(3)
+    assert {split: sum(c.values()) for split, c in counts.items()} == spec.splits
+    for split in spec.splits:
+        found = np.concatenate([y for _, y in batches(source, split, batch_size=50, seed=3)])
+        each = np.bincount(found, minlength=len(spec.classes)).tolist()
+        assert counts[split] == dict(zip(spec.classes, each, strict=True))
+
+
+def test_reading_all_of_it_finds_nothing_wrong(source: StoredSplits) -> None:
+    source.verify()
+
+
 def test_validating_on_the_training_split_is_refused(source: StoredSplits) -> None:
     with pytest.raises(DataError, match="training split"):
         source.replace(validation="train").spec()
@@ -205,13 +273,13 @@ def test_validating_on_the_training_split_is_refused(source: StoredSplits) -> No
 def test_validating_on_the_test_split_is_said(source: StoredSplits, samples: Read) -> None:
     chosen = source.replace(validation="test")
     assert chosen.spec().splits == {"train": 200, "validation": 40, "test": 40}
-    assert chosen.described_splits() == [
+    assert chosen.notes() == [
         "The test split ('test') was used for validation: early stopping and the choice of the "
         "best epoch have seen it."
     ]
     validation, test = (samples(chosen.input_fn(s, batch_size=8)) for s in ("validation", "test"))
     assert validation == test
-    assert source.described_splits() == []
+    assert source.notes() == []
 
 
 def test_no_validation_and_no_test(source: StoredSplits) -> None:

@@ -67,7 +67,7 @@ def test_splits_are_expressions_of_tensorflow_datasets(
 ) -> None:
     source = TFDS("mnist", data_dir=data_dir, **fields)
     assert source.spec().splits == splits
-    assert source.described_splits() == []
+    assert source.notes() == []
     for split, size in splits.items():
         batches = source.input_fn(split, batch_size=1).as_numpy_iterator()
         assert len({x.tobytes() for x, _ in batches}) == size
@@ -96,9 +96,9 @@ def test_a_split_with_samples_of_the_training_split(data_dir: str, field: str) -
 
 
 def test_validating_on_a_part_of_the_test_split_is_said(data_dir: str) -> None:
-    (note,) = TFDS("mnist", validation="test[:50%]", data_dir=data_dir).described_splits()
+    (note,) = TFDS("mnist", validation="test[:50%]", data_dir=data_dir).notes()
     assert note.startswith("The test split ('test[:50%]') was used for validation")
-    (note,) = TFDS("mnist", validation="test", test=None, data_dir=data_dir).described_splits()
+    (note,) = TFDS("mnist", validation="test", test=None, data_dir=data_dir).notes()
     assert note.startswith("The test split ('test') was used for validation")
 
 

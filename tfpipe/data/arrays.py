@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tfpipe.data.source import Share, StoredSplits
+from tfpipe.data.source import HeldOut, StoredSplits
 from tfpipe.declare.part import show
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import DataError
@@ -20,11 +20,14 @@ class Arrays(StoredSplits):
         load: a function without arguments. It returns (x, y); or ((x, y), (x_test, y_test)) as
             keras.datasets does; or a mapping of split names, "train" among them, to (x, y).
             x has one row a sample: uint8 images of [rows, height, width] or
-            [rows, height, width, channels], vectors of [rows, numbers], or a mapping of names to
-            arrays. y holds class indices (whole numbers), yes/no answers ([rows, several] of 0 and
-            1), or real numbers; no one-hot rows. All splits are alike in shapes and types.
-        validation: a share of the training samples to hold out, the name of a split, or None.
-        test: the name of the test split, or a share of the training samples to hold out.
+            [rows, height, width, channels], vectors of [rows, numbers], texts, or a mapping of
+            names to arrays, of which [rows] numbers and words are the columns of a table. y holds
+            class indices (whole numbers), yes/no answers ([rows, several] of 0 and 1), or real
+            numbers; no one-hot rows. All splits are alike in shapes and types. (x, y, weights) in
+            place of (x, y) says how much each sample counts.
+        validation: what to hold out of the training samples: a share, or a number, which takes the
+            last ones; the name of a split; or None.
+        test: the same for the test split.
         classes: the class names in order of their index; numbers from 0 when not given.
 
     Raises:
@@ -35,8 +38,8 @@ class Arrays(StoredSplits):
     """
 
     load: Callable[[], Any]
-    validation: Share | str | None = 0.1
-    test: Share | str | None = "test"
+    validation: HeldOut | None = 0.1
+    test: HeldOut | None = "test"
     classes: tuple[str, ...] = ()
 
     def element(self) -> tuple[tuple[Feature, ...], Label]:

@@ -14,12 +14,15 @@ class Columns:
     """Arrays with one row a sample.
 
     Args:
-        features: an array, or a tensor, for each feature by name.
+        features: an array, or a tensor, for each feature by name; texts and categories as bytes
+            in UTF-8, in an array of objects.
         labels: [rows] class indices or numbers, or [rows, ...] for several.
+        weights: [rows] how much each sample counts; None where all count alike.
     """
 
     features: dict[str, Any]
     labels: np.ndarray
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -30,7 +33,13 @@ class Columns:
 
         with tf.device("CPU"):
             features = {n: tf.convert_to_tensor(a) for n, a in self.features.items()}
-        return Columns(features, self.labels)
+        return Columns(features, self.labels, self.weights)
+
+    def take(self, rows: np.ndarray) -> "Columns":
+        """Some of the rows, in the order given."""
+        features = {n: a[rows] for n, a in self.features.items()}
+        weights = None if self.weights is None else self.weights[rows]
+        return Columns(features, self.labels[rows], weights)
 
 
 def check_labels(labels: np.ndarray, spec: ElementSpec, where: str) -> None:

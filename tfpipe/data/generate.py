@@ -1,9 +1,9 @@
 """Making samples that can be learnt, of any shape and label.
 
 Each class of images has a tint and a shading, which any network finds, and a texture of a certain
-fineness and colour at a random angle and place, which convolutions find. Vectors lie around a
-centre for each class. Where labels are no classes, a few hidden numbers decide both the inputs, as
-the strengths of patterns, and the answers.
+fineness and colour at a random angle and place, which convolutions find. Vectors and numbers lie
+around a centre for each class; texts and categories favour words of their class. Where labels are no
+classes, a few hidden numbers decide both the inputs, as the strengths of patterns, and the answers.
 """
 
 from collections.abc import Callable
@@ -18,6 +18,9 @@ from tfpipe.declare.spec import Feature, Label
 _AT_ONCE = 128  # samples made at once: large images would not fit in memory all together as floats
 _HIDDEN = 4
 _GOLDEN_RATIO = 0.6180339887
+
+_SYLLABLES = ("ba", "de", "fi", "go", "ku", "la", "mo", "ne", "ri", "su", "ta", "ve")
+_VOCABULARY = tuple(a + b for a in _SYLLABLES for b in _SYLLABLES)
 
 Maker = Callable[[slice], np.ndarray]  # the values of some rows
 
@@ -51,6 +54,8 @@ def generate(
 
 def _stored(feature: Feature, size: int, make: Maker) -> np.ndarray:
     """Samples in the feature's type, made a part at a time."""
+    if feature.dtype == "string":
+        return make(slice(0, size))
     dtype = np.dtype(feature.dtype)
     stored = np.empty((size, *feature.shape), dtype)
     for start in range(0, size, _AT_ONCE):
@@ -73,6 +78,9 @@ def _of_classes(
     if feature.kind == "image":
         scale = 1.0 if feature.dtype == "uint8" else 1 / 255
         return lambda rows: scale * _images(feature.shape, labels[rows], count, rng)
+    if feature.dtype == "string":
+        strengths = np.eye(count)[labels]
+        return lambda rows: _words(feature, strengths[rows], rng, task)
     centres = task.normal(size=(count, *feature.shape)) * 1.5
 
     def make(rows: slice) -> np.ndarray:
@@ -85,6 +93,8 @@ def _of_classes(
 def _of_hidden(
     feature: Feature, hidden: np.ndarray, rng: np.random.Generator, task: np.random.Generator
 ) -> Maker:
+    if feature.dtype == "string":
+        return lambda rows: _words(feature, np.exp(hidden[rows]), rng, task)
     patterns = task.normal(size=(hidden.shape[1], *feature.shape))
     if feature.kind == "image":
         coarse = task.normal(size=(hidden.shape[1], 4, 4, feature.shape[2]))
@@ -96,6 +106,29 @@ def _of_hidden(
         return _in_range(feature, values + 0.1 * rng.normal(size=values.shape))
 
     return make
+
+
+def _words(
+    feature: Feature, strengths: np.ndarray, rng: np.random.Generator, task: np.random.Generator
+) -> np.ndarray:
+    """Texts of words, or single words, that are drawn as often as a sample's strengths say.
+
+    Args:
+        feature: a text or a category.
+        strengths: [rows, causes] how strong each cause is in each sample, of at least 0.
+        rng: draws the samples.
+        task: draws what the causes favour.
+    """
+    known = [w.encode() for w in feature.categories or _VOCABULARY]
+    favours = task.dirichlet(np.full(len(known), 0.2), size=strengths.shape[1]) + 0.1 / len(known)
+    chances = strengths @ favours
+    upto = np.cumsum(chances / chances.sum(axis=1, keepdims=True), axis=1)
+    lengths = rng.integers(8, 40, len(upto)) if feature.kind == "text" else np.ones(len(upto), int)
+    texts = []
+    for length, limits in zip(lengths, upto, strict=True):
+        drawn = np.minimum(np.searchsorted(limits, rng.random(length)), len(known) - 1)
+        texts.append(b" ".join(known[i] for i in drawn))
+    return np.array(texts, object)
 
 
 def _in_range(feature: Feature, values: np.ndarray) -> np.ndarray:

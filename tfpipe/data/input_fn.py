@@ -104,6 +104,8 @@ class Memory:
         self._features = columns.in_tensors().features
         with tf.device("CPU"):
             self._labels = tf.convert_to_tensor(columns.labels)
+            weights = columns.weights
+            self._weights = None if weights is None else tf.convert_to_tensor(weights, tf.float32)
         self._traced: dict[Any, Callable[..., Any]] = {}
 
     def batches(self, options: Options) -> "tf.data.Dataset":
@@ -141,7 +143,8 @@ class Memory:
             if options.augment:
                 for name in self.images:
                     features[name] = apply_all(options.augment, features[name], first + start, seed)
-            return _alone(features), tf.gather(self._labels, rows)
+            found = _alone(features), tf.gather(self._labels, rows)
+            return found if self._weights is None else (*found, tf.gather(self._weights, rows))
 
         self._traced[key] = tf.function(fetch, reduce_retracing=True)
         return self._traced[key]

@@ -20,9 +20,11 @@ def by_split(returned: Any) -> dict[str, Any]:
         return returned
     if isinstance(returned, (tuple, list)) and len(returned) == 2:
         first, second = returned
-        if all(isinstance(p, (tuple, list)) and len(p) == 2 for p in (first, second)):
+        if all(isinstance(p, (tuple, list)) and len(p) in (2, 3) for p in (first, second)):
             return {"train": first, "test": second}
         return {"train": (first, second)}
+    if isinstance(returned, (tuple, list)) and len(returned) == 3:
+        return {"train": tuple(returned)}
     raise DataError(
         "Arrays: the function should return (x, y), ((x, y), (x_test, y_test)) or a mapping of "
         f"splits to (x, y), got {type(returned).__name__}."
@@ -31,15 +33,17 @@ def by_split(returned: Any) -> dict[str, Any]:
 
 def columns_of(split: str, pair: Any) -> Columns:
     """A split's pair (x, y) as columns; raises DataError where it is none."""
-    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-        raise DataError(f"Arrays: split {split!r} should be a pair (x, y).")
-    x, y = pair
+    if not isinstance(pair, (tuple, list)) or len(pair) not in (2, 3):
+        raise DataError(f"Arrays: split {split!r} should be (x, y), or (x, y, weights).")
+    x, y = pair[:2]
     named = x if isinstance(x, dict) else {"": x}
     if not named:
         raise DataError(f"Arrays: x of split {split!r} is an empty mapping.")
     features: dict[str, np.ndarray] = {}
     for name, values in named.items():
-        array = _image_channels(_number_array(values, f"x of split {split!r}"))
+        array = _array(values, f"x of split {split!r}")
+        if array.ndim == 1 and array.dtype != object and len(named) > 1:
+            array = array.astype(np.float32)  # a column of a table
         features[name or _name_of(array)] = array
     labels = _number_array(y, f"y of split {split!r}")
     if labels.ndim == 2 and labels.shape[1] == 1:
@@ -52,7 +56,32 @@ def columns_of(split: str, pair: Any) -> Columns:
             )
     if len(labels) == 0:
         raise DataError(f"Arrays: the {split} split is empty.")
-    return Columns(features, _label_type(labels))
+    weights = _weights(pair[2], len(labels), split) if len(pair) == 3 else None
+    return Columns(features, _label_type(labels), weights)
+
+
+def _weights(values: Any, size: int, split: str) -> np.ndarray:
+    """How much each sample counts; raises DataError for what is no weight."""
+    weights = _number_array(values, f"weights of split {split!r}")
+    if weights.shape != (size,) or (weights < 0).any() or not weights.any():
+        raise DataError(
+            f"Arrays: weights of split {split!r} should be {size} numbers, one a sample, none of "
+            f"them below 0 and not all of them 0; got shape {weights.shape}."
+        )
+    return weights.astype(np.float32)
+
+
+def _array(values: Any, what: str) -> np.ndarray:
+    """Numbers as they are, texts as bytes."""
+    try:
+        array = np.asarray(values)
+    except ValueError:  # which _number_array explains
+        array = np.empty(0)
+    texts = array.tolist() if array.dtype.kind in "USO" and array.ndim == 1 else []
+    if texts and all(isinstance(t, (str, bytes)) for t in texts):
+        encoded = [t.encode() if isinstance(t, str) else t for t in texts]
+        return np.array(encoded, object)
+    return _image_channels(_number_array(values, what))
 
 
 def _number_array(values: Any, what: str) -> np.ndarray:
@@ -91,12 +120,15 @@ def _is_image(array: np.ndarray) -> bool:
 
 
 def _name_of(array: np.ndarray) -> str:
+    if array.dtype == object:
+        return "text"
     return "image" if _is_image(array) else "features"
 
 
 def features_of(columns: Columns) -> tuple[Feature, ...]:
     """What each feature of some columns is, told by its shape and type."""
-    return tuple(_feature(n, a) for n, a in columns.features.items())
+    alone = len(columns.features) == 1
+    return tuple(_feature(n, a, alone) for n, a in columns.features.items())
 
 
 def check_like(train: Columns, other: Columns, split: str) -> None:
@@ -119,7 +151,11 @@ def _listed(features: tuple[Feature, ...]) -> str:
     return ", ".join(f"{f.name!r} ({f.dtype} of shape {f.shape})" for f in features)
 
 
-def _feature(name: str, array: np.ndarray) -> Feature:
+def _feature(name: str, array: np.ndarray, alone: bool) -> Feature:
+    if array.dtype == object:
+        return Feature(name, (), "string", "text" if alone else "category")
+    if array.ndim == 1 and not alone:
+        return Feature(name, (), "float32", "number")
     kind: Kind = "image" if _is_image(array) else "vector" if array.ndim == 2 else "array"
     return Feature(name, array.shape[1:], str(array.dtype), kind)
 

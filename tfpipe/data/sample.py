@@ -1,8 +1,8 @@
 """Generated data in place of a source's own: `--sample` trains on it, with no download."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from tfpipe.data.source import Share, StoredSplits
+from tfpipe.data.source import HeldOut, StoredSplits
 from tfpipe.declare.fieldtypes import Positive
 from tfpipe.declare.kinds import Source
 from tfpipe.declare.spec import Feature, Label
@@ -29,12 +29,13 @@ class Sample(StoredSplits):
         test: "test", a share of the training samples, or None.
     """
 
+    stands_in: ClassVar[bool] = True
     features: tuple[Feature, ...]
     label: Label
     size: Positive = DEFAULT_SIZE
     seed: int = 0
-    validation: Share | str | None = None
-    test: Share | str | None = "test"
+    validation: HeldOut | None = None
+    test: HeldOut | None = "test"
 
     def element(self) -> tuple[tuple[Feature, ...], Label]:
         return self.features, self.label

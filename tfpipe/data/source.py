@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import annotated_types
 
+from tfpipe.declare.fieldtypes import Positive
 from tfpipe.declare.kinds import Source
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import DataError, suggest
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("tfpipe.data")
 
 Share = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
+# A share that is drawn with the seed, a number of rows from the end, or the name of a split.
+HeldOut = Share | Positive | str
 
 
 class StoredSplits(Source):
@@ -88,7 +91,23 @@ class StoredSplits(Source):
             self._memories[key] = Memory(self._columns(part.stored), part.rows, images)
         return self._memories[key].batches(chosen)
 
-    def described_splits(self) -> list[str]:
+    def class_counts(self, seed: int = 0) -> dict[str, dict[str, int]]:
+        import numpy as np
+
+        from tfpipe.data.input_fn import Options
+
+        _, label = self.element()
+        if label.kind != "class":
+            return {}
+        found = {}
+        for name, split in self._plan(Options(1, seed=seed)).items():
+            labels = self._read_labels(split.stored)
+            kept = labels if split.rows is None else labels[split.rows]
+            counts = np.bincount(kept, minlength=len(label.classes)).tolist()
+            found[name] = dict(zip(label.classes, counts, strict=True))
+        return found
+
+    def notes(self) -> list[str]:
         validation, test = self._shares
         if not isinstance(validation, str):
             return []

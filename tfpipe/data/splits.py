@@ -6,13 +6,14 @@ the classes in the same shares as the training data.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeGuard
+from math import ceil
 
 import numpy as np
 
 from tfpipe.errors import DataError, suggest
 
 Labels = Callable[[], np.ndarray | None]
+HeldOut = float | int | str
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,13 @@ class Split:
     rows: np.ndarray | None = None
 
 
+def share_of(size: int, fraction: float) -> int:
+    """How many rows a share is: rounded up, as scikit-learn's train_test_split does."""
+    return ceil(size * fraction - 1e-6)
+
+
 def held_out(size: int, fraction: float, seed: int, labels: np.ndarray | None) -> np.ndarray:
-    """Ascending indices of round(size * fraction) rows, drawn with a seed.
+    """Ascending indices of a share of the rows, drawn with a seed.
 
     Args:
         size: how many rows there are.
@@ -40,7 +46,7 @@ def held_out(size: int, fraction: float, seed: int, labels: np.ndarray | None) -
         labels: class indices, one for each row, to hold out the same share of each class; or None.
     """
     rng = np.random.default_rng([seed, 0x5EED])
-    total = round(size * fraction)
+    total = share_of(size, fraction)
     if labels is None:
         return np.sort(rng.permutation(size)[:total])
     order = rng.permutation(size)
@@ -55,20 +61,18 @@ def held_out(size: int, fraction: float, seed: int, labels: np.ndarray | None) -
 
 
 def sizes(
-    stored: dict[str, int], validation: float | str | None, test: float | str | None
+    stored: dict[str, int], validation: HeldOut | None, test: HeldOut | None
 ) -> dict[str, int]:
     """The size of each split, without reading a label; see `plan`."""
     found = {"train": stored["train"]}
-    if isinstance(test, float):
-        found["test"] = round(found["train"] * test)
-        found["train"] -= found["test"]
-    elif _is_there(test, stored):
-        found["test"] = stored[_stored(test, "test", stored)]
-    if isinstance(validation, float):
-        found["validation"] = round(found["train"] * validation)
-        found["train"] -= found["validation"]
-    elif validation is not None:
-        found["validation"] = stored[_stored(validation, "validation", stored)]
+    for name, wanted in (("test", test), ("validation", validation)):
+        if isinstance(wanted, str):
+            if name != "test" or _is_there(wanted, stored):
+                found[name] = stored[_stored(wanted, name, stored)]
+        elif wanted is not None:
+            size = wanted if isinstance(wanted, int) else share_of(found["train"], wanted)
+            found[name] = size
+            found["train"] = max(0, found["train"] - size)
     for name, size in found.items():
         if size == 0:
             raise DataError(
@@ -80,8 +84,8 @@ def sizes(
 
 def plan(
     stored: dict[str, int],
-    validation: float | str | None,
-    test: float | str | None,
+    validation: HeldOut | None,
+    test: HeldOut | None,
     seed: int,
     labels: Labels,
 ) -> dict[str, Split]:
@@ -89,7 +93,8 @@ def plan(
 
     Args:
         stored: the sizes of the stored splits; "train" is among them.
-        validation: a share of train to hold out, the name of a stored split, or None.
+        validation: a share of train to hold out, drawn with the seed; a number of rows, the last
+            ones of train; the name of a stored split; or None.
         test: the same for the test split.
         seed: decides which rows are held out.
         labels: gives the class indices of the stored "train", or None to hold out regardless.
@@ -100,24 +105,29 @@ def plan(
     expected = sizes(stored, validation, test)
     splits: dict[str, Split] = {}
     remaining = np.arange(stored["train"])
-    for name, share in (("test", test), ("validation", validation)):
-        if isinstance(share, float):
+    for name, wanted in (("test", test), ("validation", validation)):
+        if isinstance(wanted, str):
+            if name in expected:
+                splits[name] = Split(wanted, stored[wanted])
+            continue
+        if wanted is None:
+            continue
+        if isinstance(wanted, int):
+            picked = np.arange(len(remaining) - wanted, len(remaining))
+        else:
             values = labels()
             known = None if values is None else values[remaining]
-            picked = held_out(len(remaining), share, seed, known)
-            splits[name] = Split("train", len(picked), remaining[picked])
-            remaining = np.delete(remaining, picked)
-        elif name in expected:
-            assert share is not None
-            splits[name] = Split(share, stored[share])
+            picked = held_out(len(remaining), wanted, seed, known)
+        splits[name] = Split("train", len(picked), remaining[picked])
+        remaining = np.delete(remaining, picked)
     rows = remaining if len(remaining) < stored["train"] else None
     splits["train"] = Split("train", len(remaining), rows)
     return {name: splits[name] for name in expected}
 
 
-def _is_there(test: str | None, stored: dict[str, int]) -> TypeGuard[str]:
+def _is_there(test: str, stored: dict[str, int]) -> bool:
     """Whether there is a test split; "test", the default, need not exist."""
-    return test is not None and (test in stored or test != "test")
+    return test in stored or test != "test"
 
 
 def _stored(name: str, use: str, stored: dict[str, int]) -> str:

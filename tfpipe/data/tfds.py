@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfpipe.data.augment import apply_all
 from tfpipe.data.images import decode, pixels
-from tfpipe.data.source import Share, StoredSplits
+from tfpipe.data.source import HeldOut, StoredSplits
 from tfpipe.declare.fieldtypes import Positive
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError, suggest
@@ -65,7 +65,7 @@ class TFDS(StoredSplits):
     """
 
     name: str
-    validation: Share | str | None = 0.1
+    validation: HeldOut | None = 0.1
     train: str = "train"
     test: str | None = "test"
     size: tuple[Positive, Positive] | None = None

@@ -3,6 +3,7 @@
 `data/` and `models/` hold the parts themselves; here is only what the rest of the house may ask.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tfpipe.declare.part import Part
@@ -11,6 +12,9 @@ from tfpipe.declare.spec import ElementSpec, Feature, Label
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
+
+# Gives the features of the training split: a tf.data.Dataset of batches, in stored order.
+Training = Callable[[], Any]
 
 
 class Augmentation(Part):
@@ -25,6 +29,7 @@ class Source(Part):
 
     described: ClassVar[str] = 'a data source such as TFDS("cifar10")'
     internal: ClassVar[bool] = False  # True where tfpipe makes it, and no declaration names it
+    stands_in: ClassVar[bool] = False  # True where it takes the place of another source
 
     def spec(self, seed: int = 0) -> ElementSpec:
         """Names, shapes, types, classes and the sizes of the splits.
@@ -46,9 +51,16 @@ class Source(Part):
         spec = self.spec()
         return spec.features, spec.label
 
-    def described_splits(self) -> list[str]:
-        """Sentences that the run's output should say about how the splits were made."""
+    def notes(self) -> list[str]:
+        """What a person must not overlook about the data, such as rows that were left out."""
         return []
+
+    def class_counts(self, seed: int = 0) -> dict[str, dict[str, int]]:
+        """How many samples each class has, by split; empty where the labels are no classes."""
+        return {}
+
+    def verify(self) -> None:
+        """Read everything there is, so that what is broken is found; raises DataError."""
 
 
 class ModelBuilder(Part):
@@ -57,12 +69,16 @@ class ModelBuilder(Part):
     described: ClassVar[str] = "a model builder such as CNN_2_4_6(convs=6)"
     contract: ClassVar[str] = ""
 
-    def build(self, spec: ElementSpec, task: str = "auto") -> "keras.Model":
+    def build(
+        self, spec: ElementSpec, task: str = "auto", train: Training | None = None
+    ) -> "keras.Model":
         """The model, giving logits (or, for real numbers, values).
 
         Args:
             spec: the element spec of the data.
             task: what is predicted; "auto" reads it from the labels.
+            train: gives the features of the training split in batches, from which preprocessing
+                layers learn means and vocabularies; None to leave them as they are unlearnt.
 
         Raises:
             ModelError: when these sizes cannot work.

@@ -85,6 +85,9 @@ class Pipeline(Part, metaclass=PipelineMeta):
         optimizer: a Keras optimizer; Adam with its defaults.
         loss: a Keras loss on logits; the task's own when None.
         metrics: Keras metrics; the task's own when None.
+        class_weights: how much a training sample of each class counts, as {"cat": 2.0}, 1 where none
+            is given; or "balanced", which gives each class the same say. A source may weigh single
+            samples besides.
         batch_size: samples in a step, over all replicas together.
         epochs: how many times to go through the training data.
         steps_per_epoch: steps in an epoch; None for one pass over the data.
@@ -116,6 +119,7 @@ class Pipeline(Part, metaclass=PipelineMeta):
     optimizer: Deferred | str = keras.optimizers.Adam()
     loss: Deferred | Name | str | None = None
     metrics: tuple[Deferred | Name | str, ...] | None = None
+    class_weights: Literal["balanced"] | dict[str, PositiveFloat] | None = None
     batch_size: Positive = 32
     epochs: Positive = 10
     steps_per_epoch: Positive | None = None
@@ -193,7 +197,22 @@ class Pipeline(Part, metaclass=PipelineMeta):
     def build_model(self) -> Any:
         """The uncompiled keras.Model, giving logits; override it to write it in ordinary Keras."""
         assert self.model is not None
-        return self.model.build(self.spec(), self.task)
+        return self.model.build(self.spec(), self.task, self.training_features)
+
+    def training_features(self) -> "tf.data.Dataset":
+        """Batches of the training split's features, in stored order and not augmented.
+
+        What a preprocessing layer of an overridden `build_model` learns from:
+        `normalization.adapt(self.training_features())`.
+        """
+        if has_own_input(self):
+            batches = self.input_fn("train")
+        else:
+            assert self.data is not None
+            batches = self.data.input_fn(
+                "train", seed=self.seed, batch_size=self.batch_size, cache=self.cache
+            )
+        return batches.map(lambda x, *_: x)
 
     def spec(self) -> ElementSpec:
         """The element spec of the declared data."""
@@ -208,6 +227,17 @@ class Pipeline(Part, metaclass=PipelineMeta):
 def overrides(cls: type, method: str) -> bool:
     """Whether a pipeline class has its own version of one of Pipeline's methods."""
     return getattr(cls, method) is not getattr(Pipeline, method)
+
+
+def has_own_input(pipeline: Pipeline) -> bool:
+    """Whether batches come from an overridden input_fn.
+
+    One without declared data makes all of its data itself, so that generated data, which takes the
+    place of the declared, takes the place of the method.
+    """
+    cls = type(pipeline)
+    replaced = pipeline.data is not None and pipeline.data.stands_in
+    return overrides(cls, "input_fn") and not (replaced and cls.fields()["data"] is None)
 
 
 def is_abstract(cls: type[Pipeline]) -> bool:

@@ -7,9 +7,9 @@ from tfpipe.declare.part import Part
 from tfpipe.errors import ConfigError
 
 _BYTES = {"bool": 1, "int8": 1, "uint8": 1, "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2}
+_BYTES |= {"string": 256}  # a guess: they differ
 
-
-Kind = Literal["image", "vector", "array"]
+Kind = Literal["image", "vector", "array", "number", "category", "text"]
 
 
 class Feature(Part):
@@ -19,13 +19,17 @@ class Feature(Part):
         name: its name, as in the data set and in the export's signature.
         shape: its shape without the batch axis.
         dtype: its type as stored, such as "uint8".
-        kind: an image (height, width, channels), a vector (numbers), or any other array.
+        kind: an image (height, width, channels), a vector (numbers), any other array; or a column
+            of a table: a number, a category (a word of a few), a text (words).
+        categories: the words of a category where they are declared; else they are learnt from the
+            training split.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     kind: Kind
+    categories: tuple[str, ...] = ()
 
     @property
     def nbytes(self) -> int:
@@ -71,6 +75,11 @@ class ElementSpec(Part):
                 f"One input was expected, the data has {len(self.features)}: {names}."
             )
         return self.features[0]
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the features are columns of a table: numbers and categories."""
+        return all(f.kind in ("number", "category") for f in self.features)
 
     @property
     def classes(self) -> tuple[str, ...]:

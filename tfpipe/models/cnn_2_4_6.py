@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.fieldtypes import Fraction, NonNegative, Positive
-from tfpipe.declare.kinds import ModelBuilder
+from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, ModelError
-from tfpipe.models.layers import image_feature, l2, logits, named, raw_input
+from tfpipe.models.inputs import image_feature, raw_input
+from tfpipe.models.layers import l2, logits, named
 
 if TYPE_CHECKING:
     import keras
@@ -67,7 +68,9 @@ class CNN_2_4_6(ModelBuilder):
                 f"{2**blocks}x{2**blocks} pixels, got {height}x{width}. Use fewer convolutions."
             )
 
-    def build(self, spec: ElementSpec, task: str = "auto") -> "keras.Model":
+    def build(
+        self, spec: ElementSpec, task: str = "auto", train: Training | None = None
+    ) -> "keras.Model":
         import keras
 
         self.check(spec)

@@ -1,41 +1,11 @@
-"""The first and the last layers that the builders share."""
+"""Layers that the builders share, and what Keras knows under a name."""
 
 from typing import Any
 
 from tfpipe.declare.deferred import build
-from tfpipe.declare.spec import ElementSpec, Feature
-from tfpipe.errors import ConfigError, ModelError, suggest
+from tfpipe.declare.spec import ElementSpec
+from tfpipe.errors import ConfigError, suggest
 from tfpipe.models.heads import head_for
-
-
-def image_feature(spec: ElementSpec, builder: str) -> Feature:
-    """The image that a network of convolutions reads; raises ModelError for anything else."""
-    feature = spec.feature
-    if len(feature.shape) != 3:
-        raise ModelError(
-            f"{builder} reads images of shape (height, width, channels); {feature.name!r} has "
-            f"shape {feature.shape}, which is {_rank(len(feature.shape))}. "
-            "Use MLP, or reshape the data to images."
-        )
-    return feature
-
-
-def _rank(rank: int) -> str:
-    return f"of rank {rank}, not 3"
-
-
-def raw_input(feature: Feature) -> tuple[Any, Any]:
-    """The model's input for raw samples, and the same scaled.
-
-    Bytes are scaled from 0..255 to 0..1 inside the model, so that raw images go in everywhere;
-    numbers of other types go in as they are.
-    """
-    import keras
-
-    inputs = keras.Input(feature.shape, name=feature.name, dtype="float32")
-    if feature.dtype != "uint8":
-        return inputs, inputs
-    return inputs, keras.layers.Rescaling(1 / 255, name="rescaling")(inputs)
 
 
 def logits(x: Any, spec: ElementSpec, task: str) -> Any:

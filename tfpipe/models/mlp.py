@@ -1,19 +1,20 @@
-"""MLP: dense layers one after the other."""
+"""MLP: dense layers one after the other, on arrays or on the columns of a table."""
 
 from typing import TYPE_CHECKING, ClassVar
 
 from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.fieldtypes import Fraction, NonNegative, Positive
-from tfpipe.declare.kinds import ModelBuilder
+from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.models.layers import l2, logits, named, raw_input
+from tfpipe.models.inputs import Encoding, Normalize, Range, numbers
+from tfpipe.models.layers import l2, logits, named
 
 if TYPE_CHECKING:
     import keras
 
 
 class MLP(ModelBuilder):
-    """Dense layers on the flattened input, and a last layer for the task.
+    """Dense layers on the flattened input or on a table's columns, and a last layer for the task.
 
     Args:
         units: the width of each hidden layer; () for a linear model.
@@ -22,6 +23,11 @@ class MLP(ModelBuilder):
         batch_norm: whether to normalise after each hidden layer.
         l2: the strength of the penalty on the hidden layers' weights.
         initializer: how the hidden layers' weights start.
+        normalize: whether numbers are standardised with the training split's mean and variance,
+            inside the model; "auto" does so for the columns of a table.
+        categories: how a table's categories become numbers: "one_hot" with a column for unknown
+            words, or "dummy" with no column for the first.
+        scale: what bytes of 0 and 255 become.
 
     Example:
         >>> MLP(units=(256, 128))
@@ -34,14 +40,27 @@ class MLP(ModelBuilder):
     batch_norm: bool = False
     l2: NonNegative = 0.0
     initializer: str | Deferred = "glorot_uniform"
-    contract: ClassVar[str] = "any shape; bytes are scaled from 0..255 to 0..1 inside the model"
+    normalize: Normalize = "auto"
+    categories: Encoding = "one_hot"
+    scale: Range = (0.0, 1.0)
+    contract: ClassVar[str] = (
+        "arrays of any shape, or a table's columns by name; inside the model bytes are scaled from "
+        "0..255 to 0..1, a table's numbers standardised and its categories looked up"
+    )
 
-    def build(self, spec: ElementSpec, task: str = "auto") -> "keras.Model":
+    def build(
+        self, spec: ElementSpec, task: str = "auto", train: Training | None = None
+    ) -> "keras.Model":
         import keras
 
-        inputs, x = raw_input(spec.feature)
-        if len(spec.feature.shape) != 1:
-            x = keras.layers.Flatten()(x)
+        inputs, x = numbers(
+            spec,
+            "MLP",
+            train,
+            normalize=self.normalize,
+            categories=self.categories,
+            scale=self.scale,
+        )
         for width in self.units:
             x = keras.layers.Dense(
                 width,

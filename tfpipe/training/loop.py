@@ -15,9 +15,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfpipe.data import Sample
 from tfpipe.data.input_fn import steps_per_epoch
-from tfpipe.declare.pipeline import Pipeline, current_epoch, overrides
+from tfpipe.declare.pipeline import Pipeline, current_epoch, has_own_input
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.devices.multiworker import adapt, is_multi_worker
 from tfpipe.errors import ConfigError, DataError, Interrupted
@@ -38,6 +37,7 @@ from tfpipe.training.metrics import cut_log
 from tfpipe.training.reporting import EpochRow, Reporter
 from tfpipe.training.steps import InputWait, set_functions
 from tfpipe.training.tensorboard import boards_of, flush, go_on
+from tfpipe.training.weights import weighted
 
 # Of several workers the chief alone writes.
 _WRITING = (
@@ -88,10 +88,17 @@ def dataset(pipeline: Pipeline, split: str, epoch: int = 0, position: int = 0) -
         epoch: which epoch's order.
         position: how many batches to leave out.
     """
+    batches = _batches(pipeline, split, epoch, position)
+    if split == "train":
+        batches = weighted(pipeline, batches)
+    return _dividing(batches)
+
+
+def _batches(pipeline: Pipeline, split: str, epoch: int, position: int) -> Any:
     token = current_epoch.set(epoch)
     try:
         if not has_own_input(pipeline):
-            return _dividing(pipeline.input_fn(split, epoch, position))
+            return Pipeline.input_fn(pipeline, split, epoch, position)
         own = pipeline.input_fn(split)
     finally:
         current_epoch.reset(token)
@@ -102,7 +109,7 @@ def dataset(pipeline: Pipeline, split: str, epoch: int = 0, position: int = 0) -
         )
     if split == "train" and pipeline.steps_per_epoch:
         own = own.repeat().take(pipeline.steps_per_epoch)
-    return _dividing(own.skip(position) if position else own)
+    return own.skip(position) if position else own
 
 
 def _dividing(dataset: Any) -> Any:
@@ -110,17 +117,6 @@ def _dividing(dataset: Any) -> Any:
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return dataset.with_options(options)
-
-
-def has_own_input(pipeline: Pipeline) -> bool:
-    """Whether batches come from an overridden input_fn.
-
-    One without declared data makes all of its data itself, so that generated data, which takes the
-    place of the declared, takes the place of the method.
-    """
-    cls = type(pipeline)
-    replaced = isinstance(pipeline.data, Sample) and cls.fields()["data"] is None
-    return overrides(cls, "input_fn") and not replaced
 
 
 @dataclass(frozen=True)

@@ -235,7 +235,7 @@ def _held_out(prepared: Prepared) -> dict[str, np.ndarray]:
     spec = prepared.spec
     split = next(s for s in ("test", "validation", "train") if s in spec.splits)
     pipeline = prepared.pipeline.replace(augment=(), shuffle=False)
-    features, _ = next(iter(dataset(pipeline, split)))
+    features = next(iter(dataset(pipeline, split)))[0]
     named = features if isinstance(features, dict) else {spec.feature.name: features}
     return {n: np.asarray(t)[:GOLDEN] for n, t in named.items()}
 

@@ -80,9 +80,9 @@ def _seconds_per_step(prepared: Prepared) -> float:
     declared = pipeline.build_callbacks()
     batches = iter(dataset(pipeline, "train"))
     times = []
-    for _, (x, y) in zip(range(TIMED_STEPS + 1), batches, strict=False):
+    for _, batch in zip(range(TIMED_STEPS + 1), batches, strict=False):
         began = time.perf_counter()
-        logs = model.train_on_batch(x, y, return_dict=True)
+        logs = model.train_on_batch(*batch, return_dict=True)
         times.append(time.perf_counter() - began)
         if not math.isfinite(float(logs["loss"])):
             raise TrainingError(

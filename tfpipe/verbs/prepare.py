@@ -11,7 +11,7 @@ from tfpipe.data.sample import Sample, sample_of
 from tfpipe.declare.deferred import check_signatures
 from tfpipe.declare.kinds import Source
 from tfpipe.declare.loading import Loaded
-from tfpipe.declare.pipeline import Pipeline
+from tfpipe.declare.pipeline import Pipeline, has_own_input
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.declare.tree import resolve
 from tfpipe.devices import (
@@ -80,7 +80,7 @@ class Prepared:
     def notes(self) -> list[str]:
         """What a person must not overlook about the numbers."""
         assert self.pipeline.data is not None
-        found = self.pipeline.data.described_splits()
+        found = self.pipeline.data.notes()
         if self.stands_for is not None:
             found.append(
                 f"Generated data stood in for {self.stands_for}: these numbers say nothing about "
@@ -181,7 +181,7 @@ def first_batch(prepared: Prepared, terminal: Terminal) -> str:
         noticed when a run is resumed; empty for an overridden input_fn, which may draw as it likes.
     """
     from tfpipe.training.compile import build_state
-    from tfpipe.training.loop import dataset, has_own_input
+    from tfpipe.training.loop import dataset
 
     pipeline, read = prepared.pipeline, {}
     with terminal.waiting("reading the training data"):

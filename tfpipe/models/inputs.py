@@ -1,0 +1,158 @@
+"""What goes into a model: raw samples as they come, made into numbers by its first layers.
+
+Bytes are scaled, numbers standardised, categories looked up; texts are the business of
+`tfpipe.models.text`. What these layers hold (means, variances, words) is learnt from the training
+split and part of the model, so raw rows go in wherever it is used. It is held as constants, and no
+precision below float32 touches raw numbers.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+
+from tfpipe.declare.kinds import Training
+from tfpipe.declare.spec import ElementSpec, Feature
+from tfpipe.errors import ModelError
+from tfpipe.models.learn import Learnt, learn
+
+Normalize = Literal["auto"] | bool
+Encoding = Literal["one_hot", "dummy"]
+Range = tuple[float, float]
+
+
+def image_feature(spec: ElementSpec, builder: str) -> Feature:
+    """The image that a network of convolutions reads; raises ModelError for anything else."""
+    feature = spec.feature
+    if len(feature.shape) != 3:
+        raise ModelError(
+            f"{builder} reads images of shape (height, width, channels); {feature.name!r} has "
+            f"shape {feature.shape}, which is of rank {len(feature.shape)}, not 3. "
+            "Use MLP, or reshape the data to images."
+        )
+    return feature
+
+
+def raw_input(feature: Feature, scale: Range = (0.0, 1.0)) -> tuple[Any, Any]:
+    """The model's input for raw images or arrays, and the same scaled.
+
+    Bytes are scaled from 0..255 to a range inside the model, so that raw images go in everywhere;
+    numbers of other types go in as they are.
+
+    Args:
+        feature: what the input is.
+        scale: what 0 and 255 become.
+    """
+    import keras
+
+    inputs = keras.Input(feature.shape, name=feature.name, dtype="float32")
+    if feature.dtype != "uint8":
+        return inputs, inputs
+    low, high = scale
+    rescaling = keras.layers.Rescaling((high - low) / 255, offset=low, name="rescaling")
+    return inputs, rescaling(inputs)
+
+
+def numbers(
+    spec: ElementSpec,
+    builder: str,
+    train: Training | None,
+    *,
+    normalize: Normalize = "auto",
+    categories: Encoding = "one_hot",
+    scale: Range = (0.0, 1.0),
+) -> tuple[Any, Any]:
+    """The model's inputs, and all of them as one row of numbers.
+
+    Args:
+        spec: the element spec of the data: a table's columns, or one image, vector or array.
+        builder: who asks, for the message.
+        train: gives the training split's features, to learn from.
+        normalize: whether numbers are standardised with the training split's mean and variance;
+            "auto" does so for the columns of a table. A number that is missing becomes the mean.
+        categories: "one_hot" gives each word a column, and one for words that training has not
+            seen; "dummy" gives one to each word but the first, which with all that are unknown is
+            a row of zeros.
+        scale: what bytes of 0 and 255 become.
+
+    Raises:
+        ModelError: for a text.
+    """
+    import keras
+
+    texts = [f.name for f in spec.features if f.kind == "text"]
+    if texts:
+        raise ModelError(f"{builder} reads numbers; {texts[0]!r} holds texts. Use TextClassifier.")
+    if spec.is_table:
+        return _columns(spec, train, normalize, categories)
+    feature = spec.feature
+    inputs, x = raw_input(feature, scale)
+    if normalize is True:
+        moments = learn((feature,), train).moments.get(feature.name)
+        if moments is not None:
+            mean, deviation = moments.mean, np.sqrt(moments.variance)
+            if feature.dtype == "uint8":
+                low, factor = scale[0], (scale[1] - scale[0]) / 255
+                mean, deviation = mean * factor + low, deviation * factor
+            x = _standardize(mean, deviation**2, feature.shape)(x)
+    return inputs, x if len(feature.shape) == 1 else keras.layers.Flatten()(x)
+
+
+def _columns(
+    spec: ElementSpec, train: Training | None, normalize: Normalize, categories: Encoding
+) -> tuple[Any, Any]:
+    """The columns of a table: numbers first, then each category, in order of declaration."""
+    import keras
+
+    learnt = learn(spec.features, train)
+    inputs = {f.name: keras.Input((), name=f.name, dtype=f.dtype) for f in spec.features}
+    values = [f for f in spec.features if f.kind == "number"]
+    parts = []
+    if values:
+        stacked = keras.ops.stack([inputs[f.name] for f in values], axis=-1)
+        parts.append(_filled(stacked, values, learnt, normalize is not False))
+    for feature in spec.features:
+        if feature.kind == "category":
+            words = learnt.categories(feature)
+            parts.append(_looked_up(inputs[feature.name], feature.name, words, categories))
+    x = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+    return (inputs if len(inputs) > 1 else next(iter(inputs.values()))), x
+
+
+def _filled(x: Any, features: list[Feature], learnt: Learnt, standardize: bool) -> Any:
+    """Standardised numbers, the mean in place of missing ones."""
+    import keras
+
+    moments = [learnt.moments.get(f.name) for f in features]
+    mean = np.array([0.0 if m is None else m.mean for m in moments])
+    if not standardize:
+        return keras.ops.where(keras.ops.isnan(x), keras.ops.cast(mean, "float32"), x)
+    variance = np.array([1.0 if m is None else m.variance for m in moments])
+    x = _standardize(mean, variance, (len(features),))(x)
+    return keras.ops.where(keras.ops.isnan(x), keras.ops.zeros_like(x), x)
+
+
+def _standardize(mean: np.ndarray, variance: np.ndarray, shape: tuple[int, ...]) -> Any:
+    import keras
+
+    axis = tuple(range(1, len(shape) + 1)) or None
+    return keras.layers.Normalization(
+        axis=axis,
+        mean=np.asarray(mean, np.float32),
+        variance=np.asarray(variance, np.float32),
+        dtype="float32",
+        name="normalization",
+    )
+
+
+def _looked_up(x: Any, name: str, words: tuple[str, ...], encoding: Encoding) -> Any:
+    import keras
+
+    dummy = encoding == "dummy"
+    known = list(words[1:] if dummy else words)
+    if not known:  # a single word, which says nothing
+        return keras.ops.zeros_like(keras.ops.expand_dims(keras.ops.cast(x == "", "float32"), -1))
+    lookup = keras.layers.StringLookup(
+        vocabulary=known, output_mode="one_hot", name=f"{name}_lookup"
+    )
+    x = lookup(x)
+    return x[:, 1:] if dummy else x

@@ -1,0 +1,88 @@
+"""What preprocessing layers learn from the training split: means, variances and categories."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tfpipe.declare.kinds import Training
+from tfpipe.declare.spec import Feature
+
+
+@dataclass
+class Moments:
+    """Mean and variance of rows that come batch by batch; numbers that are missing do not count.
+
+    The batches' moments are merged (Chan, Golub and LeVeque, 1979), which stays exact where a
+    difference of large sums would not.
+    """
+
+    count: Any = 0.0
+    mean: Any = 0.0
+    _squares: Any = 0.0
+
+    def add(self, rows: np.ndarray) -> None:
+        """Take in [rows, ...] numbers; NaN stands for one that is missing."""
+        rows = rows.astype(np.float64)
+        there = ~np.isnan(rows)
+        count = there.sum(axis=0)
+        divisor = np.maximum(count, 1)
+        mean = np.where(there, rows, 0.0).sum(axis=0) / divisor
+        squares = np.where(there, (rows - mean) ** 2, 0.0).sum(axis=0)
+        total = self.count + count
+        shift = mean - self.mean
+        weight = count / np.maximum(total, 1)
+        self._squares = self._squares + squares + shift**2 * self.count * weight
+        self.mean = self.mean + shift * weight
+        self.count = total
+
+    @property
+    def variance(self) -> Any:
+        """The variance; 1 where all numbers are alike, so that dividing by it changes nothing."""
+        variance = self._squares / np.maximum(self.count, 1)
+        return np.where(variance > 0, variance, 1.0)
+
+
+@dataclass
+class Learnt:
+    """What the training split says of its features.
+
+    Args:
+        moments: mean and variance of each feature that holds numbers, by name.
+        words: how often each word of each category occurs, by name.
+    """
+
+    moments: dict[str, Moments] = field(default_factory=dict)
+    words: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def categories(self, feature: Feature) -> tuple[str, ...]:
+        """The words of a category: as declared, else as found, in the order of the alphabet."""
+        found = sorted(w for w in self.words.get(feature.name, ()) if w)
+        return feature.categories or tuple(found) or ("",)
+
+
+def learn(features: tuple[Feature, ...], train: Training | None) -> Learnt:
+    """Go through the training split once.
+
+    Args:
+        features: those to learn about: numbers and vectors have moments, categories have words.
+        train: gives batches of the training split's features; None to learn nothing.
+    """
+    learnt = Learnt()
+    if train is None or not features:
+        return learnt
+    for name, rows in _rows(features, train):
+        if rows.dtype.kind in "OS":
+            counter = learnt.words.setdefault(name, Counter())
+            counter.update(word.decode("utf-8") for word in rows.tolist())
+        else:
+            learnt.moments.setdefault(name, Moments()).add(rows)
+    return learnt
+
+
+def _rows(features: tuple[Feature, ...], train: Training) -> Iterator[tuple[str, np.ndarray]]:
+    for batch in train().as_numpy_iterator():
+        for feature in features:
+            yield feature.name, batch[feature.name] if isinstance(batch, dict) else batch
