@@ -9,7 +9,7 @@ def test_check_reports_what_would_run(tfpipe: Any, small: Path) -> None:
     found = json.loads(tfpipe("check", small, "--json").out)
     assert found["parameters"] == 14531
     assert found["trainable_parameters"] == 14403
-    assert found["splits"] == {"train": 77, "validation": 19, "test": 24}
+    assert found["splits"] == {"train": 76, "validation": 20, "test": 24}
     assert found["classes"] == ["dark", "grey", "bright"]
     assert found["steps_per_epoch"] == 5
     assert found["task"] == "classification"
@@ -21,7 +21,7 @@ def test_check_reports_what_would_run(tfpipe: Any, small: Path) -> None:
 def test_check_is_readable(tfpipe: Any, small: Path) -> None:
     out = tfpipe("check", small).out
     assert "small can run" in out
-    assert "task        classification, 3 classes: dark, grey, bright" in out
+    assert "task        classification, 3 classes: dark (25), grey (25), bright (26)" in out
     assert "parameters  14,531 (14,403 trainable)" in out
     assert f"tfpipe run {small}" in out
 

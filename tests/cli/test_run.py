@@ -26,7 +26,7 @@ def test_run_trains_evaluates_exports_and_says_so(tfpipe: Any, small: Path) -> N
     lines = [line for line in answer.out.splitlines() if line]
     assert lines[0] == "small · Small"
     assert lines[1].split()[:2] == ["directory", str(only("runs/small/*", Path()))]
-    assert "data       Arrays · 77 train, 19 validation, 24 test · 3 classes" in answer.out
+    assert "data       Arrays · 76 train, 20 validation, 24 test · 3 classes" in answer.out
     assert "model      CNN_2_4_6 · 14,531 parameters (14,403 trainable)" in answer.out
     assert "training   2 epochs of 5 steps · batches of 16 · SGD" in answer.out
     assert "device     CPU (" in answer.out
@@ -137,7 +137,7 @@ BAD = {
     ("model.dropout=1.5",): "CNN_2_4_6.dropout takes a number of at least 0 and below 1",
     ("optimizer.momentumm=1",): "keras.optimizers.SGD takes no argument 'momentumm'. Did you mean",
     ("optimizer=keras.optimizers.SGDD()",): "keras.optimizers has no 'SGDD'. Did you mean 'SGD'?",
-    ("batch_size=500",): "batch_size=500 is larger than the training split of 77 samples.",
+    ("batch_size=500",): "batch_size=500 is larger than the training split of 76 samples.",
     ("model.convs=6",): "halves the image 3 times and needs at least 8x8 pixels",
     ("--device", "gpuu"): "There is no device 'gpuu'. Did you mean 'gpu'?",
     ("--root", "/proc/nowhere"): "/proc/nowhere cannot be written",

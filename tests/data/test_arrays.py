@@ -142,7 +142,7 @@ def test_a_function_that_fails() -> None:
             "splits to (x, y), got NoneType.",
         ),
         ({"test": (X, Y)}, "Arrays: there is no split 'train' among ['test']."),
-        ({"train": X}, "Arrays: split 'train' should be a pair (x, y)."),
+        ({"train": X}, "Arrays: split 'train' should be (x, y), or (x, y, weights)."),
         (({}, Y), "Arrays: x of split 'train' is an empty mapping."),
         (
             (X, Y[:19]),
@@ -151,9 +151,19 @@ def test_a_function_that_fails() -> None:
         ((X[:0], Y[:0]), "Arrays: the train split is empty."),
         (((X, Y), (X[:0], Y[:0])), "Arrays: the test split is empty."),
         (
-            (np.array(["a"] * 20), Y),
+            (np.array([["a"]] * 20), Y),
             "Arrays: x of split 'train' should hold numbers, one row a sample, got <U1 of shape "
-            "(20,).",
+            "(20, 1).",
+        ),
+        (
+            (X, Y, np.ones(19)),
+            "Arrays: weights of split 'train' should be 20 numbers, one a sample, none of them "
+            "below 0 and not all of them 0; got shape (19,).",
+        ),
+        (
+            (X, Y, np.full(20, -0.5)),
+            "Arrays: weights of split 'train' should be 20 numbers, one a sample, none of them "
+            "below 0 and not all of them 0; got shape (20,).",
         ),
         (
             (X, np.array(["cat"] * 20)),
@@ -251,3 +261,29 @@ def test_numbers_that_are_none_are_refused() -> None:
         "Arrays: x of split 'train' has 1 of 5 rows with numbers that are not finite (NaN or "
         "infinite), the first is row 3. Drop or fill them in."
     )
+
+
+def test_texts_are_read_as_utf8() -> None:
+    texts = [f"wörd {i}" for i in range(20)]
+    source = Arrays(lambda: (texts, Y), validation=None)
+    assert source.spec().features == (Feature("text", (), "string", "text"),)
+    x, _ = next(source.input_fn("train", batch_size=20).as_numpy_iterator())
+    assert [t.decode() for t in x] == texts
+
+
+def test_named_numbers_and_words_are_the_columns_of_a_table() -> None:
+    words = np.array(["a", "b"] * 10)
+    spec = Arrays(lambda: ({"age": np.arange(20), "word": words}, Y), validation=None).spec()
+    assert spec.features == (
+        Feature("age", (), "float32", "number"),
+        Feature("word", (), "string", "category"),
+    )
+    assert spec.is_table
+
+
+def test_weights_come_with_their_samples() -> None:
+    rows = np.arange(20.0)[:, None]
+    source = Arrays(lambda: (rows, Y, np.arange(20) + 1), validation=0.5)
+    for split in ("train", "validation"):
+        for x, _, weight in source.input_fn(split, batch_size=4, shuffle=split == "train"):
+            assert weight.numpy().tolist() == [row + 1 for row in x.numpy()[:, 0]]

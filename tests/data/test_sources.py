@@ -237,10 +237,10 @@ def test_a_batch_larger_than_the_training_split_is_refused(
 
 def test_a_share_that_leaves_a_split_empty_is_refused(source: StoredSplits) -> None:
     with pytest.raises(DataError) as caught:
-        source.replace(validation=0.001).spec()
+        source.replace(validation=200).spec()
     assert str(caught.value) == (
-        "The validation split is empty: 200 training samples were found. Use a larger share, or "
-        "more data."
+        "The train split is empty: 200 training samples were found. Hold out less, or use more "
+        "data."
     )
 
 

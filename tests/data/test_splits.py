@@ -1,5 +1,7 @@
 """Which rows belong to which split."""
 
+from math import ceil
+
 import numpy as np
 import pytest
 
@@ -28,7 +30,7 @@ def test_five_percent_of_cifar10() -> None:
 def test_what_is_held_out_has_the_asked_size_and_shares(size: int, fraction: float) -> None:
     labels = np.random.default_rng(0).integers(0, 3, size)
     rows = held_out(size, fraction, 0, labels)
-    assert len(rows) == len(set(rows)) == round(size * fraction)
+    assert len(rows) == len(set(rows)) == ceil(size * fraction)
     np.testing.assert_array_equal(rows, np.sort(rows))
     shares = np.bincount(labels, minlength=3) * (len(rows) / size)
     assert np.abs(np.bincount(labels[rows], minlength=3) - shares).max() < 1
@@ -44,6 +46,25 @@ def test_test_and_validation_are_both_carved_from_train() -> None:
     rows = [splits[n].rows for n in ("train", "validation", "test")]
     assert [len(r) for r in rows if r is not None] == [72, 8, 20]
     assert len(np.unique(np.concatenate([r for r in rows if r is not None]))) == 100
+
+
+def test_a_share_is_rounded_up_as_scikit_learn_does() -> None:
+    assert sizes({"train": 4_898}, None, 0.3) == {"train": 3_428, "test": 1_470}  # wine
+    assert sizes({"train": 100}, None, 0.07) == {"train": 93, "test": 7}  # 0.07 * 100 > 7
+
+
+def test_a_number_is_of_the_last_rows() -> None:
+    splits = plan({"train": 1_797}, 97, 90, 5, lambda: np.zeros(1_797))
+    assert {n: s.size for n, s in splits.items()} == {"train": 1_610, "validation": 97, "test": 90}
+    assert sizes({"train": 1_797}, 97, 90) == {n: s.size for n, s in splits.items()}
+    for name, expected in (
+        ("test", range(1_707, 1_797)),
+        ("validation", range(1_610, 1_707)),
+        ("train", range(1_610)),
+    ):
+        rows = splits[name].rows
+        assert rows is not None
+        assert rows.tolist() == list(expected)
 
 
 def test_a_test_split_that_is_only_the_default_need_not_exist() -> None:
@@ -73,10 +94,10 @@ def test_a_test_split_that_is_only_the_default_need_not_exist() -> None:
             "split.",
         ),
         (
-            0.01,
+            20,
             "test",
-            "The validation split is empty: 20 training samples were found. Use a larger share, "
-            "or more data.",
+            "The train split is empty: 20 training samples were found. Hold out less, or use "
+            "more data.",
         ),
     ],
 )

@@ -52,10 +52,8 @@ def _show(terminal: Any, found: dict[str, Any], file: str) -> None:
     from tfpipe.data.memory import human
     from tfpipe.terminal import clock
 
-    classes = found["classes"]
-    shown = ", ".join(classes[:10]) + (", ..." if len(classes) > 10 else "")
     facts = {
-        "task": found["task"] + (f", {len(classes)} classes: {shown}" if classes else ""),
+        "task": found["task"] + _classes(found),
         "splits": ", ".join(f"{size:,} {name}" for name, size in found["splits"].items()),
         "parameters": f"{found['parameters']:,} ({found['trainable_parameters']:,} trainable)",
         "epoch": (
@@ -76,3 +74,13 @@ def _show(terminal: Any, found: dict[str, Any], file: str) -> None:
     terminal.commands([(f"tfpipe run {file}", "train, evaluate, export")])
     for note in found["notes"]:
         terminal.note(note)
+
+
+def _classes(found: dict[str, Any]) -> str:
+    """How many classes there are, the first ones with how often training has them."""
+    classes, counts = found["classes"], found["class_counts"].get("train", {})
+    if not classes:
+        return ""
+    named = [f"{c} ({counts[c]:,})" if c in counts else c for c in classes[:10]]
+    more = ", ..." if len(classes) > 10 else ""
+    return f", {len(classes)} classes: {', '.join(named)}{more}"

@@ -20,14 +20,21 @@ def by_split(returned: Any) -> dict[str, Any]:
         return returned
     if isinstance(returned, (tuple, list)) and len(returned) == 2:
         first, second = returned
-        if all(isinstance(p, (tuple, list)) and len(p) in (2, 3) for p in (first, second)):
+        if all(_is_pair(p) for p in (first, second)):
             return {"train": first, "test": second}
         return {"train": (first, second)}
-    if isinstance(returned, (tuple, list)) and len(returned) == 3:
-        return {"train": tuple(returned)}
+    if isinstance(returned, tuple) and len(returned) == 3:
+        return {"train": returned}
     raise DataError(
         "Arrays: the function should return (x, y), ((x, y), (x_test, y_test)) or a mapping of "
         f"splits to (x, y), got {type(returned).__name__}."
+    )
+
+
+def _is_pair(value: Any) -> bool:
+    """Whether a value is (x, y) or (x, y, weights); a list of three is more likely three rows."""
+    return isinstance(value, (tuple, list)) and (
+        len(value) == 2 or (len(value) == 3 and isinstance(value, tuple))
     )
 
 

@@ -77,7 +77,7 @@ def sizes(
         if size == 0:
             raise DataError(
                 f"The {name} split is empty: {stored['train']} training samples were found. "
-                "Use a larger share, or more data."
+                "Hold out less, or use more data."
             )
     return {n: found[n] for n in ("train", "validation", "test") if n in found}
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfpipe.models.heads import Head
 
@@ -19,12 +20,11 @@ def answers(model: Any, head: Head, samples: Any, batch_size: int = 256) -> np.n
     Returns:
         [rows, outputs] probabilities, or values for a regression, float32.
     """
-    if isinstance(samples, dict):
-        size = len(next(iter(samples.values())))
-        parts = [
-            {n: a[i : i + batch_size] for n, a in samples.items()}
-            for i in range(0, size, batch_size)
-        ]
-    else:
-        parts = [samples[i : i + batch_size] for i in range(0, len(samples), batch_size)]
+    # As tensors: Keras takes an array of Python's bytes for something else than texts.
+    tensors = tf.nest.map_structure(tf.convert_to_tensor, samples)
+    size = len(tf.nest.flatten(tensors)[0])
+    parts = [
+        tf.nest.map_structure(lambda t, i=i: t[i : i + batch_size], tensors)
+        for i in range(0, size, batch_size)
+    ]
     return np.concatenate([np.asarray(head.answers(model(p, training=False))) for p in parts])

@@ -6,8 +6,8 @@
       assets/contract.json    what goes in, what comes out
       assets/golden.npz       held-out samples and the trained model's answers to them
 
-`serving_default` takes arrays as the data set gives them; `serving_bytes`, for images, takes JPEG
-or PNG files of any size. Preprocessing is inside, and dropout and the like are off.
+`serving_default` takes arrays as the data set gives them, raw texts and a table's raw columns by name
+among them; `serving_bytes`, for images, takes JPEG or PNG files of any size. Preprocessing is inside, and dropout and the like are off.
 """
 
 import json
@@ -155,7 +155,7 @@ def _golden(
 ) -> dict[str, np.ndarray]:
     """Samples and the trained model's answers: as arrays, and as files of other sizes."""
     alone: Any = next(iter(samples.values())) if len(samples) == 1 else samples
-    held = {f"array_{name}": values for name, values in samples.items()}
+    held = {f"array_{name}": _storable(values) for name, values in samples.items()}
     held["answers"] = answers(model, head, alone)
     if len(spec.features) == 1 and spec.feature.kind == "image" and spec.feature.dtype == "uint8":
         files = [_encode(image, i) for i, image in enumerate(alone[:8])]
@@ -163,6 +163,11 @@ def _golden(
         held |= {f"file_{i}": np.frombuffer(f, np.uint8) for i, f in enumerate(files)}
         held["file_answers"] = answers(model, head, decoded)
     return held
+
+
+def _storable(values: np.ndarray) -> np.ndarray:
+    """An array as npz files have it without pickling: texts as bytes of one length."""
+    return values.astype(bytes) if values.dtype == object else values
 
 
 def _encode(image: np.ndarray, number: int) -> bytes:

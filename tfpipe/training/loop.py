@@ -37,6 +37,7 @@ from tfpipe.training.metrics import cut_log
 from tfpipe.training.reporting import EpochRow, Reporter
 from tfpipe.training.steps import InputWait, set_functions
 from tfpipe.training.tensorboard import boards_of, flush, go_on
+from tfpipe.training.view import RunView, replaces_rows, show
 from tfpipe.training.weights import weighted
 
 # Of several workers the chief alone writes.
@@ -180,7 +181,7 @@ def train(
     model = compiled.model
     validation = dataset(pipeline, "validation") if "validation" in spec.splits else None
     with stop_on_signals() as stop_requested:
-        training = _Training(pipeline, spec, model, run, reporter, chief, stop_requested)
+        training = _Training(pipeline, spec, compiled, run, reporter, chief, stop_requested)
         training.gather_callbacks(validation is not None, extra, again=resumed is not None)
         training.begin(resumed)
         position = training.position
@@ -208,7 +209,7 @@ class _Training:
     Args:
         pipeline: the declaration.
         spec: the element spec of its data.
-        model: the compiled model.
+        compiled: the model.
         run: where to record.
         reporter: told of each step and epoch.
         chief: whether this process writes.
@@ -222,15 +223,17 @@ class _Training:
         self,
         pipeline: Pipeline,
         spec: ElementSpec,
-        model: Any,
+        compiled: Compiled,
         run: RunDirectory,
         reporter: Reporter,
         chief: bool,
         stop_requested: Callable[[], bool],
     ) -> None:
         first = dataset(pipeline, "train")
+        model = compiled.model
         build_state(model, first)
         self._pipeline, self._model, self._run = pipeline, model, run
+        self._spec, self._head = spec, compiled.head
         self._reporter, self._chief = reporter, chief
         self._samples = spec.splits["train"]
         if pipeline.steps_per_epoch:
@@ -247,7 +250,9 @@ class _Training:
         measured = set_functions(model, wait, self.requests)
         self._declared = pipeline.build_callbacks()
         if not chief:
-            self._declared = [c for c in self._declared if not isinstance(c, _WRITING)]
+            self._declared = [c for c in self._declared if not _writes(c)]
+        show(self._declared, self._view())
+        self._reporter.quiet = replaces_rows(self._declared)
         best = BestModel(run.checkpoints / "best.keras", _best_monitor(self._declared, validated))
         self._remembering = [*self._declared, best]
         board, self._boards = boards_of(self._declared, run, again) if chief else ([], [])
@@ -279,6 +284,17 @@ class _Training:
             epochs=pipeline.epochs,
             steps=self.position.steps,
             verbose=0,
+        )
+
+    def _view(self) -> RunView:
+        pipeline, spec = self._pipeline.replace(augment=(), shuffle=False), self._spec
+        return RunView(
+            self._run.path,
+            self._run.tensorboard,
+            self._run.path / "report",
+            spec.classes,
+            self._head,
+            lambda split: _batches(pipeline, split, 0, 0) if split in spec.splits else None,
         )
 
     def begin(self, resumed: Resumed | None) -> None:
@@ -334,6 +350,12 @@ def _steps(pipeline: Pipeline, spec: ElementSpec, first: Any) -> int:
         pipeline.drop_remainder,
         pipeline.steps_per_epoch,
     )
+
+
+def _writes(callback: Any) -> bool:
+    """Whether a callback writes files or to the terminal, which the chief alone does."""
+    shows = hasattr(callback, "set_run") or replaces_rows([callback])
+    return shows or isinstance(callback, _WRITING)
 
 
 def _before_saving(boards: list[Any], averages: list[Average]) -> None:

@@ -27,7 +27,13 @@ class EpochRow:
 
 
 class Reporter(Protocol):
-    """Watches training."""
+    """Watches training.
+
+    Args:
+        quiet: set when a callback tells of the epochs itself.
+    """
+
+    quiet: bool
 
     def step(
         self, epoch: int, epochs: int, step: int, steps: int, rate: float, loss: float
@@ -40,6 +46,8 @@ class Reporter(Protocol):
 
 class Nobody:
     """Watches nothing: for a worker that is not the chief."""
+
+    quiet = True
 
     def step(
         self, epoch: int, epochs: int, step: int, steps: int, rate: float, loss: float

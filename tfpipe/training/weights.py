@@ -51,5 +51,7 @@ def class_weights(pipeline: Pipeline) -> np.ndarray:
     assert isinstance(declared, dict)
     for name in declared:
         if name not in classes:
-            raise ConfigError(f"class_weights: there is no class {name!r}. {suggest(name, classes)}")
+            raise ConfigError(
+                f"class_weights: there is no class {name!r}. {suggest(name, classes)}"
+            )
     return np.array([declared.get(name, 1.0) for name in classes])

@@ -121,6 +121,7 @@ class _Watcher:
         self._run = job.directory
         self._pipeline = job.prepared.pipeline
         self._terminal = job.terminal
+        self.quiet = False
         self.status = Status("running", parameters=parameters)
         self._epoch, self._step = 0, 0
         if job.resumed is not None:
@@ -130,11 +131,13 @@ class _Watcher:
         self, epoch: int, epochs: int, step: int, steps: int, rate: float, loss: float
     ) -> None:
         self._epoch, self._step = epoch - 1, step
-        self._terminal.step(epoch, epochs, step, steps, rate, loss)
+        if not self.quiet:
+            self._terminal.step(epoch, epochs, step, steps, rate, loss)
 
     def epoch(self, row: Any) -> None:
         self._epoch, self._step = row.epoch, 0
-        self._terminal.epoch(row)
+        if not self.quiet:
+            self._terminal.epoch(row)
         if advice := input_advice(self._pipeline, row):
             self._terminal.note(advice)
         self.write(metrics=by_split(row.metrics))

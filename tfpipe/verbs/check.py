@@ -37,13 +37,19 @@ def check(
         TfpipeError: for the first thing that is wrong; see `tfpipe.errors`.
 
     Returns:
-        name, task, parameters, trainable_parameters, splits (name to size), classes,
-        steps_per_epoch, device, device_reason, precision, precision_reason, seconds_per_epoch,
+        name, task, parameters, trainable_parameters, preprocessing_state (how many numbers and
+        words the preprocessing layers have learnt), splits (name to size), classes, class_counts
+        (by split), steps_per_epoch, device, device_reason, precision, precision_reason, seconds_per_epoch,
         seconds_total, memory_bytes, resume (None unless it was asked for), notes.
     """
     loaded = pipeline if isinstance(pipeline, Loaded) else from_instance(pipeline)
     terminal = terminal or Silent()
     prepared = prepare(loaded, sample, terminal)
+    data = prepared.pipeline.data
+    assert data is not None
+    with terminal.waiting("reading all of the data"):
+        data.verify()
+        counts = data.class_counts(prepared.pipeline.seed)
     with terminal.waiting("training for a few steps"):
         seconds = _seconds_per_step(prepared)
     from tfpipe.training.compile import count
@@ -58,6 +64,7 @@ def check(
         "trainable_parameters": count(model.trainable_weights),
         "splits": dict(spec.splits),
         "classes": list(spec.classes),
+        "class_counts": counts,
         "steps_per_epoch": prepared.steps,
         "device": prepared.picked.device,
         "device_reason": prepared.picked.reason,

@@ -126,6 +126,7 @@ def prepare(
     assert pipeline.data is not None
     with terminal.waiting(f"looking at {source_name(pipeline.data)}"):
         spec = pipeline.spec()
+    check_strings(spec, picked)
     if not isinstance(pipeline.data, Own):  # whose batches are its own
         check_batch_size(pipeline.batch_size, spec.splits["train"])
     pipeline = among_replicas(pipeline, picked, spec.splits["train"])
@@ -136,6 +137,16 @@ def prepare(
             pipeline, spec, picked.strategy, precision.name, picked.jit_compile
         )
     return Prepared(loaded, pipeline, spec, picked, precision, compiled, stands_for)
+
+
+def check_strings(spec: ElementSpec, picked: Picked) -> None:
+    """Refuse texts and categories on a TPU, which computes with numbers only."""
+    words = [f.name for f in spec.features if f.dtype == "string"]
+    if words and picked.kind == "tpu":
+        raise ConfigError(
+            f"{words[0]!r} holds texts, which the model looks up itself, and a TPU computes with "
+            "numbers only. Use device=cpu or device=gpu."
+        )
 
 
 def among_replicas(pipeline: Pipeline, picked: Picked, size: int) -> Pipeline:
