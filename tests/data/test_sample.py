@@ -175,3 +175,31 @@ def test_it_takes_the_splits_of_what_it_stands_for(
 @pytest.mark.parametrize(("side", "size"), [(32, 10_000), (224, 850), (1000, 500)])
 def test_large_samples_are_made_in_smaller_numbers(side: int, size: int) -> None:
     assert default_size((Feature("image", (side, side, 3), "uint8", "image"),)) == size
+
+
+def test_texts_and_categories_favour_words_of_their_class() -> None:
+    features = (
+        Feature("review", (), "string", "text"),
+        Feature("country", (), "string", "category", ("France", "Spain")),
+        Feature("age", (), "float32", "number"),
+    )
+    source = Sample(features, Label("label", "class", (), ("no", "yes")), size=600)
+    x, y = next(source.input_fn("train", batch_size=600).as_numpy_iterator())
+    assert set(x["country"]) == {b"France", b"Spain"}
+    assert x["age"].dtype == np.float32
+    words = [set(text.split()) for text in x["review"]]
+    assert all(8 <= len(text.split()) < 40 for text in x["review"])
+    vocabulary = sorted(set.union(*words))
+    present = np.array([[w in text for w in vocabulary] for text in words], float)
+    difference = present[y == 0].mean(axis=0) - present[y == 1].mean(axis=0)
+    assert np.abs(difference).max() > 0.3
+    again = next(source.replace().input_fn("train", batch_size=600).as_numpy_iterator())[0]
+    np.testing.assert_array_equal(x["review"], again["review"])
+
+
+def test_words_follow_real_numbers_too() -> None:
+    features = (Feature("review", (), "string", "text"),)
+    source = Sample(features, Label("label", "real"), size=100)
+    x, y = next(source.input_fn("train", batch_size=100).as_numpy_iterator())
+    assert len(set(x)) == 100
+    assert y.dtype == np.float32

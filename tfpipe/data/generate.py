@@ -2,8 +2,9 @@
 
 Each class of images has a tint and a shading, which any network finds, and a texture of a certain
 fineness and colour at a random angle and place, which convolutions find. Vectors and numbers lie
-around a centre for each class; texts and categories favour words of their class. Where labels are no
-classes, a few hidden numbers decide both the inputs, as the strengths of patterns, and the answers.
+around a centre for each class; texts and categories favour words of their class. Where labels are
+no classes, a few hidden numbers decide both the inputs, as the strengths of patterns, and the
+answers.
 """
 
 from collections.abc import Callable

@@ -85,9 +85,9 @@ class Pipeline(Part, metaclass=PipelineMeta):
         optimizer: a Keras optimizer; Adam with its defaults.
         loss: a Keras loss on logits; the task's own when None.
         metrics: Keras metrics; the task's own when None.
-        class_weights: how much a training sample of each class counts, as {"cat": 2.0}, 1 where none
-            is given; or "balanced", which gives each class the same say. A source may weigh single
-            samples besides.
+        class_weights: how much a training sample of each class counts, such as {"cat": 2.0}, and 1
+            for the others; or "balanced", which gives each class the same say. A source may weigh
+            single samples besides.
         batch_size: samples in a step, over all replicas together.
         epochs: how many times to go through the training data.
         steps_per_epoch: steps in an epoch; None for one pass over the data.

@@ -6,8 +6,9 @@
       assets/contract.json    what goes in, what comes out
       assets/golden.npz       held-out samples and the trained model's answers to them
 
-`serving_default` takes arrays as the data set gives them, raw texts and a table's raw columns by name
-among them; `serving_bytes`, for images, takes JPEG or PNG files of any size. Preprocessing is inside, and dropout and the like are off.
+`serving_default` takes arrays as the data set gives them, raw texts and a table's columns by name
+among them; `serving_bytes`, for images, takes JPEG or PNG files of any size. Preprocessing is
+inside, and dropout and the like are off.
 """
 
 import json

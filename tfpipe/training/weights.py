@@ -51,7 +51,6 @@ def class_weights(pipeline: Pipeline) -> np.ndarray:
     assert isinstance(declared, dict)
     for name in declared:
         if name not in classes:
-            raise ConfigError(
-                f"class_weights: there is no class {name!r}. {suggest(name, classes)}"
-            )
+            known = suggest(name, classes)
+            raise ConfigError(f"class_weights: there is no class {name!r}. {known}")
     return np.array([declared.get(name, 1.0) for name in classes])

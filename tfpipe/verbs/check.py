@@ -39,8 +39,9 @@ def check(
     Returns:
         name, task, parameters, trainable_parameters, preprocessing_state (how many numbers and
         words the preprocessing layers have learnt), splits (name to size), classes, class_counts
-        (by split), steps_per_epoch, device, device_reason, precision, precision_reason, seconds_per_epoch,
-        seconds_total, memory_bytes, resume (None unless it was asked for), notes.
+        (by split), steps_per_epoch, device, device_reason, precision, precision_reason,
+        seconds_per_epoch, seconds_total, memory_bytes, resume (None unless it was asked for) and
+        notes.
     """
     loaded = pipeline if isinstance(pipeline, Loaded) else from_instance(pipeline)
     terminal = terminal or Silent()

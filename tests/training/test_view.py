@@ -1,0 +1,85 @@
+"""What a declared callback may look at."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+RECORDING = """
+from keras.callbacks import Callback
+
+seen = []
+
+class Look(Callback):
+    replaces_rows = {quiet}
+
+    def set_run(self, run):
+        seen.append(run)
+        self.run = run
+
+    def on_epoch_end(self, epoch, logs=None):
+        x, _ = next(iter(self.run.batches("validation")))
+        self.answers = self.run.answers(self.model(x, training=False)).numpy()
+        print("epoch", epoch, self.answers.shape)
+"""
+
+
+@pytest.fixture
+def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Writes a module with a callback `Look`; with `quiet` it tells of the epochs itself."""
+
+    def write(quiet: bool = False) -> str:
+        (tmp_path / "looking.py").write_text(RECORDING.format(quiet=quiet))
+        monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.delitem(__import__("sys").modules, "looking", raising=False)
+        return "looking.Look"
+
+    return write
+
+
+def with_callback(small: Path, name: str) -> Path:
+    text = small.read_text() + f'    callbacks = (__import__("tfpipe").deferred("{name}")(),)\n'
+    small.write_text(text)
+    return small
+
+
+def test_a_callback_sees_its_run(tfpipe: Any, small: Path, recording: Any) -> None:
+    answer = tfpipe("run", with_callback(small, recording()), "--no-export")
+    assert answer.code == 0, answer.err
+    import looking  # type: ignore[import-not-found]
+
+    (run,) = looking.seen
+    (folder,) = Path("runs/small").iterdir()
+    assert run.directory.resolve() == folder.resolve()
+    assert run.tensorboard == run.directory / "tensorboard"
+    assert run.report == run.directory / "report"
+    assert run.classes == ("dark", "grey", "bright")
+    assert run.task == "classification"
+    first = [np.concatenate([x for x, _ in run.batches("train")]) for _ in range(2)]
+    np.testing.assert_array_equal(*first)  # in stored order, not augmented
+    assert len(first[0]) == 76
+    with pytest.raises(ValueError, match="not at 'test': the test split is touched once"):
+        run.batches("test")
+    assert "epoch 1/2 " in answer.out
+    assert "epoch 0 (16, 3)" in answer.out
+
+
+def test_there_may_be_no_validation_split(tfpipe: Any, small: Path, recording: Any) -> None:
+    file = with_callback(small, recording())
+    module = file.parent / "looking.py"
+    module.write_text(module.read_text().replace('batches("validation")', 'batches("train")'))
+    assert tfpipe("run", file, "data.validation=none", "epochs=1", "--no-export").code == 0
+    import looking
+
+    assert looking.seen[0].batches("validation") is None
+
+
+def test_a_callback_that_tells_of_epochs_itself_silences_the_rows(
+    tfpipe: Any, small: Path, recording: Any
+) -> None:
+    answer = tfpipe("run", with_callback(small, recording(quiet=True)), "--no-export")
+    assert answer.code == 0, answer.err
+    assert "epoch 1/2" not in answer.out
+    assert "epoch 1 (16, 3)" in answer.out
+    assert "test (24 samples)" in answer.out
