@@ -19,7 +19,16 @@ PUBLIC = {
         "resume",
         "run",
     ],
-    "tfpipe.data": ["Arrays", "Sample", "TFDS", "augment"],
+    "tfpipe.data": [
+        "Arrays",
+        "Generated",
+        "Mlxtend",
+        "Sample",
+        "Sklearn",
+        "TFDS",
+        "Windows",
+        "augment",
+    ],
     "tfpipe.data.augment": [
         "brightness",
         "contrast",
