@@ -87,6 +87,11 @@ class RunDirectory:
         return self.path / "tensorboard"
 
     @property
+    def report(self) -> Path:
+        """How the trained model does: report.json and figures."""
+        return self.path / "report"
+
+    @property
     def metrics_file(self) -> Path:
         """The table with a row an epoch."""
         return self.path / "metrics.csv"

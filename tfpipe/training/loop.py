@@ -291,7 +291,7 @@ class _Training:
         return RunView(
             self._run.path,
             self._run.tensorboard,
-            self._run.path / "report",
+            self._run.report,
             spec.classes,
             self._head,
             lambda split: _batches(pipeline, split, 0, 0) if split in spec.splits else None,

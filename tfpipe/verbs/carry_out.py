@@ -17,6 +17,7 @@ from tfpipe.verbs.follow import part, tell
 from tfpipe.verbs.prepare import Prepared, source_name
 
 GOLDEN = 32
+CLASSES_SHOWN = 20
 
 
 @dataclass
@@ -189,9 +190,34 @@ def _train_and_evaluate(job: Job, watcher: _Watcher) -> Run:
         write_test_scalars(directory, metrics["test"], last.epoch - 1)
         terminal.say()
         terminal.results(f"test ({spec.splits['test']:,} samples)", metrics["test"])
+        _report(job, metrics["test"])
     watcher.write(metrics=metrics)
     history = {n: [r.metrics[n] for r in trained.rows if n in r.metrics] for n in last.metrics}
     return Run(directory.name, directory.path, history, metrics, model, [], prepared, job.root)
+
+
+def _report(job: Job, metrics: dict[str, float]) -> None:
+    """Write report/ about the test split, and tell how each class did where they are few."""
+    from tfpipe.evaluation.classes import confusion
+    from tfpipe.evaluation.figures import confusion_figure
+    from tfpipe.training.loop import dataset
+
+    prepared, folder = job.prepared, job.directory.report
+    head, classes = prepared.compiled.head, prepared.spec.classes
+    report: dict[str, Any] = {"test": {"metrics": metrics}}
+    with runs.storage(folder):
+        folder.mkdir(exist_ok=True)
+    if head.task in ("classification", "binary"):
+        with job.terminal.waiting("counting the answers, class by class"):
+            batches = dataset(prepared.pipeline, "test")
+            found = confusion(prepared.compiled.model, head, classes, batches)
+        report["test"] |= found.to_json()
+        if len(classes) <= CLASSES_SHOWN:
+            job.terminal.say()
+            job.terminal.table(("class", "samples", "right", "most often taken for"), found.rows())
+        figure = confusion_figure(found, f"{prepared.loaded.name}, test split")
+        runs.write_whole(folder / "confusion_matrix.png", figure)
+    job.directory.write_json("report/report.json", report)
 
 
 def _finish(job: Job, result: Run, watcher: _Watcher) -> None:
