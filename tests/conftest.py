@@ -1,6 +1,9 @@
-"""What many tests share: a small pipeline file, and the command line in this process."""
+"""What many tests share: a small pipeline file, the command line, and processes of their own."""
 
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,3 +68,33 @@ def tfpipe(
         return Answer(int(stop.value.code or 0), out, err)
 
     return call
+
+
+class Python(subprocess.Popen[str]):
+    """`python WORDS` in a process of its own, which has not heard of other workers."""
+
+    def __init__(self, *words: Any, cwd: Path | None = None) -> None:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        environ = {n: v for n, v in os.environ.items() if n not in ("TF_CONFIG", "TFPIPE_DEBUG")}
+        command = [sys.executable, *map(str, words)]
+        super().__init__(command, text=True, cwd=cwd, env=environ, **pipes)
+
+    def end(self) -> Answer:
+        """What it came to, when it has ended; it gets ten minutes, as a machine may be busy."""
+        out, err = self.communicate(timeout=600)
+        return Answer(self.returncode, out, err)
+
+
+@pytest.fixture(scope="module")
+def python() -> Iterator[Callable[..., Python]]:
+    """Starts Python with some words; what still runs after the tests of a file is ended."""
+    started: list[Python] = []
+
+    def start(*words: Any, cwd: Path | None = None) -> Python:
+        started.append(Python(*words, cwd=cwd))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
