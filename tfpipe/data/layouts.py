@@ -1,0 +1,258 @@
+"""Folders of images as they are found in the wild: their splits, classes and files.
+
+    root/<class>/*.jpg                          one level; everything is "train"
+    root/{train,valid,test}/<class>/*.jpg       ready splits
+    root/train/<class>/images/*.jpg             nested
+    root/val/images/*.jpg, val_annotations.txt  Tiny ImageNet's validation split
+
+Nothing is moved or written. Hidden files and files that are no images are passed over.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tfpipe.data.problems import Problem
+from tfpipe.errors import DataError, suggest
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
+VALIDATION = ("valid", "val", "validation")
+_LISTED = 5
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of a stored split.
+
+    Args:
+        files: their paths relative to the root, class by class, sorted within each.
+        labels: the class index of each.
+    """
+
+    files: tuple[str, ...]
+    labels: tuple[int, ...]
+
+
+@dataclass
+class Layout:
+    """What a folder of images holds.
+
+    Args:
+        root: the folder.
+        owner: the source as a person knows it, for messages.
+        declared: the class folders to read, in order of index; empty for all, sorted as text.
+        skip: whether class folders without an image are left out instead of refused.
+        classes: the class folders' names, in order of index.
+        splits: the files of each stored split by name, "train" among them.
+        problems: lines of an annotations file that cannot be used.
+        lines: how many lines the annotations files have.
+        notes: what a person must not overlook.
+    """
+
+    root: Path
+    owner: str
+    declared: tuple[str, ...] = ()
+    skip: bool = False
+    classes: tuple[str, ...] = ()
+    splits: dict[str, Listing] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    lines: int = 0
+    notes: list[str] = field(default_factory=list)
+    _left_out: list[str] = field(default_factory=list)
+
+    def read(self, wanted: Sequence[str]) -> "Layout":
+        """List the files of "train", and of other stored splits where they are there.
+
+        Raises:
+            DataError: when there are no classes to learn, or other ones than in "train".
+        """
+        ready = split_names(self.root)
+        train = self.root / "train" if ready else self.root
+        there = folders(train)
+        self._check_declared(train, there)
+        files = {name: images_below(train / name) for name in self.declared or there}
+        self._check_images(train, files)
+        self.classes = tuple(name for name in files if files[name])
+        self._check_classes(train)
+        self.splits["train"] = self._listing(train, files)
+        others = [name for name in there if name not in files]
+        self._note(others, "{} not declared in classes: {}. Left out.", "folder")
+        for name in wanted:
+            if name in ready and name != "train":
+                self._read_split(name)
+        return self
+
+    def _check_declared(self, train: Path, there: list[str]) -> None:
+        for name in self.declared:
+            if name not in there:
+                raise DataError(
+                    f"{self.owner}: {train.resolve()} has no class folder {name!r}. "
+                    f"{suggest(name, there)}".strip()
+                )
+
+    def _check_images(self, train: Path, files: dict[str, list[str]]) -> None:
+        """Refuse a folder without images, and class folders without any."""
+        if not any(files.values()):
+            kinds = ", ".join(s.removeprefix(".") for s in SUFFIXES)
+            what = "no image in its class folders" if files else "no class folders"
+            raise DataError(
+                f"{self.owner}: {train.resolve()} has {what}. Expected is a folder for each class "
+                f"with images in it ({kinds}): <class>/*.jpg, or train/<class>/*.jpg beside valid/ "
+                "and test/."
+            )
+        empty = [name for name in files if not files[name]]
+        if empty and (self.declared or not self.skip):
+            leave = "" if self.declared else ", or leave it out with data.on_bad=skip"
+            raise DataError(
+                f"{self.owner}: {train.resolve()} has {_some('class folder', empty)} without an "
+                f"image: {_names(empty)}. Fill or remove it, declare the classes to read with "
+                f"data.classes=(...){leave}."
+            )
+        self._left_out = empty
+        self._note(empty, "{} without an image: {}. Left out.", "class folder")
+
+    def _check_classes(self, train: Path) -> None:
+        if len(self.classes) > 1:
+            return
+        (name,) = self.classes
+        inner = [f for f in folders(train / name) if has_images(train / name / f)]
+        hint = f" If they are those in {name}/, point data.path at it." if len(inner) > 1 else ""
+        raise DataError(
+            f"{self.owner}: {train.resolve()} has one class only, {name!r}, and telling classes "
+            f"apart takes two or more, each in a folder of its own.{hint}"
+        )
+
+    def _read_split(self, name: str) -> None:
+        """Add a ready split, unless nobody says what its images show."""
+        folder = self.root / name
+        annotations = sorted(folder.glob("*_annotations.txt"))
+        there = folders(folder)
+        if annotations:
+            self.splits[name] = self._annotated(annotations[0])
+        elif set(there) & set(self.classes):
+            self._check_others(name, there)
+            files = {c: images_below(folder / c) for c in self.classes if c in there}
+            self.splits[name] = self._listing(folder, files)
+            missing = [c for c in self.classes if not files.get(c)]
+            self._note(missing, f"{name}/ has no image of {{}}: {{}}.", "class")
+        elif has_images(folder):
+            self.notes.append(f"{name}/ has images but no class folders: it was left out.")
+
+    def _check_others(self, name: str, there: list[str]) -> None:
+        known = {*self.classes, *self._left_out}
+        others = [c for c in there if c not in known and has_images(self.root / name / c)]
+        if others and not self.declared:
+            raise DataError(
+                f"{self.owner}: {(self.root / name).resolve()} has the class folder {others[0]!r}, "
+                f"which train/ has not. {suggest(others[0], self.classes)} Name it alike, or "
+                "declare the classes to read with data.classes=(...)."
+            )
+
+    def _annotated(self, path: Path) -> Listing:
+        """A split whose classes stand in a file, a line an image, tab separated: file, class."""
+        folder = path.parent / "images"
+        folder = folder if folder.is_dir() else path.parent
+        there, labels = set(images_in(folder)), dict[str, int]()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        for number, line in enumerate(lines, 1):
+            file, tab, rest = line.partition("\t")
+            name = rest.partition("\t")[0].strip()
+            what = ""
+            if not tab or not name:
+                what = "is no line of file, tab, class"
+            elif file not in there:
+                what = f"there is no image {file!r} in {folder.name}/"
+            elif file in labels:
+                what = f"the image {file!r} was named before"
+            elif name in self.classes:
+                labels[file] = self.classes.index(name)
+            elif not self.declared and name not in self._left_out:
+                what = f"train/ has no class {name!r}"
+            if what:
+                self.problems.append(Problem(f"{path}:{number}", what))
+        self.lines += len(lines)
+        base, order = self._base(folder), sorted(labels, key=lambda file: (labels[file], file))
+        return Listing(tuple(base + f for f in order), tuple(labels[f] for f in order))
+
+    def _listing(self, folder: Path, files: dict[str, list[str]]) -> Listing:
+        base = self._base(folder)
+        found = [
+            (f"{base}{c}/{f}", i) for i, c in enumerate(self.classes) for f in files.get(c, [])
+        ]
+        return Listing(tuple(f for f, _ in found), tuple(i for _, i in found))
+
+    def _base(self, folder: Path) -> str:
+        """What comes before the names of a folder's files in a path from the root."""
+        return "" if folder == self.root else f"{folder.relative_to(self.root).as_posix()}/"
+
+    def _note(self, names: list[str], text: str, noun: str) -> None:
+        if names:
+            self.notes.append(text.format(_some(noun, names), _names(names)))
+
+
+def split_names(root: Path) -> list[str]:
+    """The folders of ready splits, "train" first; none where the folders are classes."""
+    train = root / "train"
+    if not any(has_images(train / name) for name in folders(train)):
+        return []
+    return ["train", *(name for name in folders(root) if name != "train")]
+
+
+def folders(path: Path) -> list[str]:
+    """The folders in a folder, sorted as text; hidden ones are left out."""
+    try:
+        with os.scandir(path) as entries:
+            return sorted(e.name for e in entries if e.is_dir() and not _is_hidden(e.name))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def images_in(path: Path) -> list[str]:
+    """The image files in a folder, not those of the folders in it."""
+    return sorted(f for f in images_below(path, deep=False))
+
+
+def images_below(path: Path, deep: bool = True) -> list[str]:
+    """The image files in a folder, and in the folders in it, relative to it and sorted as text."""
+    return sorted(_walk(path, "", deep, ()))
+
+
+def has_images(path: Path) -> bool:
+    """Whether a folder has an image file, or a folder in it has."""
+    return next(_walk(path, "", True, ()), None) is not None
+
+
+def _walk(
+    path: Path | str, before: str, deep: bool, above: tuple[tuple[int, int], ...]
+) -> Iterator[str]:
+    """Image files below a folder; a link to a folder that it lies in is not followed."""
+    here = os.stat(path)
+    identity = (here.st_dev, here.st_ino)
+    if identity in above:
+        return
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if _is_hidden(entry.name):
+                continue
+            if entry.is_dir():
+                if deep:
+                    yield from _walk(entry.path, f"{before}{entry.name}/", True, (*above, identity))
+            elif entry.name.lower().endswith(SUFFIXES):
+                yield before + entry.name
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", "__MACOSX"))
+
+
+def _some(noun: str, names: list[str]) -> str:
+    """`1 class`, `3 classes`."""
+    plural = "" if len(names) == 1 else "es" if noun.endswith("s") else "s"
+    return f"{len(names)} {noun}{plural}"
+
+
+def _names(names: list[str]) -> str:
+    """The first few names in a sentence."""
+    more = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {more:,} more" if more > 0 else "")
