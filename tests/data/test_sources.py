@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from tfpipe.data import TFDS, Arrays, Sample, augment
+from tfpipe.data import CSV, TFDS, Arrays, ImageFolder, Sample, TextCSV, TextFolder, augment
 from tfpipe.data.source import StoredSplits
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError
@@ -33,6 +34,52 @@ def columns(request: pytest.FixtureRequest) -> StoredSplits:
     return Arrays(lambda: (table(200, 0), table(40, 200)), validation=0.25)
 
 
+def folder(request: pytest.FixtureRequest) -> Path:
+    """An empty folder of the test's own."""
+    return cast(Path, request.getfixturevalue("tmp_path"))
+
+
+def csv_file(request: pytest.FixtureRequest) -> StoredSplits:
+    def write(name: str, size: int, first: int) -> str:
+        rows = [f"{n / 7},word {n % 7},{n % 5}" for n in range(first, first + size)]
+        file = folder(request) / name
+        file.write_text("\n".join(["a size,word,label", *rows]))
+        return str(file)
+
+    files = {"train": write("train.csv", 200, 0), "test": write("test.csv", 40, 200)}
+    return CSV(files, "label", validation=0.25)
+
+
+def text_csv(request: pytest.FixtureRequest) -> StoredSplits:
+    def write(name: str, size: int, first: int) -> str:
+        rows = [f'{n % 5 + 1},"Line {n},\nand another."' for n in range(first, first + size)]
+        file = folder(request) / name
+        file.write_text("\n".join(["stars,review", *rows]))
+        return str(file)
+
+    files = {"train": write("train.csv", 200, 0), "test": write("test.csv", 40, 200)}
+    return TextCSV(files, "review", "stars", label_kind="class", validation=0.25)
+
+
+def text_folder(request: pytest.FixtureRequest) -> StoredSplits:
+    root = folder(request)
+    for split, numbers in (("train", range(200)), ("test", range(200, 240))):
+        for n in numbers:
+            file = root / split / f"class {n % 5}" / f"{n}.txt"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"The text of file {n}.")
+    return TextFolder(str(root), validation=0.25)
+
+
+def image_folder(request: pytest.FixtureRequest) -> StoredSplits:
+    return ImageFolder(str(request.getfixturevalue("image_folder")), validation=0.25)
+
+
+def image_folder_on_disk(request: pytest.FixtureRequest) -> StoredSplits:
+    request.getfixturevalue("monkeypatch").chdir(folder(request))  # where runs/.cache is made
+    return image_folder(request)
+
+
 def sample(request: pytest.FixtureRequest) -> StoredSplits:
     feature = Feature("image", (12, 10, 3), "uint8", "image")
     label = Label("label", "class", (), tuple("abcde"))
@@ -48,6 +95,11 @@ def tfds(request: pytest.FixtureRequest) -> StoredSplits:
 SOURCES: dict[str, Callable[[pytest.FixtureRequest], StoredSplits]] = {
     "Arrays": arrays,
     "Arrays, a table with weights": columns,
+    "CSV": csv_file,
+    "TextCSV": text_csv,
+    "TextFolder": text_folder,
+    "ImageFolder": image_folder,
+    "ImageFolder, streamed from disk": image_folder_on_disk,
     "Sample": sample,
     "TFDS": tfds,
     "TFDS, streamed": tfds,

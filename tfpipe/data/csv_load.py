@@ -1,0 +1,254 @@
+"""From CSV files to samples: the columns to use, what they hold, and the rows to leave out."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tfpipe.data.columns import Columns
+from tfpipe.data.csv_columns import (
+    Target,
+    Values,
+    answers,
+    identifier,
+    identifiers,
+    kind_of,
+    numbers,
+    target_of,
+    texts,
+    weights,
+    words,
+)
+from tfpipe.data.csv_reader import Format, Table, read_table
+from tfpipe.data.problems import Problem, left_out, refuse
+from tfpipe.declare.spec import Feature, Label
+from tfpipe.errors import DataError, suggest
+
+Declared = str | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of some CSV files.
+
+    Args:
+        owner: the source's class, for messages.
+        files: the path of each stored split's file as it was declared; "train" among them.
+        form: how the files are written.
+        label: the column to predict.
+        label_kind: "class", "number" or "auto".
+        classes: the label's words in order of their index, or names for 0, 1, 2, ...
+        missing: the words that stand for a missing value.
+        columns: what columns hold: "number", "category" or its words.
+        drop: columns that are left out.
+        text: the column of texts, where it is to be the only feature.
+        weight: the column that says how much each row counts.
+        skip: whether broken rows are left out.
+    """
+
+    owner: str
+    files: dict[str, str]
+    form: Format
+    label: str
+    label_kind: str = "auto"
+    classes: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ("",)
+    columns: dict[str, Declared] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    text: str | None = None
+    weight: str | None = None
+    skip: bool = False
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was found.
+
+    Args:
+        features: the inputs, in the order of the training file's columns.
+        label: the answer.
+        splits: the samples of each stored split.
+        notes: what was left out.
+    """
+
+    features: tuple[Feature, ...]
+    label: Label
+    splits: dict[str, Columns]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is read of each file: features with the columns they are from, and the label's."""
+
+    features: dict[str, Feature]
+    label: str
+    target: Target
+    weight: str | None
+
+    @property
+    def columns(self) -> list[str]:
+        return [*self.features, self.label, *filter(None, [self.weight])]
+
+
+def load(wanted: Wanted) -> Loaded:
+    """Read files, find out what their columns hold and make arrays of them.
+
+    Raises:
+        DataError: for files or columns that are not there, columns that cannot be used, and broken
+            rows unless these are left out.
+    """
+    names = [Path(path).name for path in wanted.files.values()]
+    unique = len(set(names)) == len(names)
+    shown = names if unique else list(wanted.files.values())
+    tables = {
+        split: read_table(Path(path).expanduser(), wanted.form, name)
+        for (split, path), name in zip(wanted.files.items(), shown, strict=True)
+    }
+    train = tables["train"]
+    _check_readable(tables, wanted)
+    plan = _plan(train, wanted)
+    splits, problems = {}, []
+    for split, table in tables.items():
+        _check_same(table, train, plan)
+        splits[split], broken = _columns(table, plan, wanted)
+        lines = {int(table.lines[row]): what for row, what in broken.items()} | table.problems
+        problems += [Problem(f"{table.shown}:{n}", lines[n]) for n in sorted(lines)]
+    total = sum(table.total for table in tables.values())
+    if not wanted.skip:
+        refuse(problems, total, "rows", _called(wanted, shown))
+    _check_left(splits, tables, plan)
+    notes = left_out(problems, total, "rows")
+    return Loaded(tuple(plan.features.values()), _label(plan), splits, notes)
+
+
+def _label(plan: _Plan) -> Label:
+    name = identifier(plan.label)
+    if plan.target.words is None:
+        return Label(name, "real")
+    return Label(name, "class", (), plan.target.names)
+
+
+def _called(wanted: Wanted, shown: Iterable[str]) -> str:
+    return f"{wanted.owner}({', '.join(map(repr, shown))})"
+
+
+def _check_readable(tables: dict[str, Table], wanted: Wanted) -> None:
+    """Refuse files of which no row has the right number of columns."""
+    for table in tables.values():
+        if not len(table):
+            problems = [Problem(f"{table.shown}:{n}", w) for n, w in table.problems.items()]
+            refuse(problems, table.total, "rows", _called(wanted, [table.shown]))
+
+
+def _plan(train: Table, wanted: Wanted) -> _Plan:
+    def find(name: str, use: str) -> str:
+        return _find(name, train, use)
+
+    label = find(wanted.label, "label")
+    weight = None if wanted.weight is None else find(wanted.weight, "weight")
+    dropped = {find(name, "drop") for name in wanted.drop}
+    declared = {find(name, "columns"): kind for name, kind in wanted.columns.items()}
+    if wanted.text is not None:
+        used = [find(wanted.text, "text")]
+    else:
+        used = [n for n in train.names if n not in {label, weight, *dropped}]
+    for name, use in ((label, "label"), (weight, "weight")):
+        if name in dropped or name in declared or (wanted.text is not None and name in used):
+            raise DataError(
+                f"{wanted.owner}: the column {name!r} is the {use}, and named once more in drop, "
+                "columns or text. Name it once."
+            )
+    if not used:
+        raise DataError(f"{train.shown} has no column to learn from but {label!r}, the label.")
+    called = identifiers(used, train.shown)
+    features = {}
+    for name in used:
+        kind = "text" if wanted.text is not None else declared.get(name)
+        kind = kind or kind_of(train, name, wanted.missing)
+        features[name] = feature_of(called[name], kind)
+    target = target_of(train, label, wanted.label_kind, wanted.classes, wanted.missing)
+    return _Plan(features, label, target, weight)
+
+
+def feature_of(name: str, kind: Declared) -> Feature:
+    """A column as an input: a number, a category, one with its words, or a text."""
+    if isinstance(kind, tuple):
+        return Feature(name, (), "string", "category", kind)
+    if kind == "number":
+        return Feature(name, (), "float32", "number")
+    return Feature(name, (), "string", "text" if kind == "text" else "category")
+
+
+def _find(name: str, table: Table, use: str) -> str:
+    """A column as the file names it, from that name or what it is called in a model."""
+    if name in table.names:
+        return name
+    called = [n for n in table.names if identifier(n) == name]
+    if called:
+        return called[0]
+    raise DataError(
+        f"{table.shown} has no column {name!r}, which {use} names. {suggest(name, table.names)}"
+    )
+
+
+def _check_same(table: Table, train: Table, plan: _Plan) -> None:
+    """Refuse a file that lacks columns of the training file, or has others."""
+    lacking = [n for n in plan.columns if n not in table.names]
+    others = [n for n in table.names if n not in train.names]
+    if not lacking and not others:
+        return
+    found = [f"lacks {_listed(lacking)}"] if lacking else []
+    found += [f"has {_listed(others)} besides"] if others else []
+    raise DataError(
+        f"{table.shown} {' and '.join(found)}: its columns should be those of {train.shown}."
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(map(repr, names))
+
+
+def _columns(table: Table, plan: _Plan, wanted: Wanted) -> tuple[Columns, dict[int, str]]:
+    """A file's sound rows, and what is wrong with the others, by row."""
+    read: dict[str, Values] = {}
+    for name, feature in plan.features.items():
+        read[feature.name] = _READERS[feature.kind](table, name, wanted.missing)
+    labels = answers(table, plan.label, plan.target, wanted.missing)
+    weight = None if plan.weight is None else weights(table, plan.weight, wanted.missing)
+    every = [*read.values(), labels, *filter(None, [weight])]
+    broken: dict[int, str] = {}
+    for values in reversed(every):
+        broken |= values.broken  # of several, the first column's is told
+    columns = Columns(
+        {name: values.array for name, values in read.items()},
+        labels.array,
+        None if weight is None else weight.array,
+    )
+    if broken:
+        columns = columns.take(np.delete(np.arange(len(table)), list(broken)))
+    return columns, broken
+
+
+_READERS: dict[str, Callable[..., Values]] = {
+    "number": numbers,
+    "category": lambda *args: Values(words(*args)),
+    "text": lambda table, name, _: texts(table, name),
+}
+
+
+def _check_left(splits: dict[str, Columns], tables: dict[str, Table], plan: _Plan) -> None:
+    """Refuse files of which nothing is left, or whose label never changes."""
+    for split, columns in splits.items():
+        if not len(columns):
+            raise DataError(f"{tables[split].shown}: all {tables[split].total:,} rows are broken.")
+    train, words_ = splits["train"], plan.target.words
+    if words_ is not None and len(set(train.labels.tolist())) < 2:
+        raise DataError(
+            f"{tables['train'].shown}: the label {plan.label!r} is {words_[int(train.labels[0])]!r}"
+            f" in all {len(train):,} rows. To tell classes apart, at least two are needed."
+        )
+    for split, columns in splits.items():
+        if columns.weights is not None and not columns.weights.any():
+            raise DataError(f"{tables[split].shown}: all weights in {plan.weight!r} are 0.")

@@ -1,0 +1,270 @@
+"""Reading a CSV file: its rows, column by column, and the lines that cannot be used.
+
+A row is a record of the file, whose quoted fields may span lines. Columns are kept as joined text,
+ten thousand rows at a time, so that a file takes about its own size in memory.
+"""
+
+import codecs
+import csv
+import re
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from tfpipe.errors import DataError
+
+_AT_ONCE = 10_000  # rows
+_JOINT = "\0"  # between the cells of a column: a line that holds one is refused
+_LONGEST = 1 << 24  # characters in a cell; the csv module's own limit is too low for texts
+_UNDECODED = re.compile("[\udc80-\udcff]")  # what `surrogateescape` makes of a byte
+_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_OTHERS = ";\t,|"  # delimiters that are in use
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a CSV file is written.
+
+    Args:
+        delimiter: what stands between two cells.
+        encoding: how its characters are stored; a byte order mark is left out.
+        names: the columns' names where the file has no header.
+    """
+
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    names: tuple[str, ...] = ()
+
+
+@dataclass
+class Table:
+    """A CSV file's rows that have the right number of cells.
+
+    Args:
+        shown: the file as messages name it.
+        names: of the columns, in order.
+        lines: the line on which each row begins, from 1.
+        problems: what is wrong with the other rows, by line.
+    """
+
+    shown: str
+    names: tuple[str, ...]
+    lines: "array[int]" = field(default_factory=lambda: array("q"))
+    problems: dict[int, str] = field(default_factory=dict)
+    _columns: list[list[str]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @property
+    def total(self) -> int:
+        """How many rows there are, the broken ones among them."""
+        return len(self.lines) + len(self.problems)
+
+    def cells(self, name: str) -> Iterator[list[str]]:
+        """A column's cells, some rows at a time."""
+        return (part.split(_JOINT) for part in self._columns[self.names.index(name)])
+
+    def add(self, rows: list[list[str]]) -> None:
+        """Take in whole rows, of which there is at least one."""
+        self._columns = self._columns or [[] for _ in self.names]
+        for parts, cells in zip(self._columns, zip(*rows, strict=True), strict=True):
+            parts.append(_JOINT.join(cells))
+
+
+def read_table(file: Path, form: Format, shown: str) -> Table:
+    """Read a CSV file.
+
+    Args:
+        file: where it is.
+        form: how it is written.
+        shown: the file as messages name it.
+
+    Raises:
+        DataError: when it cannot be read at all: it is not there, empty, or has no proper header.
+    """
+    with _opened(file, form.encoding) as text, _long_cells():
+        lines = _Lines(text, form.encoding)
+        records = _records(lines, form.delimiter)
+        names = form.names or _header(records, lines, form.delimiter, shown)
+        table = Table(shown, names)
+        waiting: list[list[str]] = []
+        for line, row in records:
+            if isinstance(row, str):
+                table.problems[line] = row
+            elif len(row) != len(names):
+                table.problems[line] = f"{_count(len(row))} where {len(names)} are expected"
+            else:
+                table.lines.append(line)
+                waiting.append(row)
+            if len(waiting) == _AT_ONCE:
+                table.add(waiting)
+                waiting = []
+        if waiting:
+            table.add(waiting)
+    if not table.total:
+        raise DataError(
+            f"{shown} is empty." if form.names else f"{shown} has a header and no rows."
+        )
+    return table
+
+
+def not_decoded(byte: int, encoding: str, others: bytes) -> str:
+    """What is wrong with a byte that is no character, and the encoding that would read it.
+
+    Args:
+        byte: its value.
+        encoding: the encoding that was tried.
+        others: the bytes around it, which the other encoding must read too.
+    """
+    # Latin-1 reads any bytes at all, but these it reads as control characters.
+    other = "cp1252" if any(0x80 <= b <= 0x9F for b in others) else "latin-1"
+    other = _MARKS.get(others[:2], other)
+    try:
+        others.decode(other)
+    except UnicodeDecodeError:
+        return f"byte 0x{byte:02x} is not {encoding}"
+    return f"byte 0x{byte:02x} is not {encoding}; encoding={other!r} would read it"
+
+
+@contextmanager
+def _opened(file: Path, encoding: str) -> Iterator[TextIO]:
+    """The file's text; raises DataError where there is none to read."""
+    utf8 = codecs.lookup(encoding).name == "utf-8"
+    try:
+        with file.open("rb") as raw:
+            start = raw.read(2)
+        if utf8 and start in _MARKS:
+            raise DataError(
+                f"{file} is not {encoding}: it begins as {_MARKS[start]} does. Declare "
+                f"encoding={_MARKS[start]!r}."
+            )
+        chosen = "utf-8-sig" if utf8 else encoding
+        with file.open(encoding=chosen, errors="surrogateescape", newline="") as text:
+            yield text
+    except FileNotFoundError:
+        raise DataError(
+            f"There is no file {file.absolute()}. Say where it is with data.path=FILE."
+        ) from None
+    except (IsADirectoryError, PermissionError) as error:
+        raise DataError(f"{file.absolute()} cannot be read: {error.strerror}.") from None
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let cells be as long as texts are, while the block runs."""
+    before = csv.field_size_limit(_LONGEST)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+class _Lines:
+    """The lines of a file, of which those of a broken record can be given back.
+
+    Args:
+        text: the file.
+        encoding: what its bytes were decoded with, for the message.
+    """
+
+    def __init__(self, text: TextIO, encoding: str) -> None:
+        self.record: list[str] = []
+        self.wrong: str | None = None
+        self._text = text
+        self._encoding = encoding
+        self._again: list[str] = []
+        self._number = 0
+
+    @property
+    def first(self) -> int:
+        """The number of the record's first line, from 1."""
+        return self._number - len(self.record) + 1
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.pop() if self._again else next(self._text)
+        self._number += 1
+        self.record.append(line)
+        if not line.isascii() and (byte := _UNDECODED.search(line)):
+            others = line.encode("utf-8", "surrogateescape")
+            self.wrong = not_decoded(ord(byte[0]) - 0xDC00, self._encoding, others)
+        elif "\0" in line:
+            self.wrong = "a NUL byte, which no text has"
+        return line
+
+    def begin(self) -> None:
+        """Begin a record with the next line."""
+        self.record.clear()
+        self.wrong = None
+
+    def give_back(self) -> None:
+        """Have all lines of the record but its first again."""
+        again = self.record[1:]
+        self._again += reversed(again)
+        self._number -= len(again)
+        del self.record[1:]
+
+
+def _records(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
+    """The line of each record, and its cells or what is wrong with it; blank lines are left out."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
+    while True:
+        lines.begin()
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            text = _quote_problem(error, lines)
+            lines.give_back()
+            yield lines.first, lines.wrong or text
+            continue
+        if row:
+            yield lines.first, lines.wrong or row
+
+
+def _quote_problem(error: csv.Error, lines: _Lines) -> str:
+    if len(lines.record) > 1 or "end of data" in str(error):
+        return "a quote is opened and not closed"
+    if "expected after" in str(error):
+        return "text follows a closing quote"
+    return str(error)
+
+
+def _header(
+    records: Iterator[tuple[int, list[str] | str]], lines: _Lines, delimiter: str, shown: str
+) -> tuple[str, ...]:
+    """The names in a file's first line; raises DataError where they cannot be used."""
+    line, row = next(records, (1, ()))
+    if len(row) == 1 or (isinstance(row, str) and not lines.wrong):
+        _check_delimiter(lines.record[0].strip(), delimiter, shown)
+    if isinstance(row, str):
+        raise DataError(f"{shown}:{line}: the header cannot be read: {row}.")
+    if not row:
+        raise DataError(f"{shown} is empty.")
+    names = tuple(n.strip() or f"column_{i}" for i, n in enumerate(row, 1))
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise DataError(f"{shown} has the column {twice[0]!r} twice: rename one of them.")
+    return names
+
+
+def _check_delimiter(header: str, delimiter: str, shown: str) -> None:
+    """Refuse a header in one piece that another delimiter would divide; raises DataError."""
+    for other in _OTHERS:
+        if other in header and delimiter not in header:
+            begins = header if len(header) <= 60 else header[:57] + "..."
+            raise DataError(
+                f"{shown} has one column, {begins!r}. Is the delimiter {other!r}? Declare "
+                f"delimiter={other!r}."
+            )
+
+
+def _count(columns: int) -> str:
+    return "1 column" if columns == 1 else f"{columns} columns"
