@@ -43,7 +43,16 @@ PUBLIC = {
         "shift",
         "zoom",
     ],
-    "tfpipe.models": ["CNN_2_4_6", "MLP"],
+    "tfpipe.models": [
+        "Block",
+        "CNN_2_4_6",
+        "ConvNet",
+        "Custom",
+        "LeNet",
+        "Linear",
+        "MLP",
+        "TextClassifier",
+    ],
     "tfpipe.declare.hp": ["Bool", "Choice", "Float", "Int", "Range"],
 }
 

@@ -1,14 +1,14 @@
 """CNN_2_4_6: two, four or six 3x3 convolutions in blocks of two, each block ending in a pool."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.fieldtypes import Fraction, NonNegative, Positive
 from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, ModelError
-from tfpipe.models.inputs import image_feature, raw_input
-from tfpipe.models.layers import l2, logits, named
+from tfpipe.models.convnet import Block, ConvNet, network
+from tfpipe.models.inputs import image_feature
 
 if TYPE_CHECKING:
     import keras
@@ -71,36 +71,18 @@ class CNN_2_4_6(ModelBuilder):
     def build(
         self, spec: ElementSpec, task: str = "auto", train: Training | None = None
     ) -> "keras.Model":
-        import keras
-
         self.check(spec)
-        inputs, x = raw_input(spec.feature)
-        for block in range(self.convs // 2):
-            for _ in range(2):
-                x = self._convolution(FILTERS[block])(x)
-                if self.batch_norm:
-                    x = keras.layers.BatchNormalization()(x)
-            x = keras.layers.MaxPooling2D()(x)
-            rate = self.dropout[block] if isinstance(self.dropout, tuple) else self.dropout
-            if rate:
-                x = keras.layers.Dropout(rate)(x)
-        x = keras.layers.Flatten()(x)
-        x = keras.layers.Dense(
-            self.units, activation="relu", kernel_initializer=self._initializer()
-        )(x)
-        return keras.Model(inputs, logits(x, spec, task), name=f"cnn_{self.convs}")
+        return network(self._net, spec, task, "CNN_2_4_6", f"cnn_{self.convs}")
 
-    def _convolution(self, filters: int) -> Any:
-        import keras
-
-        return keras.layers.Conv2D(
-            filters,
-            3,
-            padding="same",
-            activation="relu",
-            kernel_initializer=self._initializer(),
-            kernel_regularizer=l2(self.l2),
+    @property
+    def _net(self) -> ConvNet:
+        blocks = self.convs // 2
+        rates = self.dropout if isinstance(self.dropout, tuple) else (self.dropout,) * blocks
+        return ConvNet(
+            blocks=tuple(
+                Block((n, n), dropout=rate, batch_norm=self.batch_norm, l2=self.l2)
+                for n, rate in zip(FILTERS[:blocks], rates, strict=True)
+            ),
+            units=(self.units,),
+            initializer=self.initializer,
         )
-
-    def _initializer(self) -> Any:
-        return named("initializers", "CNN_2_4_6.initializer", self.initializer)

@@ -22,6 +22,13 @@ Range = tuple[float, float]
 
 def image_feature(spec: ElementSpec, builder: str) -> Feature:
     """The image that a network of convolutions reads; raises ModelError for anything else."""
+    refuse_texts(spec, builder, "images")
+    if spec.is_table:
+        columns = ", ".join(f.name for f in spec.features[:3])
+        raise ModelError(
+            f"{builder} reads images; the data is a table with {len(spec.features)} column(s) "
+            f"({columns}{', ...' if len(spec.features) > 3 else ''}). Use MLP or Linear."
+        )
     feature = spec.feature
     if len(feature.shape) != 3:
         raise ModelError(
@@ -30,6 +37,13 @@ def image_feature(spec: ElementSpec, builder: str) -> Feature:
             "Use MLP, or reshape the data to images."
         )
     return feature
+
+
+def refuse_texts(spec: ElementSpec, builder: str, reads: str) -> None:
+    """Refuse data with a text in it; raises ModelError."""
+    texts = [f.name for f in spec.features if f.kind == "text"]
+    if texts:
+        raise ModelError(f"{builder} reads {reads}; {texts[0]!r} holds texts. Use TextClassifier.")
 
 
 def raw_input(feature: Feature, scale: Range = (0.0, 1.0)) -> tuple[Any, Any]:
@@ -79,9 +93,7 @@ def numbers(
     """
     import keras
 
-    texts = [f.name for f in spec.features if f.kind == "text"]
-    if texts:
-        raise ModelError(f"{builder} reads numbers; {texts[0]!r} holds texts. Use TextClassifier.")
+    refuse_texts(spec, builder, "numbers")
     if spec.is_table:
         return _columns(spec, train, normalize, categories)
     feature = spec.feature
@@ -89,12 +101,13 @@ def numbers(
     if normalize is True:
         moments = learn((feature,), train).moments.get(feature.name)
         if moments is not None:
-            mean, deviation = moments.mean, np.sqrt(moments.variance)
             if feature.dtype == "uint8":
-                low, factor = scale[0], (scale[1] - scale[0]) / 255
-                mean, deviation = mean * factor + low, deviation * factor
-            x = _standardize(mean, deviation**2, feature.shape)(x)
-    return inputs, x if len(feature.shape) == 1 else keras.layers.Flatten()(x)
+                moments = moments.scaled((scale[1] - scale[0]) / 255, scale[0])
+            x = _standardize(moments.mean, moments.variance, feature.shape)(x)
+    if len(feature.shape) == 1:
+        return inputs, x
+    raw = feature.dtype != "uint8"
+    return inputs, keras.layers.Flatten(dtype="float32" if raw else None)(x)
 
 
 def _columns(
@@ -114,7 +127,7 @@ def _columns(
         if feature.kind == "category":
             words = learnt.categories(feature)
             parts.append(_looked_up(inputs[feature.name], feature.name, words, categories))
-    x = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+    x = keras.layers.Concatenate(dtype="float32")(parts) if len(parts) > 1 else parts[0]
     return (inputs if len(inputs) > 1 else next(iter(inputs.values()))), x
 
 
@@ -145,14 +158,12 @@ def _standardize(mean: np.ndarray, variance: np.ndarray, shape: tuple[int, ...])
 
 
 def _looked_up(x: Any, name: str, words: tuple[str, ...], encoding: Encoding) -> Any:
+    """A column for unknown words, then one a word; or, as dummies, one a word but the first."""
     import keras
 
-    dummy = encoding == "dummy"
-    known = list(words[1:] if dummy else words)
-    if not known:  # a single word, which says nothing
-        return keras.ops.zeros_like(keras.ops.expand_dims(keras.ops.cast(x == "", "float32"), -1))
     lookup = keras.layers.StringLookup(
-        vocabulary=known, output_mode="one_hot", name=f"{name}_lookup"
+        vocabulary=["[UNK]", *words], output_mode="one_hot", name=f"{name}_lookup"
     )
-    x = lookup(x)
-    return x[:, 1:] if dummy else x
+    # Without an axis of its own, a batch of one word would lose the axis of the batch.
+    x = lookup(keras.ops.expand_dims(x, -1))
+    return x[:, 2:] if encoding == "dummy" else x

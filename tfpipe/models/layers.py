@@ -8,14 +8,47 @@ from tfpipe.errors import ConfigError, suggest
 from tfpipe.models.heads import head_for
 
 
-def logits(x: Any, spec: ElementSpec, task: str) -> Any:
-    """The last layer of a task, in float32 whatever the precision of the rest."""
+def logits(x: Any, spec: ElementSpec, task: str, **options: Any) -> Any:
+    """The last layer of a task, in float32 whatever the precision of the rest.
+
+    Args:
+        x: what it reads.
+        spec: the element spec of the data.
+        task: what is predicted.
+        options: further arguments of keras.layers.Dense.
+    """
     import keras
 
     head = head_for(spec, task)
-    x = keras.layers.Dense(head.units, dtype="float32", name="logits")(x)
+    x = keras.layers.Dense(head.units, dtype="float32", name="logits", **options)(x)
     shape = spec.label.shape
     return keras.layers.Reshape(shape, dtype="float32")(x) if len(shape) > 1 else x
+
+
+def dense(x: Any, declared: Any, builder: str) -> Any:
+    """The hidden dense layers of a network.
+
+    Args:
+        x: what the first of them reads.
+        declared: what has `units`, `activation`, `initializer`, `l2`, `batch_norm` and `dropout`.
+        builder: who asks, for messages.
+    """
+    import keras
+
+    for width in declared.units:
+        x = keras.layers.Dense(
+            width,
+            activation=named("activations", f"{builder}.activation", declared.activation),
+            kernel_initializer=named(
+                "initializers", f"{builder}.initializer", declared.initializer
+            ),
+            kernel_regularizer=l2(declared.l2),
+        )(x)
+        if declared.batch_norm:
+            x = keras.layers.BatchNormalization()(x)
+        if declared.dropout:
+            x = keras.layers.Dropout(declared.dropout)(x)
+    return x
 
 
 def named(module: str, field: str, value: Any) -> Any:

@@ -40,9 +40,19 @@ class Moments:
 
     @property
     def variance(self) -> Any:
-        """The variance; 1 where all numbers are alike, so that dividing by it changes nothing."""
+        """The variance; 1 where all numbers are alike, so that dividing by it changes nothing.
+
+        Numbers are alike where their variance is no more than what rounding leaves of equal ones,
+        as in scikit-learn's StandardScaler.
+        """
         variance = self._squares / np.maximum(self.count, 1)
-        return np.where(variance > 0, variance, 1.0)
+        rounding = np.finfo(np.float64).eps * self.count
+        alike = variance <= rounding * variance + (rounding * self.mean) ** 2
+        return np.where(alike, 1.0, variance)
+
+    def scaled(self, factor: float, offset: float) -> "Moments":
+        """The moments of the same numbers times a factor plus an offset."""
+        return Moments(self.count, self.mean * factor + offset, self._squares * factor**2)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from tfpipe.declare.fieldtypes import Fraction, NonNegative, Positive
 from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.models.inputs import Encoding, Normalize, Range, numbers
-from tfpipe.models.layers import l2, logits, named
+from tfpipe.models.layers import dense, logits
 
 if TYPE_CHECKING:
     import keras
@@ -61,15 +61,5 @@ class MLP(ModelBuilder):
             categories=self.categories,
             scale=self.scale,
         )
-        for width in self.units:
-            x = keras.layers.Dense(
-                width,
-                activation=named("activations", "MLP.activation", self.activation),
-                kernel_initializer=named("initializers", "MLP.initializer", self.initializer),
-                kernel_regularizer=l2(self.l2),
-            )(x)
-            if self.batch_norm:
-                x = keras.layers.BatchNormalization()(x)
-            if self.dropout:
-                x = keras.layers.Dropout(self.dropout)(x)
+        x = dense(x, self, "MLP")
         return keras.Model(inputs, logits(x, spec, task), name="mlp")

@@ -1,0 +1,71 @@
+"""What a model holds: parameters, and apart from them what its preprocessing has learnt."""
+
+from collections.abc import Iterable, Iterator
+from math import prod
+from typing import Any
+
+
+def count(variables: Iterable[Any]) -> int:
+    """How many numbers a list of variables holds."""
+    return sum(prod(variable.shape) for variable in variables)
+
+
+def parameters(model: Any) -> int:
+    """How many numbers the model's weights hold, without those of its preprocessing layers."""
+    return count(_without_state(model, model.weights))
+
+
+def trainable_parameters(model: Any) -> int:
+    """How many of the model's parameters training changes."""
+    return count(_without_state(model, model.trainable_weights))
+
+
+def preprocessing_state(model: Any) -> int:
+    """How many numbers and words the model's preprocessing layers hold.
+
+    A Normalization holds a mean and a variance for each number, a TextVectorization or a look-up
+    its vocabulary with the places for what is missing or unknown, a Discretization its boundaries.
+    """
+    return sum(map(_held, _preprocessing(model)))
+
+
+def _without_state(model: Any, weights: list[Any]) -> list[Any]:
+    learnt = {id(w) for layer in _preprocessing(model) for w in layer.weights}
+    return [w for w in weights if id(w) not in learnt]
+
+
+def _preprocessing(layer: Any) -> Iterator[Any]:
+    """The preprocessing layers inside a layer, at any depth and each once."""
+    seen: set[int] = set()
+    waiting = [layer]
+    while waiting:
+        found = waiting.pop()
+        if id(found) in seen:
+            continue
+        seen.add(id(found))
+        if isinstance(found, _kinds()):
+            yield found  # and not the look-up that it is made of
+        else:
+            waiting.extend(found._flatten_layers(include_self=False, recursive=False))
+
+
+def _kinds() -> tuple[type, ...]:
+    from keras import layers
+
+    return (
+        layers.Normalization,
+        layers.TextVectorization,
+        layers.StringLookup,
+        layers.IntegerLookup,
+        layers.Discretization,
+    )
+
+
+def _held(layer: Any) -> int:
+    from keras import layers
+
+    if isinstance(layer, layers.Normalization):
+        return 2 * prod(layer.mean.shape) if layer.mean is not None else 0
+    if isinstance(layer, layers.Discretization):
+        return len(layer.bin_boundaries or ())
+    return int(layer.vocabulary_size())

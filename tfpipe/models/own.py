@@ -1,0 +1,56 @@
+"""What a model that a person wrote must be: built, giving logits, in float32 at the end."""
+
+import logging
+from math import prod
+from typing import Any
+
+from tfpipe.errors import ModelError
+from tfpipe.models.heads import Head
+
+logger = logging.getLogger("tfpipe.models")
+
+
+def check_model(model: Any, by: str) -> None:
+    """Refuse what is no built keras.Model; raises ModelError.
+
+    Args:
+        model: what was returned.
+        by: what returned it, such as "build_model()".
+    """
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise ModelError(f"{by} should return a keras.Model, got {type(model).__name__}.")
+    if not model.built:
+        raise ModelError(f"{by} returned a model without an input shape: add keras.Input.")
+
+
+def check_width(model: Any, head: Head, by: str) -> None:
+    """Refuse a last layer that has not one value for each thing to predict; raises ModelError."""
+    shape = getattr(model, "output_shape", None)
+    if not isinstance(shape, tuple) or None in shape[1:]:
+        return  # several outputs, or one that Keras cannot tell beforehand
+    if prod(shape[1:]) != head.units:
+        raise ModelError(
+            f"{by} gave {prod(shape[1:])} output(s) a sample; the task, {head.task}, needs "
+            f"{head.units}."
+        )
+
+
+def check_logits(model: Any, head: Head, by: str) -> None:
+    """Refuse probabilities, and warn of logits that are rounded; raises ModelError."""
+    last = model.layers[-1] if model.layers else model
+    name = getattr(getattr(last, "activation", None), "__name__", None)
+    if name in ("softmax", "sigmoid") and head.task != "regression":
+        raise ModelError(
+            f"{by} should give logits; its last layer, {last.name!r}, has activation={name!r}. "
+            "Leave the activation out: prediction and export add it."
+        )
+    if last.compute_dtype in ("bfloat16", "float16"):
+        logger.warning(
+            "The last layer of %s, %r, computes in %s: give it dtype='float32', as rounded logits "
+            "cost accuracy.",
+            by,
+            last.name,
+            last.compute_dtype,
+        )
