@@ -71,7 +71,7 @@ def test_a_run_tells_how_each_class_did(tfpipe: Any, small: Path) -> None:
     assert matrix.sum() == 24
     assert np.trace(matrix) / 24 == pytest.approx(found["metrics"]["accuracy"], abs=1e-6)
     (run,) = Path("runs").glob("*/*")
-    assert (run / "report" / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
+    assert (run / "report" / "test_confusion.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_regression_has_no_classes_to_report(tfpipe: Any, small: Path) -> None:

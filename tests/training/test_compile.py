@@ -11,7 +11,8 @@ from tfpipe import Pipeline
 from tfpipe.data import Arrays
 from tfpipe.errors import ConfigError, ModelError
 from tfpipe.models import MLP
-from tfpipe.training.compile import compile_model, count
+from tfpipe.models.count import count
+from tfpipe.training.compile import compile_model
 
 
 def two_classes() -> Any:

@@ -1,5 +1,6 @@
 """`tfpipe check FILE`: what can go wrong in the first minute, found without training."""
 
+import shlex
 import sys
 from typing import Any
 
@@ -45,17 +46,18 @@ def command(
     if as_json:
         print_json(found)
     else:
-        _show(terminal, found, file)
+        _show(terminal, found, shlex.join(["tfpipe", "run", file, *overrides]))
 
 
-def _show(terminal: Any, found: dict[str, Any], file: str) -> None:
+def _show(terminal: Any, found: dict[str, Any], run: str) -> None:
     from tfpipe.data.memory import human
     from tfpipe.terminal import clock
 
     facts = {
         "task": found["task"] + _classes(found),
         "splits": ", ".join(f"{size:,} {name}" for name, size in found["splits"].items()),
-        "parameters": f"{found['parameters']:,} ({found['trainable_parameters']:,} trainable)",
+        "parameters": f"{found['parameters']:,} ({found['trainable_parameters']:,} trainable)"
+        + _learnt(found["preprocessing_state"]),
         "epoch": (
             f"{found['steps_per_epoch']:,} steps, about {clock(found['seconds_per_epoch'])}; "
             f"the whole run about {clock(found['seconds_total'])}, without validation"
@@ -71,7 +73,7 @@ def _show(terminal: Any, found: dict[str, Any], file: str) -> None:
         )
     terminal.header(f"{found['name']} can run", facts)
     terminal.say()
-    terminal.commands([(f"tfpipe run {file}", "train, evaluate, export")])
+    terminal.commands([(run, "train, evaluate, export")])
     for note in found["notes"]:
         terminal.note(note)
 
@@ -84,3 +86,7 @@ def _classes(found: dict[str, Any]) -> str:
     named = [f"{c} ({counts[c]:,})" if c in counts else c for c in classes[:10]]
     more = ", ..." if len(classes) > 10 else ""
     return f", {len(classes)} classes: {', '.join(named)}{more}"
+
+
+def _learnt(state: int) -> str:
+    return f", and {state:,} numbers and words learnt for preprocessing" if state else ""

@@ -13,7 +13,8 @@ from tfpipe.declare.signatures import public_names
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, ModelError, suggest
 from tfpipe.models.heads import Head, head_for
-from tfpipe.training.logits import check_last_layer, check_loss, check_metric, loss_by_name
+from tfpipe.models.own import check_logits
+from tfpipe.training.logits import check_loss, check_metric, loss_by_name
 from tfpipe.training.replicas import synchronize
 
 logger = logging.getLogger("tfpipe.training")
@@ -79,15 +80,8 @@ def compile_model(
             )
         own = overrides(type(pipeline), "build_model")
         _check_output(model, head, spec, own)
-        if own and head.task != "regression":
-            check_last_layer(model)
-        if own and precision != "float32" and model.layers[-1].compute_dtype != "float32":
-            logger.warning(
-                "The last layer of build_model(), %r, computes in %s: give it dtype='float32', as "
-                "rounded logits cost accuracy.",
-                model.layers[-1].name,
-                precision,
-            )
+        if own:
+            check_logits(model, head, "build_model()")
         model.compile(
             optimizer=_optimizer(pipeline),
             loss=_loss(pipeline, head),
@@ -180,17 +174,6 @@ def _check_output(model: Any, head: Head, spec: ElementSpec, own_model: bool) ->
             f"The labels go from 0 to {len(spec.classes) - 1} ({len(spec.classes)} classes, task "
             f"{head.task}), which needs {head.units} output(s); {fix} gave {width}."
         )
-
-
-def count(variables: Any) -> int:
-    """How many numbers a list of variables holds."""
-    total = 0
-    for variable in variables:
-        size = 1
-        for length in variable.shape:
-            size *= length
-        total += size
-    return total
 
 
 def check_monitors(callbacks: list[Any], measured: set[str]) -> None:

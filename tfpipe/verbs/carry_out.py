@@ -89,10 +89,9 @@ def carry_out(job: Job) -> Run:
     Raises:
         TfpipeError: see `tfpipe.errors`; the run's status.json says the same.
     """
-    from tfpipe.training.compile import count
+    from tfpipe.models.count import parameters
 
-    parameters = count(job.prepared.compiled.model.weights)
-    watcher = _Watcher(job, parameters)
+    watcher = _Watcher(job, parameters(job.prepared.compiled.model))
     try:
         watcher.write()
         _header(job)
@@ -216,7 +215,7 @@ def _report(job: Job, metrics: dict[str, float]) -> None:
             job.terminal.say()
             job.terminal.table(("class", "samples", "right", "most often taken for"), found.rows())
         figure = confusion_figure(found, f"{prepared.loaded.name}, test split")
-        runs.write_whole(folder / "confusion_matrix.png", figure)
+        runs.write_whole(folder / "test_confusion.png", figure)
     job.directory.write_json("report/report.json", report)
 
 
@@ -270,11 +269,11 @@ def _held_out(prepared: Prepared) -> dict[str, np.ndarray]:
 
 
 def _header(job: Job) -> None:
-    from tfpipe.training.compile import count
+    from tfpipe.models.count import parameters, trainable_parameters
 
     prepared, terminal = job.prepared, job.terminal
     pipeline, spec, model = prepared.pipeline, prepared.spec, prepared.compiled.model
-    total, trainable = count(model.weights), count(model.trainable_weights)
+    total, trainable = parameters(model), trainable_parameters(model)
     sizes = ", ".join(f"{size:,} {name}" for name, size in spec.splits.items())
     assert pipeline.data is not None
     source = prepared.stands_for or source_name(pipeline.data)

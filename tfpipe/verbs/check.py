@@ -53,7 +53,7 @@ def check(
         counts = data.class_counts(prepared.pipeline.seed)
     with terminal.waiting("training for a few steps"):
         seconds = _seconds_per_step(prepared)
-    from tfpipe.training.compile import count
+    from tfpipe.models.count import parameters, preprocessing_state, trainable_parameters
 
     model, spec = prepared.compiled.model, prepared.spec
     per_epoch = seconds * prepared.steps
@@ -61,8 +61,9 @@ def check(
     return {
         "name": loaded.name,
         "task": prepared.compiled.head.task,
-        "parameters": count(model.weights),
-        "trainable_parameters": count(model.trainable_weights),
+        "parameters": parameters(model),
+        "trainable_parameters": trainable_parameters(model),
+        "preprocessing_state": preprocessing_state(model),
         "splits": dict(spec.splits),
         "classes": list(spec.classes),
         "class_counts": counts,
