@@ -383,8 +383,21 @@ def test_a_wrong_declaration_is_said_once_and_not_tried_again(
     assert_nobody_is_left(done)
 
 
-def test_a_batch_that_does_not_divide(tfpipe: Any, file: Path, tmp_path: Path) -> None:
-    answer = tfpipe("run", file, "batch_size=15", "--workers", 2)
+@pytest.mark.parametrize(
+    ("declared", "override"),
+    [
+        ("batch_size = 12", "batch_size=15"),
+        ("batch_size = hp.Int(15, min=8, max=16)", "epochs=2"),  # a range is at its value
+    ],
+)
+def test_a_batch_that_does_not_divide(
+    tfpipe: Any, tmp_path: Path, declared: str, override: str
+) -> None:
+    file = tmp_path / "job.py"
+    file.write_text(
+        JOB.replace("import Pipeline,", "import Pipeline, hp,").replace("batch_size = 12", declared)
+    )
+    answer = tfpipe("run", file, override, "--workers", 2)
     assert answer.code == 2
     message = "batch_size=15 does not divide among 2 workers: it is the size over all of them. "
     assert message + "Use 14 or 16." in answer.err

@@ -59,18 +59,15 @@ def command(
     """
     from tfpipe.cli.logs import log_shown
     from tfpipe.declare.loading import load
-    from tfpipe.runs import newest_unfinished
     from tfpipe.terminal import Terminal
-    from tfpipe.verbs.resume import resume
-    from tfpipe.verbs.run import run
 
     overrides = (*overrides, *([f"device={device}"] if device else []))
     loaded = load(file, overrides)
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
     size = sample_size(sample)
-    flags = worker_flags(export, root, as_json)
     if workers and workers > 1:
         _alone(cluster, worker)
+        flags = worker_flags(export, root, as_json)
         with log_shown(terminal):
             return _launch(loaded, (file, *overrides), size, go_on, workers, start_deadline, flags)
     team = team_of(cluster, worker, start_deadline)
@@ -80,32 +77,36 @@ def command(
 
             follow(loaded, team, root=root, sample=size, terminal=terminal)
             return None
-        unfinished = newest_unfinished(root, loaded.name) if go_on else None
-        if unfinished is not None:
-            terminal.say(f"resuming [bold]{unfinished.name}[/], the newest unfinished run")
-            result = resume(
-                str(unfinished.path),
-                pipeline=loaded,
-                root=root,
-                export=export,
-                terminal=terminal,
-                team=team,
-            )
-        else:
-            if go_on:
-                terminal.say(f"no run of {loaded.name} is unfinished: starting one")
-            result = run(
-                loaded,
-                root=root,
-                sample=size,
-                export=export,
-                terminal=terminal,
-                team=team,
-                directory=directory,
-            )
+        more = {"root": root, "export": export, "terminal": terminal, "team": team}
+        result = _train(loaded, go_on, size, directory, **more)
     if as_json:
         print_run(result)
     return None
+
+
+def _train(
+    loaded: Any,
+    go_on: bool,
+    sample: int | bool | None,
+    directory: Path | None,
+    *,
+    root: Path,
+    terminal: Any,
+    **more: Any,
+) -> Any:
+    """Start a run in this process, or go on with the newest unfinished one; the `Run`."""
+    from tfpipe.runs import newest_unfinished
+    from tfpipe.verbs.resume import resume
+    from tfpipe.verbs.run import run
+
+    more |= {"root": root, "terminal": terminal}
+    unfinished = newest_unfinished(root, loaded.name) if go_on else None
+    if unfinished is not None:
+        terminal.say(f"resuming [bold]{unfinished.name}[/], the newest unfinished run")
+        return resume(str(unfinished.path), pipeline=loaded, **more)
+    if go_on:
+        terminal.say(f"no run of {loaded.name} is unfinished: starting one")
+    return run(loaded, sample=sample, directory=directory, **more)
 
 
 def _alone(cluster: str | None, worker: int | None) -> None:
@@ -129,10 +130,12 @@ def _launch(
     from datetime import datetime
 
     from tfpipe import runs
-    from tfpipe.verbs.launch import check_workers, launch
+    from tfpipe.declare.tree import resolve
+    from tfpipe.verbs.launch import launch
+    from tfpipe.verbs.prepare import check_divides
 
     root = Path(flags[flags.index("--root") + 1])
-    check_workers(workers, loaded.pipeline.batch_size)
+    check_divides(resolve(loaded.pipeline).batch_size, workers, f"{workers} workers")
     runs.check_writable(root)
     unfinished = runs.newest_unfinished(root, loaded.name) if go_on else None
     directory = unfinished or runs.create(root, loaded.name, datetime.now())

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from tfpipe.devices.cluster import Cluster
-from tfpipe.errors import ConfigError
 from tfpipe.runs import RunDirectory
 from tfpipe.verbs.workers import Limits, supervise
 
@@ -49,14 +48,3 @@ def launch(
 
     limits = Limits(deadline=deadline)
     return supervise(command, workers, directory.path / "workers", on_event=on_event, limits=limits)
-
-
-def check_workers(workers: int, batch_size: int) -> None:
-    """Refuse a batch that does not divide among the workers; raises ConfigError."""
-    if batch_size % workers:
-        below = batch_size - batch_size % workers
-        fitting = f"{below} or {below + workers}" if below else str(workers)
-        raise ConfigError(
-            f"batch_size={batch_size} does not divide among {workers} workers: it is the size over "
-            f"all of them. Use {fitting}."
-        )

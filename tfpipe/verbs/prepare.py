@@ -163,13 +163,7 @@ def among_replicas(pipeline: Pipeline, picked: Picked, size: int) -> Pipeline:
     replicas, batch = picked.replicas, pipeline.batch_size
     if replicas > 1:
         check_replicas(pipeline, picked.device)
-    if batch % replicas:
-        below, above = batch - batch % replicas, batch - batch % replicas + replicas
-        fitting = f"{below} or {above}" if below else str(above)
-        raise ConfigError(
-            f"batch_size={batch} does not divide among the {replicas} replicas of "
-            f"{picked.device}: it is the size over all of them. Use {fitting}."
-        )
+    check_divides(batch, replicas, f"the {replicas} replicas of {picked.device}")
     uneven = not pipeline.steps_per_epoch and size % batch % replicas
     if (uneven or picked.kind == "tpu") and not pipeline.drop_remainder:
         logger.info(
@@ -179,6 +173,26 @@ def among_replicas(pipeline: Pipeline, picked: Picked, size: int) -> Pipeline:
         )
         return pipeline.replace(drop_remainder=True)
     return pipeline
+
+
+def check_divides(batch_size: int, parts: int, among: str) -> None:
+    """Refuse a batch that does not divide.
+
+    Args:
+        batch_size: samples in a step, over all parts together.
+        parts: among how many it has to divide.
+        among: what they are, for people: "2 workers".
+
+    Raises:
+        ConfigError: naming the nearest sizes that do.
+    """
+    if batch_size % parts:
+        below = batch_size - batch_size % parts
+        fitting = f"{below} or {below + parts}" if below else str(parts)
+        raise ConfigError(
+            f"batch_size={batch_size} does not divide among {among}: it is the size over all of "
+            f"them. Use {fitting}."
+        )
 
 
 def first_batch(prepared: Prepared, terminal: Terminal) -> str:
