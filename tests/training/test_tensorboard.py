@@ -81,11 +81,12 @@ def test_a_truncated_file_whose_whole_events_are_older_survives(tmp_path: Path, 
 def test_an_empty_file_survives(tmp_path: Path, file: Path) -> None:
     file.write_bytes(b"")
     forget_after(tmp_path, 15.0)
-    assert file.exists()
+    assert file.read_bytes() == b""
 
 
-def test_a_folder_that_is_not_there_is_no_error(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_no_error_and_is_not_made(tmp_path: Path) -> None:
     forget_after(tmp_path / "tensorboard", 1.0)
+    assert not (tmp_path / "tensorboard").exists()
 
 
 def test_other_files_are_left_alone(tmp_path: Path, file: Path) -> None:
