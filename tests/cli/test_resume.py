@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,11 +67,22 @@ def only(pattern: str, folder: Path = Path()) -> Path:
     return found
 
 
-@pytest.fixture
-def stopped(tfpipe: Any, job: Path) -> str:
-    """The name of a run that was killed after its first epoch."""
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the file of a pipeline, and a run of it that was killed after one epoch."""
+    folder = tmp_path_factory.mktemp("killed")
+    (folder / "job.py").write_text(JOB)
     with pytest.raises(Killed):
-        run_pipeline(load(str(job)), export=False, quiet=True, extra=[Killer()])
+        run_pipeline(
+            load(str(folder / "job.py")), root=folder, export=False, quiet=True, extra=[Killer()]
+        )
+    return folder
+
+
+@pytest.fixture
+def stopped(tfpipe: Any, killed: Path) -> str:
+    """The name of a run that was killed after its first epoch, in the current folder."""
+    shutil.copytree(killed / "runs", "runs")
     return f"job/{only('runs/job/*').name}"
 
 
@@ -169,8 +181,8 @@ def test_a_fork_leaves_its_origin_as_it_is(tfpipe: Any, stopped: str) -> None:
 # run FILE --resume
 
 
-def test_run_resume_goes_on_with_the_files_own_run(tfpipe: Any, stopped: str, job: Path) -> None:
-    answer = tfpipe("run", job, "--resume", "--no-export")
+def test_run_resume_goes_on_with_the_files_own_run(tfpipe: Any, stopped: str, killed: Path) -> None:
+    answer = tfpipe("run", killed / "job.py", "--resume", "--no-export")
     assert answer.code == 0
     assert answer.out.splitlines()[0] == f"resuming {stopped}, the newest unfinished run"
     assert status(stopped)["state"] == "finished"
@@ -188,9 +200,9 @@ def test_run_resume_starts_one_where_there_is_none(
     assert status(f"other/{only('runs/other/*').name}")["state"] == "finished"
 
 
-def test_run_resume_refuses_what_resume_refuses(tfpipe: Any, stopped: str, job: Path) -> None:
+def test_run_resume_refuses_what_resume_refuses(tfpipe: Any, stopped: str, killed: Path) -> None:
     before = contents()
-    answer = tfpipe("run", job, "--resume", "optimizer.learning_rate=0.2")
+    answer = tfpipe("run", killed / "job.py", "--resume", "optimizer.learning_rate=0.2")
     assert answer.code == 2
     assert "would end elsewhere with a changed optimizer.learning_rate (0.1 -> 0.2)" in answer.err
     assert contents() == before
