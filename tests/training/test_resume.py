@@ -21,6 +21,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 import tfpipe
 from tfpipe import Pipeline
 from tfpipe.data import Arrays, augment
+from tfpipe.declare.loading import load
 from tfpipe.errors import ConfigError
 from tfpipe.models import CNN_2_4_6, MLP
 from tfpipe.training import state
@@ -42,13 +43,13 @@ def points() -> Any:
 
 
 class Job(Pipeline):
-    """Everything that has a memory: 5 steps an epoch, stopped early in the end."""
+    """Everything that has a memory: 4 steps of 10 and one of 5 an epoch, stopped early."""
 
     data = Arrays(images, validation=0.25, test=0.2)
     augment = (augment.flip(), augment.shift(0.1))
     model = CNN_2_4_6(convs=2, dropout=0.3, batch_norm=True, units=4)
     optimizer = tfpipe.keras.optimizers.SGD(learning_rate=0.1, momentum=0.9)
-    batch_size = 9
+    batch_size = 10
     seed = 1
     epochs = 12
     checkpoint_every = 2
@@ -215,20 +216,29 @@ def test_the_straight_run_has_all_that_makes_resuming_hard(wanted: dict[str, Any
 
 
 # A moment: a step of an epoch, the end of one, the end of training, or (epoch, step, half written)
-# of a state that is not written.
+# of a state that is not written. Each run is killed at one moment after the other.
 MOMENTS: dict[str, list[Any]] = {
-    "the first step, before any state": [(0, 1)],
-    "the middle of the first epoch, after a state": [(0, 3)],
-    "the very step that saves": [(1, 4)],
-    "the last step of an epoch": [(2, 5)],
-    "between metrics.csv and the state of an epoch": [(3, 0, False)],
-    "the same, in the first epoch": [(1, 0, False)],
-    "the writing of a state at an epoch's end": [(3, 0, True)],
-    "the writing of a state within an epoch": [(2, 2, True)],
-    "an epoch's end, after the state": [(3, None)],
-    "after training, before the test evaluation": [(None, None)],
-    "again and again": [(0, 3), (1, 0, True), (1, 1), (2, None), (3, 1), (None, None)],
+    "within an epoch": [
+        (0, 1),  # before any state
+        (0, 3),  # in the first epoch, after a state
+        (1, 4),  # the very step that saves; the smaller last batch comes next
+        (2, 2, True),  # while a state is written
+        (2, 5),  # the last step
+    ],
+    "between epochs": [
+        (1, 0, False),  # between metrics.csv and the state, in the first epoch
+        (1, 0, True),  # while that state is written
+        (1, 1),
+        (3, 0, False),
+        (3, 0, True),
+        (3, None),  # after the state
+    ],
 }
+
+
+def assert_ends_as(result: Any, wanted: dict[str, Any]) -> None:
+    assert_equal(result.directory, wanted["outcome"])
+    assert weights(result) == wanted["weights"]
 
 
 @pytest.mark.parametrize("name", MOMENTS)
@@ -246,9 +256,7 @@ def test_killed_and_resumed_ends_as_the_straight_run(
         with pytest.raises(Killed):
             (resumed if begun else run)(Job(), tmp_path, *extra)
         begun = True
-    result = resumed(Job(), tmp_path)
-    assert_equal(result.directory, wanted["outcome"])
-    assert weights(result) == wanted["weights"]
+    assert_ends_as(resumed(Job(), tmp_path), wanted)
 
 
 def test_killed_when_it_had_stopped_early(
@@ -258,24 +266,15 @@ def test_killed_when_it_had_stopped_early(
     dying(epochs, 0, False)  # metrics.csv has the last epoch, no state knows that it is the last
     with pytest.raises(Killed):
         run(Job(), tmp_path)
-    with pytest.raises(Killed):
-        resumed(Job(), tmp_path, KillAt(epochs - 1))
-    result = resumed(Job(), tmp_path)
-    assert_equal(result.directory, wanted["outcome"])
-    assert weights(result) == wanted["weights"]
+    for moment in ((epochs - 1, None), (None, None)):  # and before the test evaluation
+        with pytest.raises(Killed):
+            resumed(Job(), tmp_path, KillAt(*moment))
+    assert_ends_as(resumed(Job(), tmp_path), wanted)
 
 
-def test_a_damaged_newest_state_costs_only_time(tmp_path: Path, wanted: dict[str, Any]) -> None:
-    directory = killed(Job(), tmp_path, KillAt(2, 3))
-    arrays = directory / "checkpoints" / "state-0002-000002" / "arrays.npz"
-    arrays.write_bytes(arrays.read_bytes()[:-1])
-    result = resumed(Job(), tmp_path)
-    assert (directory / "checkpoints" / "damaged-0002-000002").is_dir()
-    assert_equal(directory, wanted["outcome"])
-    assert weights(result) == wanted["weights"]
-
-
-def test_stopped_by_a_person_and_resumed(tmp_path: Path, wanted: dict[str, Any]) -> None:
+def test_stopped_by_a_person_and_a_damaged_newest_state_cost_only_time(
+    tmp_path: Path, wanted: dict[str, Any]
+) -> None:
     class Stopper(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
             if batch == 2:
@@ -283,9 +282,14 @@ def test_stopped_by_a_person_and_resumed(tmp_path: Path, wanted: dict[str, Any])
 
     with pytest.raises(tfpipe.errors.Interrupted):
         run(Job(), tmp_path, Stopper())
+    with pytest.raises(Killed):
+        resumed(Job(), tmp_path, KillAt(2, 3))
+    (directory,) = tmp_path.glob("runs/*/*")
+    arrays = directory / "checkpoints" / "state-0002-000002" / "arrays.npz"
+    arrays.write_bytes(arrays.read_bytes()[:-1])
     result = resumed(Job(), tmp_path)
-    assert_equal(result.directory, wanted["outcome"])
-    assert weights(result) == wanted["weights"]
+    assert (directory / "checkpoints" / "damaged-0002-000002").is_dir()
+    assert_ends_as(result, wanted)
 
 
 # Other declarations
@@ -328,7 +332,7 @@ class Falling(keras.callbacks.Callback):
         self.steps = held["steps"]
 
 
-class Custom(Points):
+class Custom(Own):
     def build_callbacks(self) -> list[Any]:
         return [Falling(), keras.callbacks.TerminateOnNaN()]
 
@@ -339,26 +343,23 @@ SCHEDULE = tfpipe.keras.optimizers.SGD(
 STOPPING = tfpipe.keras.callbacks.EarlyStopping(
     monitor="val_loss", patience=1, min_delta=1.0, restore_best_weights=True
 )
-DECLARED: dict[str, tuple[Pipeline, Any]] = {
-    "a last batch that is smaller": (Points(batch_size=8), (1, 3)),
-    "steps_per_epoch": (Points(steps_per_epoch=7), (1, 5)),
-    "drop_remainder": (Points(drop_remainder=True, batch_size=8), (1, 3)),
-    "an own input_fn": (Own(), (1, 3)),
-    "an own input_fn with steps_per_epoch": (Own(steps_per_epoch=7), (1, 7)),
-    "an own input_fn alone": (Alone(), (1, 3)),
-    "an own callback": (Custom(), (1, 3)),
-    "a learning rate schedule": (Points(optimizer=SCHEDULE), (1, 3)),
-    "gradient_accumulation": (Points(gradient_accumulation=3), (1, 3)),
-    "clip_norm": (Points(clip_norm=1.0), (1, 3)),
-    "bfloat16": (Points(precision="bfloat16"), (1, 3)),
-    "float16": (Points(precision="float16"), (1, 3)),
-    "steps_per_execution": (Points(steps_per_execution=4), (1, 4)),
-    "ema, killed within an epoch": (Points(ema=0.9), (1, 3)),
-    "ema, killed between epochs": (Points(ema=0.9), (0, None)),
-    "ema, killed after training": (Points(ema=0.9), (None, None)),
+DECLARED: dict[str, tuple[Pipeline, list[Any]]] = {
+    "a learning rate schedule, and a last batch that is smaller": (
+        Points(optimizer=SCHEDULE, batch_size=8),
+        [(1, 4)],
+    ),
+    "steps_per_epoch and clip_norm": (Points(steps_per_epoch=7, clip_norm=1.0), [(1, 5)]),
+    "drop_remainder and gradient_accumulation": (
+        Points(drop_remainder=True, batch_size=8, gradient_accumulation=3),
+        [(1, 3)],
+    ),
+    "an own input_fn and an own callback": (Custom(), [(1, 3)]),
+    "an own input_fn with steps_per_epoch": (Own(steps_per_epoch=7), [(1, 7)]),
+    "an own input_fn alone": (Alone(), [(1, 3)]),
+    "ema": (Points(ema=0.9), [(0, None), (1, 3), (None, None)]),
     "ema in float16, stopped early": (
         Points(ema=0.9, precision="float16", callbacks=(STOPPING,), epochs=4),
-        (1, 3),
+        [(1, 3)],
     ),
     "all at once": (
         Points(
@@ -370,16 +371,19 @@ DECLARED: dict[str, tuple[Pipeline, Any]] = {
             callbacks=(STOPPING,),
             epochs=4,
         ),
-        (1, 4),
+        [(1, 4)],
     ),
 }
 
 
 @pytest.mark.parametrize("name", DECLARED)
 def test_every_declaration_is_resumed_exactly(tmp_path: Path, name: str) -> None:
-    pipeline, moment = DECLARED[name]
+    pipeline, (first, *others) = DECLARED[name]
     ran = run(pipeline, tmp_path / "straight")
-    killed(pipeline, tmp_path / "killed", KillAt(*moment))
+    killed(pipeline, tmp_path / "killed", KillAt(*first))
+    for moment in others:
+        with pytest.raises(Killed):
+            resumed(pipeline, tmp_path / "killed", KillAt(*moment))
     result = resumed(pipeline, tmp_path / "killed")
     assert_equal(result.directory, outcome(ran.directory))
     assert weights(result) == weights(ran)
@@ -444,22 +448,19 @@ class Killed(Pipeline):
 def test_a_real_sigkill_in_the_writing_of_a_state(tmp_path: Path) -> None:
     file = tmp_path / "killed.py"
     file.write_text(KILLED)
-    command = [sys.executable, "-m", "tfpipe", "run", str(file), "--no-export"]
-    for root in ("straight", "killed"):
-        (tmp_path / root).mkdir()
     environment = {**os.environ, "DIE_IN_SAVING": "5"}
+    command = [sys.executable, "-m", "tfpipe", "run", str(file), "--no-export"]
     process = subprocess.run(
-        command, cwd=tmp_path / "killed", env=environment, capture_output=True, check=False
+        command, cwd=tmp_path, env=environment, capture_output=True, check=False
     )
     assert process.returncode == -signal.SIGKILL
-    (directory,) = (tmp_path / "killed").glob("runs/*/*")
+    (directory,) = tmp_path.glob("runs/*/*")
     assert list(directory.glob("checkpoints/.state-0001-000004.*/arrays.npz"))
     assert json.loads((directory / "status.json").read_text())["state"] == "running"
     resumes = [sys.executable, "-m", "tfpipe", "resume", "--no-export"]
-    subprocess.run(resumes, cwd=tmp_path / "killed", capture_output=True, check=True)
-    subprocess.run(command, cwd=tmp_path / "straight", capture_output=True, check=True)
-    (ran,) = (tmp_path / "straight").glob("runs/*/*")
-    assert_equal(directory, outcome(ran))
+    subprocess.run(resumes, cwd=tmp_path, capture_output=True, check=True)
+    ran = run(load(str(file)), tmp_path / "straight")
+    assert_equal(directory, outcome(ran.directory))
 
 
 # What the fields mean
@@ -474,7 +475,7 @@ def compiled(pipeline: Pipeline) -> Any:
     return found.model
 
 
-@pytest.mark.parametrize("changes", [{}, {"gradient_accumulation": 2}, {"precision": "float16"}])
+@pytest.mark.parametrize("changes", [{}, {"gradient_accumulation": 2, "precision": "float16"}])
 def test_the_average_is_that_of_one_fit_of_plain_keras(
     tmp_path: Path, changes: dict[str, Any]
 ) -> None:
@@ -519,35 +520,24 @@ def test_two_ways_to_clip_are_refused() -> None:
         compiled(Points(optimizer=clipping, clip_norm=1.0))
 
 
-def test_resumed_at_a_smaller_last_batch(tmp_path: Path) -> None:
-    uneven = Job(batch_size=10)  # 45 samples: four steps of 10 and one of 5
-    ran = run(uneven, tmp_path / "straight")
-    killed(uneven, tmp_path / "killed", KillAt(1, 4))
-    result = resumed(uneven, tmp_path / "killed")
-    assert_equal(result.directory, outcome(ran.directory))
-    assert weights(result) == weights(ran)
-    assert result.history == ran.history
+def test_curves_by_the_batch_and_the_file_of_a_csv_logger_have_nothing_twice(
+    tmp_path: Path,
+) -> None:
+    def logged(file: Path) -> Pipeline:
+        board = tfpipe.keras.callbacks.TensorBoard(update_freq=1)
+        return Points(callbacks=(board, tfpipe.keras.callbacks.CSVLogger(str(file))))
 
-
-def test_a_curve_by_the_batch_has_no_doubled_steps(tmp_path: Path) -> None:
-    board = Points(callbacks=(tfpipe.keras.callbacks.TensorBoard(update_freq=1),))
-    ran = run(board, tmp_path / "straight")
-    killed(board, tmp_path / "killed", KillAt(1, 3))
-    result = resumed(board, tmp_path / "killed")
+    ran = run(logged(tmp_path / "straight.csv"), tmp_path / "straight")
+    pipeline = logged(tmp_path / "killed.csv")
+    killed(pipeline, tmp_path / "killed", KillAt(1, 3))
+    with warnings.catch_warnings():  # what is killed closes nothing
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+    result = resumed(pipeline, tmp_path / "killed")
     straight, pieces = (
         {tag: [step for step, _ in points] for tag, points in curves(r / "tensorboard").items()}
         for r in (ran.directory, result.directory)
     )
     assert pieces == straight
-
-
-def test_the_file_of_a_csv_logger_has_each_epoch_once(tmp_path: Path) -> None:
-    file = tmp_path / "log.csv"
-    logged = Points(callbacks=(tfpipe.keras.callbacks.CSVLogger(str(file)),))
-    killed(logged, tmp_path / "killed", KillAt(1, 1))
-    with warnings.catch_warnings():  # what is killed closes nothing
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
-    result = resumed(logged, tmp_path / "killed")
-    epochs = [line.split(",")[0] for line in file.read_text().splitlines()]
-    assert epochs == ["epoch", *map(str, range(len(result.history["loss"])))]
+    lines = (tmp_path / "killed.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["epoch", "0", "1"]
