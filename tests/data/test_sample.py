@@ -203,3 +203,8 @@ def test_words_follow_real_numbers_too() -> None:
     x, y = next(source.input_fn("train", batch_size=100).as_numpy_iterator())
     assert len(set(x)) == 100
     assert y.dtype == np.float32
+
+
+def test_a_number_of_the_last_rows_becomes_a_tenth() -> None:
+    source = Arrays(lambda: (np.zeros((2000, 2)), np.zeros(2000)), validation=300, test=500)
+    assert sample_of(source, 100, 0).spec().splits == {"train": 81, "validation": 9, "test": 10}

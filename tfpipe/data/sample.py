@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 DEFAULT_SIZE = 10_000
 _SMALLEST_SIZE = 500
 _BYTES = 128_000_000
+_PART = 0.1  # held out where the source says no share
 
 
 class Sample(StoredSplits):
@@ -64,9 +65,12 @@ def sample_of(source: Source, size: int | None, seed: int) -> Sample:
     validation = getattr(source, "validation", 0.1)
     test = getattr(source, "test", "test")
     if isinstance(validation, str):
-        validation = "test" if validation == test else 0.1
+        validation = "test" if validation == test else _PART
     if isinstance(test, str):
         test = "test"
+    # A number of the source's last rows says nothing about so many generated ones.
+    validation = _PART if isinstance(validation, int) else validation
+    test = _PART if isinstance(test, int) else test
     return Sample(
         features,
         label,

@@ -6,8 +6,10 @@ from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.fieldtypes import Fraction, NonNegative, Positive
 from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.spec import ElementSpec
+from tfpipe.errors import ConfigError
+from tfpipe.models.heads import head_for
 from tfpipe.models.inputs import Encoding, Normalize, Range, numbers
-from tfpipe.models.layers import dense, logits
+from tfpipe.models.layers import dense, logits, named
 
 if TYPE_CHECKING:
     import keras
@@ -28,6 +30,10 @@ class MLP(ModelBuilder):
         categories: how a table's categories become numbers: "one_hot" with a column for unknown
             words, or "dummy" with no column for the first.
         scale: what bytes of 0 and 255 become.
+        output: the last layer's activation, for real numbers alone: "tanh" for answers of -1 to 1.
+
+    Raises:
+        ConfigError: for an `output` where the task is no regression.
 
     Example:
         >>> MLP(units=(256, 128))
@@ -43,6 +49,7 @@ class MLP(ModelBuilder):
     normalize: Normalize = "auto"
     categories: Encoding = "one_hot"
     scale: Range = (0.0, 1.0)
+    output: str = "linear"
     contract: ClassVar[str] = (
         "arrays of any shape, or a table's columns by name; inside the model bytes are scaled from "
         "0..255 to 0..1, a table's numbers standardised and its categories looked up"
@@ -62,4 +69,11 @@ class MLP(ModelBuilder):
             scale=self.scale,
         )
         x = dense(x, self, "MLP")
-        return keras.Model(inputs, logits(x, spec, task), name="mlp")
+        output = named("activations", "MLP.output", self.output)
+        found = head_for(spec, task).task
+        if self.output != "linear" and found != "regression":
+            raise ConfigError(
+                f"MLP.output={self.output!r}: models give logits where the task is {found}, and "
+                "prediction and export make probabilities of them. Leave it out."
+            )
+        return keras.Model(inputs, logits(x, spec, task, activation=output), name="mlp")
