@@ -1,15 +1,15 @@
-"""Several workers: real processes on this machine, each case in processes of its own.
+"""Several workers: real processes on this machine.
 
 After an error between workers no later strategy starts in the same process.
 """
 
 import json
-import os
 import signal
-import socket
-import subprocess
-import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,6 +18,7 @@ import pytest
 from tfpipe.devices import multiworker
 from tfpipe.devices.multiworker import adapt, check_keras, is_multi_worker
 from tfpipe.errors import DeviceError
+from tfpipe.verbs.processes import free_ports
 
 # What every program starts with: `n` workers, of which this is `index`; n = 1 trains alone.
 BEGIN = """
@@ -93,45 +94,24 @@ def answer(**values):
 """
 
 
-def ports(count: int) -> list[int]:
-    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    found = [server.getsockname()[1] for server in servers]
-    for server in servers:
-        server.close()
-    return found
+Start = Callable[..., list[Any]]
 
 
-def start(program: str, workers: int, folder: Path) -> list[subprocess.Popen[str]]:
-    """The program on that many workers at once."""
-    addresses = ",".join(f"127.0.0.1:{port}" for port in ports(workers))
-    environ = {n: v for n, v in os.environ.items() if n not in ("TF_CONFIG", "TFPIPE_DEBUG")}
-    return [
-        subprocess.Popen(
-            [sys.executable, "-c", BEGIN + program, addresses, str(index), str(folder)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environ,
-        )
-        for index in range(workers)
-    ]
+@pytest.fixture(scope="module")
+def start(python: Callable[..., Any]) -> Start:
+    """Starts a program on that many workers at once."""
+
+    def workers(program: str, size: int, folder: Path) -> list[Any]:
+        addresses = ",".join(f"127.0.0.1:{port}" for port in free_ports(size))
+        return [python("-c", BEGIN + program, addresses, i, folder) for i in range(size)]
+
+    return workers
 
 
-def run(program: str, workers: int, folder: Path) -> list[dict]:
-    """What each of the workers answered."""
-    running = start(program, workers, folder)
-    try:
-        errors = [process.communicate(timeout=240)[1] for process in running]
-    finally:
-        for process in running:
-            process.kill()
-    assert [process.returncode for process in running] == [0] * workers, "\n".join(errors)
-    return [json.loads((folder / f"{workers}-{i}.json").read_text()) for i in range(workers)]
-
-
+# Two workers also save their shares of the metrics, and wait for their end.
 EQUAL = """
 model = trained()
-answer(
+found = dict(
     weights=[w.numpy().tolist() for w in model.weights],
     sizes={s: model.evaluate(batches(s, 30), return_dict=True, verbose=0) for s in (101, 91, 60)},
     predicted=model.predict(batches(91, 30).map(lambda x, y: x), verbose=0).tolist(),
@@ -139,59 +119,9 @@ answer(
 )
 if index == 0:
     model.save(folder / f"{n}.keras")
-"""
-
-LOAD = """
-import sys, keras
-model = keras.saving.load_model(sys.argv[1])
-assert "tfpipe" not in sys.modules
-assert type(model) is keras.Sequential
-"""
-
-
-@pytest.fixture(scope="module")
-def trainings(tmp_path_factory):
-    """The same training alone, on two and on three workers; and where the models were saved."""
-    folder = tmp_path_factory.mktemp("equal")
-    return {n: run(EQUAL, n, folder) for n in (1, 2, 3)} | {"folder": folder}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", [2, 3])
-def test_weights_equal_one_worker(trainings, workers):
-    alone = trainings[1][0]["weights"]
-    for worker in trainings[workers]:
-        assert worker["weights"] == trainings[workers][0]["weights"]
-        for ours, theirs in zip(worker["weights"], alone, strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", [2, 3])
-@pytest.mark.parametrize("size", ["101", "91", "60"])  # last batches of 11, of 1, and whole
-def test_uneven_batches_are_evaluated_exactly(trainings, workers, size):
-    alone = trainings[1][0]["sizes"][size]
-    for worker in trainings[workers]:
-        assert worker["sizes"][size] == pytest.approx(alone, abs=1e-6)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", [2, 3])
-def test_predictions_keep_their_order(trainings, workers):
-    for worker in trainings[workers]:
-        np.testing.assert_allclose(worker["predicted"], worker["called"], rtol=0, atol=1e-6)
-
-
-@pytest.mark.slow
-def test_the_saved_model_is_plain_keras(trainings):
-    files = [trainings["folder"] / f"{n}.keras" for n in (1, 2)]
-    alone, several = (keras.saving.load_model(file).get_config() for file in files)
-    assert several == alone | {"name": several["name"]}
-    subprocess.run([sys.executable, "-c", LOAD, files[1]], check=True, cwd=trainings["folder"])
-
-
-SHARES = """
-model = trained()
+if n == 1:
+    answer(**found)
+    sys.exit()
 saved = state.load(state.save(folder / str(index), model, state.State(1, 2)))
 shares = saved.named("metrics")
 other = compiled()
@@ -204,15 +134,80 @@ answer(
     equal=all(np.array_equal(a, b) for a, b in zip(saved.arrays, again.arrays, strict=True)),
     sums=list(zip(sums, [float(value.sum()) for value in shares.values()])),
     shares=[value.tolist() for value in shares.values()],
+    **found,
 )
+os.write(1, b"up")
+while True:
+    signal.pause()
 """
 
 
+@dataclass(frozen=True)
+class Trainings:
+    """What the training alone and those of two workers answered, and where the models are."""
+
+    alone: dict[str, Any]
+    two: list[dict[str, Any]]
+    codes: list[int]
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def trainings(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Trainings:
+    """The same training alone and on two workers, which SIGTERM ends."""
+    folder = tmp_path_factory.mktemp("equal")
+    (alone,) = start(EQUAL, 1, folder)
+    answer = alone.end()
+    assert answer.code == 0, answer.err
+    two = start(EQUAL, 2, folder)
+    for worker in two:
+        assert worker.stdout.read(2) == "up", worker.end().err
+    codes = []
+    for worker in two:
+        worker.terminate()
+        codes.append(worker.end().code)
+    found = [
+        json.loads((folder / name).read_text()) for name in ("1-0.json", "2-0.json", "2-1.json")
+    ]
+    return Trainings(found[0], found[1:], codes, folder)
+
+
 @pytest.mark.slow
-def test_metrics_of_each_replica_are_saved_and_put_back_to_the_bit(tmp_path):
-    workers = run(SHARES, 2, tmp_path)
-    assert workers[0]["shares"] == workers[1]["shares"]
-    for worker in workers:
+def test_weights_equal_one_worker(trainings: Trainings) -> None:
+    for worker in trainings.two:
+        assert worker["weights"] == trainings.two[0]["weights"]
+        for ours, theirs in zip(worker["weights"], trainings.alone["weights"], strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", ["101", "91", "60"])  # last batches of 11, of 1, and whole
+def test_uneven_batches_are_evaluated_exactly(trainings: Trainings, size: str) -> None:
+    for worker in trainings.two:
+        assert worker["sizes"][size] == pytest.approx(trainings.alone["sizes"][size], abs=1e-6)
+
+
+@pytest.mark.slow
+def test_predictions_keep_their_order(trainings: Trainings) -> None:
+    for worker in trainings.two:
+        np.testing.assert_allclose(worker["predicted"], worker["called"], rtol=0, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_the_saved_model_is_plain_keras(trainings: Trainings) -> None:
+    files = [trainings.folder / f"{n}.keras" for n in (1, 2)]
+    models = [keras.saving.load_model(file) for file in files]
+    assert type(models[1]) is keras.Sequential
+    alone, several = (model.get_config() for model in models)
+    assert several == alone | {"name": several["name"]}
+    with zipfile.ZipFile(files[1]) as archive:
+        assert b"tfpipe" not in archive.read("config.json")
+
+
+@pytest.mark.slow
+def test_metrics_of_each_replica_are_saved_and_put_back_to_the_bit(trainings: Trainings) -> None:
+    assert trainings.two[0]["shares"] == trainings.two[1]["shares"]
+    for worker in trainings.two:
         assert worker["replicas"] == [2] * 4
         assert worker["differ"]
         assert worker["equal"]
@@ -220,25 +215,9 @@ def test_metrics_of_each_replica_are_saved_and_put_back_to_the_bit(tmp_path):
             assert read == pytest.approx(expected)
 
 
-STOPPED = """
-os.write(1, b"up")
-while True:
-    signal.pause()
-"""
-
-
 @pytest.mark.slow
-def test_sigterm_ends_a_worker_that_has_started(tmp_path):
-    running = start(STOPPED, 2, tmp_path)
-    try:
-        for process in running:
-            assert process.stdout.read(2) == "up"
-            process.terminate()
-            process.communicate(timeout=60)
-    finally:
-        for process in running:
-            process.kill()
-    assert [process.returncode for process in running] == [-signal.SIGTERM] * 2
+def test_sigterm_ends_a_worker_that_has_started(trainings: Trainings) -> None:
+    assert trainings.codes == [-signal.SIGTERM] * 2
 
 
 UNEVEN = """
@@ -282,10 +261,9 @@ for used, x in ((model, np.array(["a b"] * 9)), (pictures, images)):
 
 
 @pytest.mark.slow
-def test_batches_of_texts_and_those_that_leave_a_replica_without_a_sample():
-    command = [sys.executable, "-c", UNEVEN]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def test_batches_of_texts_and_those_that_leave_a_replica_without_a_sample(python):
+    answer = python("-c", UNEVEN).end()
+    assert answer.code == 0, answer.err
 
 
 # Nothing of this needs another process
