@@ -1,27 +1,88 @@
-"""What every model builder must do."""
+"""What every model builder must do, each on data that it reads."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tfpipe.models
-from tfpipe.declare.kinds import ModelBuilder
+from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.declare.tree import from_json, to_json
-from tfpipe.errors import ConfigError
+from tfpipe.errors import ConfigError, TfpipeError
+from tfpipe.models.count import parameters, preprocessing_state
 
 MakeSpec = Callable[..., ElementSpec]
+Reload = Callable[[keras.Model], keras.Model]
+
+NAMES = [
+    name for name in tfpipe.models.__all__ if issubclass(getattr(tfpipe.models, name), ModelBuilder)
+]
+TEXTS = np.array([b"a good film", b"a BAD film!", b"", b"good<br />good"], object)
+PIXELS = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), np.uint8)
+COLUMNS = {
+    "age": np.float32([20, 30, np.nan, 50]),
+    "salary": np.float32([150_000, 150_001, 149_999, 0]),
+    "town": np.array([b"Bern", b"Basel", b"Bern", b""], object),
+}
+NUMBER = Feature("age", (), "float32", "number")
+FEATURES = {
+    "text": (Feature("input", (), "string", "text"),),
+    "image": (Feature("input", (16, 16, 3), "uint8", "image"),),
+    "table": (
+        NUMBER,
+        Feature("salary", (), "float32", "number"),
+        Feature("town", (), "string", "category"),
+    ),
+}
+DATA = {"text": TEXTS, "image": PIXELS, "table": COLUMNS}
+READS = {"MLP": ("image", "table"), "Linear": ("image", "table"), "TextClassifier": ("text",)}
 
 
-@pytest.fixture(params=tfpipe.models.__all__)
-def builder(request: pytest.FixtureRequest) -> ModelBuilder:
-    """A small instance of each builder."""
-    made: ModelBuilder = getattr(tfpipe.models, request.param).example()
-    return made
+@dataclass(frozen=True)
+class Case:
+    """A small instance of a builder, and what it reads: an image, a text or a table."""
+
+    builder: ModelBuilder
+    reads: str
+
+    @property
+    def train(self) -> Training:
+        return lambda: tf.data.Dataset.from_tensor_slices(DATA[self.reads]).batch(3)
+
+    @property
+    def samples(self) -> Any:
+        return keras.tree.map_structure(tf.constant, DATA[self.reads])
+
+    def spec(self, make: MakeSpec, label: str | int = 10) -> ElementSpec:
+        return make(label=label).replace(features=FEATURES[self.reads])
+
+    def build(self, make: MakeSpec, label: str | int = 10) -> keras.Model:
+        return self.builder.build(self.spec(make, label), "auto", self.train)
+
+
+def case_of(name: str, reads: str) -> Case:
+    return Case(getattr(tfpipe.models, name).example(), reads)
+
+
+ALL = [(name, reads) for name in NAMES for reads in READS.get(name, ("image",))]
+IMAGES = [(name, reads) for name, reads in ALL if reads == "image"]
+
+
+@pytest.fixture(params=ALL, ids=" of ".join)
+def case(request: pytest.FixtureRequest) -> Case:
+    """Each builder with each kind of data that it reads."""
+    return case_of(*request.param)
+
+
+@pytest.fixture(params=IMAGES, ids=" of ".join)
+def images(request: pytest.FixtureRequest) -> Case:
+    """Each builder that reads images."""
+    return case_of(*request.param)
 
 
 @pytest.fixture
@@ -31,8 +92,7 @@ def precision() -> Iterator[Callable[[str], None]]:
     keras.config.set_dtype_policy("float32")
 
 
-def pixels(size: int = 4) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (size, 16, 16, 3), np.uint8)
+# What comes out
 
 
 @pytest.mark.parametrize(
@@ -40,94 +100,151 @@ def pixels(size: int = 4) -> np.ndarray:
     [("class", 5), ("binary", 1), ("multilabel", 3), ("regression", 1), ("regression of two", 2)],
 )
 def test_the_output_is_as_wide_as_the_labels_need(
-    builder: ModelBuilder, spec_of: MakeSpec, label: str, width: int
+    case: Case, spec_of: MakeSpec, label: str, width: int
 ) -> None:
-    model = builder.build(spec_of(label=label))
+    model = case.build(spec_of, label)
     assert isinstance(model, keras.Model)
     assert model.output_shape == (None, width)
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
-def test_raw_bytes_go_in_and_float32_logits_come_out(
-    builder: ModelBuilder, spec_of: MakeSpec, precision: Callable[[str], None], policy: str
+def test_raw_samples_go_in_and_float32_logits_come_out(
+    case: Case, spec_of: MakeSpec, precision: Callable[[str], None], policy: str
 ) -> None:
     precision(policy)
-    model = builder.build(spec_of(label="class"))
-    logits = np.asarray(model(pixels()))
+    model = case.build(spec_of, "class")
+    logits = np.asarray(model(case.samples))
     assert logits.dtype == np.float32
     assert (logits < 0).any()  # not probabilities
     assert np.isfinite(logits).all()
     assert {v.dtype for v in model.trainable_variables} == {"float32"}
 
 
-def test_the_input_bears_the_features_name(builder: ModelBuilder, spec_of: MakeSpec) -> None:
-    (given,) = builder.build(spec_of()).inputs
-    assert (given.name, given.shape) == ("input", (None, 16, 16, 3))
+def test_the_same_sample_gives_the_same_answer_alone(case: Case, spec_of: MakeSpec) -> None:
+    model = case.build(spec_of, "class")
+    together = np.asarray(model(case.samples))
+    for row in range(4):
+        one = keras.tree.map_structure(lambda t, row=row: t[row : row + 1], case.samples)
+        np.testing.assert_allclose(model(one), together[row : row + 1], atol=1e-5)
 
 
-def test_bytes_are_scaled_inside_and_numbers_are_not(
-    builder: ModelBuilder, spec_of: MakeSpec
-) -> None:
+# What goes in
+
+
+def test_the_inputs_bear_the_features_names(case: Case, spec_of: MakeSpec) -> None:
+    model = case.build(spec_of)
+    expected = {f.name: (None, *f.shape) for f in FEATURES[case.reads]}
+    assert {given.name: given.shape for given in model.inputs} == expected
+    # One feature goes in alone, several as a mapping.
+    assert isinstance(model.input, dict) == (len(expected) > 1)
+
+
+def test_bytes_are_scaled_inside_and_numbers_are_not(images: Case, spec_of: MakeSpec) -> None:
     keras.utils.set_random_seed(0)
-    for_bytes = builder.build(spec_of())
+    for_bytes = images.builder.build(spec_of())
     keras.utils.set_random_seed(0)
-    for_numbers = builder.build(spec_of(dtype="float32"))
-    np.testing.assert_allclose(
-        for_bytes(pixels()), for_numbers(pixels().astype(np.float32) / 255), atol=1e-5
-    )
+    for_numbers = images.builder.build(spec_of(dtype="float32"))
+    low, high = getattr(images.builder, "scale", (0.0, 1.0))
+    scaled = low + PIXELS.astype(np.float32) / 255 * (high - low)
+    np.testing.assert_allclose(for_bytes(PIXELS), for_numbers(scaled), atol=1e-5)
 
 
-def test_the_same_seed_gives_the_same_weights(builder: ModelBuilder, spec_of: MakeSpec) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_data_that_a_builder_does_not_read_is_refused(name: str, spec_of: MakeSpec) -> None:
+    if name == "Custom":
+        pytest.skip("reads what its function reads")
+    builder = getattr(tfpipe.models, name).example()
+    for kind in set(FEATURES) - set(READS.get(name, ("image",))):
+        spec = spec_of().replace(features=FEATURES[kind])
+        with pytest.raises(TfpipeError, match=f"^{name} reads .* [Uu]se [A-Z]"):
+            builder.build(spec)
+
+
+def test_several_inputs_are_refused(case: Case, spec_of: MakeSpec) -> None:
+    if case.reads == "table":
+        pytest.skip("a table has several inputs")
+    spec = case.spec(spec_of)
+    other = FEATURES[case.reads][0].replace(name="other")
+    with pytest.raises(ConfigError) as caught:
+        case.builder.build(spec.replace(features=(*spec.features, other)))
+    assert str(caught.value) == "One input was expected, the data has 2: input, other."
+
+
+# What it holds
+
+
+def test_the_same_seed_gives_the_same_weights(case: Case, spec_of: MakeSpec) -> None:
     def weights(seed: int) -> list[np.ndarray]:
         keras.utils.set_random_seed(seed)
-        return list(builder.build(spec_of()).get_weights())
+        return list(case.build(spec_of).get_weights())
 
     first, same, other = weights(1), weights(1), weights(2)
     assert all(np.array_equal(a, b) for a, b in zip(first, same, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
 
-def test_it_saves_and_loads_as_plain_keras(
-    builder: ModelBuilder, spec_of: MakeSpec, tmp_path: Path
-) -> None:
-    model = builder.build(spec_of())
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
+def test_what_was_learnt_is_no_parameter(case: Case, spec_of: MakeSpec) -> None:
+    learnt = case.build(spec_of)
+    assert parameters(learnt) == learnt.count_params()
+    assert (preprocessing_state(learnt) > 0) == (case.reads in ("text", "table"))
+    assert all(weight.dtype == "float32" for weight in learnt.weights)
+
+
+def test_it_is_built_without_a_training_split(case: Case, spec_of: MakeSpec) -> None:
+    model = case.builder.build(case.spec(spec_of))
+    assert np.isfinite(np.asarray(model(case.samples))).all()
+    if case.reads != "table":  # whose categories decide how many columns there are
+        assert parameters(model) == parameters(case.build(spec_of))
+
+
+def test_a_step_of_training_changes_it(case: Case, spec_of: MakeSpec) -> None:
+    model = case.build(spec_of, 2)
+    before = [np.array(w) for w in model.get_weights()]
+    model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
+    loss = model.train_on_batch(case.samples, np.array([[0.0], [1], [1], [0]]))
+    assert np.isfinite(loss)
+    after = model.get_weights()
+    assert any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    assert all(np.isfinite(w).all() for w in after)
+
+
+# How it is kept
+
+
+def test_it_saves_and_loads_as_plain_keras(case: Case, spec_of: MakeSpec, reload: Reload) -> None:
+    model = case.build(spec_of)
+    loaded = reload(model)
     assert type(loaded) is keras.Model or type(loaded).__module__.startswith("keras.")
-    np.testing.assert_array_equal(model(pixels()), loaded(pixels()))
+    np.testing.assert_array_equal(model(case.samples), loaded(case.samples))
+    assert parameters(loaded) == parameters(model)
+    assert preprocessing_state(loaded) == preprocessing_state(model)
 
 
-def test_json_gives_it_back(builder: ModelBuilder) -> None:
-    assert from_json(to_json(builder)) == builder
+def test_json_gives_it_back(case: Case) -> None:
+    assert from_json(to_json(case.builder)) == case.builder
 
 
-def test_it_says_what_it_reads(builder: ModelBuilder) -> None:
-    assert builder.contract
-    assert (type(builder).__doc__ or "").strip()
+def test_it_says_what_it_reads(case: Case) -> None:
+    assert case.builder.contract
+    assert (type(case.builder).__doc__ or "").strip()
 
 
-def test_several_inputs_are_refused(builder: ModelBuilder, spec_of: MakeSpec) -> None:
-    one = spec_of()
-    two = one.replace(features=(*one.features, Feature("age", (1,), "float32", "vector")))
-    with pytest.raises(ConfigError) as caught:
-        builder.build(two)
-    assert str(caught.value) == "One input was expected, the data has 2: input, age."
+# What is refused
 
 
-def test_a_task_that_the_labels_cannot_serve_is_refused(
-    builder: ModelBuilder, spec_of: MakeSpec
-) -> None:
+def test_a_task_that_the_labels_cannot_serve_is_refused(case: Case, spec_of: MakeSpec) -> None:
     with pytest.raises(ConfigError, match="task='binary' does not fit the labels"):
-        builder.build(spec_of(label="class"), "binary")
+        case.builder.build(case.spec(spec_of, "class"), "binary", case.train)
 
 
-def test_an_unknown_initializer_is_refused(builder: ModelBuilder, spec_of: MakeSpec) -> None:
-    if "initializer" not in builder.fields():
-        pytest.skip("takes no initializer")
-    wrong: Any = builder.replace(initializer="he_unifrom")
+@pytest.mark.parametrize(("field", "wrong"), [("initializer", "he_unifrom"), ("activation", "rlu")])
+def test_an_unknown_name_is_refused(case: Case, spec_of: MakeSpec, field: str, wrong: str) -> None:
+    if field not in case.builder.fields():
+        pytest.skip(f"takes no {field}")
+    builder = case.builder.replace(**{field: wrong})
+    if "body" in builder.fields():
+        builder = builder.replace(body="conv")
     with pytest.raises(ConfigError) as caught:
-        wrong.build(spec_of())
-    assert str(caught.value).startswith(
-        f"{type(builder).__name__}.initializer: keras.initializers has no 'he_unifrom'. "
-        "Did you mean 'he_uniform'"
-    )
+        builder.build(case.spec(spec_of))
+    name = type(case.builder).__name__
+    assert str(caught.value).startswith(f"{name}.{field}: keras.{field}s has no {wrong!r}. Did you")

@@ -89,13 +89,22 @@ def numbers(
         scale: what bytes of 0 and 255 become.
 
     Raises:
-        ModelError: for a text.
+        ModelError: for a text, for a column's name that Keras does not take, and where no column
+            says anything.
     """
     import keras
 
     refuse_texts(spec, builder, "numbers")
     if spec.is_table:
-        return _columns(spec, train, normalize, categories)
+        inputs, x = _columns(spec, train, normalize, categories)
+        if x.shape[-1] == 0:
+            names = ", ".join(inputs) if isinstance(inputs, dict) else spec.feature.name
+            raise ModelError(
+                f"{builder} has nothing to read: each column ({names}) holds one word only in the "
+                "training split, and categories='dummy' gives the first word no column. Use "
+                "categories='one_hot', or other columns."
+            )
+        return inputs, x
     feature = spec.feature
     inputs, x = raw_input(feature, scale)
     if normalize is True:
@@ -116,6 +125,7 @@ def _columns(
     """The columns of a table: numbers first, then each category, in order of declaration."""
     import keras
 
+    _refuse_names(spec)
     learnt = learn(spec.features, train)
     inputs = {f.name: keras.Input((), name=f.name, dtype=f.dtype) for f in spec.features}
     values = [f for f in spec.features if f.kind == "number"]
@@ -129,6 +139,16 @@ def _columns(
             parts.append(_looked_up(inputs[feature.name], feature.name, words, categories))
     x = keras.layers.Concatenate(dtype="float32")(parts) if len(parts) > 1 else parts[0]
     return (inputs if len(inputs) > 1 else next(iter(inputs.values()))), x
+
+
+def _refuse_names(spec: ElementSpec) -> None:
+    """Refuse columns whose names Keras cannot use, or uses for layers; raises ModelError."""
+    for feature in spec.features:
+        if "/" in feature.name or feature.name in ("logits", "normalization"):
+            raise ModelError(
+                f"The column {feature.name!r} has a name that Keras cannot take for an input: "
+                "rename it, without '/' and to neither 'logits' nor 'normalization'."
+            )
 
 
 def _filled(x: Any, features: list[Feature], learnt: Learnt, standardize: bool) -> Any:

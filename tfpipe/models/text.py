@@ -140,8 +140,8 @@ def _text(spec: ElementSpec) -> Feature:
     if not others:
         return spec.feature
     other = others[0]
-    if spec.is_table:
-        instead = "is a column of a table. Use MLP or Linear, or declare the column as a text"
+    if other.kind in ("number", "category"):
+        instead = "is a column of a table. Leave it out, declare it as a text, or use MLP or Linear"
     elif other.kind == "image":
         instead = "is an image. Use CNN_2_4_6, ConvNet or LeNet"
     else:

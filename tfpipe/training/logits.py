@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from tfpipe.errors import ConfigError, ModelError
+from tfpipe.errors import ConfigError
 
 _CROSSENTROPIES = {
     name.lower(): name
@@ -54,14 +54,3 @@ def check_metric(metric: Any) -> None:
         f"metrics: keras.metrics.{name}() expects probabilities, and models give logits here: "
         f"write keras.metrics.{name}({repair})."
     )
-
-
-def check_last_layer(model: Any) -> None:
-    """Refuse a model of one's own that gives probabilities; raises ModelError."""
-    activation = getattr(model.layers[-1], "activation", None) if model.layers else None
-    name = getattr(activation, "__name__", None)
-    if name in ("softmax", "sigmoid"):
-        raise ModelError(
-            f"build_model() should give logits; its last layer, {model.layers[-1].name!r}, has "
-            f"activation={name!r}. Leave the activation out: prediction and export add it."
-        )
