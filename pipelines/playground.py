@@ -46,9 +46,10 @@ class Playground(Pipeline):
 
 
 class PlaygroundXor(Playground):
-    """Two quadrants against the two others."""
+    """Two quadrants against the two others. From other seeds so few units may get stuck (0: 0.047)."""
 
     data = Generated("xor", validation=None, test=0.5)
+    seed = 1
 
 
 class PlaygroundGaussian(Playground):

@@ -1,0 +1,69 @@
+"""Exported models answer for raw rows, raw texts and image files, as they come."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+PIPELINES = Path(__file__).parents[2] / "pipelines"
+
+# A customer as the generated ones are: their numbers lie around 0.
+CUSTOMER = """{
+    "CreditScore": 0.3, "Geography": "France", "Gender": "Male", "Age": 1, "Tenure": -0.5,
+    "Balance": 0, "NumOfProducts": 1, "HasCrCard": 1, "IsActiveMember": 0, "EstimatedSalary": 0.2
+}"""
+
+
+@pytest.fixture
+def exported(tfpipe: Any) -> Any:
+    """Trains a shipped pipeline for an epoch on generated data; gives its SavedModel."""
+
+    def train(name: str) -> Any:
+        answer = tfpipe("run", PIPELINES / f"{name}.py", "--sample", "320", "epochs=1")
+        assert answer.code == 0, answer.err
+        return tf.saved_model.load(f"saved_models/{name}/1").signatures
+
+    return train
+
+
+def test_one_raw_row_given_as_json(exported: Any) -> None:
+    serve = exported("churn_mlp")["serving_default"]
+
+    def ask(**changes: Any) -> np.ndarray:
+        row = json.loads(CUSTOMER) | changes
+        # A number in JSON may have no point, and the signature takes real numbers.
+        columns = {n: [float(v) if isinstance(v, int) else v] for n, v in row.items()}
+        answer = serve(**{n: tf.constant(v) for n, v in columns.items()})
+        assert answer["class_name"].numpy()[0] in (b"0", b"1")
+        return np.asarray(answer["probabilities"])[0]
+
+    probabilities = ask()
+    assert probabilities.shape == (2,)
+    assert probabilities.sum() == pytest.approx(1.0, abs=1e-6)
+    assert not np.allclose(ask(Geography="Spain"), probabilities, atol=1e-7)
+    np.testing.assert_array_equal(ask(Geography="Atlantis"), ask(Geography="France"))
+    assert np.isfinite(ask(Age=float("nan"))).all()  # the mean of the training rows
+
+
+def test_raw_sentences(exported: Any) -> None:
+    serve = exported("imdb_text")["serving_default"]
+    texts = ["The movie was great!", "The movie was okay.", "The movie was terrible..."]
+    known = ["bade bade fiku", "BADE, bade<br />fiku!", ""]
+    answer = serve(text=tf.constant(texts + known))
+    probabilities = np.asarray(answer["probabilities"])
+    assert probabilities.shape == (6, 2)
+    assert set(answer["class_name"].numpy()) <= {b"neg", b"pos"}
+    # Capitals, punctuation and line breaks make no difference.
+    np.testing.assert_allclose(probabilities[3], probabilities[4], atol=1e-6)
+
+
+def test_image_files(exported: Any) -> None:
+    serve = exported("mnist_mlp")["serving_bytes"]
+    image = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+    files = [tf.io.encode_png(image), tf.io.encode_jpeg(image)]
+    answer = serve(bytes=tf.stack(files))
+    assert np.asarray(answer["probabilities"]).shape == (2, 10)
+    assert set(answer["class_name"].numpy()) <= {str(i).encode() for i in range(10)}
