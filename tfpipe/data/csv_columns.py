@@ -3,12 +3,12 @@
 import math
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from tfpipe.data.csv_reader import Table
+from tfpipe.data.csv_reader import JOINT, Table
 from tfpipe.errors import DataError
 
 # More different words than this, and than this share of the rows, are names or texts.
@@ -16,6 +16,7 @@ MOST_WORDS = 100
 WORDS_SHARE = 0.05
 # Whole numbers 0, 1, 2, ... are classes up to here.
 MOST_CLASSES = 100
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass
@@ -33,18 +34,12 @@ class Values:
 
 def numbers(table: Table, name: str, missing: Collection[str]) -> Values:
     """A column of numbers: float32, NaN where one is missing; all others are broken."""
-    found = Values(np.empty(len(table), np.float32))
+    found = np.empty(len(table), np.float32)
     start = 0
-    for cells in table.cells(name):
-        part = _plain_numbers(cells)
-        if part is None:
-            known = {cell: _number(cell.strip(), missing) for cell in set(cells)}
-            part = np.array([known[cell] for cell in cells], np.float64)
-            for row in np.flatnonzero(np.isinf(part)).tolist():
-                found.broken[start + row] = _complaint(cells[row].strip(), name)
-        found.array[start : start + len(cells)] = part
-        start += len(cells)
-    return found
+    for part in _numbers(table, name, missing):
+        found[start : start + len(part)] = part
+        start += len(part)
+    return _told(table, name, found)
 
 
 def words(table: Table, name: str, missing: Collection[str]) -> np.ndarray:
@@ -52,7 +47,8 @@ def words(table: Table, name: str, missing: Collection[str]) -> np.ndarray:
     found = np.empty(len(table), object)
     known: dict[str, bytes] = {}
     start = 0
-    for cells in table.cells(name):
+    for part in table.parts(name):
+        cells = part.split(JOINT)
         for cell in set(cells).difference(known):
             word = cell.strip()
             known[cell] = b"" if word in missing else word.encode()
@@ -65,7 +61,8 @@ def texts(table: Table, name: str) -> Values:
     """A column of texts: bytes in UTF-8 as they are written; an empty one is broken."""
     found = Values(np.empty(len(table), object))
     start = 0
-    for cells in table.cells(name):
+    for part in table.parts(name):
+        cells = part.split(JOINT)
         found.array[start : start + len(cells)] = [cell.encode() for cell in cells]
         found.broken |= {
             row: f"no text in the column {name!r}"
@@ -86,27 +83,28 @@ def weights(table: Table, name: str, missing: Collection[str]) -> Values:
     return found
 
 
-def kind_of(table: Table, name: str, missing: Collection[str]) -> str:
-    """Whether a column holds numbers or words of a category.
+def numbers_found(table: Table, name: str, missing: Collection[str]) -> Values | None:
+    """A column as numbers where nine of ten of its values are; None where it is a category.
 
     Raises:
         DataError: when it holds nothing, or so many different words that they are no category.
     """
+    array = _mostly_numbers(table, name, missing)
+    if array is not None and not np.isnan(array).all():
+        return _told(table, name, array)
     found = set_of(table, name, missing)
     if not found:
         raise DataError(
             f"{table.shown}: the column {name!r} is empty in every row. Leave it out: "
             f"drop=({name!r},)."
         )
-    if _mostly_numbers(table, name, missing):
-        return "number"
     if _too_many(found, table):
         raise DataError(
             f"{table.shown}: the column {name!r} has {len(found):,} different words in "
             f"{len(table):,} rows, such as {_short(min(found))}, which is a lot for a category. "
             f"Leave it out: drop=({name!r},); or declare it: columns={{{name!r}: 'category'}}."
         )
-    return "category"
+    return None
 
 
 @dataclass(frozen=True)
@@ -145,7 +143,7 @@ def target_of(
         return Target(tuple(map(str, range(len(classes)))) if named else classes, classes)
     numeric = {w: v for w in found if (v := _value(w)) is not None}
     if kind == "auto":
-        if _mostly_numbers(table, name, missing):
+        if _mostly_numbers(table, name, missing) is not None:
             if not _counted(set(numeric.values())):
                 return Target()
             found = set(numeric)
@@ -175,7 +173,7 @@ def answers(table: Table, name: str, target: Target, missing: Collection[str]) -
         empty = np.flatnonzero(written == b"")
         for row in np.flatnonzero(found.array < 0).tolist():
             word = _short(written[row].decode())
-            found.broken[row] = f"the label {word} is none of the classes"
+            found.broken[row] = f"the label {word} is none of {_listed(target.words)}"
     found.broken |= dict.fromkeys(empty.tolist(), f"no label in the column {name!r}")
     return found
 
@@ -183,8 +181,8 @@ def answers(table: Table, name: str, target: Target, missing: Collection[str]) -
 def set_of(table: Table, name: str, missing: Collection[str]) -> set[str]:
     """The different words of a column; those that are missing do not count."""
     found: set[str] = set()
-    for cells in table.cells(name):
-        found.update(cell.strip() for cell in set(cells))
+    for part in table.parts(name):
+        found.update(cell.strip() for cell in set(part.split(JOINT)))
     return found.difference(missing)
 
 
@@ -214,14 +212,46 @@ def identifier(name: str) -> str:
     return called if called and not called[0].isdigit() else f"column_{called}".strip("_")
 
 
-def _plain_numbers(cells: list[str]) -> np.ndarray | None:
-    """Cells as numbers; None where some are not, are missing, or do not fit."""
+def _numbers(table: Table, name: str, missing: Collection[str]) -> Iterator[np.ndarray]:
+    """A column as numbers, some rows at a time: NaN where one is missing, infinity for others."""
+    for text in table.parts(name):
+        cells = text.split(JOINT)
+        part = None if "_" in text else _plain(cells)
+        if part is None:
+            known = {cell: _number(cell.strip(), missing) for cell in set(cells)}
+            part = np.array([known[cell] for cell in cells], np.float32)
+        yield part
+
+
+def _plain(cells: list[str]) -> np.ndarray | None:
+    """Cells as numbers; None where some are not, are missing, or are too large."""
     try:
         part = np.fromiter(map(float, cells), np.float64, len(cells))
     except ValueError:
         return None
-    fits = np.abs(part) <= np.finfo(np.float32).max  # false for NaN
-    return part if fits.all() and not any("_" in cell for cell in cells) else None
+    return part if (np.abs(part) <= _LARGEST).all() else None  # false for NaN
+
+
+def _mostly_numbers(table: Table, name: str, missing: Collection[str]) -> np.ndarray | None:
+    """A column as numbers, where nine of ten of its values are; infinity for the others."""
+    parts, wrong = [], 0
+    for part in _numbers(table, name, missing):
+        wrong += int(np.isinf(part).sum())
+        if 10 * wrong > len(table):
+            return None
+        parts.append(part.astype(np.float32))
+    found = np.concatenate(parts)
+    return found if 10 * wrong <= len(found) - int(np.isnan(found).sum()) else None
+
+
+def _told(table: Table, name: str, array: np.ndarray) -> Values:
+    """Numbers, with what is wrong in the rows that hold infinity."""
+    found = Values(array)
+    wrong = np.flatnonzero(np.isinf(array)).tolist()
+    if wrong:
+        cells = [cell for part in table.parts(name) for cell in part.split(JOINT)]
+        found.broken = {row: _complaint(cells[row].strip(), name) for row in wrong}
+    return found
 
 
 def _number(cell: str, missing: Collection[str]) -> float:
@@ -238,7 +268,7 @@ def _value(cell: str) -> float | None:
         value = float(cell)
     except ValueError:
         return None
-    return value if abs(value) <= np.finfo(np.float32).max and "_" not in cell else None
+    return value if abs(value) <= _LARGEST and "_" not in cell else None
 
 
 def _complaint(cell: str, name: str) -> str:
@@ -247,20 +277,6 @@ def _complaint(cell: str, name: str) -> str:
     except ValueError:
         return f"text {_short(cell)} in the numeric column {name!r}"
     return f"{_short(cell)} in the column {name!r} is not a finite number"
-
-
-def _mostly_numbers(table: Table, name: str, missing: Collection[str]) -> bool:
-    """Whether nine of ten of a column's values are numbers."""
-    wrong = there = 0
-    for cells in table.cells(name):
-        if _plain_numbers(cells) is None:
-            known = {cell: _number(cell.strip(), missing) for cell in set(cells)}
-            part = [known[cell] for cell in cells]
-            there += sum(not math.isnan(v) for v in part)
-            wrong += sum(map(math.isinf, part))
-        else:
-            there += len(cells)
-    return 10 * wrong <= there
 
 
 def _counted(values: set[float]) -> bool:
@@ -280,6 +296,10 @@ def _index(word: str, known: tuple[str, ...]) -> int:
     if value is None:
         return -1
     return next((i for i, k in enumerate(known) if _value(k) == value), -1)
+
+
+def _listed(classes: tuple[str, ...]) -> str:
+    return f"the {len(classes)} classes" if len(classes) > 5 else ", ".join(map(repr, classes))
 
 
 def _short(text: str) -> str:

@@ -13,8 +13,8 @@ from tfpipe.data.csv_columns import (
     answers,
     identifier,
     identifiers,
-    kind_of,
     numbers,
+    numbers_found,
     target_of,
     texts,
     weights,
@@ -80,12 +80,16 @@ class Loaded:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is read of each file: features with the columns they are from, and the label's."""
+    """What is read of each file: features by column, the label's column, and the weights'.
+
+    `read` holds what finding out has read of the training file already.
+    """
 
     features: dict[str, Feature]
     label: str
     target: Target
     weight: str | None
+    read: dict[str, Values]
 
     @property
     def columns(self) -> list[str]:
@@ -112,13 +116,13 @@ def load(wanted: Wanted) -> Loaded:
     splits, problems = {}, []
     for split, table in tables.items():
         _check_same(table, train, plan)
-        splits[split], broken = _columns(table, plan, wanted)
+        splits[split], broken = _columns(table, plan, wanted, plan.read if table is train else {})
         lines = {int(table.lines[row]): what for row, what in broken.items()} | table.problems
         problems += [Problem(f"{table.shown}:{n}", lines[n]) for n in sorted(lines)]
     total = sum(table.total for table in tables.values())
     if not wanted.skip:
         refuse(problems, total, "rows", _called(wanted, shown))
-    _check_left(splits, tables, plan)
+    _check_left(splits, tables, plan, bool(wanted.classes))
     notes = left_out(problems, total, "rows")
     return Loaded(tuple(plan.features.values()), _label(plan), splits, notes)
 
@@ -163,13 +167,17 @@ def _plan(train: Table, wanted: Wanted) -> _Plan:
     if not used:
         raise DataError(f"{train.shown} has no column to learn from but {label!r}, the label.")
     called = identifiers(used, train.shown)
-    features = {}
+    features, read = {}, {}
     for name in used:
         kind = "text" if wanted.text is not None else declared.get(name)
-        kind = kind or kind_of(train, name, wanted.missing)
+        if kind is None:
+            values = numbers_found(train, name, wanted.missing)
+            kind = "category" if values is None else "number"
+            if values is not None:
+                read[name] = values
         features[name] = feature_of(called[name], kind)
     target = target_of(train, label, wanted.label_kind, wanted.classes, wanted.missing)
-    return _Plan(features, label, target, weight)
+    return _Plan(features, label, target, weight, read)
 
 
 def feature_of(name: str, kind: Declared) -> Feature:
@@ -210,11 +218,14 @@ def _listed(names: list[str]) -> str:
     return ", ".join(map(repr, names))
 
 
-def _columns(table: Table, plan: _Plan, wanted: Wanted) -> tuple[Columns, dict[int, str]]:
+def _columns(
+    table: Table, plan: _Plan, wanted: Wanted, known: dict[str, Values]
+) -> tuple[Columns, dict[int, str]]:
     """A file's sound rows, and what is wrong with the others, by row."""
     read: dict[str, Values] = {}
     for name, feature in plan.features.items():
-        read[feature.name] = _READERS[feature.kind](table, name, wanted.missing)
+        values = known.get(name) or _READERS[feature.kind](table, name, wanted.missing)
+        read[feature.name] = values
     labels = answers(table, plan.label, plan.target, wanted.missing)
     weight = None if plan.weight is None else weights(table, plan.weight, wanted.missing)
     every = [*read.values(), labels, *filter(None, [weight])]
@@ -238,16 +249,27 @@ _READERS: dict[str, Callable[..., Values]] = {
 }
 
 
-def _check_left(splits: dict[str, Columns], tables: dict[str, Table], plan: _Plan) -> None:
-    """Refuse files of which nothing is left, or whose label never changes."""
+def _check_left(
+    splits: dict[str, Columns], tables: dict[str, Table], plan: _Plan, declared: bool
+) -> None:
+    """Refuse files of which nothing is left, or not all of the classes that were found."""
     for split, columns in splits.items():
         if not len(columns):
             raise DataError(f"{tables[split].shown}: all {tables[split].total:,} rows are broken.")
-    train, words_ = splits["train"], plan.target.words
-    if words_ is not None and len(set(train.labels.tolist())) < 2:
+    train, known = splits["train"], plan.target.words
+    first = train.labels[0]
+    if (train.labels == first).all():
+        always = f"{first:g}" if known is None else repr(known[int(first)])
+        why = "there is nothing to learn" if known is None else "telling classes apart takes two"
         raise DataError(
-            f"{tables['train'].shown}: the label {plan.label!r} is {words_[int(train.labels[0])]!r}"
-            f" in all {len(train):,} rows. To tell classes apart, at least two are needed."
+            f"{tables['train'].shown}: the label {plan.label!r} is {always} in all "
+            f"{len(train):,} rows, and {why}."
+        )
+    lost = sorted(set(range(len(known or ()))) - set(train.labels.tolist()))
+    if lost and known is not None and not declared:
+        raise DataError(
+            f"{tables['train'].shown}: every row of the class {known[lost[0]]!r} is broken. Repair "
+            "one, or say which classes there are with classes=(...)."
         )
     for split, columns in splits.items():
         if columns.weights is not None and not columns.weights.any():

@@ -17,7 +17,7 @@ from typing import TextIO
 from tfpipe.errors import DataError
 
 _AT_ONCE = 10_000  # rows
-_JOINT = "\0"  # between the cells of a column: a line that holds one is refused
+JOINT = "\0"  # between the cells of a column: a line that holds one is refused
 _LONGEST = 1 << 24  # characters in a cell; the csv module's own limit is too low for texts
 _UNDECODED = re.compile("[\udc80-\udcff]")  # what `surrogateescape` makes of a byte
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -64,15 +64,15 @@ class Table:
         """How many rows there are, the broken ones among them."""
         return len(self.lines) + len(self.problems)
 
-    def cells(self, name: str) -> Iterator[list[str]]:
-        """A column's cells, some rows at a time."""
-        return (part.split(_JOINT) for part in self._columns[self.names.index(name)])
+    def parts(self, name: str) -> list[str]:
+        """A column's cells, some rows at a time, with `JOINT` between them."""
+        return self._columns[self.names.index(name)]
 
     def add(self, rows: list[list[str]]) -> None:
         """Take in whole rows, of which there is at least one."""
         self._columns = self._columns or [[] for _ in self.names]
         for parts, cells in zip(self._columns, zip(*rows, strict=True), strict=True):
-            parts.append(_JOINT.join(cells))
+            parts.append(JOINT.join(cells))
 
 
 def read_table(file: Path, form: Format, shown: str) -> Table:

@@ -17,6 +17,7 @@ from tfpipe.data.layouts import VALIDATION
 from tfpipe.data.problems import OnBad, Problem, left_out, refuse
 from tfpipe.data.source import HeldOut, StoredSplits
 from tfpipe.declare.spec import Feature, Label
+from tfpipe.errors import DataError
 
 if TYPE_CHECKING:
     from tfpipe.data.columns import Columns
@@ -101,6 +102,13 @@ class TextFolder(StoredSplits):
         splits, problems = read_texts(root, self._listing, self.encoding)
         if self.on_bad == "error":
             refuse(problems, self._listing.total, "texts", f"TextFolder({self.path!r})")
+        there = set(splits["train"].labels.tolist())
+        for index, name in enumerate(self._listing.classes):
+            if index not in there:
+                raise DataError(
+                    f"TextFolder({self.path!r}): every text of the class {name!r} is broken. "
+                    "Repair one, or say which classes to read with classes=(...)."
+                )
         return splits, problems
 
 
