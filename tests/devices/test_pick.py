@@ -1,7 +1,5 @@
 """Picking a device: every kind of computer is faked at its edge, logical CPUs are real."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -253,39 +251,31 @@ def test_not_even_a_cpu(fake: Fake) -> None:
 # For real
 
 
-def run(program: str) -> str:
-    """What a program prints; one that sets TensorFlow up needs a process of its own."""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 def test_this_computer() -> None:
     found = pick("cpu")
     assert (found.device, found.replicas) == ("CPU", 1)
 
 
-def test_logical_cpus() -> None:
-    assert run(
+def test_logical_cpus(python: Callable[..., Any]) -> None:
+    answer = python(  # one that sets TensorFlow up needs a process of its own
+        "-c",
         "from tfpipe.devices import pick\n"
         "import tensorflow as tf\n"
         "two = pick('cpu:2')\n"
         "print(two.device, two.replicas, type(two.strategy).__name__, two.jit_compile)\n"
         "print(len(tf.config.list_logical_devices('CPU')))\n"
-        "print(pick('cpu:2').replicas, pick('cpu').replicas)"
-    ).splitlines() == ["2 logical CPUs 2 MirroredStrategy False", "2", "2 1"]
+        "print(pick('cpu:2').replicas, pick('cpu').replicas)",
+    ).end()
+    assert answer.code == 0, answer.err
+    lines = answer.out.splitlines()
+    assert lines == ["2 logical CPUs 2 MirroredStrategy False", "2", "2 1"]
 
 
 def test_logical_cpus_that_are_asked_for_too_late() -> None:
-    said = run(
-        "from tfpipe.devices import pick, start_tensorflow\n"
-        "start_tensorflow().zeros(3)\n"
-        "try:\n"
-        "    pick('cpu:2')\n"
-        "except RuntimeError as error:\n"
-        "    print(error)"
-    )
-    assert said == (
+    tf.zeros(3)
+    with pytest.raises(DeviceError) as caught:
+        pick("cpu:2")
+    assert str(caught.value) == (
         "device='cpu:2' must be picked before TensorFlow starts to compute, and in this process it "
         "has started with 1. Start a new process, and pick the device first."
     )
