@@ -4,13 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 
+from tfpipe.declare.kinds import Training
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError
 from tfpipe.models import MLP
 
 MakeSpec = Callable[..., ElementSpec]
+MakeTraining = Callable[..., Training]
 
 
 def layers(model: keras.Model, kind: type) -> list[Any]:
@@ -23,6 +27,7 @@ def layers(model: keras.Model, kind: type) -> list[Any]:
         ((256, 128), (28, 28, 1), "uint8", 235_146),  # mnist_mlp
         ((128,), (28, 28, 1), "uint8", 101_770),  # fashion_mnist_mlp
         ((256, 128, 64, 32), (64,), "float32", 60_202),  # digits_mlp
+        ((128,), (28, 28), "uint8", 101_770),
         ((), (64,), "float32", 650),
     ],
 )
@@ -30,6 +35,40 @@ def test_parameters(
     spec_of: MakeSpec, units: tuple[int, ...], shape: tuple[int, ...], dtype: str, parameters: int
 ) -> None:
     assert MLP(units=units).build(spec_of(shape, dtype)).count_params() == parameters
+
+
+@pytest.mark.parametrize(
+    ("units", "inputs", "parameters"),
+    [((20,), 13, 301), ((64,), 11, 833), ((10,), 4, 61)],
+    ids=["boston_mlp", "wine_mlp", "sine_mlp"],
+)
+def test_parameters_of_regressions(
+    spec_of: MakeSpec, units: tuple[int, ...], inputs: int, parameters: int
+) -> None:
+    rows = np.random.default_rng(0).normal(size=(8, inputs)).astype(np.float32)
+    spec = spec_of((inputs,), "float32", "regression")
+    model = MLP(units=units, normalize=True).build(
+        spec, "auto", lambda: tf.data.Dataset.from_tensor_slices(rows).batch(4)
+    )
+    assert model.count_params() == parameters
+
+
+@pytest.mark.parametrize(("categories", "parameters"), [("dummy", 11_905), ("one_hot", 12_417)])
+def test_parameters_of_churn_mlp(
+    table_of: MakeSpec, training: MakeTraining, categories: Any, parameters: int
+) -> None:
+    """Eight numbers, three countries and two sexes: 11 columns as dummies."""
+    numbers = {f"number {i}": np.arange(6, dtype=np.float32) for i in range(8)}
+    words = {
+        "Geography": np.array([b"France", b"Spain", b"Germany"] * 2, object),
+        "Gender": np.array([b"Female", b"Male"] * 3, object),
+    }
+    spec = table_of(
+        label="binary", **dict.fromkeys(numbers, "number"), **dict.fromkeys(words, "category")
+    )
+    builder = MLP(units=(128, 64, 32), categories=categories)
+    model = builder.build(spec, "auto", training(numbers | words))
+    assert model.count_params() == parameters
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (4, 5), (4, 5, 3), (2, 3, 4, 5)])
@@ -53,6 +92,23 @@ def test_the_plain_one_has_dense_layers_alone(spec_of: MakeSpec) -> None:
     model = MLP(units=(8,)).build(spec_of((6,), "float32"))
     kinds = [type(layer).__name__ for layer in model.layers]
     assert kinds == ["InputLayer", "Dense", "Dense"]
+
+
+def test_the_answers_of_a_regression_may_have_bounds(spec_of: MakeSpec) -> None:
+    rows = 1000 * np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32)
+    spec = spec_of((2,), "float32", "regression")
+    bounded, free = MLP(output="tanh").build(spec), MLP().build(spec)
+    assert np.abs(bounded(rows)).max() <= 1 < np.abs(free(rows)).max()
+
+
+@pytest.mark.parametrize(("label", "task"), [("binary", "binary"), ("class", "classification")])
+def test_probabilities_are_refused(spec_of: MakeSpec, label: str, task: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        MLP(output="sigmoid").build(spec_of((2,), "float32", label))
+    assert str(caught.value) == (
+        f"MLP.output='sigmoid': models give logits where the task is {task}, and prediction and "
+        "export make probabilities of them. Leave it out."
+    )
 
 
 def test_an_unknown_activation_is_refused(spec_of: MakeSpec) -> None:
