@@ -215,6 +215,11 @@ def check_writable(root: Path) -> None:
             (root / "runs").mkdir(parents=True, exist_ok=True)
 
 
+def cache(root: Path) -> Path:
+    """Where decoded data lies that does not fit in memory, beside the runs."""
+    return root / "runs" / ".cache"
+
+
 def found(root: Path) -> list[RunDirectory]:
     """All runs below a root, the oldest first."""
     folders = [p.parent for p in (root / "runs").glob("*/*/config.json")]

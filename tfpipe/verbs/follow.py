@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tfpipe import runs
+from tfpipe.data import disk
 from tfpipe.declare.loading import Loaded
 from tfpipe.devices import Picked
 from tfpipe.errors import RunError
@@ -64,6 +66,7 @@ def follow(
     from tfpipe.training.loop import dataset, train
     from tfpipe.training.reporting import Nobody
 
+    disk.folder.set(runs.cache(root))
     prepared = prepare(loaded, sample, terminal, team)
     first_batch(prepared, terminal)
     picked, pipeline = prepared.picked, prepared.pipeline

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tfpipe import runs
+from tfpipe.data import disk
 from tfpipe.declare.loading import Loaded
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.tree import to_json
@@ -73,6 +74,7 @@ def resume(
     """
     terminal = terminal or (Silent() if quiet else Terminal())
     root = Path(root)
+    disk.folder.set(runs.cache(root))
     run = find(root, reference, terminal)
     # A fork only reads: its origin may even be in training.
     with contextlib.nullcontext() if fork else run.lock():

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tfpipe import runs
+from tfpipe.data import disk
 from tfpipe.declare.loading import Loaded, from_instance
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.terminal import Silent, Terminal
@@ -52,6 +53,7 @@ def run(
     terminal = terminal or (Silent() if quiet else Terminal())
     root = Path(root)
     runs.check_writable(root)
+    disk.folder.set(runs.cache(root))
     prepared = prepare(loaded, sample, terminal, team)
     data = first_batch(prepared, terminal)
     made = runs.at(directory) if directory else runs.create(root, loaded.name, datetime.now())
