@@ -229,7 +229,7 @@ def test_types_are_those_of_the_training_file(write: Write) -> None:
         "  test.csv:3: text 'old' in the numeric column 'years old'\n"
         "Repair them, or leave them out with data.on_bad=skip."
     )
-    files["test"] = write(test[:2] + ["51,2,4,2"], "test.csv")
+    files["test"] = write([*test[:2], "51,2,4,2"], "test.csv")
     assert "test.csv:3: the label '2' is none of '0', '1'" in refused(source(files))
 
 
@@ -490,6 +490,11 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         f"There is no file {tmp_path}/no.csv. Say where it is with data.path=FILE."
     )
     assert refused(CSV(str(tmp_path), "y")) == f"{tmp_path} cannot be read: Is a directory."
+    files = {"train": str(tmp_path / "no.csv"), "test": "other.csv"}
+    assert refused(CSV(files, "y")) == (
+        f"There is no file {tmp_path}/no.csv. Say where it is with "
+        "data.path=\"{'train': 'FILE', 'test': 'FILE'}\"."
+    )
 
 
 def test_a_path_is_looked_up_from_the_current_folder(
@@ -523,8 +528,11 @@ def test_a_full_declaration_needs_no_file(tmp_path: Path) -> None:
         Feature("town", (), "string", "category", ("Oslo", "Rome")),
     )
     assert found == (features, Label("left", "class", (), ("0", "1")))
-    real = source("no.csv", columns=DECLARED, label_kind="number").element()
-    assert real == (features, Label("left", "real"))
+    real = source("no.csv", columns=DECLARED, label_kind="number")
+    assert real.element() == (features, Label("left", "real"))
+    assert refused(real).endswith(
+        "/no.csv. Say where it is with data.path=FILE, or run on generated data with --sample."
+    )
 
 
 @pytest.mark.parametrize("fields", [{"columns": DECLARED}, {"classes": ("0", "1")}])

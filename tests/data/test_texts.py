@@ -104,6 +104,10 @@ def test_declared_classes_need_no_folder(tmp_path: Path) -> None:
     source = TextFolder(str(tmp_path / "no"), classes=CLASSES)
     assert source.element() == (TEXT, Label("label", "class", (), CLASSES))
     assert refused(source) == (
+        f"There is no folder {tmp_path}/no. Say where it is with data.path=FOLDER, or run on "
+        "generated data with --sample."
+    )
+    assert refused(source.replace(classes=())) == (
         f"There is no folder {tmp_path}/no. Say where it is with data.path=FOLDER."
     )
 

@@ -147,37 +147,44 @@ def _check_readable(tables: dict[str, Table], wanted: Wanted) -> None:
 
 
 def _plan(train: Table, wanted: Wanted) -> _Plan:
-    def find(name: str, use: str) -> str:
-        return _find(name, train, use)
-
-    label = find(wanted.label, "label")
-    weight = None if wanted.weight is None else find(wanted.weight, "weight")
-    dropped = {find(name, "drop") for name in wanted.drop}
-    declared = {find(name, "columns"): kind for name, kind in wanted.columns.items()}
+    """What to read, told by the declaration and the training file."""
+    label = _find(wanted.label, train, "label")
+    weight = None if wanted.weight is None else _find(wanted.weight, train, "weight")
+    dropped = {_find(name, train, "drop") for name in wanted.drop}
+    declared = {_find(name, train, "columns"): kind for name, kind in wanted.columns.items()}
     if wanted.text is not None:
-        used = [find(wanted.text, "text")]
+        used = [_find(wanted.text, train, "text")]
+        declared = {used[0]: "text"}
     else:
         used = [n for n in train.names if n not in {label, weight, *dropped}]
     for name, use in ((label, "label"), (weight, "weight")):
-        if name in dropped or name in declared or (wanted.text is not None and name in used):
+        if name in dropped or name in declared:
             raise DataError(
                 f"{wanted.owner}: the column {name!r} is the {use}, and named once more in drop, "
                 "columns or text. Name it once."
             )
     if not used:
         raise DataError(f"{train.shown} has no column to learn from but {label!r}, the label.")
-    called = identifiers(used, train.shown)
-    features, read = {}, {}
-    for name in used:
-        kind = "text" if wanted.text is not None else declared.get(name)
+    features, read = _features(train, used, declared, wanted)
+    target = target_of(train, label, wanted.label_kind, wanted.classes, wanted.missing)
+    return _Plan(features, label, target, weight, read)
+
+
+def _features(
+    train: Table, used: list[str], declared: dict[str, Declared], wanted: Wanted
+) -> tuple[dict[str, Feature], dict[str, Values]]:
+    """The inputs by column, and the columns that were read to find out what they hold."""
+    features: dict[str, Feature] = {}
+    read: dict[str, Values] = {}
+    for name, called in identifiers(used, train.shown).items():
+        kind = declared.get(name)
         if kind is None:
             values = numbers_found(train, name, wanted.missing)
             kind = "category" if values is None else "number"
             if values is not None:
                 read[name] = values
-        features[name] = feature_of(called[name], kind)
-    target = target_of(train, label, wanted.label_kind, wanted.classes, wanted.missing)
-    return _Plan(features, label, target, weight, read)
+        features[name] = feature_of(called, kind)
+    return features, read
 
 
 def feature_of(name: str, kind: Declared) -> Feature:

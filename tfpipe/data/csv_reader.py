@@ -84,7 +84,7 @@ def read_table(file: Path, form: Format, shown: str) -> Table:
         shown: the file as messages name it.
 
     Raises:
-        DataError: when it cannot be read at all: it is not there, empty, or has no proper header.
+        DataError: when it cannot be read at all, is empty, or has no proper header.
     """
     with _opened(file, form.encoding) as text, _long_cells():
         lines = _Lines(text, form.encoding)
@@ -145,11 +145,7 @@ def _opened(file: Path, encoding: str) -> Iterator[TextIO]:
         chosen = "utf-8-sig" if utf8 else encoding
         with file.open(encoding=chosen, errors="surrogateescape", newline="") as text:
             yield text
-    except FileNotFoundError:
-        raise DataError(
-            f"There is no file {file.absolute()}. Say where it is with data.path=FILE."
-        ) from None
-    except (IsADirectoryError, PermissionError) as error:
+    except OSError as error:
         raise DataError(f"{file.absolute()} cannot be read: {error.strerror}.") from None
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal
 from tfpipe.data.problems import OnBad
 from tfpipe.data.source import HeldOut, StoredSplits
 from tfpipe.declare.spec import Feature, Label
-from tfpipe.errors import ConfigError
+from tfpipe.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from tfpipe.data.columns import Columns
-    from tfpipe.data.csv_load import Loaded
+    from tfpipe.data.csv_load import Loaded, Wanted
 
 LabelKind = Literal["auto", "class", "number"]
 Column = Literal["number", "category"] | tuple[str, ...]
@@ -21,8 +21,9 @@ Column = Literal["number", "category"] | tuple[str, ...]
 class CSVSplits(StoredSplits):
     """What the sources that read CSV files share: all files are read at once, and once."""
 
-    @cached_property
-    def _loaded(self) -> "Loaded":
+    @property
+    def _wanted(self) -> "Wanted":
+        """What to read of which files."""
         raise NotImplementedError
 
     @property
@@ -34,6 +35,21 @@ class CSVSplits(StoredSplits):
     def _files(self) -> dict[str, str]:
         """The declared path of each stored split's file, "train" first."""
         raise NotImplementedError
+
+    @cached_property
+    def _loaded(self) -> "Loaded":
+        from tfpipe.data.csv_load import load
+
+        sample = ", or run on generated data with --sample" if self._described else ""
+        for path in self._files.values():
+            if not Path(path).expanduser().exists():
+                splits = ", ".join(f"{split!r}: 'FILE'" for split in self._files)
+                value = f'"{{{splits}}}"' if len(self._files) > 1 else "FILE"
+                raise DataError(
+                    f"There is no file {Path(path).expanduser().absolute()}. Say where it is with "
+                    f"data.path={value}{sample}."
+                )
+        return load(self._wanted)
 
     def element(self) -> tuple[tuple[Feature, ...], Label]:
         described = self._described
@@ -126,25 +142,23 @@ class CSV(CSVSplits):
             return None
         return tuple(feature_of(identifier(n), kind) for n, kind in used.items()), label
 
-    @cached_property
-    def _loaded(self) -> "Loaded":
-        from tfpipe.data.csv_load import Wanted, load
+    @property
+    def _wanted(self) -> "Wanted":
+        from tfpipe.data.csv_load import Wanted
         from tfpipe.data.csv_reader import Format
 
-        return load(
-            Wanted(
-                "CSV",
-                self._files,
-                Format(self.delimiter, self.encoding, self.names),
-                self.label,
-                self.label_kind,
-                self.classes,
-                missing=self.missing,
-                columns=dict(self.columns),
-                drop=self.drop,
-                weight=self.weight,
-                skip=self.on_bad == "skip",
-            )
+        return Wanted(
+            "CSV",
+            self._files,
+            Format(self.delimiter, self.encoding, self.names),
+            self.label,
+            self.label_kind,
+            self.classes,
+            missing=self.missing,
+            columns=dict(self.columns),
+            drop=self.drop,
+            weight=self.weight,
+            skip=self.on_bad == "skip",
         )
 
 

@@ -57,8 +57,9 @@ def list_texts(root: Path, declared: tuple[str, ...], skip: bool) -> Listing:
         DataError: when there is no such folder, or there are no classes to learn.
     """
     if not root.is_dir():
+        sample = ", or run on generated data with --sample" if declared else ""
         raise DataError(
-            f"There is no folder {root.absolute()}. Say where it is with data.path=FOLDER."
+            f"There is no folder {root.absolute()}. Say where it is with data.path=FOLDER{sample}."
         )
     there = folders(root)
     names = [n for n in ("train", *VALIDATION, "test") if n in there] if "train" in there else []

@@ -21,7 +21,7 @@ from tfpipe.errors import DataError
 
 if TYPE_CHECKING:
     from tfpipe.data.columns import Columns
-    from tfpipe.data.csv_load import Loaded
+    from tfpipe.data.csv_load import Wanted
     from tfpipe.data.text_files import Listing
 
 
@@ -171,20 +171,18 @@ class TextCSV(CSVSplits):
             return None
         return (feature_of(identifier(self.text), "text"),), label
 
-    @cached_property
-    def _loaded(self) -> "Loaded":
-        from tfpipe.data.csv_load import Wanted, load
+    @property
+    def _wanted(self) -> "Wanted":
+        from tfpipe.data.csv_load import Wanted
         from tfpipe.data.csv_reader import Format
 
-        return load(
-            Wanted(
-                "TextCSV",
-                self._files,
-                Format(self.delimiter, self.encoding, self.names),
-                self.label,
-                self.label_kind,
-                self.classes,
-                text=self.text,
-                skip=self.on_bad == "skip",
-            )
+        return Wanted(
+            "TextCSV",
+            self._files,
+            Format(self.delimiter, self.encoding, self.names),
+            self.label,
+            self.label_kind,
+            self.classes,
+            text=self.text,
+            skip=self.on_bad == "skip",
         )
