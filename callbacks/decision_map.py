@@ -117,7 +117,9 @@ class DecisionMap(Drawing):
         if not isinstance(x, dict):
             if x.ndim == 2 and (x.shape[1] == 2 or (self.inputs and x.shape[1] > 2)):
                 return x[:, :2]
-            raise ValueError(f"DecisionMap draws points in a plane; the data is {_shown(x)}.")
+            raise ValueError(
+                f"DecisionMap draws points in a plane; the data is an array of shape {x.shape[1:]}."
+            )
         known = {"x", "y"} <= set(x) and (self.inputs is not None or set(x) <= set(FORMULAS))
         if known or (len(x) == 2 and all(v.dtype.kind == "f" for v in x.values())):
             self._names = ("x", "y") if known else tuple(x)
@@ -154,7 +156,7 @@ class DecisionMap(Drawing):
 
     def _draw_answers(self, axes: Any) -> None:
         points = np.concatenate([p for _, p, _ in self._points.values()])
-        low, high = points.min(axis=0), points.max(axis=0)
+        low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)  # a number may be missing
         margin = np.maximum(0.1 * (high - low), 1e-3)
         (left, bottom), (right, top) = low - margin, high + margin
         x, y = np.meshgrid(np.linspace(left, right, _GRID), np.linspace(bottom, top, _GRID))
@@ -184,7 +186,8 @@ class DecisionMap(Drawing):
 
     def _add_legend(self, figure: Figure, axes: Any) -> None:
         marker = {"marker": "o", "linestyle": "", "markersize": 7, "markeredgewidth": 0.9}
-        for index, name in reversed(list(enumerate(self._classes))):
+        named = list(enumerate(self._classes))
+        for index, name in named[::-1] if len(named) == 2 else named:  # +1 before -1
             face = {"markerfacecolor": _colour(index), "markeredgecolor": "white"}
             axes.plot([], [], label=name, **marker, **face)
         for split, edge in (("train", "white"), ("validation", "black")):
@@ -205,7 +208,3 @@ def _shaded(shares: np.ndarray) -> np.ndarray:
     sure = (shares.max(axis=1) - 1 / count) / (1 - 1 / count)
     colours = np.array([to_rgb(_colour(i)) for i in range(count)])[best]
     return np.clip(_NEUTRAL + (colours - _NEUTRAL) * 0.6 * sure[:, None], 0, 1)
-
-
-def _shown(x: np.ndarray) -> str:
-    return f"an array of shape {x.shape[1:]}"

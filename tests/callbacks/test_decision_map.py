@@ -157,7 +157,10 @@ def test_three_classes_have_three_colours(run: Any) -> None:
     inputs = keras.Input((2,))
     x, y = inputs[:, :1], inputs[:, 1:]
     logits = keras.layers.Concatenate()([-x - y, x - y, 2 * y])
-    found = shades(begun(run, keras.Model(inputs, logits)))
+    callback = begun(run, keras.Model(inputs, logits))
+    [legend] = callback.draw("epoch 1", {}).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["cat", "dog", "owl"]
+    found = shades(callback)
     assert is_orange(found[5, 5])
     assert is_blue(found[5, -5])
     green = found[-5, 120]
@@ -168,6 +171,14 @@ def test_a_model_that_is_sure_of_one_class_everywhere(signs: Any) -> None:
     found = shades(begun(signs, model_of(lambda i: 0 * i["x"] + 3.0, "x", "y")))
     assert np.ptp(found.reshape(-1, 3), axis=0).max() == 0
     assert is_blue(found[0, 0])
+
+
+def test_a_point_with_a_missing_number_is_not_drawn(signs: Any) -> None:
+    points = np.array([[np.nan, 1.0], [-4.0, 2.0], [4.0, -2.0]], np.float32)
+    signs.splits = {"train": (columns(points, "x", "y"), np.array([1.0, -1.0, 1.0]))}
+    found = shades(begun(signs, model_of(lambda i: i["x"], "x", "y")))
+    assert is_orange(found[120, 10])
+    assert is_blue(found[120, -10])
 
 
 def test_few_of_many_points_are_read(signs: Any) -> None:
