@@ -40,7 +40,7 @@ class ChurnMLP(Pipeline):
             "IsActiveMember": "number",
             "EstimatedSalary": "number",
         },
-        classes=("0", "1"),
+        classes=("stayed", "left"),
         validation=0.1,
         test=0.3,
     )

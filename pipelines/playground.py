@@ -6,15 +6,16 @@ The tasks and the published losses are those of the TensorFlow playground: 500 p
 to train on, labels of +1 and -1, learning rate 0.03, batches of 10, tanh. Losses are half the mean
 squared error, which is what Huber's loss is for errors below its delta.
 
-| class              | task                     | network                         | published test loss       |
-| ------------------ | ------------------------ | ------------------------------- | ------------------------- |
-| Playground         | circle                   | 4, 2                            | 0.016                     |
-| PlaygroundXor      | quadrants                | 4, 2                            | 0.004                     |
-| PlaygroundGaussian | two clouds               | 4, 2                            | learnt in under 20 epochs |
-| PlaygroundSpiral   | spiral                   | 4, 2                            | fails: 0.439 after 6,000  |
-| SpiralOfProducts   | spiral, with x·y, sin x, | 8                               | 0.007 after about 1,000   |
-|                    | sin y                    |                                 |                           |
-| SpiralDeep         | spiral                   | six ReLU layers of 8            | 0.023 after about 600     |
+| class              | task                | network    | published test loss       |
+| ------------------ | ------------------- | ---------- | ------------------------- |
+| Playground         | circle              | 4, 2       | 0.016                     |
+| PlaygroundXor      | quadrants           | 4, 2       | 0.004                     |
+| PlaygroundGaussian | two clouds          | 4, 2       | learnt in under 20 epochs |
+| PlaygroundSpiral   | spiral              | 4, 2       | fails: 0.439 after 6,000  |
+| SpiralOfProducts   | spiral, with x·y,   | 8          | 0.007 after about 1,000   |
+|                    | sin x and sin y     |            |                           |
+| SpiralDeep         | spiral              | 6 times 8, | 0.023 after about 600     |
+|                    |                     | ReLU       |                           |
 
 An epoch here is ten passes over the points. report/decision_map.png shows what was learnt, blue for
 +1 and orange for -1. What these declarations reach is in benchmarks/results.md.
@@ -46,7 +47,7 @@ class Playground(Pipeline):
 
 
 class PlaygroundXor(Playground):
-    """Two quadrants against the two others. From other seeds so few units may get stuck (0: 0.047)."""
+    """Two quadrants against the two others. So few units get stuck from some seeds, such as 0."""
 
     data = Generated("xor", validation=None, test=0.5)
     seed = 1
