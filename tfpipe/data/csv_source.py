@@ -137,10 +137,10 @@ class CSV(CSVSplits):
         from tfpipe.data.csv_load import feature_of
 
         label = declared_label(self.label, self.label_kind, self.classes)
-        used = {n: kind for n, kind in self.columns.items() if n not in self.drop}
-        if not used or label is None:
-            return None
-        return tuple(feature_of(identifier(n), kind) for n, kind in used.items()), label
+        dropped = {identifier(name) for name in self.drop}
+        used = {identifier(name): kind for name, kind in self.columns.items()}
+        features = tuple(feature_of(n, kind) for n, kind in used.items() if n not in dropped)
+        return (features, label) if features and label else None
 
     @property
     def _wanted(self) -> "Wanted":
