@@ -353,8 +353,10 @@ DECLARED: dict[str, tuple[Pipeline, list[Any]]] = {
         Points(drop_remainder=True, batch_size=8, gradient_accumulation=3),
         [(1, 3)],
     ),
-    "an own input_fn and an own callback": (Custom(), [(1, 3)]),
-    "an own input_fn with steps_per_epoch": (Own(steps_per_epoch=7), [(1, 7)]),
+    "an own input_fn with steps_per_epoch, and an own callback": (
+        Custom(steps_per_epoch=7),
+        [(1, 7)],
+    ),
     "an own input_fn alone": (Alone(), [(1, 3)]),
     "ema": (Points(ema=0.9), [(0, None), (1, 3), (None, None)]),
     "ema in float16, stopped early": (
