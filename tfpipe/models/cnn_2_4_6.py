@@ -1,6 +1,6 @@
 """CNN_2_4_6: two, four or six 3x3 convolutions in blocks of two, each block ending in a pool."""
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.fieldtypes import Fraction, NonNegative, Positive
@@ -73,6 +73,10 @@ class CNN_2_4_6(ModelBuilder):
     ) -> "keras.Model":
         self.check(spec)
         return network(self._net, spec, task, "CNN_2_4_6", f"cnn_{self.convs}")
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(convs=4, units=8)
 
     @property
     def _net(self) -> ConvNet:
