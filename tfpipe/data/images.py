@@ -25,20 +25,27 @@ def decode(encoded: "tf.Tensor", shape: tuple[int, ...]) -> "tf.Tensor":
 
 
 def pixels(encoded: "tf.Tensor", channels: int) -> "tf.Tensor":
-    """The uint8 pixels of an encoded image, of whatever size it has.
-
-    TensorFlow decodes JPEG with a fast, rougher transform unless told otherwise; other libraries
-    use the exact one, and so do we: an image is the same here as where it came from.
-    """
+    """The uint8 pixels of an encoded image, of whatever size it has."""
     import tensorflow as tf
 
     if channels == 4:  # JPEG has no transparency
         return tf.io.decode_image(encoded, channels, expand_animations=False)
     return tf.cond(
         tf.io.is_jpeg(encoded),
-        lambda: tf.io.decode_jpeg(encoded, channels, dct_method="INTEGER_ACCURATE"),
+        lambda: jpeg_pixels(encoded, channels),
         lambda: tf.io.decode_image(encoded, channels, expand_animations=False),
     )
+
+
+def jpeg_pixels(encoded: "tf.Tensor", channels: int) -> "tf.Tensor":
+    """The uint8 pixels of a JPEG image, of whatever size it has.
+
+    TensorFlow decodes JPEG with a fast, rougher transform unless told otherwise; other libraries
+    use the exact one, and so do we: an image is the same here as where it came from.
+    """
+    import tensorflow as tf
+
+    return tf.io.decode_jpeg(encoded, channels, dct_method="INTEGER_ACCURATE")
 
 
 def resize(image: "tf.Tensor", size: tuple[int, ...]) -> "tf.Tensor":

@@ -121,10 +121,13 @@ class Memory:
         constants = (order, np.int64(first), np.array([options.seed, 0], np.int64))
         dataset = tf.data.Dataset.zip(starts, tf.data.Dataset.from_tensors(constants).repeat())
         fetch = self._fetch(options)
-        dataset = dataset.map(
-            lambda start, shared: fetch(start, *shared), num_parallel_calls=tf.data.AUTOTUNE
-        )
-        return dataset.prefetch(tf.data.AUTOTUNE)
+        # Converting Python to a graph takes longer than all else here, and there is none to convert.
+        one = tf.autograph.experimental.do_not_convert(lambda start, shared: fetch(start, *shared))
+        dataset = dataset.map(one, num_parallel_calls=tf.data.AUTOTUNE)
+        # Rewriting the graph copies what it captures, which is all of the data, and gains nothing.
+        plain = tf.data.Options()
+        plain.experimental_optimization.apply_default_optimizations = False
+        return dataset.prefetch(tf.data.AUTOTUNE).with_options(plain)
 
     def _fetch(self, options: Options) -> Callable[..., Any]:
         """The traced function that makes one batch; traced once, not once an epoch."""
@@ -146,7 +149,7 @@ class Memory:
             found = _alone(features), tf.gather(self._labels, rows)
             return found if self._weights is None else (*found, tf.gather(self._weights, rows))
 
-        self._traced[key] = tf.function(fetch, reduce_retracing=True)
+        self._traced[key] = tf.function(fetch, reduce_retracing=True, autograph=False)
         return self._traced[key]
 
 
