@@ -36,9 +36,9 @@ class Forecast(Drawing):
             raise ValueError(f"Forecast: ahead takes numbers of steps, not {ahead}")
         self.ahead = tuple(ahead)
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        super().on_train_begin(logs)
-        parts = [self.run.batches(split) for split in ("train", "validation")]
+    def set_run(self, run: Any) -> None:
+        super().set_run(run)
+        parts = [run.batches(split) for split in ("train", "validation")]
         pairs = [b[:2] for part in parts if part is not None for b in part.as_numpy_iterator()]
         if any(isinstance(x, dict) or x.ndim != 2 or y.ndim != 1 for x, y in pairs):
             raise ValueError(

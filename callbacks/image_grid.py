@@ -29,9 +29,9 @@ class ImageGrid(Drawing):
             raise ValueError(f"ImageGrid: side is a number of images, not {side}")
         self.side = side
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        super().on_train_begin(logs)
-        self.images, self.labels = first_images(self.run, "train", self.side**2, "ImageGrid")
+    def set_run(self, run: Any) -> None:
+        super().set_run(run)
+        self.images, self.labels = first_images(run, "train", self.side**2, "ImageGrid")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if epoch == 0:  # they do not change

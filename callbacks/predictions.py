@@ -40,11 +40,11 @@ class Predictions(Drawing):
         self.split = split
         self.count = count
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        super().on_train_begin(logs)
-        if self.run.task not in ("classification", "binary"):
-            raise ValueError(f"Predictions draws one class an image; the task is {self.run.task}")
-        self.images, self.labels = first_images(self.run, self.split, self.count, "Predictions")
+    def set_run(self, run: Any) -> None:
+        super().set_run(run)
+        if run.task not in ("classification", "binary"):
+            raise ValueError(f"Predictions draws one class an image; the task is {run.task}")
+        self.images, self.labels = first_images(run, self.split, self.count, "Predictions")
 
     def draw(self, when: str, logs: dict[str, Any]) -> Figure:
         found = self.answers(self.images)

@@ -267,7 +267,8 @@ def refused(text):
         (
             "data=MLP()",
             "data=MLP(): there is no 'MLP' for data. "
-            "There is: Arrays, Bool, Choice, Float, Int, Sample, TFDS.",
+            "There is: Arrays, Bool, CSV, Choice, Float, Generated, ImageFolder, Int, Mlxtend, "
+            "Sample, Sklearn, TFDS and 3 more.",
         ),
     ],
 )
@@ -294,3 +295,16 @@ def test_fields_that_do_not_fit_each_other_name_their_overrides():
 class Dropped(Pipeline):
     data = TFDS("mnist")
     model = CNN_2_4_6(convs=6, dropout=(0.1, 0.2, 0.3))
+
+
+def test_the_parts_of_a_part_can_be_written_too() -> None:
+    from tfpipe.models import Block, ConvNet
+
+    class Net(Pipeline):
+        data = TFDS("cifar10")
+        model = ConvNet(blocks=(Block(convs=(8,)),))
+
+    found = apply_overrides(Net(), ["model.blocks=(Block((16,)), Block((32, 32), pool=0))"])
+    assert found.model == ConvNet(blocks=(Block(convs=(16,)), Block(convs=(32, 32), pool=0)))
+    with pytest.raises(ConfigError, match="there is no 'MLP' for data"):
+        apply_overrides(Net(), ["data=MLP()"])

@@ -83,3 +83,29 @@ def test_a_callback_that_tells_of_epochs_itself_silences_the_rows(
     assert "epoch 1/2" not in answer.out
     assert "epoch 1 (16, 3)" in answer.out
     assert "test (24 samples)" in answer.out
+
+
+def test_a_callback_that_refuses_what_it_sees_is_an_error_at_check_already(
+    tfpipe: Any, small: Path, recording: Any
+) -> None:
+    file = with_callback(small, recording())
+    module = file.parent / "looking.py"
+    module.write_text(
+        module.read_text().replace("seen.append(run)", "raise ValueError('needs two dimensions')")
+    )
+    for verb in ("check", "run"):
+        answer = tfpipe(verb, file)
+        assert answer.code == 2
+        assert answer.err == "Error: callbacks: needs two dimensions\n"
+
+
+def test_batches_are_each_sample_once_whatever_an_epoch_is(
+    tfpipe: Any, small: Path, recording: Any
+) -> None:
+    file = with_callback(small, recording())
+    answer = tfpipe("run", file, "steps_per_epoch=9", "drop_remainder=true", "--no-export")
+    assert answer.code == 0, answer.err
+    import looking
+
+    (run,) = looking.seen
+    assert sum(len(y) for _, y in run.batches("train")) == 76

@@ -201,8 +201,9 @@ def _look_up(name: str, field: str) -> Any:
         return _keras(name)
     parts = _parts(_KINDS.get(field, Part))
     bare = name.rpartition(".")[2]
-    if bare in parts:
-        return parts[bare]
+    for among in (parts, _inner_parts()):
+        if bare in among:
+            return among[bare]
     home = _HOMES.get(field)
     for place in ((home,) if home else ()) + _KERAS:
         if name in (public_names(place) or ()):
@@ -220,6 +221,12 @@ def _keras(name: str) -> Name:
             raise ConfigError(f"{module} has no {last!r}. {suggest(last, public)}")
         module += f".{last}"
     return Name(name)
+
+
+def _inner_parts() -> dict[str, type[Part]]:
+    """The parts that others are made of, such as the blocks of a network."""
+    whole = (*_KINDS.values(), Pipeline)
+    return {n: p for n, p in _parts(Part).items() if not issubclass(p, whole)}
 
 
 def _parts(kind: type[Part]) -> dict[str, type[Part]]:

@@ -20,7 +20,7 @@ def answers(model: Any, head: Head, samples: Any, batch_size: int = 256) -> np.n
     Returns:
         [rows, outputs] probabilities, or values for a regression, float32.
     """
-    # As tensors: Keras takes an array of Python's bytes for something else than texts.
+    # As tensors: of arrays, Keras takes those of Python's texts but not those of bytes.
     tensors = tf.nest.map_structure(tf.convert_to_tensor, samples)
     size = len(tf.nest.flatten(tensors)[0])
     parts = [

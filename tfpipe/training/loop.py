@@ -37,7 +37,7 @@ from tfpipe.training.metrics import cut_log
 from tfpipe.training.reporting import EpochRow, Reporter
 from tfpipe.training.steps import InputWait, set_functions
 from tfpipe.training.tensorboard import boards_of, flush, go_on
-from tfpipe.training.view import RunView, replaces_rows, show
+from tfpipe.training.view import replaces_rows, show, view_of
 from tfpipe.training.weights import weighted
 
 # Of several workers the chief alone writes.
@@ -251,7 +251,7 @@ class _Training:
         self._declared = pipeline.build_callbacks()
         if not chief:
             self._declared = [c for c in self._declared if not _writes(c)]
-        show(self._declared, self._view())
+        show(self._declared, view_of(pipeline, self._spec, self._head, run))
         self._reporter.quiet = replaces_rows(self._declared)
         best = BestModel(run.checkpoints / "best.keras", _best_monitor(self._declared, validated))
         self._remembering = [*self._declared, best]
@@ -284,17 +284,6 @@ class _Training:
             epochs=pipeline.epochs,
             steps=self.position.steps,
             verbose=0,
-        )
-
-    def _view(self) -> RunView:
-        pipeline, spec = self._pipeline.replace(augment=(), shuffle=False), self._spec
-        return RunView(
-            self._run.path,
-            self._run.tensorboard,
-            self._run.report,
-            spec.classes,
-            self._head,
-            lambda split: _batches(pipeline, split, 0, 0) if split in spec.splits else None,
         )
 
     def begin(self, resumed: Resumed | None) -> None:

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tfpipe.declare.pipeline import Pipeline, has_own_input
+from tfpipe.declare.spec import ElementSpec
+from tfpipe.errors import ConfigError, TfpipeError
 from tfpipe.models.heads import Head
+from tfpipe.runs import RunDirectory
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,42 @@ class RunView:
         return self.splits(split)
 
 
+def view_of(pipeline: Pipeline, spec: ElementSpec, head: Head, run: RunDirectory) -> RunView:
+    """The view of a run that trains a pipeline.
+
+    Args:
+        pipeline: the declaration, its ranges resolved.
+        spec: the element spec of its data.
+        head: what the model's logits mean.
+        run: its directory.
+    """
+    plain = pipeline.replace(augment=(), shuffle=False, drop_remainder=False, steps_per_epoch=None)
+
+    def batches(split: str) -> Any:
+        if split not in spec.splits:
+            return None
+        if has_own_input(plain):
+            return plain.input_fn(split)
+        return Pipeline.input_fn(plain, split, 0)
+
+    return RunView(run.path, run.tensorboard, run.report, spec.classes, head, batches)
+
+
 def show(callbacks: Iterable[Any], view: RunView) -> None:
-    """Give the view to the callbacks that ask for one."""
+    """Give the view to the callbacks that ask for one.
+
+    Raises:
+        ConfigError: when a callback refuses what it sees with a ValueError.
+    """
     for callback in callbacks:
-        if hasattr(callback, "set_run"):
+        if not hasattr(callback, "set_run"):
+            continue
+        try:
             callback.set_run(view)
+        except ValueError as error:
+            if isinstance(error, TfpipeError):
+                raise
+            raise ConfigError(f"callbacks: {error}") from error
 
 
 def replaces_rows(callbacks: Iterable[Any]) -> bool:

@@ -138,8 +138,8 @@ class _Watcher:
         self._epoch, self._step = row.epoch, 0
         if not self.quiet:
             self._terminal.epoch(row)
-        if advice := input_advice(self._pipeline, row):
-            self._terminal.note(advice)
+            if advice := input_advice(self._pipeline, row):
+                self._terminal.note(advice)
         self.write(metrics=by_split(row.metrics))
 
     def write(self, state: runs.State = "running", **changes: Any) -> None:

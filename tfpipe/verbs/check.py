@@ -4,11 +4,13 @@ import math
 import resource
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from tfpipe.declare.loading import Loaded, from_instance
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import TrainingError
+from tfpipe.runs import at
 from tfpipe.terminal import Silent, Terminal
 from tfpipe.verbs.prepare import Prepared, prepare
 from tfpipe.verbs.rehearse import rehearse
@@ -84,6 +86,7 @@ def _seconds_per_step(prepared: Prepared) -> float:
     """Train a few steps on the first batches; the first one, which compiles, is not counted."""
     from tfpipe.training.compile import check_monitors
     from tfpipe.training.loop import dataset
+    from tfpipe.training.view import show, view_of
 
     pipeline, model = prepared.pipeline, prepared.compiled.model
     declared = pipeline.build_callbacks()
@@ -103,6 +106,8 @@ def _seconds_per_step(prepared: Prepared) -> float:
         next(iter(dataset(pipeline, "validation")))
         measured |= {f"val_{name}" for name in logs}
     check_monitors(declared, measured)
+    nowhere = at(Path("runs") / prepared.loaded.name / "checked")  # which nobody makes
+    show(declared, view_of(pipeline, prepared.spec, prepared.compiled.head, nowhere))
     return sorted(times[1:] or times)[len(times[1:] or times) // 2]
 
 
