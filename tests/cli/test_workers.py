@@ -319,7 +319,10 @@ def assert_recovered_twice_and_stopped(stopped: Done) -> None:
         place = f"after epoch {saved.epoch}"
     assert status["message"] == f"Stopped {place}; the state is saved."
     log = (stopped.directory / "workers" / "worker-1.log").read_text()
-    assert "the state is saved" in log.splitlines()[-1]
+    _, started, last = log.rpartition("worker 1 of 2 trains with the chief")
+    assert started
+    assert "the state is saved" in last
+    assert "Traceback" not in last
 
 
 # Without a supervisor
