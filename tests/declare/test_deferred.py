@@ -218,10 +218,10 @@ def test_too_many_positional_arguments_are_refused():
 
 
 def test_callbacks_of_the_project_are_parts(project):
-    sys.path.insert(0, str(project({"callbacks/confusion.py": CALLBACK})))
-    call = deferred("callbacks.confusion").Confusion(2)
-    assert call == Deferred("callbacks.confusion.Confusion", (), {"every": 2})
-    assert "callbacks.confusion" not in sys.modules
+    sys.path.insert(0, str(project({"callbacks/mistakes.py": CALLBACK})))
+    call = deferred("callbacks.mistakes").Confusion(2)
+    assert call == Deferred("callbacks.mistakes.Confusion", (), {"every": 2})
+    assert "callbacks.mistakes" not in sys.modules
     check_signatures(call)
     assert call.build().every == 2
 
@@ -230,21 +230,21 @@ def test_callbacks_of_the_project_are_parts(project):
     ("make", "message"),
     [
         (
-            lambda: deferred("callbacks.confusion").Confusion(evry=2),
-            "callbacks.confusion.Confusion takes no argument 'evry'. Did you mean 'every'?",
+            lambda: deferred("callbacks.mistakes").Confusion(evry=2),
+            "callbacks.mistakes.Confusion takes no argument 'evry'. Did you mean 'every'?",
         ),
         (
-            lambda: deferred("callbacks.confusion").Confuson(),
-            "callbacks.confusion has no 'Confuson'. Did you mean 'Confusion'?",
+            lambda: deferred("callbacks.mistakes").Confuson(),
+            "callbacks.mistakes has no 'Confuson'. Did you mean 'Confusion'?",
         ),
         (
-            lambda: deferred("callbacks.confusoin").Confusion(),
-            "callbacks has no 'confusoin'. Did you mean 'confusion'?",
+            lambda: deferred("callbacks.mitsakes").Confusion(),
+            "callbacks has no 'mitsakes'. Did you mean 'mistakes'?",
         ),
     ],
 )
 def test_mistakes_with_callbacks_of_the_project_are_refused(project, make, message):
-    sys.path.insert(0, str(project({"callbacks/confusion.py": CALLBACK})))
+    sys.path.insert(0, str(project({"callbacks/mistakes.py": CALLBACK})))
     assert refused(make()) == message
 
 
