@@ -5,6 +5,7 @@ The contract of tests/data/test_sources.py, on data that is not made for the tes
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def test_the_splits_are_all_there_is_and_nothing_twice(
         pytest.skip("leaves out windows between the splits, on purpose")
     everything = source.replace(validation=None, test=None)
     parts = [rows(source, split) for split in source.spec(3).splits]
-    assert Counter(sum(parts, [])) == Counter(rows(everything, "train"))
+    assert Counter(chain.from_iterable(parts)) == Counter(rows(everything, "train"))
 
 
 def test_a_position_leaves_out_batches(
