@@ -59,3 +59,17 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
         builder.download_and_prepare(download_config=download)
     assert Path(builder.data_path).is_dir()
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of PNG files, `train` with 200 and `test` with 40, in folders named 0 to 9."""
+    import tensorflow as tf
+
+    root = tmp_path_factory.mktemp("images")
+    for split, size, seed in (("train", 200, 1), ("test", 40, 2)):
+        for number, (image, label) in enumerate(zip(*make_images(size, seed), strict=True)):
+            file = root / split / str(label) / f"{number:03}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(tf.io.encode_png(image).numpy())
+    return root
