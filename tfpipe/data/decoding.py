@@ -87,7 +87,7 @@ class Decoder:
 
     @cached_property
     def _jpegs(self) -> "Callable[[tf.Tensor], tf.Tensor]":
-        """The compiled decoding of several files that are JPEG by name, with fewer steps an image."""
+        """The compiled decoding of files that are JPEG by name, with fewer steps an image."""
         return self._compiled(jpeg_pixels)
 
     @cached_property

@@ -246,8 +246,8 @@ class ImageFolder(StoredSplits):
             size = self._total * self.element()[0][0].nbytes
             self._keeping["all"] = memory.fits(size)
             logger.info(
-                "%d images: %s decoded, kept %s (data may take %.0f%% of the %s of free memory)",
-                self._total,
+                "%s images: %s decoded, kept %s (data may take %.0f%% of the %s of free memory)",
+                f"{self._total:,}",
                 memory.human(size),
                 "in memory" if self._keeping["all"] else f"on disk in {disk.folder.get()}",
                 100 * memory.SHARE,
