@@ -121,7 +121,7 @@ class Memory:
         constants = (order, np.int64(first), np.array([options.seed, 0], np.int64))
         dataset = tf.data.Dataset.zip(starts, tf.data.Dataset.from_tensors(constants).repeat())
         fetch = self._fetch(options)
-        # Converting Python to a graph takes longer than all else here, and there is none to convert.
+        # Converting Python to a graph would take longer than all else, and none needs it.
         one = tf.autograph.experimental.do_not_convert(lambda start, shared: fetch(start, *shared))
         dataset = dataset.map(one, num_parallel_calls=tf.data.AUTOTUNE)
         # Rewriting the graph copies what it captures, which is all of the data, and gains nothing.
