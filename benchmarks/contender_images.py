@@ -59,10 +59,10 @@ def datasets(way: str, folder: str, size: int, epochs: int) -> Iterator[Any]:
     return with_keras(folder, size, epochs, way == "keras-shuffled")
 
 
-def anonymous_bytes() -> int:
-    """Memory that belongs to no file, which the kernel cannot take back."""
+def memory(field: str) -> int:
+    """Bytes of this process: "RssAnon" belong to no file, "VmHWM" are the most it has had."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
 def main(way: str, folder: str, size: str, epochs: str) -> None:
@@ -72,7 +72,7 @@ def main(way: str, folder: str, size: str, epochs: str) -> None:
     """
     disk.folder.set(Path(os.environ["FIGURES_FILE"]).parent)
     tf.random.uniform(())  # TensorFlow's own start is nobody's merit
-    before, rates, busy = anonymous_bytes(), [], []
+    before, rates, busy = memory("RssAnon"), [], []
     began, began_busy = time.perf_counter(), time.process_time()
     for batches in datasets(way, folder, int(size), int(epochs)):
         count = sum(int(y.shape[0]) for _, y in batches)
@@ -80,7 +80,8 @@ def main(way: str, folder: str, size: str, epochs: str) -> None:
         rates.append(count / (ended - began))
         busy.append(1e6 * (ended_busy - began_busy) / count)
         began, began_busy = ended, ended_busy
-    figures = {"rates": rates, "busy": busy, "held_bytes": anonymous_bytes() - before}
+    figures: dict[str, Any] = {"rates": rates, "busy": busy}
+    figures |= {"held_bytes": memory("RssAnon") - before, "peak_bytes": memory("VmHWM")}
     Path(os.environ["FIGURES_FILE"]).write_text(json.dumps(figures))
 
 

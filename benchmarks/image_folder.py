@@ -57,7 +57,7 @@ def read_in(working: str, way: str, folder: Path, size: int) -> dict[str, float]
     figures = Path(working) / "figures.json"
     script = str(ROOT / "benchmarks" / "contender_images.py")
     command = [sys.executable, script, way, str(folder), str(size), str(EPOCHS)]
-    process = measured(command, {"FIGURES_FILE": str(figures)})
+    measured(command, {"FIGURES_FILE": str(figures)})
     found = json.loads(figures.read_text())
     return {
         "first": found["rates"][0],
@@ -65,7 +65,7 @@ def read_in(working: str, way: str, folder: Path, size: int) -> dict[str, float]
         "first_cpu_microseconds": found["busy"][0],
         "later_cpu_microseconds": statistics.median(found["busy"][1:]),
         "held_bytes": found["held_bytes"],
-        "peak_bytes": process["peak_bytes"],
+        "peak_bytes": found["peak_bytes"],
     }
 
 
