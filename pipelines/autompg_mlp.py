@@ -5,7 +5,7 @@ Shows: numbers and a category in one table, looked up and standardised inside th
 TensorFlow's guide to regression is about this table (Auto MPG); this is the copy that comes with
 mlxtend, so nothing is downloaded. The rows whose horsepower was missing were dropped from it. A
 row with a missing number is answered all the same: the model takes the mean of the training rows.
-What this declaration reaches is in benchmarks/results.md.
+This declaration reaches a MAE of 2.19 miles a gallon on the test rows (benchmarks/results.md).
 
     tfpipe run pipelines/autompg_mlp.py
 """

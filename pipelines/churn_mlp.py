@@ -11,7 +11,7 @@ confusion matrix [[2133, 257], [292, 318]].
 There the scaler had seen the test rows, the new customer was not scaled, and the test rows were
 called validation. Here means and variances are learnt from the training rows alone, the model takes
 raw rows, the test is stratified and looked at once, and a tenth of the training rows say when to
-stop. What this declaration reaches is in benchmarks/results.md.
+stop. This declaration reaches 85.7% with [[2284, 105], [323, 288]] (benchmarks/results.md).
 
     tfpipe run pipelines/churn_mlp.py data.path=Churn_Modelling.csv
 """

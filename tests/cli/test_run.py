@@ -142,7 +142,7 @@ BAD = {
     ("--device", "gpuu"): "There is no device 'gpuu'. Did you mean 'gpu'?",
     ("--root", "/proc/nowhere"): "/proc/nowhere cannot be written",
     ("data.classes=('dark',)",): "labels are outside the range 0 to 0 of 1 classes, the first is",
-    ("data.validation=0.001",): "The validation split is empty",
+    ("data.validation=96",): "The train split is empty",
 }
 
 
