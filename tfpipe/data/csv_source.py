@@ -21,6 +21,10 @@ Column = Literal["number", "category"] | tuple[str, ...]
 class CSVSplits(StoredSplits):
     """What the sources that read CSV files share: all files are read at once, and once."""
 
+    def validate(self) -> None:
+        """Refuse fields that cannot work together."""
+        check_fields(self)
+
     @property
     def _wanted(self) -> "Wanted":
         """What to read of which files."""
@@ -34,7 +38,7 @@ class CSVSplits(StoredSplits):
     @property
     def _files(self) -> dict[str, str]:
         """The declared path of each stored split's file, "train" first."""
-        raise NotImplementedError
+        return files_of(dict(self.items())["path"])
 
     @cached_property
     def _loaded(self) -> "Loaded":
@@ -123,13 +127,6 @@ class CSV(CSVSplits):
     missing: tuple[str, ...] = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
     encoding: str = "utf-8"
     on_bad: OnBad = "error"
-
-    def validate(self) -> None:
-        check_fields(self)
-
-    @property
-    def _files(self) -> dict[str, str]:
-        return files_of(self.path)
 
     @property
     def _described(self) -> tuple[tuple[Feature, ...], Label] | None:

@@ -9,9 +9,7 @@ from tfpipe.data.csv_source import (
     LabelKind,
     check_classes,
     check_encoding,
-    check_fields,
     declared_label,
-    files_of,
 )
 from tfpipe.data.layouts import VALIDATION
 from tfpipe.data.problems import OnBad, Problem, left_out, refuse
@@ -153,13 +151,6 @@ class TextCSV(CSVSplits):
     names: tuple[str, ...] = ()
     encoding: str = "utf-8"
     on_bad: OnBad = "error"
-
-    def validate(self) -> None:
-        check_fields(self)
-
-    @property
-    def _files(self) -> dict[str, str]:
-        return files_of(self.path)
 
     @property
     def _described(self) -> tuple[tuple[Feature, ...], Label] | None:

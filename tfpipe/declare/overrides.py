@@ -225,7 +225,7 @@ def _keras(name: str) -> Name:
 
 def _inner_parts() -> dict[str, type[Part]]:
     """The parts that others are made of, such as the blocks of a network."""
-    whole = (*_KINDS.values(), Pipeline)
+    whole: tuple[type, ...] = (*_KINDS.values(), Pipeline)
     return {n: p for n, p in _parts(Part).items() if not issubclass(p, whole)}
 
 
