@@ -80,6 +80,7 @@ def save(path: Path, shape: tuple[int, ...], fill: Fill) -> None:
                 os.fsync(descriptor)
             # The rows come last: without them the file is not there.
             _write_known(path.with_suffix(".json"), known)
+            os.chmod(temporary, path.with_suffix(".json").stat().st_mode)  # as new files have it
             os.replace(temporary, path.with_suffix(".npy"))
         finally:
             Path(temporary).unlink(missing_ok=True)
@@ -91,7 +92,10 @@ def _reserved(descriptor: int, shape: tuple[int, ...]) -> "Store":
 
     first, row = os.fstat(descriptor).st_size, int(np.prod(shape[1:]))
     # A full disk is found here, and not by a write into a mapping, which would end the process.
-    os.posix_fallocate(descriptor, 0, first + row * shape[0])
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, first + row * shape[0])
+    else:  # macOS
+        os.ftruncate(descriptor, first + row * shape[0])
 
     def store(start: int, rows: "np.ndarray") -> None:
         left, place = np.ascontiguousarray(rows).reshape(-1).data, first + start * row
