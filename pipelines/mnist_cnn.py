@@ -21,7 +21,7 @@ class MnistCNN(Pipeline):
     model = ConvNet(
         blocks=(Block(convs=(32, 64), padding="valid", dropout=0.25),),
         units=(128,),
-        dropout=0.5,
+        dropout=hp.Float(0.5, min=0.0, max=0.7),
     )
     optimizer = keras.optimizers.Adam(learning_rate=hp.Float(1e-3, min=1e-4, max=1e-2, log=True))
     batch_size = 32

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # To editors and type checkers the deferred Keras is Keras it
     import keras as keras
 
     from tfpipe import errors as errors
-    from tfpipe.declare import hp as hp
+    from tfpipe.declare import hp_typed as hp
     from tfpipe.declare.deferred import deferred as deferred
     from tfpipe.declare.part import Part as Part
     from tfpipe.declare.pipeline import Pipeline as Pipeline

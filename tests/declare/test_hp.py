@@ -76,3 +76,20 @@ def test_resolving_leaves_the_values():
 def test_a_choice_may_hold_a_range():
     given = hp.Choice(hp.Int(3, min=1, max=5), values=(hp.Int(3, min=1, max=5), 64))
     assert resolve(given) == 3
+
+
+def test_type_checkers_see_the_fields_that_there_are():
+    import inspect
+
+    from tfpipe.declare import hp, hp_typed
+    from tfpipe.declare.part import REQUIRED
+
+    for name in hp.__all__:
+        if name == "Range":
+            continue
+        parameters = inspect.signature(getattr(hp_typed, name)).parameters
+        shown = {
+            n: REQUIRED if p.default is inspect.Parameter.empty else p.default
+            for n, p in parameters.items()
+        }
+        assert shown == getattr(hp, name).fields()
