@@ -5,15 +5,15 @@ Shows: a data set of TensorFlow Datasets, augmentation, a family of variants in 
 The numbers are those of a published course (20 epochs, batches of 32, SGD 0.001 with momentum 0.9,
 5% of the training images held out). Its five runs, unseeded, on a Colab GPU:
 
-| class              | parameters | test loss | test accuracy |
-| ------------------ | ---------: | --------: | ------------: |
-| Cifar10CNN2        |  1,060,138 |    0.9216 |  not printed  |
-| Cifar10CNN4        |    591,274 |    0.7525 |        74.37% |
-| Cifar10CNN6        |    550,570 |    0.7536 |        74.52% |
-| Cifar10CNN6Dropout |    550,570 |    0.7142 |        75.00% |
-| Cifar10CNN         |    552,362 |    0.6758 |        78.22% |
+| class              | parameters | test loss | test accuracy | here, on re-encoded images |
+| ------------------ | ---------: | --------: | ------------: | -------------------------: |
+| Cifar10CNN2        |  1,060,138 |    0.9216 |  not printed  |             0.9022, 68.50% |
+| Cifar10CNN4        |    591,274 |    0.7525 |        74.37% |             0.7637, 73.85% |
+| Cifar10CNN6        |    550,570 |    0.7536 |        74.52% |             0.7736, 73.13% |
+| Cifar10CNN6Dropout |    550,570 |    0.7142 |        75.00% |             0.8499, 70.50% |
+| Cifar10CNN         |    552,362 |    0.6758 |        78.22% |             0.7163, 76.33% |
 
-What these declarations reach is in benchmarks/results.md.
+More about what these declarations reach is in benchmarks/results.md.
 
     tfpipe run pipelines/cifar10_cnn.py                  six convolutions with batch norm
     tfpipe run pipelines/cifar10_cnn.py::Cifar10CNN2     any other
