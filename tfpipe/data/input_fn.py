@@ -106,7 +106,7 @@ class Memory:
             self._labels = tf.convert_to_tensor(columns.labels)
             weights = columns.weights
             self._weights = None if weights is None else tf.convert_to_tensor(weights, tf.float32)
-        self._traced: dict[Any, Callable[..., Any]] = {}
+        self._pipelines: dict[Any, _Pipeline] = {}
 
     def batches(self, options: Options) -> "tf.data.Dataset":
         """The batches of one epoch, from a position on."""
@@ -116,27 +116,30 @@ class Memory:
         order = order_of(size, options)
         if self.rows is not None:
             order = self.rows[order]
-        first = options.first_sample(size)
-        starts = tf.data.Dataset.range(options.position * batch, len(order), batch)
-        constants = (order, np.int64(first), np.array([options.seed, 0], np.int64))
-        dataset = tf.data.Dataset.zip(starts, tf.data.Dataset.from_tensors(constants).repeat())
-        fetch = self._fetch(options)
-        # Converting Python to a graph would take longer than all else, and none needs it.
-        one = tf.autograph.experimental.do_not_convert(lambda start, shared: fetch(start, *shared))
-        dataset = dataset.map(one, num_parallel_calls=tf.data.AUTOTUNE)
+        pipeline = self._pipeline(options)
+        made = pipeline.make(
+            tf.constant(order, tf.int64),
+            tf.constant(options.position * batch, tf.int64),
+            tf.constant(options.first_sample(size), tf.int64),
+            tf.constant([options.seed, 0], tf.int64),
+        )
+        dataset = tf.data.experimental.from_variant(made, pipeline.element_spec)
         # Rewriting the graph copies what it captures, which is all of the data, and gains nothing.
         plain = tf.data.Options()
         plain.experimental_optimization.apply_default_optimizations = False
-        return dataset.prefetch(tf.data.AUTOTUNE).with_options(plain)
+        return dataset.with_options(plain)
 
-    def _fetch(self, options: Options) -> Callable[..., Any]:
-        """The traced function that makes one batch; traced once, not once an epoch."""
-        import tensorflow as tf
-
+    def _pipeline(self, options: Options) -> "_Pipeline":
+        """The graph that makes an epoch's batches of its order; made once, not once an epoch."""
         whole = options.drop_remainder or options.steps is not None
         key = (options.batch_size, options.augment, whole)
-        if key in self._traced:
-            return self._traced[key]
+        if key not in self._pipelines:
+            self._pipelines[key] = _Pipeline(self._fetch(options, whole), options.batch_size)
+        return self._pipelines[key]
+
+    def _fetch(self, options: Options, whole: bool) -> Callable[..., Any]:
+        """The function that makes one batch of its place in an epoch's order."""
+        import tensorflow as tf
 
         def fetch(start: Any, order: Any, first: Any, seed: Any) -> Any:
             rows = order[start : start + options.batch_size]
@@ -149,8 +152,37 @@ class Memory:
             found = _alone(features), tf.gather(self._labels, rows)
             return found if self._weights is None else (*found, tf.gather(self._weights, rows))
 
-        self._traced[key] = tf.function(fetch, reduce_retracing=True, autograph=False)
-        return self._traced[key]
+        return fetch
+
+
+class _Pipeline:
+    """A tf.data graph that is traced once and made anew for each epoch's order.
+
+    Args:
+        fetch: makes a batch of (its first place, the order, samples before it, the seed).
+        batch_size: samples in a batch.
+    """
+
+    element_spec: Any
+
+    def __init__(self, fetch: Callable[..., Any], batch_size: int) -> None:
+        import tensorflow as tf
+
+        def make(order: Any, start: Any, first: Any, seed: Any) -> Any:
+            places = tf.data.Dataset.range(start, tf.size(order, tf.int64), batch_size)
+            batches = places.map(
+                lambda place: fetch(place, order, first, seed), num_parallel_calls=tf.data.AUTOTUNE
+            ).prefetch(tf.data.AUTOTUNE)
+            self.element_spec = batches.element_spec
+            return tf.data.experimental.to_variant(batches)
+
+        signature = [
+            tf.TensorSpec([None], tf.int64),
+            tf.TensorSpec([], tf.int64),
+            tf.TensorSpec([], tf.int64),
+            tf.TensorSpec([2], tf.int64),
+        ]
+        self.make = tf.function(make, input_signature=signature, autograph=False)
 
 
 def _alone(features: dict[str, Any]) -> Any:
