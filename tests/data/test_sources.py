@@ -315,6 +315,7 @@ def test_the_classes_are_counted_split_by_split(source: StoredSplits) -> None:
 
 def test_reading_all_of_it_finds_nothing_wrong(source: StoredSplits) -> None:
     source.verify()
+    assert source.notes() == []
 
 
 def test_validating_on_the_training_split_is_refused(source: StoredSplits) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfpipe.data.images import jpeg_pixels, pixels, resize
+from tfpipe.data.images import fitted, jpeg_pixels, pixels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,12 +106,7 @@ class Decoder:
 
         def one(path: Any) -> Any:
             image = read(tf.io.read_file(path), self.shape[2] if self.converted else 0)
-            if self.resized:
-                image = tf.cond(
-                    tf.reduce_all(tf.equal(tf.shape(image)[:2], self.shape[:2])),
-                    lambda: image,
-                    lambda: resize(image, self.shape[:2]),
-                )
+            image = fitted(image, self.shape[:2]) if self.resized else image
             return tf.ensure_shape(image, self.shape)
 
         return tf.map_fn(one, paths, fn_output_signature=tf.uint8, parallel_iterations=1)

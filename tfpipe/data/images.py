@@ -15,13 +15,18 @@ def decode(encoded: "tf.Tensor", shape: tuple[int, ...]) -> "tf.Tensor":
     """
     import tensorflow as tf
 
-    image = pixels(encoded, shape[2])
-    image = tf.cond(
-        tf.reduce_all(tf.equal(tf.shape(image)[:2], shape[:2])),
+    return tf.ensure_shape(fitted(pixels(encoded, shape[2]), shape[:2]), shape)
+
+
+def fitted(image: "tf.Tensor", size: tuple[int, ...]) -> "tf.Tensor":
+    """A uint8 image resized to (height, width); as it is where it has that size."""
+    import tensorflow as tf
+
+    return tf.cond(
+        tf.reduce_all(tf.equal(tf.shape(image)[:2], size)),
         lambda: image,
-        lambda: resize(image, shape[:2]),
+        lambda: resize(image, size),
     )
-    return tf.ensure_shape(image, shape)
 
 
 def pixels(encoded: "tf.Tensor", channels: int) -> "tf.Tensor":

@@ -92,6 +92,12 @@ class StoredSplits(Source):
         return self._memories[key].batches(chosen)
 
     def class_counts(self, seed: int = 0) -> dict[str, dict[str, int]]:
+        # Class weights ask every epoch, and some sources read their files for the labels.
+        if seed not in self._counts:
+            self._counts[seed] = self._count_classes(seed)
+        return self._counts[seed]
+
+    def _count_classes(self, seed: int) -> dict[str, dict[str, int]]:
         import numpy as np
 
         from tfpipe.data.input_fn import Options
@@ -128,6 +134,10 @@ class StoredSplits(Source):
 
     @cached_property
     def _plans(self) -> "dict[int, dict[str, Split]]":
+        return {}
+
+    @cached_property
+    def _counts(self) -> dict[int, dict[str, dict[str, int]]]:
         return {}
 
     @cached_property
