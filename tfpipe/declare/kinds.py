@@ -88,6 +88,23 @@ class ModelBuilder(Part):
     def check(self, spec: ElementSpec) -> None:
         """Refuse sizes that cannot work, without TensorFlow; raises ModelError."""
 
+    def check_samples(self, model: "keras.Model", spec: ElementSpec, features: Any) -> None:
+        """Refuse data that is not what the model's first layers expect; raises ModelError.
+
+        Args:
+            model: the built model.
+            spec: the element spec of the data.
+            features: a few real training samples, as the source gives them, not augmented.
+        """
+
+    def offline(self) -> tuple[Self, str]:
+        """The same builder without what would have to be fetched, for generated data.
+
+        Returns:
+            The builder, and what a person must not overlook about it; empty where nothing changed.
+        """
+        return self, ""
+
     @classmethod
     def example(cls) -> Self:
         """One small instance, for listings and contract tests."""
