@@ -78,8 +78,8 @@ def test_answers_in_a_process_without_tfpipe(trained: Any, tmp_path: Path) -> No
         cwd=tmp_path,
     )
     found = json.loads(done.stdout)
-    head = trained._prepared.compiled.head
-    decoded = np.stack([decode(tf.constant(f), (12, 12, 3)).numpy() for f in FILES])
+    head, feature = trained._prepared.compiled.head, trained._prepared.spec.feature
+    decoded = np.stack([decode(tf.constant(f), feature).numpy() for f in FILES])
     expected = answers(trained.model, head, decoded)
     assert not found["tfpipe"]
     np.testing.assert_allclose(found["arrays"], answers(trained.model, head, x), atol=1e-6)

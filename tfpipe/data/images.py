@@ -1,31 +1,137 @@
-"""Images: the one definition of decoding and resizing, for training, prediction and export."""
+"""Images: the one definition of decoding and resizing, for training, prediction and export.
 
-from typing import TYPE_CHECKING
+A picture becomes what a model sees in two steps, which are one where nothing else is declared:
+
+    file -> stored: as it is held in memory or in a file, `feature.stored_shape`
+    stored -> seen: what the model gets, `feature.shape`; training draws its own part instead
+
+With `resize=None` both stretch. With a `resize` both keep the proportions: the picture is resized
+to just cover a size, and what sticks out on two sides is cut off.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from tfpipe.errors import ConfigError
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    from tfpipe.declare.spec import Feature
 
-def decode(encoded: "tf.Tensor", shape: tuple[int, ...]) -> "tf.Tensor":
-    """A uint8 image of a fixed shape from JPEG, PNG, GIF or BMP bytes of any size.
+Size = tuple[int, int]
+
+
+def check_sizes(owner: str, size: Size | None, resize: Size | None, kept: Size | None) -> None:
+    """Refuse sizes that do not go together; raises ConfigError.
 
     Args:
-        encoded: a scalar string.
-        shape: (height, width, channels) of the result; 1, 3 or 4 channels.
+        owner: whose fields they are, such as "ImageFolder".
+        size: what the model sees.
+        resize: what is covered before `size` is cut out.
+        kept: what is held in memory.
     """
+    if resize is None:
+        if kept is not None:
+            raise ConfigError(
+                f"{owner}.kept={kept} is the size at which pictures are held before they are "
+                "resized, and there is no resize. Declare it too, or leave kept out."
+            )
+        return
+    if size is None:
+        raise ConfigError(
+            f"{owner}.resize={resize} needs size=(height, width), which is cut out of the middle "
+            "of the resized picture."
+        )
+    if any(inner > outer for inner, outer in zip(size, resize, strict=True)):
+        raise ConfigError(
+            f"{owner}.resize={resize} is smaller than size={size}, which is cut out of it. Give a "
+            "resize of at least size."
+        )
+    if kept is not None and any(k > r for k, r in zip(kept, resize, strict=True)):
+        raise ConfigError(
+            f"{owner}.kept={kept} is larger than resize={resize}: pictures are held at most as "
+            "large as they are resized to. Leave kept out, which holds them at resize."
+        )
+
+
+def decode(encoded: "tf.Tensor", feature: "Feature") -> "tf.Tensor":
+    """What a model gets of a JPEG, PNG, GIF or BMP file of any size: uint8 of `feature.shape`.
+
+    Args:
+        encoded: a scalar string, the file's bytes.
+        feature: what images the model takes; of 1, 3 or 4 channels.
+    """
+    return seen(stored(encoded, feature), feature)
+
+
+def stored(encoded: "tf.Tensor", feature: "Feature") -> "tf.Tensor":
+    """The uint8 image of a file, of `feature.stored_shape`, as sources hold it."""
     import tensorflow as tf
 
-    return tf.ensure_shape(fitted(pixels(encoded, shape[2]), shape[:2]), shape)
+    shape = feature.stored_shape
+    image = tf.ensure_shape(pixels(encoded, shape[2]), [None, None, shape[2]])
+    fit = fitted if feature.resize is None else covered
+    return tf.ensure_shape(fit(image, shape[:2]), shape)
+
+
+def seen(images: "tf.Tensor", feature: "Feature") -> "tf.Tensor":
+    """What a model gets of stored images where nothing is drawn: the centre, uint8.
+
+    Args:
+        images: [..., height, width, channels] of `feature.stored_shape`, uint8; one or a batch.
+        feature: what images the model takes.
+    """
+
+    if feature.resize is None:
+        return images
+    kept, size = feature.stored_shape[:2], feature.shape[:2]
+    whole = covering(kept, feature.resize)
+    top, left = ((w - s) // 2 for w, s in zip(whole, size, strict=True))
+    if whole == kept:
+        return images[..., top : top + size[0], left : left + size[1], :]
+    alone = len(images.shape) == 3
+    found = _resized(images[None] if alone else images, whole, (top, left), size)
+    return found[0] if alone else found
+
+
+def covering(size: Any, outer: Any, larger: Any = max) -> tuple[Any, Any]:
+    """(height, width) of a picture that keeps its proportions and just covers another size.
+
+    Args:
+        size: the picture's (height, width); numbers, or scalar tensors.
+        outer: what to cover.
+        larger: the larger of two; tf.maximum for tensors.
+    """
+    (height, width), (least_height, least_width) = size, outer
+    # To the nearest pixel; of the two sides, one is exactly what is asked for.
+    return (
+        larger(least_height, (height * least_width + width // 2) // width),
+        larger(least_width, (width * least_height + height // 2) // height),
+    )
 
 
 def fitted(image: "tf.Tensor", size: tuple[int, ...]) -> "tf.Tensor":
-    """A uint8 image resized to (height, width); as it is where it has that size."""
+    """A uint8 image stretched to (height, width); as it is where it has that size."""
     import tensorflow as tf
 
     return tf.cond(
         tf.reduce_all(tf.equal(tf.shape(image)[:2], size)),
         lambda: image,
         lambda: resize(image, size),
+    )
+
+
+def covered(image: "tf.Tensor", size: tuple[int, ...]) -> "tf.Tensor":
+    """The centre, (height, width), of a uint8 image that was resized to just cover that."""
+    import tensorflow as tf
+
+    own = tf.shape(image)[:2]
+    whole = tf.stack(covering(tf.unstack(own), size, tf.maximum))
+    corner = (whole - size) // 2
+    return tf.cond(
+        tf.reduce_all(tf.equal(own, whole)),
+        lambda: image[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]],
+        lambda: _resized(image[None], whole, corner, size)[0],
     )
 
 
@@ -60,5 +166,33 @@ def resize(image: "tf.Tensor", size: tuple[int, ...]) -> "tf.Tensor":
     """
     import tensorflow as tf
 
-    resized = tf.image.resize(image, size, method="bilinear", antialias=True)
-    return tf.cast(tf.round(tf.clip_by_value(resized, 0.0, 255.0)), tf.uint8)
+    return _rounded(tf.image.resize(image, size, method="bilinear", antialias=True))
+
+
+def _resized(images: "tf.Tensor", whole: Any, corner: Any, size: Any) -> "tf.Tensor":
+    """A part of what `resize` makes of images, without making the rest.
+
+    Args:
+        images: [batch, height, width, channels], uint8.
+        whole: (height, width) that they are resized to.
+        corner: (top, left) of the part in that.
+        size: (height, width) of the part.
+    """
+    import tensorflow as tf
+
+    own = tf.cast(tf.shape(images)[1:3], tf.float32)
+    made = tf.raw_ops.ScaleAndTranslate(
+        images=images,
+        size=size,
+        scale=tf.cast(whole, tf.float32) / own,
+        translation=-tf.cast(corner, tf.float32),
+        kernel_type="triangle",
+        antialias=True,
+    )
+    return _rounded(tf.ensure_shape(made, [None, *size, images.shape[3]]))
+
+
+def _rounded(values: "tf.Tensor") -> "tf.Tensor":
+    import tensorflow as tf
+
+    return tf.cast(tf.round(tf.clip_by_value(values, 0.0, 255.0)), tf.uint8)

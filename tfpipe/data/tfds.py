@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfpipe.data.augment import apply_all
-from tfpipe.data.images import decode, pixels
+from tfpipe.data.images import pixels, stored
 from tfpipe.data.source import HeldOut, StoredSplits
 from tfpipe.declare.fieldtypes import Positive
 from tfpipe.declare.spec import Feature, Label
@@ -297,7 +297,7 @@ class TFDS(StoredSplits):
 
         def one(encoded: Any) -> Any:
             if self.size is not None:
-                return decode(encoded, feature.shape)
+                return stored(encoded, feature)
             return tf.ensure_shape(pixels(encoded, feature.shape[2]), feature.shape)
 
         def batch(x: Any, y: Any) -> Any:

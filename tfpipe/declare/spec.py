@@ -3,6 +3,7 @@
 from math import prod
 from typing import Literal
 
+from tfpipe.declare.fieldtypes import Positive
 from tfpipe.declare.part import Part
 from tfpipe.errors import ConfigError
 
@@ -23,6 +24,10 @@ class Feature(Part):
             of a table: a number, a category (a word of a few), a text (words).
         categories: the words of a category where they are declared; else they are learnt from the
             training split.
+        kept: (height, width) at which images are held in memory or in a file; those of `shape` when
+            None.
+        resize: (height, width) that a picture just covers when it is resized, its proportions kept,
+            before the centre of `shape` is cut out of it; None where it is stretched to `shape`.
     """
 
     name: str
@@ -30,11 +35,19 @@ class Feature(Part):
     dtype: str
     kind: Kind
     categories: tuple[str, ...] = ()
+    kept: tuple[Positive, Positive] | None = None
+    resize: tuple[Positive, Positive] | None = None
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        """The shape of a sample as held in memory or in a file."""
+        return self.shape if self.kept is None else (*self.kept, *self.shape[2:])
 
     @property
     def nbytes(self) -> int:
         """How many bytes one sample takes as stored."""
-        return prod(self.shape) * _BYTES.get(self.dtype, 8 if self.dtype.endswith("64") else 4)
+        size = _BYTES.get(self.dtype, 8 if self.dtype.endswith("64") else 4)
+        return prod(self.stored_shape) * size
 
 
 class Label(Part):

@@ -62,7 +62,7 @@ class Served(tf.Module):
     def _from_bytes(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
         feature = self._spec.feature
         images = tf.map_fn(
-            lambda item: decode(item, feature.shape), encoded, fn_output_signature=tf.uint8
+            lambda item: decode(item, feature), encoded, fn_output_signature=tf.uint8
         )
         return self._from_arrays({feature.name: images})
 
@@ -160,7 +160,7 @@ def _golden(
     held["answers"] = answers(model, head, alone)
     if len(spec.features) == 1 and spec.feature.kind == "image" and spec.feature.dtype == "uint8":
         files = [_encode(image, i) for i, image in enumerate(alone[:8])]
-        decoded = np.stack([decode(tf.constant(f), spec.feature.shape).numpy() for f in files])
+        decoded = np.stack([decode(tf.constant(f), spec.feature).numpy() for f in files])
         held |= {f"file_{i}": np.frombuffer(f, np.uint8) for i, f in enumerate(files)}
         held["file_answers"] = answers(model, head, decoded)
     return held
