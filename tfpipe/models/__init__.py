@@ -1,5 +1,12 @@
 """Model builders: each reads an element spec and makes a Keras model that gives logits."""
 
+from tfpipe.models.application import (
+    VGG16,
+    Application,
+    InceptionV3,
+    MobileNet,
+    NASNetMobile,
+)
 from tfpipe.models.cnn_2_4_6 import CNN_2_4_6
 from tfpipe.models.convnet import Block, ConvNet
 from tfpipe.models.custom import Custom
@@ -11,10 +18,15 @@ from tfpipe.models.text import TextClassifier
 __all__ = [
     "CNN_2_4_6",
     "MLP",
+    "VGG16",
+    "Application",
     "Block",
     "ConvNet",
     "Custom",
+    "InceptionV3",
     "LeNet",
     "Linear",
+    "MobileNet",
+    "NASNetMobile",
     "TextClassifier",
 ]

@@ -1,0 +1,346 @@
+"""Application: a network of keras.applications with a head for the task.
+
+    model = Application("MobileNetV2", size=(96, 96), dropout=0.2)
+
+What the network expects of an image is in `tfpipe.models.contracts`, and applied inside the model.
+"""
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from tfpipe.declare.fieldtypes import Fraction, NonNegative, Positive, PositiveFloat
+from tfpipe.declare.kinds import ModelBuilder, Training
+from tfpipe.declare.spec import ElementSpec, Feature
+from tfpipe.errors import ConfigError, ModelError
+from tfpipe.models.contracts import CONTRACTS, Contract, contract_of
+from tfpipe.models.inputs import image_feature
+from tfpipe.models.layers import l2, logits, named
+
+if TYPE_CHECKING:
+    import keras
+
+Size = tuple[int, int]
+
+_CLASSES = 1000
+_OF_THE_HEAD = ("pooling", "activation", "dropout", "l2")
+
+
+class Application(ModelBuilder):
+    """A network of keras.applications, pretrained or not, and a head for the task.
+
+    Raw images go in: what each network expects of them (how values are scaled, the order of the
+    channels, the size) is done inside the model, and `check` looks at real samples. The network is
+    one nested model, `tfpipe.models.base.base_of(model)`, which `FineTune` freezes and unfreezes.
+
+    Args:
+        name: the network, such as "MobileNetV2" or "EfficientNetB0"; `tfpipe.models.contracts` has
+            them all, with the papers.
+        weights: "imagenet", the path of a file of weights, or None for random ones.
+        size: the height and width in pixels that the network sees, to which images are resized
+            inside the model; when None, the data's own, or with its own head the network's.
+        head: the widths of hidden layers between the network and the last layer; "imagenet" for
+            the network's own 1,000 classes instead of a head for the task.
+        pooling: what becomes of the network's output: "average" and "max" keep one value a
+            filter, "flatten" keeps all.
+        activation: after each hidden layer.
+        dropout: the share of values left out before the last layer and after each hidden layer.
+        l2: the strength of the penalty on the weights of the head, its last layer included.
+        trainable: whether the network is trained too, and not the head alone. The phases of
+            `FineTune` decide it instead where they are declared.
+        batch_norm: whether batch normalisation in a trained network is trained as well. A frozen
+            one keeps its statistics, scale and offset. "auto" freezes what is pretrained and
+            trains what starts at random.
+        alpha: the factor on the number of filters of MobileNet, MobileNetV2 and MobileNetV3; 1
+            when None.
+        channels: the order of the channels in the data. "auto" takes red, green, blue, and `check`
+            looks whether they are swapped; "rgb" is known to be so; "bgr" is swapped in the model.
+        values: what black and white are in the data.
+
+    Raises:
+        ConfigError: for an unknown network, or fields that do not go together.
+        ModelError: when the images are too small or are none, or the weights cannot be had.
+
+    Example:
+        >>> Application("MobileNetV2", size=(96, 96), head=(128,), dropout=0.5)
+        Application('MobileNetV2', size=(96, 96), head=(128,), dropout=0.5)
+    """
+
+    name: str
+    weights: str | None = "imagenet"
+    size: tuple[Positive, Positive] | None = None
+    head: tuple[Positive, ...] | Literal["imagenet"] = ()
+    pooling: Literal["average", "max", "flatten"] = "average"
+    activation: str = "relu"
+    dropout: Fraction = 0.0
+    l2: NonNegative = 0.0
+    trainable: bool = False
+    batch_norm: Literal["auto", "frozen", "trained"] = "auto"
+    alpha: PositiveFloat | None = None
+    channels: Literal["auto", "rgb", "bgr"] = "auto"
+    values: tuple[float, float] = (0.0, 255.0)
+    contract: ClassVar[str] = (
+        "images of 1 or 3 channels, values of 0..255 or as declared in `values`; inside the model "
+        "other sizes are resized and values become what the network expects; at least 32 pixels a "
+        "side, 71 for Xception, 75 for InceptionV3 and InceptionResNetV2"
+    )
+
+    def validate(self) -> None:
+        """Refuse an unknown network, and fields that have nothing to act on."""
+        for name in _plain(self.name):
+            network = contract_of(name)
+            if self.alpha is not None and not network.alphas:
+                able = [c.network for c in CONTRACTS.values() if c.alphas]
+                raise ConfigError(
+                    f"{self._own}.alpha is for {', '.join(able)}; {name} has one width. Leave it "
+                    "out."
+                )
+        if isinstance(self.values, tuple) and self.values[0] == self.values[1]:
+            raise ConfigError(
+                f"{self._own}.values={self.values}: black and white must differ, as in (0, 255)."
+            )
+        if self.head == "imagenet":
+            self._refuse_head()
+
+    def check(self, spec: ElementSpec) -> None:
+        from tfpipe.models.weights import find
+
+        feature = image_feature(spec, self._own)
+        _refuse_channels(feature, self._own)
+        self._refuse_size(feature)
+        if self._own_head and len(spec.classes) != _CLASSES:
+            raise ModelError(
+                f"head='imagenet' gives {self.name}'s own {_CLASSES:,} classes; the data has "
+                f"{len(spec.classes)}. Leave it out for a head for the data's classes."
+            )
+        if self.weights is not None:
+            find(self.name, self.weights, **self._which(self._size(feature)))
+
+    def build(
+        self, spec: ElementSpec, task: str = "auto", train: Training | None = None
+    ) -> "keras.Model":
+        import keras
+
+        from tfpipe.models.base import unfreeze
+        from tfpipe.models.preprocessing import preprocessed, scaling_of
+
+        self.check(spec)
+        feature = spec.feature
+        size = self._size(feature)
+        base = self._base(size)
+        inputs = keras.Input(feature.shape, name=feature.name, dtype="float32")
+        x = preprocessed(
+            inputs,
+            scaling_of(self._contract, base),
+            size,
+            values=self.values,
+            bgr=self.channels == "bgr",
+        )
+        outputs = self._answers(base(x), spec, task)
+        model = keras.Model(inputs, outputs, name=f"application_{self.name.lower()}")
+        unfreeze(base, "all" if self.trainable else None, self._trains_batch_norm)
+        return model
+
+    def offline(self) -> tuple[Self, str]:
+        from tfpipe.models.weights import imagenet_file
+
+        if self.weights != "imagenet":
+            return self, ""
+        size = self.size or (self._contract.size,) * 2
+        if imagenet_file(self.name, **self._which(size)).path.exists():
+            return self, ""
+        return self.replace(weights=None), (
+            f"Random weights stood in for {self.name}'s ImageNet weights, which are not on this "
+            "machine: what was learnt says nothing about the network."
+        )
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls("MobileNetV2", weights=None, size=(32, 32), alpha=0.35)
+
+    # What is refused
+
+    def _refuse_head(self) -> None:
+        """Refuse fields of a head where the network brings its own."""
+        for field in _OF_THE_HEAD:
+            if not self._is_default(field):
+                raise ConfigError(
+                    f"{self._own}.{field} is for a head of the task's own; head='imagenet' is the "
+                    "network's. Leave one of them out."
+                )
+
+    def _refuse_size(self, feature: Feature) -> None:
+        """Refuse images that the network is too deep for; raises ModelError."""
+        size, network = self._size(feature), self._contract
+        if min(size) >= network.smallest:
+            return
+        of = f"{feature.name!r} has images of" if self.size is None else "got model.size ="
+        raise ModelError(
+            f"{self.name} needs at least {network.smallest}x{network.smallest} pixels; {of} "
+            f"{size[0]}x{size[1]}. Declare model.size=({network.smallest}, {network.smallest}) or "
+            f"larger, to which images are resized inside the model; it was trained on "
+            f"{network.size}x{network.size}."
+        )
+
+    # What is built
+
+    def _base(self, size: Size) -> "keras.Model":
+        """The network with its weights."""
+        import keras
+
+        from tfpipe.models.preprocessing import keep_float32
+        from tfpipe.models.weights import find, load
+
+        options: dict[str, Any] = {"weights": None, "input_shape": (*size, 3)}
+        options |= {"include_top": self._own_head}
+        if self._own_head:
+            options["classifier_activation"] = None
+        if self.alpha is not None:
+            options["alpha"] = self.alpha
+        base = getattr(keras.applications, self.name)(**options)
+        if self.weights is not None:
+            load(base, find(self.name, self.weights, **self._which(size)))
+        keep_float32(base)
+        return base
+
+    def _answers(self, x: Any, spec: ElementSpec, task: str) -> Any:
+        """The logits of what the network gives."""
+        import keras
+
+        layers = keras.layers
+        activation = named("activations", f"{self._own}.activation", self.activation)
+        if self._own_head:
+            return layers.Activation("linear", dtype="float32", name="logits")(x)
+        pooled = {
+            "average": layers.GlobalAveragePooling2D,
+            "max": layers.GlobalMaxPooling2D,
+            "flatten": layers.Flatten,
+        }
+        x = pooled[self.pooling]()(x)
+        for width in self.head:
+            x = layers.Dense(width, activation=activation, kernel_regularizer=l2(self.l2))(x)
+            x = layers.Dropout(self.dropout)(x) if self.dropout else x
+        if self.dropout and not self.head:
+            x = layers.Dropout(self.dropout)(x)
+        return logits(x, spec, task, kernel_regularizer=l2(self.l2))
+
+    # What was declared
+
+    @property
+    def _own(self) -> str:
+        return type(self).__name__
+
+    @property
+    def _contract(self) -> Contract:
+        return contract_of(self.name)
+
+    @property
+    def _own_head(self) -> bool:
+        return self.head == "imagenet"
+
+    @property
+    def _trains_batch_norm(self) -> bool:
+        return self.batch_norm == "trained" or (self.batch_norm == "auto" and self.weights is None)
+
+    def _size(self, feature: Feature) -> Size:
+        """What the network sees: what is declared, what it was trained on, or the data's."""
+        own = self._contract.size
+        data = feature.shape[0], feature.shape[1]
+        return self.size or ((own, own) if self._own_head else data)
+
+    def _which(self, size: Size) -> dict[str, Any]:
+        """Which file of weights."""
+        return {"top": self._own_head, "alpha": self.alpha, "size": size}
+
+
+class VGG16(Application):
+    """VGG16: thirteen 3x3 convolutions; 14,714,688 parameters without its head.
+
+    Simonyan and Zisserman, 2014, arXiv:1409.1556. Its fields are those of Application.
+
+    Example:
+        >>> VGG16(size=(160, 160), head=(256,))
+        VGG16(size=(160, 160), head=(256,))
+    """
+
+    name: Literal["VGG16"] = "VGG16"
+    contract: ClassVar[str] = CONTRACTS["VGG16"].text
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(weights=None, size=(32, 32))
+
+
+class InceptionV3(Application):
+    """InceptionV3: convolutions of several sizes side by side; 21,802,784 parameters without head.
+
+    Szegedy and others, 2015, arXiv:1512.00567. Its fields are those of Application.
+
+    Example:
+        >>> InceptionV3(dropout=0.5, trainable=True)
+        InceptionV3(dropout=0.5, trainable=True)
+    """
+
+    name: Literal["InceptionV3"] = "InceptionV3"
+    contract: ClassVar[str] = CONTRACTS["InceptionV3"].text
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(weights=None, size=(75, 75))
+
+
+class MobileNet(Application):
+    """MobileNet: convolutions apart for each channel; 3,228,864 parameters without its head.
+
+    Howard and others, 2017, arXiv:1704.04861. Its fields are those of Application.
+
+    Example:
+        >>> MobileNet(alpha=0.25, size=(128, 128))
+        MobileNet(size=(128, 128), alpha=0.25)
+    """
+
+    name: Literal["MobileNet"] = "MobileNet"
+    contract: ClassVar[str] = CONTRACTS["MobileNet"].text
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(weights=None, size=(32, 32), alpha=0.25)
+
+
+class NASNetMobile(Application):
+    """NASNetMobile: cells that a search found; 4,269,716 parameters without its head.
+
+    Zoph and others, 2017, arXiv:1707.07012. Its fields are those of Application.
+
+    Example:
+        >>> NASNetMobile(dropout=0.5, l2=0.01)
+        NASNetMobile(dropout=0.5, l2=0.01)
+    """
+
+    name: Literal["NASNetMobile"] = "NASNetMobile"
+    contract: ClassVar[str] = CONTRACTS["NASNetMobile"].text
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(weights=None, size=(32, 32))
+
+
+def _plain(value: Any) -> tuple[str, ...]:
+    """The names that a field may hold: one, or each candidate of a range."""
+    if hasattr(value, "candidates"):
+        return tuple(value.candidates())
+    return (value,)
+
+
+def _refuse_channels(feature: Feature, builder: str) -> None:
+    """Refuse images of other than 1 or 3 channels; raises ModelError."""
+    first, height, last = feature.shape
+    if last in (1, 3):
+        return
+    if first in (1, 3):
+        raise ModelError(
+            f"{builder} reads images of shape (height, width, channels); {feature.name!r} has "
+            f"shape {feature.shape}, channels first. Transpose it to {(height, last, first)}."
+        )
+    raise ModelError(
+        f"{builder} reads images of 1 or 3 channels; {feature.name!r} has {last}. "
+        + ("Leave out the last one, which is transparency." if last == 4 else "Select 1 or 3.")
+    )
