@@ -10,6 +10,7 @@ from tfpipe.models.application import (
 from tfpipe.models.cnn_2_4_6 import CNN_2_4_6
 from tfpipe.models.convnet import Block, ConvNet
 from tfpipe.models.custom import Custom
+from tfpipe.models.hub import Hub
 from tfpipe.models.lenet import LeNet
 from tfpipe.models.linear import Linear
 from tfpipe.models.mlp import MLP
@@ -23,6 +24,7 @@ __all__ = [
     "Block",
     "ConvNet",
     "Custom",
+    "Hub",
     "InceptionV3",
     "LeNet",
     "Linear",
