@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # To editors and type checkers the deferred Keras is Keras it
     from tfpipe import errors as errors
     from tfpipe.declare import hp_typed as hp
     from tfpipe.declare.deferred import deferred as deferred
+    from tfpipe.declare.fine_tune import FineTune as FineTune
+    from tfpipe.declare.fine_tune import Phase as Phase
     from tfpipe.declare.part import Part as Part
     from tfpipe.declare.pipeline import Pipeline as Pipeline
     from tfpipe.verbs.check import check as check
@@ -27,7 +29,9 @@ if TYPE_CHECKING:  # To editors and type checkers the deferred Keras is Keras it
     from tfpipe.verbs.run import run as run
 
 _WHERE = {
+    "FineTune": "tfpipe.declare.fine_tune",
     "Part": "tfpipe.declare.part",
+    "Phase": "tfpipe.declare.fine_tune",
     "Pipeline": "tfpipe.declare.pipeline",
     "check": "tfpipe.verbs.check",
     "config": "tfpipe.verbs.config",
@@ -45,6 +49,8 @@ __all__ = [  # noqa: RUF022 (the order of the README)
     "keras",
     "deferred",
     "Part",
+    "FineTune",
+    "Phase",
     "run",
     "resume",
     "check",

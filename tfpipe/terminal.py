@@ -153,8 +153,9 @@ class Terminal:
                 f"examples_per_second={row.examples_per_second:.0f}{wait}"
             )
             return
-        names = ["epoch", *row.metrics, "seconds", "examples/s", "wait"]
-        cells = [f"{row.epoch}/{row.epochs}", *map(_number, row.metrics.values())]
+        metrics = {n: v for n, v in row.metrics.items() if n != "phase"}  # it has a line of its own
+        names = ["epoch", *metrics, "seconds", "examples/s", "wait"]
+        cells = [f"{row.epoch}/{row.epochs}", *map(_number, metrics.values())]
         cells += [clock(row.seconds), f"{row.examples_per_second:,.0f}"]
         cells.append("" if row.input_wait is None else f"{row.input_wait:.1%}")
         if names != self._columns:

@@ -1,20 +1,17 @@
 """Fine-tuning: phases of one training, each with its own epochs, optimizer and trainable layers."""
 
-import re
 from typing import Annotated, ClassVar
 
 import annotated_types
 
 from tfpipe.declare.deferred import Deferred
-from tfpipe.declare.fieldtypes import Positive
+from tfpipe.declare.fieldtypes import Positive, without_ranges
 from tfpipe.declare.part import Part
 from tfpipe.errors import ConfigError
 
 # Nothing, everything ("all"), the last n layers, "752:" for a layer's number on, or a layer's name.
 Unfreeze = Positive | str | None
 Factor = Annotated[float, annotated_types.Gt(0), annotated_types.Le(1)]
-
-_FROM = re.compile(r"\d+:")
 
 
 class Phase(Part):
@@ -50,7 +47,7 @@ class Phase(Part):
 
     def validate(self) -> None:
         """Refuse what would do nothing."""
-        what = self.unfreeze
+        what = without_ranges(self.unfreeze)
         if isinstance(what, str) and not what.strip():
             raise ConfigError(
                 "Phase.unfreeze is empty. Use None, 'all', a number of layers, '752:' or a layer's "
@@ -97,4 +94,4 @@ class FineTune(Part):
     @property
     def epochs(self) -> int:
         """The epochs of all phases."""
-        return sum(phase.epochs for phase in self.phases)
+        return sum(without_ranges(phase.epochs) for phase in self.phases)

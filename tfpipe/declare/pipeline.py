@@ -21,7 +21,9 @@ from tfpipe.declare.fieldtypes import (
     OpenFraction,
     Positive,
     PositiveFloat,
+    without_ranges,
 )
+from tfpipe.declare.fine_tune import FineTune
 from tfpipe.declare.kinds import Augmentation, ModelBuilder, Source
 from tfpipe.declare.part import REQUIRED, Part, PartMeta, no_field, show
 from tfpipe.declare.spec import ElementSpec
@@ -89,7 +91,9 @@ class Pipeline(Part, metaclass=PipelineMeta):
             for the others; or "balanced", which gives each class the same say. A source may weigh
             single samples besides.
         batch_size: samples in a step, over all replicas together.
-        epochs: how many times to go through the training data.
+        epochs: how many times to go through the training data; with `fine_tune`, its phases say.
+        fine_tune: phases, in which more and more of a pretrained model is trained, each with an
+            optimizer of its own.
         steps_per_epoch: steps in an epoch; None for one pass over the data.
         drop_remainder: whether to leave out the last, smaller batch of a training epoch.
         shuffle: whether each epoch has an order of its own.
@@ -122,6 +126,7 @@ class Pipeline(Part, metaclass=PipelineMeta):
     class_weights: Literal["balanced"] | dict[str, PositiveFloat] | None = None
     batch_size: Positive = 32
     epochs: Positive = 10
+    fine_tune: FineTune | None = None
     steps_per_epoch: Positive | None = None
     drop_remainder: bool = False
     shuffle: bool = True
@@ -156,6 +161,34 @@ class Pipeline(Part, metaclass=PipelineMeta):
                 f"{cls.__name__}.augment would do nothing: input_fn makes all of the data itself. "
                 "Augment there, or declare data and build on super().input_fn(split)."
             )
+        self._check_phases()
+
+    def _check_phases(self) -> None:
+        """Refuse what contradicts the phases."""
+        if self.fine_tune is None:
+            return
+        if getattr(self.model, "trainable", False) is True:
+            raise ConfigError(
+                f"{type(self).__name__}.model has trainable=True, and fine_tune says which layers "
+                "are trained. Leave trainable out."
+            )
+        usual = Pipeline._defaults["epochs"]
+        declared = "epochs" in self._given or type(self)._defaults["epochs"] != usual
+        if not declared or without_ranges(self.epochs) == self.fine_tune.epochs:
+            return
+        phases = self.fine_tune.phases
+        listed = " + ".join(str(phase.epochs) for phase in phases)
+        raise ConfigError(
+            f"{type(self).__name__}.epochs={self.epochs}, and fine_tune has phases of {listed} "
+            f"epochs. They decide: leave epochs out, and set fine_tune.phases.{len(phases) - 1}."
+            "epochs or the like."
+        )
+
+    @property
+    def all_epochs(self) -> int:
+        """How many epochs are trained: those declared, or those of all phases."""
+        declared = self.epochs if self.fine_tune is None else self.fine_tune.epochs
+        return int(without_ranges(declared))
 
     def __repr__(self) -> str:
         usual, own = Pipeline._defaults, type(self)._defaults

@@ -24,20 +24,23 @@ from tfpipe.runs import storage
 from tfpipe.training import memory, state
 from tfpipe.training.compile import check_monitors
 from tfpipe.training.metrics import append_row, as_float32
-from tfpipe.training.reporting import EpochRow, Reporter
+from tfpipe.training.phases import Phases
+from tfpipe.training.reporting import SETTINGS, EpochRow, Reporter
 
 
 class Position:
-    """Which epoch and step training is at; shared by the callbacks.
+    """Which phase, epoch and step training is at; shared by the callbacks.
 
     Args:
         steps: how many steps an epoch has.
+        phases: the phases.
         epoch: the epoch, from 0.
         first_step: how many steps of it were done before this process took it up.
     """
 
-    def __init__(self, steps: int, epoch: int = 0, first_step: int = 0) -> None:
+    def __init__(self, steps: int, phases: Phases, epoch: int = 0, first_step: int = 0) -> None:
         self.steps = steps
+        self.phases = phases
         self.begin(epoch, first_step)
 
     def begin(self, epoch: int, first_step: int) -> None:
@@ -121,8 +124,7 @@ class Average(keras.callbacks.Callback):
         self._averaged = False
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._assign(self._raw)
-        self._raw, self._averaged = None, False
+        self.end_phase()
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._put_in()
@@ -134,8 +136,13 @@ class Average(keras.callbacks.Callback):
         self._averaged = False
         self._put_in()
 
+    def end_phase(self) -> None:
+        """Give the model the weights that training goes on with, before others are trained."""
+        self._assign(self._raw)
+        self._raw, self._averaged = None, False
+
     def put_back(self) -> None:
-        """Give the model the weights that training goes on with."""
+        """Give the model the weights that training goes on with, while they are averaged."""
         if self._averaged:
             self._assign(self._raw)
             self._averaged = False
@@ -190,6 +197,8 @@ class Watch(keras.callbacks.Callback):
         if logs is not None:
             rate = self.model.optimizer.learning_rate
             logs["learning_rate"] = float(keras.ops.convert_to_numpy(rate))
+            if self._position.phases.declared:
+                logs["phase"] = float(self._position.phases.index + 1)
 
     def _check_loss(self, loss: float) -> None:
         if not math.isfinite(loss):
@@ -242,7 +251,6 @@ class Record(keras.callbacks.Callback):
         file: metrics.csv; None for a worker that does not write.
         reporter: who is watching.
         position: where training is.
-        epochs: how many epochs there are to be.
         samples: how many samples; the last step may have fewer than the others.
         batch_size: samples in a step.
         waited: the seconds that training waited for input since it was last asked; None where
@@ -256,7 +264,6 @@ class Record(keras.callbacks.Callback):
         file: Path | None,
         reporter: Reporter,
         position: Position,
-        epochs: int,
         samples: int,
         batch_size: int,
         waited: Callable[[], float] | None = None,
@@ -267,7 +274,6 @@ class Record(keras.callbacks.Callback):
         self._file = file
         self._reporter = reporter
         self._position = position
-        self._epochs = epochs
         self._samples = samples
         self._batch_size = batch_size
         self._waited = waited
@@ -283,7 +289,7 @@ class Record(keras.callbacks.Callback):
         self._trained = self._clock()
         self._reporter.step(
             self._position.epoch + 1,
-            self._epochs,
+            self._position.phases.epochs,
             self._position.step,
             self._position.steps,
             self._rate(),
@@ -295,7 +301,7 @@ class Record(keras.callbacks.Callback):
         wait = None if self._waited is None or not trained else self._waited() / trained
         row = EpochRow(
             epoch=epoch + 1,
-            epochs=self._epochs,
+            epochs=self._position.phases.epochs,
             metrics={n: float(as_float32((logs or {})[n])) for n in sorted(logs or {}, key=_place)},
             seconds=self._clock() - self._began,
             examples_per_second=self._rate(),
@@ -313,8 +319,8 @@ class Record(keras.callbacks.Callback):
 
 
 def _place(name: str) -> tuple[int, bool, str]:
-    """Training before validation before the learning rate, and the loss before other metrics."""
-    group = 2 if name == "learning_rate" else int(name.startswith("val_"))
+    """Training before validation before the settings, and the loss before other metrics."""
+    group = 2 if name in SETTINGS else int(name.startswith("val_"))
     return group, name.removeprefix("val_") != "loss", name
 
 
@@ -362,9 +368,17 @@ class SaveState(keras.callbacks.Callback):
     def save(self, stopped: bool = False) -> None:
         """Save the state as it is after the last step."""
         self._before()
-        position = self._position
+        position, phases = self._position, self._position.phases
         values, weights = memory.remember(self._remembering)
-        now = state.State(position.epoch, position.step, values, stopped, time.time())
+        now = state.State(
+            position.epoch,
+            position.step,
+            values,
+            stopped,
+            time.time(),
+            phases.index,
+            phases.began,
+        )
         state.save(self._folder, self.model, now, weights, self._keep)
         self.begin()
 

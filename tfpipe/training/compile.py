@@ -12,9 +12,11 @@ from tfpipe.declare.pipeline import Pipeline, overrides
 from tfpipe.declare.signatures import public_names
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, ModelError, suggest
+from tfpipe.models.base import base_of, unfreeze
 from tfpipe.models.heads import Head, head_for
 from tfpipe.models.own import check_logits
 from tfpipe.training.logits import check_loss, check_metric, loss_by_name
+from tfpipe.training.rates import fall_with_depth
 from tfpipe.training.replicas import synchronize
 
 logger = logging.getLogger("tfpipe.training")
@@ -33,17 +35,21 @@ _OPTIONS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Compiled:
     """A model ready to train, and what its answers mean.
 
     Args:
         model: the compiled keras.Model.
         head: the task's loss, metrics and answers.
+        jit_compile: whether XLA compiles the steps.
+        phase: which phase of the training it is compiled for, from 0.
     """
 
     model: Any
     head: Head
+    jit_compile: Any = False
+    phase: int = 0
 
 
 def compile_model(
@@ -82,16 +88,54 @@ def compile_model(
         _check_output(model, head, spec, own)
         if own:
             check_logits(model, head, "build_model()")
-        model.compile(
-            optimizer=_optimizer(pipeline),
-            loss=_loss(pipeline, head),
-            metrics=_metrics(pipeline, head),
-            steps_per_execution=pipeline.steps_per_execution,
-            jit_compile=jit_compile,
-        )
+        compiled = Compiled(model, head, jit_compile)
+        _compile(compiled, pipeline)
         if strategy.num_replicas_in_sync > 1:
             synchronize(model)
-    return Compiled(model, head)
+    return compiled
+
+
+def enter_phase(compiled: Compiled, pipeline: Pipeline, index: int, dataset: Any) -> None:
+    """Compile the model for another phase of its training; its weights stay as they are.
+
+    Args:
+        compiled: the model.
+        pipeline: the declaration, with phases.
+        index: which one, from 0.
+        dataset: the training data, by which the variables are made.
+    """
+    if compiled.phase == index:
+        return
+    compiled.phase = index
+    with compiled.model.distribute_strategy.scope():
+        _compile(compiled, pipeline)
+    build_state(compiled.model, dataset)
+
+
+def _compile(compiled: Compiled, pipeline: Pipeline) -> None:
+    """Freeze what the phase does not train, and only then compile, which looks at that."""
+    model, fine_tune = compiled.model, pipeline.fine_tune
+    phase = fine_tune.phases[compiled.phase] if fine_tune else None
+    base = None
+    if phase is not None:
+        base = base_of(model)
+        if base is None:
+            raise ModelError(
+                "fine_tune trains more and more of a pretrained model, and there is none inside "
+                f"{model.name!r}: use Application or Hub, or nest a keras.Model in build_model()."
+            )
+        unfreeze(base, phase.unfreeze, phase.batch_norm)
+        pipeline = pipeline.replace(optimizer=phase.optimizer or pipeline.optimizer)
+    optimizer = _optimizer(pipeline)
+    if phase is not None:
+        fall_with_depth(optimizer, base, phase.depth_factor)
+    model.compile(
+        optimizer=optimizer,
+        loss=_loss(pipeline, compiled.head),
+        metrics=_metrics(pipeline, compiled.head),
+        steps_per_execution=pipeline.steps_per_execution,
+        jit_compile=compiled.jit_compile,
+    )
 
 
 def build_state(model: Any, dataset: Any) -> None:

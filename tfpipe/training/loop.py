@@ -32,11 +32,12 @@ from tfpipe.training.callbacks import (
     SaveState,
     Watch,
 )
-from tfpipe.training.compile import Compiled, build_state
+from tfpipe.training.compile import Compiled, build_state, enter_phase
 from tfpipe.training.metrics import cut_log
+from tfpipe.training.phases import Phases
 from tfpipe.training.reporting import EpochRow, Reporter
 from tfpipe.training.steps import InputWait, set_functions
-from tfpipe.training.tensorboard import boards_of, flush, go_on
+from tfpipe.training.tensorboard import boards_of, count_from, flush, go_on
 from tfpipe.training.view import replaces_rows, show, view_of
 from tfpipe.training.weights import weighted
 
@@ -185,7 +186,7 @@ def train(
         training.gather_callbacks(validation is not None, extra, again=resumed is not None)
         training.begin(resumed)
         position = training.position
-        while position.epoch < pipeline.epochs and not model.stop_training:
+        while training.goes_on():
             model.fit(
                 dataset(pipeline, "train", position.epoch, position.first_step),
                 validation_data=validation,
@@ -195,8 +196,7 @@ def train(
                 callbacks=training.callbacks,
                 verbose=0,
             )
-            over = position.epoch >= pipeline.epochs or model.stop_training
-            if training.requests.stop and not over:
+            if training.requests.stop and not training.over:
                 raise Interrupted(f"Stopped after epoch {position.epoch}; the state is saved.")
         rows = training.record.rows
         training.callbacks.end_training(rows[-1].metrics)
@@ -233,12 +233,13 @@ class _Training:
         model = compiled.model
         build_state(model, first)
         self._pipeline, self._model, self._run = pipeline, model, run
-        self._spec, self._head = spec, compiled.head
+        self._spec, self._head, self._compiled = spec, compiled.head, compiled
         self._reporter, self._chief = reporter, chief
         self._samples = spec.splits["train"]
         if pipeline.steps_per_epoch:
             self._samples = pipeline.steps_per_epoch * pipeline.batch_size
-        self.position = Position(_steps(pipeline, spec, first))
+        self._phases = Phases(pipeline)
+        self.position = Position(_steps(pipeline, spec, first), self._phases)
         adapt(model)
         several = is_multi_worker(model.distribute_strategy)
         self.requests = Requests(stop_requested, together=several)
@@ -246,8 +247,8 @@ class _Training:
     def gather_callbacks(self, validated: bool, extra: Sequence[Any], again: bool) -> None:
         """Make the list of callbacks, in the order in which they act."""
         pipeline, model, run, chief = self._pipeline, self._model, self._run, self._chief
-        wait = InputWait()
-        measured = set_functions(model, wait, self.requests)
+        self._wait = InputWait()
+        measured = set_functions(model, self._wait, self.requests)
         self._declared = pipeline.build_callbacks()
         if not chief:
             self._declared = [c for c in self._declared if not _writes(c)]
@@ -256,7 +257,7 @@ class _Training:
         best = BestModel(run.checkpoints / "best.keras", _best_monitor(self._declared, validated))
         self._remembering = [*self._declared, best]
         board, self._boards = boards_of(self._declared, run, again) if chief else ([], [])
-        average = [Average()] if pipeline.ema else []
+        self._average = average = [Average()] if pipeline.ema else []
         self._saver = saver = SaveState(
             run.checkpoints,
             self.position,
@@ -271,10 +272,9 @@ class _Training:
             run.metrics_file if chief else None,
             self._reporter,
             self.position,
-            pipeline.epochs,
             self._samples,
             pipeline.batch_size,
-            wait.take if measured else None,
+            self._wait.take if measured else None,
         )
         best_too = [best] if chief else []
         self.callbacks = OneTraining(
@@ -290,8 +290,10 @@ class _Training:
         """Tell the callbacks that training begins, and put back what a saved state holds."""
         if resumed is None:
             self.callbacks.begin_training()
+            self._tell_phase()
             return
         saved = resumed.saved
+        self._enter(saved.state.phase, saved.state.phase_began)
         for callback in self._declared:
             if isinstance(callback, keras.callbacks.CSVLogger):
                 callback.append = True
@@ -311,6 +313,49 @@ class _Training:
         self._model.stop_training = resumed.over
         if resumed.save_first:
             self._saver.save()
+        self._tell_phase()
+
+    def goes_on(self) -> bool:
+        """Whether there is an epoch to train; begins the next phase where one is over."""
+        while self._phases.over(self.position.epoch, self._model.stop_training):
+            if self._phases.last:
+                return False
+            self._next_phase()
+        return True
+
+    @property
+    def over(self) -> bool:
+        """Whether the last phase is over."""
+        ended = self._phases.over(self.position.epoch, self._model.stop_training)
+        return ended and self._phases.last
+
+    def _next_phase(self) -> None:
+        """Compile for the next phase; callbacks that wait for an improvement begin afresh.
+
+        All of it follows from the state that was saved at the end of the phase before, so a run
+        that is stopped here is resumed exactly.
+        """
+        for average in self._average:
+            average.end_phase()
+        waiting = [c for c in self._declared if hasattr(c, "wait")]
+        for callback in waiting:
+            callback.on_train_end(self.record.rows[-1].metrics)
+        self._enter(self._phases.index + 1, self.position.epoch)
+        for callback in waiting:
+            callback.on_train_begin()
+        self._model.stop_training = False
+        self._tell_phase()
+
+    def _enter(self, phase: int, began: int) -> None:
+        self._phases.enter(phase, began)
+        enter_phase(self._compiled, self._pipeline, phase, dataset(self._pipeline, "train"))
+        set_functions(self._model, self._wait, self.requests)
+        if self._phases.declared:
+            count_from(self._boards, began * self.position.steps)
+
+    def _tell_phase(self) -> None:
+        if self._phases.declared:
+            self._reporter.phase(self._phases.index + 1, self._phases.count)
 
     def _restore(self, resumed: Resumed) -> None:
         optimizer = self._model.optimizer

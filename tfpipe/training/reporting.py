@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
+# What stands among an epoch's metrics and is none: how it was trained.
+SETTINGS = ("learning_rate", "phase")
+
 
 @dataclass(frozen=True)
 class EpochRow:
@@ -43,6 +46,9 @@ class Reporter(Protocol):
     def epoch(self, row: EpochRow) -> None:
         """An epoch is done."""
 
+    def phase(self, number: int, count: int) -> None:
+        """A phase of a training in several begins; told once it can be seen what it trains."""
+
 
 class Nobody:
     """Watches nothing: for a worker that is not the chief."""
@@ -55,4 +61,7 @@ class Nobody:
         """Nothing."""
 
     def epoch(self, row: EpochRow) -> None:
+        """Nothing."""
+
+    def phase(self, number: int, count: int) -> None:
         """Nothing."""

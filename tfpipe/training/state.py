@@ -30,7 +30,7 @@ logger = logging.getLogger("tfpipe.training")
 KEPT = 2
 _NAME = re.compile(r"state-(\d+)-(\d+)$")
 GROUPS = ("model", "optimizer", "metrics")
-_GATHERS: WeakKeyDictionary[Any, Callable[[], list[Any]]] = WeakKeyDictionary()
+_GATHERS: WeakKeyDictionary[Any, tuple[Any, Callable[[], list[Any]]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class State:
         callbacks: what the callbacks remember, by their place and class name.
         stopped: whether a callback has ended the training.
         saved_at: when it was saved, in seconds since 1970.
+        phase: which phase of the training it is in, from 0.
+        phase_began: how many epochs were done before that phase.
     """
 
     epoch: int
@@ -50,6 +52,8 @@ class State:
     callbacks: dict[str, dict[str, Any]] = field(default_factory=dict)
     stopped: bool = False
     saved_at: float = 0.0
+    phase: int = 0
+    phase_began: int = 0
 
 
 @dataclass(frozen=True)
@@ -125,9 +129,10 @@ def _shares(model: Any, variables: list[Any]) -> list[np.ndarray]:
         own = strategy.run(lambda: [tf.expand_dims(v.value, 0) for v in variables])
         return [strategy.gather(value, axis=0) for value in own]
 
-    if model not in _GATHERS:
-        _GATHERS[model] = gather  # traced once
-    return [value.numpy() for value in _GATHERS[model]()]
+    key = tuple(map(id, variables))  # compiled anew, a model has other metrics
+    if model not in _GATHERS or _GATHERS[model][0] != key:
+        _GATHERS[model] = key, gather  # traced once
+    return [value.numpy() for value in _GATHERS[model][1]()]
 
 
 def _write(model: Any, variables: list[Any], values: list[np.ndarray]) -> None:
@@ -199,6 +204,8 @@ def save(
             "step": state.step,
             "stopped": state.stopped,
             "saved_at": state.saved_at or time.time(),
+            "phase": state.phase,
+            "phase_began": state.phase_began,
             "callbacks": state.callbacks,
             "variables": described,
             "arrays_sha256": _checksum(arrays),
@@ -268,6 +275,8 @@ def load(path: Path) -> Saved:
         content["callbacks"],
         content["stopped"],
         content["saved_at"],
+        content.get("phase", 0),
+        content.get("phase_began", 0),
     )
     return Saved(path, state, described, tuple(restored))
 

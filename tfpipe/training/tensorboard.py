@@ -5,6 +5,7 @@ done again, so they are taken out. Files that hold none of them are left untouch
 """
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,27 @@ def go_on(boards: list[Any], step: int) -> None:
     """
     for board in boards:
         board._global_train_batch = board._previous_epoch_iterations = step
+
+
+def count_from(boards: list[Any], steps: int) -> None:
+    """Let Keras's curves over the optimizer's steps go on where another optimizer takes over.
+
+    Args:
+        boards: the TensorBoard callbacks.
+        steps: how many steps were done before the optimizer that the model has now.
+    """
+    for board in boards:
+        if type(board).on_test_end is keras.callbacks.TensorBoard.on_test_end:
+            board.on_test_end = partial(_write_evaluation, board, steps)
+
+
+def _write_evaluation(board: Any, before: int, logs: dict[str, Any] | None = None) -> None:
+    """In the place of TensorBoard.on_test_end, which counts from 0 with each optimizer."""
+    step = int(board.model.optimizer.iterations) + before
+    with board._val_writer.as_default():
+        for name, value in (logs or {}).items():
+            tf.summary.scalar(f"evaluation_{name}_vs_iterations", value, step=step)
+    board._pop_writer()
 
 
 def forget_after(folder: Path, moment: float) -> None:

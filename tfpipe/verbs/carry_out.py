@@ -12,6 +12,7 @@ from tfpipe import runs
 from tfpipe.errors import Interrupted, StorageError, TfpipeError, TrainingError
 from tfpipe.runs import RunDirectory, Status
 from tfpipe.terminal import Terminal
+from tfpipe.training.reporting import SETTINGS
 from tfpipe.verbs.advice import input_advice
 from tfpipe.verbs.follow import part, tell
 from tfpipe.verbs.prepare import Prepared, source_name
@@ -119,6 +120,7 @@ class _Watcher:
 
     def __init__(self, job: Job, parameters: int) -> None:
         self._run = job.directory
+        self._prepared = job.prepared
         self._pipeline = job.prepared.pipeline
         self._terminal = job.terminal
         self.quiet = False
@@ -142,6 +144,10 @@ class _Watcher:
                 self._terminal.note(advice)
         self.write(metrics=by_split(row.metrics))
 
+    def phase(self, number: int, count: int) -> None:
+        if not self.quiet:
+            self._terminal.say(_phase(self._prepared, number, count))
+
     def write(self, state: runs.State = "running", **changes: Any) -> None:
         """Write status.json with some fields changed."""
         self.status = _changed(
@@ -156,7 +162,7 @@ def _changed(status: Status, **changes: Any) -> Status:
 
 def by_split(metrics: dict[str, float]) -> dict[str, dict[str, float]]:
     """Keras's flat names as a mapping of splits: `val_loss` is the validation's loss."""
-    rest = {n: v for n, v in metrics.items() if n != "learning_rate"}
+    rest = {n: v for n, v in metrics.items() if n not in SETTINGS}
     found = {"train": {n: v for n, v in rest.items() if not n.startswith("val_")}}
     validation = {n.removeprefix("val_"): v for n, v in rest.items() if n.startswith("val_")}
     return found | ({"validation": validation} if validation else {})
@@ -298,6 +304,28 @@ def _header(job: Job) -> None:
         facts["resumed"] = f"after {_plural(state.epoch, 'epoch')}{step}"
     terminal.header(f"{prepared.loaded.name} · {type(pipeline).__name__}", facts)
     terminal.say()
+
+
+def _phase(prepared: Prepared, number: int, count: int) -> str:
+    """What a phase of the training trains, and how."""
+    from tfpipe.models.count import parameters, trainable_parameters
+
+    assert prepared.pipeline.fine_tune is not None
+    phase = prepared.pipeline.fine_tune.phases[number - 1]
+    model = prepared.compiled.model
+    trained = "the base is frozen"
+    if phase.unfreeze == "all":
+        trained = "all of the base is trained"
+    elif isinstance(phase.unfreeze, int):
+        trained = f"the last {_plural(phase.unfreeze, 'layer')} of the base trained"
+    elif phase.unfreeze is not None:
+        trained = f"the base trained from layer {phase.unfreeze.rstrip(':')} on"
+    facts = (
+        trained,
+        f"{trainable_parameters(model):,} of {parameters(model):,} parameters",
+        f"{_plural(phase.epochs, 'epoch')} of {type(model.optimizer).__name__}",
+    )
+    return f"[bold]phase {number} of {count}[/]  [dim]{' · '.join(facts)}[/]"
 
 
 def _plural(count: int, noun: str) -> str:

@@ -65,6 +65,9 @@ def changes(
     found = []
     for name in _differing(*values):
         before, after = (v.get(name, _ABSENT) for v in values)
+        if name.startswith("fine_tune") and _goes_further(*(v.get("fine_tune") for v in values)):
+            found.append(Change(name, _shown(before), _shown(after), "safe"))
+            continue
         meaning, why = _meaning(name, before, after, *(v.get("callbacks") for v in values))
         found.append(Change(name, _shown(before), _shown(after), meaning, why))
     return found
@@ -136,6 +139,17 @@ def _meaning(
     if field == "callbacks" and _acting(callbacks_before) == _acting(callbacks_after):
         return "safe", ""
     return "result", ""
+
+
+def _goes_further(before: Any, after: Any) -> bool:
+    """Whether phases are as they were, but for more of them or more epochs in what was the last."""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return False
+    old, new = before["phases"], after["phases"]
+    if len(new) < len(old) or new[: len(old) - 1] != old[:-1]:
+        return False
+    was, now = old[-1], new[len(old) - 1]
+    return now == was | {"epochs": max(now["epochs"], was["epochs"])}
 
 
 def _acting(callbacks: Any) -> list[Any]:

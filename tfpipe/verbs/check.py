@@ -12,7 +12,7 @@ from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import TrainingError
 from tfpipe.runs import at
 from tfpipe.terminal import Silent, Terminal
-from tfpipe.verbs.prepare import Prepared, prepare
+from tfpipe.verbs.prepare import Prepared, check_samples, prepare
 from tfpipe.verbs.rehearse import rehearse
 
 TIMED_STEPS = 5
@@ -53,6 +53,8 @@ def check(
     with terminal.waiting("reading all of the data"):
         data.verify()
         counts = data.class_counts(prepared.pipeline.seed)
+    with terminal.waiting("looking at a few samples as the model gets them"):
+        check_samples(prepared)
     with terminal.waiting("training for a few steps"):
         seconds = _seconds_per_step(prepared)
     from tfpipe.models.count import parameters, preprocessing_state, trainable_parameters

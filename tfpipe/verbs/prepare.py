@@ -9,7 +9,7 @@ from tfpipe.data.input_fn import check_batch_size, steps_per_epoch
 from tfpipe.data.own import Own
 from tfpipe.data.sample import Sample, sample_of
 from tfpipe.declare.deferred import check_signatures
-from tfpipe.declare.kinds import Source
+from tfpipe.declare.kinds import ModelBuilder, Source
 from tfpipe.declare.loading import Loaded
 from tfpipe.declare.pipeline import Pipeline, has_own_input
 from tfpipe.declare.spec import ElementSpec
@@ -27,6 +27,8 @@ from tfpipe.errors import ConfigError
 from tfpipe.terminal import Terminal
 
 logger = logging.getLogger("tfpipe.verbs")
+
+SAMPLES = 64
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Prepared:
         precision: the type of its arithmetic.
         compiled: the compiled model (`tfpipe.training.compile.Compiled`).
         stands_for: the real data set's name when generated data stands in for it.
+        left_out: what generated data did without, for people; empty for nothing.
     """
 
     loaded: Loaded
@@ -63,6 +66,7 @@ class Prepared:
     precision: ChosenPrecision
     compiled: Any
     stands_for: str | None
+    left_out: str = ""
 
     @property
     def steps(self) -> int:
@@ -86,7 +90,7 @@ class Prepared:
                 f"Generated data stood in for {self.stands_for}: these numbers say nothing about "
                 "the real data set."
             )
-        return found
+        return [*found, self.left_out] if self.left_out else found
 
 
 def prepare(
@@ -105,6 +109,8 @@ def prepare(
     from tfpipe.training.compile import compile_model
 
     pipeline: Pipeline = resolve(loaded.pipeline)
+    if pipeline.fine_tune is not None:
+        pipeline = pipeline.replace(epochs=pipeline.all_epochs)
     check_signatures(pipeline)
     if team is not None:
         with terminal.waiting(f"waiting for {team.cluster.size} workers"):
@@ -118,11 +124,14 @@ def prepare(
     if pipeline.data is None:
         pipeline = pipeline.replace(data=Own(pipeline.input_fn))
     assert pipeline.data is not None
-    stands_for = None
+    stands_for, left_out = None, ""
     if sample:
         stands_for = source_name(pipeline.data)
         size = None if sample is True else int(sample)
         pipeline = pipeline.replace(data=sample_of(pipeline.data, size, pipeline.seed))
+        if pipeline.model is not None:
+            model, left_out = pipeline.model.offline()
+            pipeline = pipeline.replace(model=model)
     assert pipeline.data is not None
     with terminal.waiting(f"looking at {source_name(pipeline.data)}"):
         spec = pipeline.spec()
@@ -136,7 +145,29 @@ def prepare(
         compiled = compile_model(
             pipeline, spec, picked.strategy, precision.name, picked.jit_compile
         )
-    return Prepared(loaded, pipeline, spec, picked, precision, compiled, stands_for)
+    return Prepared(loaded, pipeline, spec, picked, precision, compiled, stands_for, left_out)
+
+
+def check_samples(prepared: Prepared) -> None:
+    """Refuse real samples that are not what the model's first layers expect.
+
+    They are the first ones of the first epoch, drawn from all of the training split and not
+    augmented, but for what an overridden input_fn does. Generated data is left alone.
+
+    Raises:
+        ModelError: with what was expected and what was found.
+    """
+    from tfpipe.training.loop import dataset
+
+    pipeline = prepared.pipeline
+    if pipeline.model is None or prepared.stands_for is not None:
+        return
+    if type(pipeline.model).check_samples is ModelBuilder.check_samples:  # which looks at nothing
+        return
+    batches = dataset(pipeline.replace(augment=(), shuffle=True), "train")
+    samples = batches.map(lambda features, *_: features).unbatch().batch(SAMPLES).take(1)
+    for features in samples.as_numpy_iterator():
+        pipeline.model.check_samples(prepared.compiled.model, prepared.spec, features)
 
 
 def check_strings(spec: ElementSpec, picked: Picked) -> None:
@@ -215,6 +246,7 @@ def first_batch(prepared: Prepared, terminal: Terminal) -> str:
                 batches = dataset(pipeline, split)
                 read[split] = next(iter(batches))
                 build_state(prepared.compiled.model, batches)
+        check_samples(prepared)
         if has_own_input(pipeline):
             return ""
         if pipeline.augment:

@@ -115,7 +115,7 @@ def _compare(straight: Path, killed: Path) -> dict[str, Any]:
             f"{rows[0][-1]} straight through, {rows[1][-1]} resumed."
         )
     return {
-        "epochs": EPOCHS,
+        "epochs": len(rows[0]),
         "steps": STEPS,
         "killed_after": KILLED_AFTER,
         "compared": len(first.arrays),
@@ -138,17 +138,28 @@ def _main(job: dict[str, Any]) -> None:
     from tfpipe.verbs.resume import resume
     from tfpipe.verbs.run import run
 
-    short = (f"epochs={EPOCHS}", f"steps_per_epoch={STEPS}", f"checkpoint_every={EVERY}")
+    loaded = load(job["target"], job["overrides"])
+    short = (*_epochs(loaded.pipeline), f"steps_per_epoch={STEPS}", f"checkpoint_every={EVERY}")
     loaded = load(job["target"], (*job["overrides"], *short))
     loaded = replace(loaded, name=job["name"])
     common: dict[str, Any] = {"root": job["root"], "export": False, "test": False, "quiet": True}
     if job["resume"]:
         resume(**common)
     else:
-        run(loaded, sample=job["sample"], extra=[_killer()] if job["kill"] else [], **common)
+        killer = [_killer(loaded.pipeline.all_epochs)] if job["kill"] else []
+        run(loaded, sample=job["sample"], extra=killer, **common)
 
 
-def _killer() -> Any:
+def _epochs(pipeline: Pipeline) -> tuple[str, ...]:
+    """Overrides for few epochs: one for each phase, where there are any."""
+    if pipeline.fine_tune is None:
+        return (f"epochs={EPOCHS}",)
+    each = EPOCHS if len(pipeline.fine_tune.phases) == 1 else 1
+    count = range(len(pipeline.fine_tune.phases))
+    return tuple(f"fine_tune.phases.{i}.epochs={each}" for i in count)
+
+
+def _killer(epochs: int) -> Any:
     """A callback that kills its own process in the middle of the last epoch."""
     import keras
 
@@ -159,7 +170,7 @@ def _killer() -> Any:
             self.epoch = epoch
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            if self.epoch == EPOCHS - 1 and batch + 1 >= KILLED_AFTER:
+            if self.epoch == epochs - 1 and batch + 1 >= KILLED_AFTER:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     return Killer()

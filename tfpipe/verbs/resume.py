@@ -13,7 +13,7 @@ from tfpipe import runs
 from tfpipe.data import disk
 from tfpipe.declare.loading import Loaded
 from tfpipe.declare.pipeline import Pipeline
-from tfpipe.declare.tree import to_json
+from tfpipe.declare.tree import resolve, to_json
 from tfpipe.errors import ConfigError, RunError
 from tfpipe.runs import RunDirectory
 from tfpipe.terminal import Silent, Terminal
@@ -31,7 +31,7 @@ _STEPS = ("batch_size", "steps_per_epoch", "drop_remainder", "shuffle")
 # Fields after which what callbacks remember would be compared with something else.
 _JUDGED = ("callbacks", "loss", "metrics")
 # Fields that decide which variables the optimizer has.
-_OPTIMIZED = ("optimizer", "precision", "gradient_accumulation", "ema")
+_OPTIMIZED = ("optimizer", "fine_tune", "precision", "gradient_accumulation", "ema")
 
 
 def resume(
@@ -86,6 +86,7 @@ def resume(
         data = first_batch(prepared, terminal)
         _check_data(stopped, prepared, data, found)
         saved = _saved(stopped, fork)
+        _enter_phase(prepared, saved)
         _check_weights(stopped, prepared, saved, found)
         found = _check_prepared(stopped, prepared, found, fork)
         resumed = None if saved is None else _resumed(stopped, prepared, saved, found, fork)
@@ -118,12 +119,18 @@ def _check(
         terminal.say()
     # Whether the weights still fit is known when the model is built.
     _refuse(stopped, [c for c in found if not _shapes(c)], fork)
-    if stopped.status.state == "finished" and loaded.pipeline.epochs <= _declared_epochs(stopped):
+    now = loaded.pipeline.all_epochs
+    if stopped.status.state == "finished" and now <= _declared_epochs(stopped):
         done, declared = stopped.status.epoch, _declared_epochs(stopped)
         early = f", stopped early of {declared}" if done < declared else ""
+        more = f"epochs={2 * declared}"
+        if loaded.pipeline.fine_tune is not None:
+            phases = loaded.pipeline.fine_tune.phases
+            last = len(phases) - 1
+            more = f"fine_tune.phases.{last}.epochs={2 * resolve(phases[last].epochs)}"
         raise RunError(
             f"{stopped.name} is finished (epoch {done}{early}). Extend it with: "
-            f"tfpipe resume {stopped.name} epochs={2 * declared}"
+            f"tfpipe resume {stopped.name} {more}"
         )
 
 
@@ -133,7 +140,9 @@ def _shapes(change: Change) -> bool:
 
 
 def _declared_epochs(stopped: Stopped) -> int:
-    return int(stopped.config["fields"]["epochs"]["value"])
+    """The epochs of all its phases."""
+    pipeline = stopped.config.get("pipeline", {})
+    return int(pipeline.get("epochs") or stopped.config["fields"]["epochs"]["value"])
 
 
 def _refuse(stopped: Stopped, found: list[Change], fork: bool) -> None:
@@ -224,6 +233,28 @@ def _saved(stopped: Stopped, fork: bool) -> Any:
     return at_an_end or state.latest(folder)
 
 
+def _enter_phase(prepared: Prepared, saved: Any) -> None:
+    """Compile for the phase of the saved state, so that it is seen whether the state fits.
+
+    Several workers do that together, when training begins.
+    """
+    from tfpipe.training.compile import enter_phase
+    from tfpipe.training.loop import dataset
+
+    if saved is None:
+        return
+    fine_tune, phase = prepared.pipeline.fine_tune, saved.state.phase
+    count = len(fine_tune.phases) if fine_tune else 1
+    if phase >= count:
+        raise ConfigError(
+            f"{saved.path} is in phase {phase + 1}, and fine_tune has {count} now. Bring the phase "
+            "back, or start a new run with tfpipe run."
+        )
+    if prepared.picked.cluster is None:
+        batches = dataset(prepared.pipeline, "train")
+        enter_phase(prepared.compiled, prepared.pipeline, phase, batches)
+
+
 def _check_weights(stopped: Stopped, prepared: Prepared, saved: Any, found: list[Change]) -> None:
     """Refuse an architecture that the saved weights do not fit; raises ConfigError."""
     from tfpipe.training import state
@@ -244,7 +275,7 @@ def _resumed(
     from tfpipe.training.loop import Resumed
     from tfpipe.training.metrics import read_rows
 
-    model, pipeline = prepared.compiled.model, prepared.pipeline
+    pipeline = prepared.pipeline
     if pipeline.epochs < saved.state.epoch:
         raise ConfigError(
             f"epochs={pipeline.epochs}: {stopped.name} has trained {saved.state.epoch} already."
@@ -260,19 +291,24 @@ def _resumed(
     if from_epoch and saved.state.step:
         logger.warning("Epoch %d is begun again.", saved.state.epoch + 1)
     extended = pipeline.epochs > _declared_epochs(stopped)
+    fine_tune = pipeline.fine_tune
+    # What a callback stopped is over for good where another phase comes after it.
+    another_phase = fine_tune is not None and saved.state.phase + 1 < len(fine_tune.phases)
     return Resumed(
         saved,
         tuple(rows),
-        parts=_parts(model, saved, found, from_epoch),
+        parts=_parts(prepared, saved, found, from_epoch),
         from_epoch=from_epoch,
-        over=saved.state.stopped and not extended and not fork,
-        new_learning_rate=any(c.name.startswith("optimizer") for c in found),
+        over=saved.state.stopped and (another_phase or not (extended or fork)),
+        new_learning_rate=bool(names(found) & {"optimizer", "fine_tune"}),
         remember=not any(c.meaning == "result" and c.name.startswith(_JUDGED) for c in found),
         save_first=fork,
     )
 
 
-def _parts(model: Any, saved: Any, found: list[Change], from_epoch: bool) -> tuple[str, ...]:
+def _parts(
+    prepared: Prepared, saved: Any, found: list[Change], from_epoch: bool
+) -> tuple[str, ...]:
     """Which parts of a state to put back; one that a change has made unfit is left out.
 
     Raises:
@@ -280,7 +316,9 @@ def _parts(model: Any, saved: Any, found: list[Change], from_epoch: bool) -> tup
     """
     from tfpipe.training import state
 
-    parts = ["model"]
+    model, parts = prepared.compiled.model, ["model"]
+    if prepared.compiled.phase != saved.state.phase:  # several workers enter it later
+        return state.GROUPS
     for part, fields in {"optimizer": _OPTIMIZED, "metrics": _JUDGED}.items():
         another = any(c.name == part for c in found)
         misfit = state.misfit(model, saved, part)
