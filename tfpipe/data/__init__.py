@@ -5,6 +5,7 @@ from tfpipe.data.arrays import Arrays
 from tfpipe.data.bundled import Mlxtend, Sklearn
 from tfpipe.data.csv_source import CSV
 from tfpipe.data.generated import Generated
+from tfpipe.data.image_files import ImageFiles
 from tfpipe.data.image_folder import ImageFolder
 from tfpipe.data.sample import Sample
 from tfpipe.data.texts import TextCSV, TextFolder
@@ -16,6 +17,7 @@ __all__ = [
     "TFDS",
     "Arrays",
     "Generated",
+    "ImageFiles",
     "ImageFolder",
     "Mlxtend",
     "Sample",

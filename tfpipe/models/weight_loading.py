@@ -181,7 +181,7 @@ def _stored(group: Any, prefix: str) -> Iterator[_Layer]:
     """The layers with weights below a group of a newer file."""
     for layer in _layers_of(group):
         key = f"{prefix}{layer.name.rpartition('/')[2]}"
-        weights = []
+        weights: list[Any] = []
         while (weight := _dataset(layer, f"vars/{len(weights)}")) is not None:
             weights.append(weight)
         if weights:

@@ -6,6 +6,7 @@ load(base, path)
 """
 
 import zipfile
+from functools import lru_cache
 from pathlib import Path
 
 from tfpipe.errors import ModelError, suggest
@@ -69,9 +70,16 @@ def _fetch(file: WeightsFile, network: str) -> None:
 def _unlike(file: WeightsFile) -> str:
     """What is wrong with the file that Keras would use, as the end of a sentence."""
     try:
-        return what_is_wrong(file.path, file)
+        state = file.path.stat()
+        return _checked(file, file.path, state.st_mtime_ns, state.st_size)
     except OSError as error:
         return f"cannot be read ({error.strerror})"
+
+
+@lru_cache
+def _checked(file: WeightsFile, path: Path, changed: int, size: int) -> str:
+    """`what_is_wrong`, once for a file as it is: half a gigabyte takes seconds to read."""
+    return what_is_wrong(path, file)
 
 
 def _own(path: Path, given: str) -> Path:
