@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tfpipe.models.hub_module import HubModule
 
 # What takes the place of a module that would have to be fetched, on generated data.
-STAND_IN = "stand-in"
+STAND_IN = "(stand-in)"
 _STAND_IN_WIDTH = 16
 
 
@@ -257,19 +257,19 @@ def _check_values(features: Any, values: tuple[float, float]) -> None:
 
     found = np.asarray(features, np.float32)
     low, high = float(found.min()), float(found.max())
-    (black, white), margin = values, 1e-3 * (values[1] - values[0])
-    if low < black - margin or high > white + margin:
-        problem = "reach beyond that"
+    black, white = values
+    if low < black or high > white:
+        problem = "they reach beyond that"
     elif high - low <= (white - black) / 250:
-        problem = "look as if they had been scaled already, or are all the same"
+        problem = "they look scaled already, or are all the same"
     else:
         return
+    common = [v for v in ((0, 1), (-1, 1), (0, 255)) if v[0] <= low and high <= v[1]]
+    declare = f"values={common[0]}" if common else "values=(BLACK, WHITE)"
     raise ModelError(
-        f"Hub expects images with values of {black:g} to {white:g}, which it scales to 0..1 for "
-        f"the module. Those of the first {len(found)} samples go from {low:.4g} to {high:.4g}: "
-        "they "
-        f"{problem}. Leave the scaling to the model, or say what black and white are in the data: "
-        f"values=({low:.4g}, {high:.4g})."
+        f"Hub takes images of {black:g} to {white:g}, which it scales to 0..1 for the module; the "
+        f"values of {len(found)} samples go from {low:.4g} to {high:.4g}: {problem}. Leave the "
+        f"scaling out of the data, or say what black and white are in it: {declare}."
     )
 
 

@@ -161,6 +161,7 @@ class HubModule(keras.layers.Layer):
         options.setdefault("dtype", "float32")
         super().__init__(**options, autocast=False)
         self._convert_input_args = False  # texts stay texts
+        self._allow_non_tensor_positional_args = True
         self.supports_jit = False
         self.handle, self.signature = handle, signature
         module = Module(resolve(handle, fetch=False), handle)
@@ -176,7 +177,8 @@ class HubModule(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        found = self.endpoint(inputs, bool(training) and self.trainable)
+        x = tf.convert_to_tensor(inputs)
+        found = self.endpoint(x, bool(training) and self.trainable)
         if self.trainable:
             for penalty in self._penalties:
                 self.add_loss(penalty())
