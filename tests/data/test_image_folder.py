@@ -413,7 +413,7 @@ def test_a_file_is_what_its_bytes_say(put: Put) -> None:
     def store(start: int, rows: np.ndarray) -> None:
         stored.update({start + i: row.tobytes() for i, row in enumerate(rows)})
 
-    assert Decoder((6, 4, 3), False, False).decode([named, named], store) == []
+    assert Decoder((6, 4, 3), None, False).decode([named, named], store) == []
     assert stored == {0: pixels(image), 1: pixels(image)}
 
 

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from tfpipe.data.images import fitted, jpeg_pixels, pixels
+from tfpipe.data.images import covered, fitted, jpeg_pixels, pixels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Store = Callable[[int, "np.ndarray"], None]
 # Pixels of an encoded image, with a number of channels; 0 for those it has.
 Read = Callable[["tf.Tensor", int], "tf.Tensor"]
+# How an image of another size is made to fit.
+Fit = Literal["stretch", "cover"]
 
 _CHUNK, _CHUNK_BYTES = 256, 8_000_000
 _JPEG = (".jpg", ".jpeg")
@@ -30,12 +32,13 @@ class Decoder:
 
     Args:
         shape: (height, width, channels) of every image.
-        resized: whether images of other sizes are resized; else they are a problem.
+        fit: how images of other sizes are resized: stretched, or to cover the size, of which the
+            centre is cut out; None where they are a problem.
         converted: whether images of other channels are converted; else they are a problem.
     """
 
     shape: tuple[int, ...]
-    resized: bool
+    fit: Fit | None
     converted: bool
 
     def decode(self, paths: Sequence[Path], store: Store) -> list[tuple[int, str]]:
@@ -106,10 +109,17 @@ class Decoder:
 
         def one(path: Any) -> Any:
             image = read(tf.io.read_file(path), self.shape[2] if self.converted else 0)
-            image = fitted(image, self.shape[:2]) if self.resized else image
-            return tf.ensure_shape(image, self.shape)
+            return tf.ensure_shape(self._fitted(image), self.shape)
 
         return tf.map_fn(one, paths, fn_output_signature=tf.uint8, parallel_iterations=1)
+
+    def _fitted(self, image: "tf.Tensor") -> "tf.Tensor":
+        import tensorflow as tf
+
+        if self.fit is None:
+            return image
+        fit = fitted if self.fit == "stretch" else covered
+        return fit(tf.ensure_shape(image, [None, None, self.shape[2]]), self.shape[:2])
 
     def _problem(self, path: Path) -> str:
         """What is wrong with a file that cannot be used."""
@@ -118,7 +128,7 @@ class Decoder:
         found = shape_of(path)
         if isinstance(found, str):
             return found
-        if not self.resized and found[:2] != self.shape[:2]:
+        if self.fit is None and found[:2] != self.shape[:2]:
             height, width = self.shape[:2]
             return (
                 f"{_size(found)} pixels where {_size(self.shape)} were expected; "

@@ -58,7 +58,7 @@ def _stored(feature: Feature, size: int, make: Maker) -> np.ndarray:
     if feature.dtype == "string":
         return make(slice(0, size))
     dtype = np.dtype(feature.dtype)
-    stored = np.empty((size, *feature.shape), dtype)
+    stored = np.empty((size, *feature.stored_shape), dtype)
     for start in range(0, size, _AT_ONCE):
         rows = slice(start, min(size, start + _AT_ONCE))
         values = make(rows)
@@ -78,7 +78,7 @@ def _of_classes(
 ) -> Maker:
     if feature.kind == "image":
         scale = 1.0 if feature.dtype == "uint8" else 1 / 255
-        return lambda rows: scale * _images(feature.shape, labels[rows], count, rng)
+        return lambda rows: scale * _images(feature.stored_shape, labels[rows], count, rng)
     if feature.dtype == "string":
         strengths = np.eye(count)[labels]
         return lambda rows: _words(feature, strengths[rows], rng, task)
@@ -96,10 +96,10 @@ def _of_hidden(
 ) -> Maker:
     if feature.dtype == "string":
         return lambda rows: _words(feature, np.exp(hidden[rows]), rng, task)
-    patterns = task.normal(size=(hidden.shape[1], *feature.shape))
+    patterns = task.normal(size=(hidden.shape[1], *feature.stored_shape))
     if feature.kind == "image":
         coarse = task.normal(size=(hidden.shape[1], 4, 4, feature.shape[2]))
-        rows, columns = (np.arange(n) * 4 // n for n in feature.shape[:2])
+        rows, columns = (np.arange(n) * 4 // n for n in feature.stored_shape[:2])
         patterns = coarse[:, rows][:, :, columns]
 
     def make(rows: slice) -> np.ndarray:

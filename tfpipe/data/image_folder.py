@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from tfpipe.data.images import check_sizes
 from tfpipe.data.layouts import VALIDATION, Layout, Listing, split_names
 from tfpipe.data.problems import OnBad, Problem, left_out, refuse
 from tfpipe.data.source import HeldOut, StoredSplits
@@ -42,7 +43,12 @@ class ImageFolder(StoredSplits):
 
     Args:
         path: the folder, relative to the current one.
-        size: (height, width) to resize all images to; None where they are alike.
+        size: (height, width) that the model sees; None where the images are alike. Without a resize
+            all are stretched to it.
+        resize: (height, width) that images just cover when they are resized, their proportions
+            kept; the model sees the centre of `size`, or what augmentation draws of the whole.
+        kept: (height, width) at which images are held in memory, covering it in the same way, where
+            that is less than `resize`; they are enlarged batch by batch.
         channels: 1 for grey, 3 for colour, 4 for colour and transparency, converting those that
             have others; None where they are alike.
         validation: a share of the training images to hold out, a number, which takes the last ones,
@@ -60,11 +66,13 @@ class ImageFolder(StoredSplits):
             or a file that cannot be used.
 
     Example:
-        data = ImageFolder("flowers", size=(224, 224), channels=3, names="cat_to_name.json")
+        data = ImageFolder("flowers", size=(224, 224), resize=(256, 256), channels=3)
     """
 
     path: str
     size: tuple[Positive, Positive] | None = None
+    resize: tuple[Positive, Positive] | None = None
+    kept: tuple[Positive, Positive] | None = None
     channels: Literal[1, 3, 4] | None = None
     validation: HeldOut | None = "auto"
     test: HeldOut | None = "test"
@@ -72,6 +80,10 @@ class ImageFolder(StoredSplits):
     names: str | None = None
     on_bad: OnBad = "error"
     streams: ClassVar[bool] = True
+
+    def validate(self) -> None:
+        """Refuse sizes that do not go together."""
+        check_sizes("ImageFolder", self.size, self.resize, self.kept)
 
     def element(self) -> tuple[tuple[Feature, ...], Label]:
         return self._element
@@ -130,12 +142,14 @@ class ImageFolder(StoredSplits):
     @cached_property
     def _element(self) -> tuple[tuple[Feature, ...], Label]:
         if not self._root.is_dir() and self.size and self.classes:
-            shape: tuple[int, ...] = (*self.size, self.channels or 3)
+            channels: int = self.channels or 3
             folders = self.classes
         else:
-            shape, folders = self._decoder.shape, self._layout.classes
+            channels, folders = self._decoder.shape[2], self._layout.classes
+        size = self.size or self._decoder.shape[:2]
         label = Label("label", "class", (), self._named(folders))
-        return (Feature("image", shape, "uint8", "image"),), label
+        shape, kept = (*size, channels), self.kept or self.resize
+        return (Feature("image", shape, "uint8", "image", kept=kept, resize=self.resize),), label
 
     def _named(self, folders: tuple[str, ...]) -> tuple[str, ...]:
         """What the class folders are called."""
@@ -151,15 +165,17 @@ class ImageFolder(StoredSplits):
 
     @cached_property
     def _decoder(self) -> "Decoder":
-        from tfpipe.data.decoding import Decoder
+        from tfpipe.data.decoding import Decoder, Fit
 
-        if self.size and self.channels:
-            shape: tuple[int, ...] = (*self.size, self.channels)
+        held: tuple[int, ...] | None = self.kept or self.resize or self.size
+        if held and self.channels:
+            shape = (*held, self.channels)
         else:
             found = self._shapes()
-            size = self.size or self._most("size", [s[:2] for s in found])
+            size = held or self._most("size", [s[:2] for s in found])
             shape = (*size, self.channels or self._most("channels", [s[2] for s in found]))
-        return Decoder(shape, self.size is not None, self.channels is not None)
+        fit: Fit | None = None if held is None else "stretch" if self.resize is None else "cover"
+        return Decoder(shape, fit, self.channels is not None)
 
     def _shapes(self) -> list[tuple[int, ...]]:
         """The shapes of a few training images."""
@@ -277,7 +293,7 @@ class ImageFolder(StoredSplits):
             good = self._good(split.stored)
             chosen = good if split.rows is None else good[split.rows]
             columns = Columns({"image": shared(rows)}, labels)
-            self._memories[key] = Memory(columns, chosen, {"image"})
+            self._memories[key] = Memory(columns, chosen, self.element()[0])
         return self._memories[key].batches(options)
 
     @cached_property

@@ -84,14 +84,21 @@ def seen(images: "tf.Tensor", feature: "Feature") -> "tf.Tensor":
 
     if feature.resize is None:
         return images
-    kept, size = feature.stored_shape[:2], feature.shape[:2]
-    whole = covering(kept, feature.resize)
-    top, left = ((w - s) // 2 for w, s in zip(whole, size, strict=True))
-    if whole == kept:
+    whole, (top, left) = centre(feature)
+    size = feature.shape[:2]
+    if whole == feature.stored_shape[:2]:
         return images[..., top : top + size[0], left : left + size[1], :]
     alone = len(images.shape) == 3
     found = _resized(images[None] if alone else images, whole, (top, left), size)
     return found[0] if alone else found
+
+
+def centre(feature: "Feature") -> tuple[Size, Size]:
+    """What stored images are resized to, and (top, left) of what is cut out of that."""
+    assert feature.resize is not None
+    whole = covering(feature.stored_shape[:2], feature.resize)
+    top, left = ((w - s) // 2 for w, s in zip(whole, feature.shape, strict=False))
+    return whole, (top, left)
 
 
 def covering(size: Any, outer: Any, larger: Any = max) -> tuple[Any, Any]:

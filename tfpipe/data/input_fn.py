@@ -6,15 +6,16 @@ reading, and several workers agree without talking. Batches are gathered whole f
 arrays, then augmented whole.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfpipe.data.augment import Pixelwise, apply_all
+from tfpipe.data.augment.chain import apply_all, check_all
 from tfpipe.data.columns import Columns
+from tfpipe.data.images import seen
 from tfpipe.declare.kinds import Augmentation
 from tfpipe.declare.spec import Feature
 from tfpipe.errors import DataError
@@ -90,11 +91,11 @@ class Memory:
     Args:
         columns: the stored arrays.
         rows: which of their rows belong to the split; None for all.
-        images: the names of the features that augmentation changes.
+        images: the features that are images: those that augmentation changes.
     """
 
     def __init__(
-        self, columns: Columns, rows: np.ndarray | None, images: Collection[str] = ()
+        self, columns: Columns, rows: np.ndarray | None, images: Sequence[Feature] = ()
     ) -> None:
         import tensorflow as tf
 
@@ -146,9 +147,9 @@ class Memory:
             if whole:
                 rows = tf.ensure_shape(rows, [options.batch_size])
             features = {n: tf.gather(t, rows) for n, t in self._features.items()}
-            if options.augment:
-                for name in self.images:
-                    features[name] = apply_all(options.augment, features[name], first + start, seed)
+            for image in self.images:
+                held = features[image.name]
+                features[image.name] = made(options.augment, held, first + start, seed, image)
             found = _alone(features), tf.gather(self._labels, rows)
             return found if self._weights is None else (*found, tf.gather(self._weights, rows))
 
@@ -185,6 +186,19 @@ class _Pipeline:
         self.make = tf.function(make, input_signature=signature, autograph=False)
 
 
+def made(
+    augmentations: tuple[Augmentation, ...],
+    images: "tf.Tensor",
+    start: "tf.Tensor",
+    seed: "tf.Tensor",
+    feature: Feature,
+) -> "tf.Tensor":
+    """What the model gets of images as they are held; see `augment.chain.apply_all`."""
+    if not augmentations:
+        return seen(images, feature)
+    return apply_all(augmentations, images, start, seed, feature)
+
+
 def _alone(features: dict[str, Any]) -> Any:
     """A single feature by itself, several by name."""
     return next(iter(features.values())) if len(features) == 1 else features
@@ -214,7 +228,5 @@ def check_options(split: str, size: int, features: tuple[Feature, ...], options:
         raise DataError(
             f"augment changes images, and the data has none, only {found}. Leave it out: augment=()"
         )
-    for augmentation in options.augment:
-        if isinstance(augmentation, Pixelwise):
-            for image in images:
-                augmentation.check(image)
+    for image in images:
+        check_all(options.augment, image)

@@ -87,7 +87,7 @@ class StoredSplits(Source):
             return self._stream(part, chosen)
         key = (split, chosen.seed)
         if key not in self._memories:
-            images = {f.name for f in features if f.kind == "image"}
+            images = [f for f in features if f.kind == "image"]
             self._memories[key] = Memory(self._columns(part.stored), part.rows, images)
         return self._memories[key].batches(chosen)
 

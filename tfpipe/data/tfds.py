@@ -7,8 +7,7 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tfpipe.data.augment import apply_all
-from tfpipe.data.images import pixels, stored
+from tfpipe.data.images import check_sizes, pixels, stored
 from tfpipe.data.source import HeldOut, StoredSplits
 from tfpipe.declare.fieldtypes import Positive
 from tfpipe.declare.spec import Feature, Label
@@ -52,7 +51,12 @@ class TFDS(StoredSplits):
         train: the split to train on, such as "train[:90%]"; the others may share no sample with it.
         test: the split to evaluate on at the end; None for no test. The default is left out where
             the data set has no such split.
-        size: (height, width) to resize images to; needed where they differ in size.
+        size: (height, width) that the model sees; needed where images differ in size. Without a
+            resize all are stretched to it.
+        resize: (height, width) that images just cover when they are resized, their proportions
+            kept; the model sees the centre of `size`, or what augmentation draws of the whole.
+        kept: (height, width) at which images are held in memory, covering it in the same way, where
+            that is less than `resize`; they are enlarged batch by batch.
         classes: the class names in order of their index, where the data set's own are not wanted.
         data_dir: where prepared data lies; None for TFDS_DATA_DIR, else ~/tensorflow_datasets.
         download: whether data that is not prepared may be downloaded.
@@ -69,10 +73,16 @@ class TFDS(StoredSplits):
     train: str = "train"
     test: str | None = "test"
     size: tuple[Positive, Positive] | None = None
+    resize: tuple[Positive, Positive] | None = None
+    kept: tuple[Positive, Positive] | None = None
     classes: tuple[str, ...] = ()
     data_dir: str | None = None
     download: bool = True
     streams: ClassVar[bool] = True
+
+    def validate(self) -> None:
+        """Refuse sizes that do not go together."""
+        check_sizes("TFDS", self.size, self.resize, self.kept)
 
     def element(self) -> tuple[tuple[Feature, ...], Label]:
         features = self._builder.info.features
@@ -124,7 +134,7 @@ class TFDS(StoredSplits):
 
         (feature,), label = self.element()
         size = self._stored_sizes()[stored]
-        values = np.empty((size, *feature.shape), feature.dtype)
+        values = np.empty((size, *feature.stored_shape), feature.dtype)
         labels = np.empty((size, *label.shape), np.int64 if label.kind == "class" else np.float32)
         done = 0
         batches = self._batches(stored, 256).map(self._decode_batch(feature), os.cpu_count() or 1)
@@ -142,6 +152,8 @@ class TFDS(StoredSplits):
         """Batches read anew each epoch; shuffled in a buffer of encoded samples."""
         import numpy as np
         import tensorflow as tf
+
+        from tfpipe.data.input_fn import made
 
         (feature,), _ = self.element()
         size, first = split.size, options.first_sample(split.size)
@@ -167,11 +179,14 @@ class TFDS(StoredSplits):
         whole = options.drop_remainder or options.steps is not None
         batches = examples.batch(options.batch_size, drop_remainder=whole)
         batches = batches.map(self._decode_batch(feature), tf.data.AUTOTUNE)
-        if options.augment:
+        if options.augment or feature.resize:
             starts = tf.data.Dataset.range(first + skipped, 2**62, options.batch_size)
             seed = tf.constant([options.seed, 0], tf.int64)
             batches = tf.data.Dataset.zip(starts, batches).map(
-                lambda start, batch: (apply_all(options.augment, batch[0], start, seed), batch[1]),
+                lambda start, batch: (
+                    made(options.augment, batch[0], start, seed, feature),
+                    batch[1],
+                ),
                 tf.data.AUTOTUNE,
             )
         return batches.prefetch(tf.data.AUTOTUNE)
@@ -237,7 +252,8 @@ class TFDS(StoredSplits):
                 raise DataError(
                     f"{self.name} has images of differing sizes: declare size=(height, width)."
                 )
-            return Feature(key, shape, "uint8", "image")
+            kept = self.kept or self.resize
+            return Feature(key, shape, "uint8", "image", kept=kept, resize=self.resize)
         if kind in ("Tensor", "Scalar") and None not in shape and feature.np_dtype != np.object_:
             name = np.dtype(feature.np_dtype).name
             return Feature(key, shape, name, "vector" if len(shape) == 1 else "array")

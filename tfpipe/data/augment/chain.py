@@ -1,0 +1,154 @@
+"""The chain of augmentations over a batch: what each draws, and when pixels are made anew."""
+
+from typing import TYPE_CHECKING, Any
+
+from tfpipe.data.augment.kinds import Geometric, Pixelwise
+from tfpipe.data.augment.matrices import stretch
+from tfpipe.data.images import centre, seen
+from tfpipe.declare.kinds import Augmentation
+from tfpipe.declare.spec import Feature
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def check_all(augmentations: tuple[Augmentation, ...], image: Feature) -> None:
+    """Refuse augmentations that images do not fit; raises ConfigError."""
+    draws = _draw_their_part(augmentations)
+    size = image.stored_shape if any(draws) else image.shape
+    for augmentation, drawn in zip(augmentations, draws, strict=True):
+        if isinstance(augmentation, (Geometric, Pixelwise)):
+            augmentation.check(Feature(image.name, size, image.dtype, image.kind))
+        size = image.shape if drawn else size
+
+
+def apply_all(
+    augmentations: tuple[Augmentation, ...],
+    images: "tf.Tensor",
+    start: "tf.Tensor",
+    seed: "tf.Tensor",
+    feature: Feature | None = None,
+) -> "tf.Tensor":
+    """A batch of images with every augmentation applied.
+
+    Args:
+        augmentations: in order of application.
+        images: [batch, height, width, channels], values 0 to 255, as the source holds them.
+        start: how many samples came before this batch since training began.
+        seed: two int64, of which the first is the pipeline's seed.
+        feature: what the model gets of them; None where that is what they are.
+    """
+    import tensorflow as tf
+
+    needed = sum(a.draws_needed for a in augmentations)
+    draws = _uniform(start, tf.shape(images)[0], needed, seed)
+    canvas = _canvas(augmentations, images, feature)
+    used = 0
+    for augmentation in augmentations:
+        own = draws[:, used : used + augmentation.draws_needed]
+        used += augmentation.draws_needed
+        if isinstance(augmentation, Geometric):
+            canvas.move(augmentation.matrices(own, *canvas.size), augmentation.fill)
+            if augmentation.draws_its_part and feature is not None:
+                canvas.stretch(feature.shape[:2])
+        else:
+            assert isinstance(augmentation, Pixelwise)
+            canvas.images = augmentation.apply(canvas.settled(), own)
+    return canvas.settled()
+
+
+class _Canvas:
+    """Images, and how they are still to be moved.
+
+    Args:
+        images: [batch, height, width, channels].
+    """
+
+    def __init__(self, images: "tf.Tensor") -> None:
+        import tensorflow as tf
+
+        self.images = tf.cast(images, tf.float32)
+        self._shape = tuple(images.shape[1:3])
+        self._moves: list[Any] = []
+        self._fill: str | None = None
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """The height and width that the images will have."""
+        return float(self._shape[0]), float(self._shape[1])
+
+    def move(self, matrices: "tf.Tensor", fill: str | None = None) -> None:
+        """Note a move; the ones before are carried out where they fill what lies outside else."""
+        if fill is not None and self._fill not in (None, fill):
+            self.settled()
+        self._fill = fill or self._fill
+        self._moves.append(matrices)
+
+    def stretch(self, shape: Any) -> None:
+        """Note that the images are to be stretched to another (height, width)."""
+        if shape != self._shape:
+            self.show(shape, self.size, (0.0, 0.0))
+
+    def show(self, shape: Any, part: Any, corner: Any) -> None:
+        """Note that only a part is shown, as large as `shape`; see `matrices.stretch`."""
+        self._moves.append(stretch(part, shape, corner))
+        self._shape = tuple(shape)
+
+    def settled(self) -> "tf.Tensor":
+        """The images with all moves carried out at once; the first is the first that was noted."""
+        import tensorflow as tf
+
+        if not self._moves:
+            return self.images
+        combined = self._moves[0]
+        for matrix in self._moves[1:]:
+            combined = tf.matmul(combined, matrix)
+        moved = tf.raw_ops.ImageProjectiveTransformV3(
+            images=self.images,
+            transforms=tf.reshape(combined, [-1, 9])[:, :8],
+            output_shape=self._shape,
+            fill_value=0.0,
+            interpolation="BILINEAR",
+            fill_mode=(self._fill or "nearest").upper(),
+        )
+        self.images = tf.ensure_shape(moved, [None, *self._shape, self.images.shape[3]])
+        self._moves, self._fill = [], None
+        return self.images
+
+
+def _canvas(
+    augmentations: tuple[Augmentation, ...], images: "tf.Tensor", feature: Feature | None
+) -> _Canvas:
+    """The images to begin with: whole where a part is drawn of them, else their centre."""
+    if feature is None or feature.resize is None or any(_draw_their_part(augmentations)):
+        return _Canvas(images)
+    held, (whole, corner) = feature.stored_shape[:2], centre(feature)
+    if whole == held and not isinstance(augmentations[0], Geometric):
+        return _Canvas(seen(images, feature))  # nothing is moved into it, so it is just cut out
+    canvas = _Canvas(images)
+    # In the pixels of what is held, of which `whole` is an enlargement.
+    scale = tuple(h / w for h, w in zip(held, whole, strict=True))
+    part = tuple(s * length for s, length in zip(scale, feature.shape, strict=False))
+    canvas.show(feature.shape[:2], part, tuple(s * c for s, c in zip(scale, corner, strict=True)))
+    return canvas
+
+
+def _draw_their_part(augmentations: tuple[Augmentation, ...]) -> list[bool]:
+    return [isinstance(a, Geometric) and a.draws_its_part for a in augmentations]
+
+
+def _uniform(start: "tf.Tensor", rows: Any, columns: int, seed: "tf.Tensor") -> "tf.Tensor":
+    """[rows, columns] uniform numbers, of which row i depends on the seed and start + i alone.
+
+    The counter-based generator Philox gives four numbers a count, so a row of a multiple of four
+    starts at a count of its own and a batch can begin anywhere.
+    """
+    import tensorflow as tf
+
+    width = -(-columns // 4) * 4
+    key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
+    skipped = tf.cast(start * (width // 4), tf.uint64)
+    counter = tf.stack([counter[0] + skipped, counter[1]])
+    return tf.raw_ops.StatelessRandomUniformV2(
+        shape=[rows, width], key=key, counter=counter, alg=1, dtype=tf.float32
+    )
