@@ -243,6 +243,7 @@ def _of_pipeline(loaded: Loaded, terminal: Terminal) -> Predictor:
         model = builder.build(spec, pipeline.task)
     _check_trained(loaded, model)
     check_width(model, head, f"{loaded.name}'s network")
+    builder.check_samples(model, spec, _any_images(spec.feature))
     return Predictor(loaded.name, model, head, spec, _random(loaded, builder))
 
 
@@ -270,8 +271,16 @@ def _check_trained(loaded: Loaded, model: Any) -> None:
     from tfpipe.models.base import base_of
 
     base = base_of(model)
-    if base is None or len(base.weights) != len(model.weights):
+    pretrained = base.weights if base is not None else []
+    if len(pretrained) != len(model.weights):
         raise _untrained(loaded)
+
+
+def _any_images(feature: Feature) -> Any:
+    """Images as files give them, by which a builder finds what is declared of them wrongly."""
+    import numpy as np
+
+    return np.random.default_rng(0).integers(0, 256, (4, *feature.shape), np.uint8)
 
 
 def _untrained(loaded: Loaded) -> ModelError:
@@ -339,13 +348,15 @@ def _of_run(stopped: Stopped, terminal: Terminal) -> Predictor:
 
 def _loaded(path: Path, stopped: Stopped) -> Any:
     """A saved model; one with layers of the person's own needs the file that defines them."""
-    import keras
+    from tfpipe.models.saved import load_model
 
     try:
-        return keras.models.load_model(path, compile=False)
+        return load_model(path)
+    except ModelError:
+        raise  # a TF-Hub module that is not there
     except (TypeError, ValueError):
         redeclare(stopped, (), None)
-        return keras.models.load_model(path, compile=False)
+        return load_model(path)
 
 
 def _check_images(spec: ElementSpec, name: str) -> None:
