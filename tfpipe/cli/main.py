@@ -22,6 +22,7 @@ VERBS = {
     "run": ("tfpipe.cli.run", "Train, evaluate, export."),
     "resume": ("tfpipe.cli.resume", "Go on exactly where a run stopped."),
     "predict": ("tfpipe.cli.predict", "What is in image files, with probabilities."),
+    "compare-models": ("tfpipe.cli.compare_models", "Which pretrained network to take."),
     "runs": ("tfpipe.cli.runs", "What was run, and how it ended."),
     "devices": ("tfpipe.cli.devices", "The hardware that was found, what is picked and why."),
     "models": ("tfpipe.cli.models", "The model builders, their fields and input contracts."),

@@ -1,0 +1,113 @@
+"""`tfpipe compare-models FILE`: which pretrained network should I take?"""
+
+import sys
+from pathlib import Path
+
+import click
+
+from tfpipe.cli.options import (
+    Override,
+    PipelineFile,
+    SampleCommand,
+    debug_option,
+    json_option,
+    print_json,
+    root_option,
+    sample_option,
+    sample_size,
+)
+
+
+@click.command("compare-models", cls=SampleCommand)
+@click.argument("file", type=PipelineFile(), required=False)
+@click.argument("overrides", nargs=-1, type=Override())
+@click.option(
+    "--models",
+    default="all",
+    metavar="all|NAME,NAME",
+    help="The networks; all are the 28 of the published comparison.",
+)
+@click.option(
+    "--data-fraction",
+    type=float,
+    default=1.0,
+    metavar="SHARE",
+    help="The share of the declared training data to use, such as 0.07.",
+)
+@click.option(
+    "--through-base",
+    is_flag=True,
+    help="Run the frozen base every epoch, instead of computing what it answers once.",
+)
+@sample_option
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value="last",
+    metavar="[COMPARISON]",
+    help="Go on with a comparison, the newest where none is named.",
+)
+@click.option("--retry-failed", is_flag=True, help="With --resume: train again what failed.")
+@root_option
+@json_option
+@debug_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    file: str | None,
+    overrides: tuple[str, ...],
+    models: str,
+    data_fraction: float,
+    through_base: bool,
+    sample: int | None,
+    resume: str | None,
+    retry_failed: bool,
+    root: Path,
+    as_json: bool,
+) -> None:
+    """Train the pipeline in FILE with one pretrained network after the other, and compare them.
+
+    FILE declares data and model = Application(...), whose name is exchanged. Each network is a run
+    in a process of its own; one that fails is noted, and the others go on. The table and three
+    figures are in comparisons/, written anew after each network.
+
+    Of a data set of TensorFlow Datasets, --data-fraction takes the first samples of the training
+    split, before validation is held out of them; of any other data, a random share of each class of
+    what is left to train on.
+    """
+    from tfpipe.declare.loading import load
+    from tfpipe.terminal import Terminal
+    from tfpipe.verbs.compare_models import compare_models, go_on
+
+    terminal = Terminal(sys.stderr if as_json else sys.stdout)
+    if resume is not None:
+        _refuse_with_resume(ctx)
+        found = go_on(resume, root=root, retry_failed=retry_failed, terminal=terminal)
+    elif file is None:
+        raise click.UsageError("Name the file of a pipeline, or go on with --resume.")
+    elif retry_failed:
+        raise click.UsageError("--retry-failed goes with --resume.")
+    else:
+        found = compare_models(
+            load(file, overrides),
+            models,
+            root=root,
+            data_fraction=data_fraction,
+            through_base=through_base,
+            sample=sample_size(sample),
+            terminal=terminal,
+        )
+    if as_json:
+        print_json(found.to_json() | {"directory": str(found.directory.path)})
+
+
+def _refuse_with_resume(ctx: click.Context) -> None:
+    """A comparison goes on with what was asked when it began."""
+    given = {"file": "FILE", "models": "--models", "data_fraction": "--data-fraction"}
+    given |= {"through_base": "--through-base", "sample": "--sample"}
+    for name, shown in given.items():
+        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                "--resume goes on with what was asked when the comparison began: leave out "
+                f"{shown}."
+            )

@@ -1,0 +1,470 @@
+"""`tfpipe compare-models`: the same training with one network after the other, and what it shows.
+
+Each network is a run of its own in a process of its own, so that its memory is measured alone, and
+so that one that fails, or is killed, is a line in the table and not the end.
+"""
+
+import contextlib
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+
+from tfpipe import errors, runs
+from tfpipe.data.memory import human
+from tfpipe.declare.loading import Loaded, load, shown
+from tfpipe.declare.pipeline import Pipeline
+from tfpipe.declare.tree import resolve, to_json
+from tfpipe.errors import ConfigError, Interrupted, RunError, TrainingError
+from tfpipe.terminal import Silent, Terminal, clock
+from tfpipe.verbs import comparison as stored
+from tfpipe.verbs.comparison import Comparison, Entry, Numbers
+from tfpipe.verbs.networks import check_comparable, chosen, listed, with_network
+from tfpipe.verbs.one_network import MEASURED, OUTCOME, PROGRESS, run_name
+from tfpipe.verbs.processes import Worker, start_worker
+
+_POLL = 0.1
+_GRACE = 60.0  # seconds to save the state in, once a person stops it
+# What is wrong with the declaration or the machine, and so with every network alike.
+_COMMON = (
+    "ConfigError",
+    "DataError",
+    "DeviceError",
+    "MissingDependency",
+    "PipelineFileError",
+    "StorageError",
+)
+_MEASURED = (
+    "Step: the median of all but the first ones; with features, a batch through the base and a "
+    "step of the head together. Memory: the most that the network's own process held."
+)
+
+
+def compare_models(
+    loaded: Loaded,
+    models: str = "all",
+    *,
+    root: str | Path = ".",
+    data_fraction: float = 1.0,
+    through_base: bool = False,
+    sample: int | bool | None = None,
+    terminal: Terminal | None = None,
+    quiet: bool = False,
+) -> Comparison:
+    """Train the same head on one network after the other, and compare them.
+
+    Args:
+        loaded: a pipeline from a file, whose model is an `Application`.
+        models: "all" for the published 28, or names with commas.
+        root: the folder for comparisons/ and runs/.
+        data_fraction: the share of the declared training data to use, above 0 and at most 1.
+        through_base: train through the frozen base every epoch, instead of computing what it
+            answers once.
+        sample: on generated data: True, or how many samples.
+        terminal: where to tell how it goes; standard output when None.
+        quiet: tell nothing.
+
+    Raises:
+        ConfigError: for a pipeline that cannot be compared, or an unknown network.
+        Interrupted: when a person stopped it; `go_on` goes on.
+        TrainingError: when not one network could be trained.
+    """
+    terminal = terminal or (Silent() if quiet else Terminal())
+    root = Path(root)
+    names = chosen(models)
+    training = _check(loaded, data_fraction, through_base)
+    runs.check_writable(root)
+    comparison = stored.create(
+        root,
+        loaded,
+        datetime.now(),
+        data_fraction=float(data_fraction),
+        through_base=through_base,
+        sample=sample,
+        training=training,
+    )
+    with comparison.directory.lock():
+        comparison.entries = [Entry(name) for name in names]
+        comparison.write()
+        return _carry_on(comparison, loaded, terminal)
+
+
+def go_on(
+    reference: str = "last",
+    *,
+    root: str | Path = ".",
+    retry_failed: bool = False,
+    terminal: Terminal | None = None,
+    quiet: bool = False,
+) -> Comparison:
+    """Go on with a comparison: finished networks stay, what was interrupted resumes its run.
+
+    Args:
+        reference: its name, a unique beginning of it, its path, or "last".
+        root: the folder that holds comparisons/ and runs/.
+        retry_failed: whether to train those that failed again, from the beginning.
+        terminal: where to tell how it goes; standard output when None.
+        quiet: tell nothing.
+
+    Raises:
+        RunError: for no such comparison, or one that another process is at.
+        ConfigError: when the file declares something else now.
+    """
+    terminal = terminal or (Silent() if quiet else Terminal())
+    found = stored.find(Path(root), reference)
+    with _alone(found):
+        found = stored.read(found.directory.path, Path(root))  # as it is now that nobody writes
+        loaded = found.load()
+        for entry in found.entries:
+            if retry_failed and entry.state == "failed":
+                found.entries[found.entries.index(entry)] = Entry(entry.network)
+        return _carry_on(found, loaded, terminal)
+
+
+@contextlib.contextmanager
+def _alone(comparison: Comparison) -> Iterator[None]:
+    """Keep other processes from a comparison; raises RunError where one is at it already."""
+    try:
+        with comparison.directory.lock():
+            yield
+    except RunError as error:
+        if "is being trained by another process" not in str(error):
+            raise
+        holder = str(error).partition("(")[2].partition(")")[0]
+        raise RunError(
+            f"{comparison.name} is being carried on by another process ({holder}): wait for it, or "
+            "stop it first."
+        ) from None
+
+
+def _check(loaded: Loaded, data_fraction: float, through_base: bool) -> str:
+    """Refuse what cannot be compared; how the networks will be trained, for people."""
+    from tfpipe.verbs.features import why_not
+
+    if not 0 < data_fraction <= 1:
+        raise ConfigError(
+            f"--data-fraction {data_fraction:g} is no share of the training data. Give a number "
+            "above 0 and at most 1, such as 0.07."
+        )
+    check_comparable(loaded.pipeline)
+    again = (
+        None
+        if loaded.path is None
+        else load(f"{loaded.path}::{type(loaded.pipeline).__name__}", loaded.overrides)
+    )
+    if again is None or to_json(again.pipeline) != to_json(loaded.pipeline):
+        raise ConfigError(
+            "compare-models starts the pipeline in other processes, from its file and its "
+            "overrides alone: declare all of it in a file, and give arguments as overrides."
+        )
+    pipeline: Pipeline = resolve(loaded.pipeline)
+    if through_base:
+        return "through the base every epoch, as asked"
+    if reason := why_not(pipeline):
+        return f"through the base every epoch: {reason}"
+    return "the head alone, on features that the frozen base computes once"
+
+
+def _carry_on(comparison: Comparison, loaded: Loaded, terminal: Terminal) -> Comparison:
+    """Train what is left, network by network, and tell of it."""
+    _header(comparison, loaded, terminal)
+    with _stop_on_signals() as asked:
+        for number, entry in enumerate(comparison.entries, 1):
+            if not entry.open:
+                continue
+            label = f"{number:>{len(str(len(comparison.entries)))}}/{len(comparison.entries)}"
+            _one(comparison, loaded, entry, terminal, label, asked)
+            if entry.state == "interrupted":
+                _how_to_go_on(comparison, terminal)
+                raise Interrupted(f"Stopped at {entry.network}; everything so far is saved.")
+            comparison.write()
+            terminal.say(_line(label, entry))
+    _summary(comparison, terminal)
+    return comparison
+
+
+def _one(
+    comparison: Comparison,
+    loaded: Loaded,
+    entry: Entry,
+    terminal: Terminal,
+    label: str,
+    asked: Callable[[], int],
+) -> None:
+    """Train one network in a process of its own, and write down what became of it."""
+    try:
+        _, entry.notes = with_network(loaded.pipeline, entry.network)
+    except ConfigError as error:
+        entry.state, entry.reason = "failed", str(error)
+        return
+    _begin(comparison, entry)
+    worker = _start(comparison, entry.network)
+    peak = _watch(
+        worker, comparison.folder(entry.network), terminal, f"{label} {entry.network}", asked
+    )
+    outcome = stored.read_json(comparison.folder(entry.network) / OUTCOME)
+    if outcome.get("state") == "finished":
+        entry.state, entry.model = "finished", outcome["model"]
+        entry.numbers = Numbers(**outcome["numbers"])
+        return
+    if asked() or outcome.get("state") == "interrupted":
+        entry.state = "interrupted"
+        comparison.write(figures=False)
+        return
+    if outcome.get("kind") in _COMMON:
+        entry.state = "waiting"
+        comparison.write(figures=False)
+        raise getattr(errors, outcome["kind"])(outcome["reason"])
+    entry.state = "failed"
+    entry.reason = outcome.get("reason") or _how_it_died(worker, peak)
+
+
+def _begin(comparison: Comparison, entry: Entry) -> None:
+    """Have a directory for the network's run, and write down that it is being trained."""
+    folder = comparison.folder(entry.network)
+    with runs.storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (OUTCOME, PROGRESS):
+            (folder / name).unlink(missing_ok=True)
+    if not entry.run or not (comparison.root / entry.run).is_dir():
+        with runs.storage(folder):
+            (folder / MEASURED).unlink(missing_ok=True)
+        made = runs.create(comparison.root, run_name(comparison, entry.network), datetime.now())
+        entry.run = str(made.path.relative_to(comparison.root))
+    entry.state = "running"
+    comparison.write(figures=False)
+
+
+def _start(comparison: Comparison, network: str) -> Worker:
+    job = {
+        "comparison": str(comparison.directory.path),
+        "root": str(comparison.root),
+        "network": network,
+    }
+    command = [sys.executable, "-m", "tfpipe.verbs.one_network", json.dumps(job)]
+    # Not the first worker, whose output is shown: this one's goes to its log alone.
+    return start_worker(1, command, comparison.folder(network))
+
+
+def _watch(
+    worker: Worker, folder: Path, terminal: Terminal, label: str, asked: Callable[[], int]
+) -> int:
+    """Wait for the end of a network's process, which a person may ask for; its peak memory."""
+    began, peak, until = time.monotonic(), 0, float("inf")
+    try:
+        with _live(terminal, label) as show:
+            while worker.code is None:
+                now = time.monotonic()
+                peak = max(peak, _memory(worker))
+                show(f"{_progress(folder)}{clock(now - began)}")
+                if asked() and until == float("inf"):
+                    worker.process.terminate()
+                    until = now + _GRACE
+                if asked() > 1 or now > until:
+                    break
+                time.sleep(_POLL)
+    finally:
+        worker.kill()
+        worker.close()
+    return peak
+
+
+def _memory(worker: Worker) -> int:
+    try:
+        return int(psutil.Process(worker.process.pid).memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def _progress(folder: Path) -> str:
+    """How far a network's process is, as it says itself."""
+    found = stored.read_json(folder / PROGRESS)
+    return f"{found['doing']}, {found['done']:,} of {found['of']:,} · " if found else ""
+
+
+@contextlib.contextmanager
+def _live(terminal: Terminal, label: str) -> Iterator[Callable[[str], None]]:
+    """A line that changes, on a terminal; nothing elsewhere."""
+    if not terminal.live:
+        yield lambda text: None
+        return
+    with terminal.console.status(f"[dim]{label}[/]") as status:
+        yield lambda text: status.update(f"{label}  [dim]{text}[/]")
+
+
+def _how_it_died(worker: Worker, peak: int) -> str:
+    """Why a process ended that left no word."""
+    held = f" when it held {human(peak)}" if peak else ""
+    if worker.code == -signal.SIGKILL:
+        return (
+            f"Its process was ended by SIGKILL{held}: most likely the memory ran out. Use a "
+            "smaller batch_size or model.size."
+        )
+    lines = [line for line in worker.last_words().splitlines() if line.strip()]
+    said = f" Its last words: {lines[-1].strip()}" if lines else ""
+    return f"Its process ended ({worker.how}){held}; its log: {worker.log}.{said}"
+
+
+@contextlib.contextmanager
+def _stop_on_signals() -> Iterator[Callable[[], int]]:
+    """While the block runs, count how often Ctrl-C or SIGTERM has asked to stop."""
+    count = 0
+
+    def ask(number: int, frame: object) -> None:
+        nonlocal count
+        count += 1
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: count
+        return
+    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: count
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _header(comparison: Comparison, loaded: Loaded, terminal: Terminal) -> None:
+    data = loaded.pipeline.data
+    source = str(getattr(data, "name", type(data).__name__))
+    share = comparison.data_fraction
+    done = sum(not entry.open for entry in comparison.entries)
+    names = listed(entry.network for entry in comparison.entries)
+    facts = {
+        "directory": str(comparison.directory.path),
+        "data": ("generated in place of " if comparison.sample else "")
+        + source
+        + (f" · {share:.4g} of the training samples" if share < 1 else ""),
+        "networks": f"{len(comparison.entries)}: {names}" + (f" · {done} done" if done else ""),
+        "training": comparison.training,
+    }
+    terminal.header(f"{comparison.directory.path.parent.name} · compare-models", facts)
+    terminal.say()
+
+
+def _line(label: str, entry: Entry) -> str:
+    """What became of a network, in a line."""
+    from rich.markup import escape
+
+    name = f"{label} {entry.network:<18}"
+    if entry.numbers is None or entry.state == "failed":
+        return f"{name} [red]failed[/]  {escape(entry.reason)}"
+    numbers = entry.numbers
+    facts = [
+        f"val acc [bold]{numbers.accuracy:.4f}[/]",
+        f"{numbers.parameters:>11,} parameters",
+        f"{_milliseconds(numbers.step_seconds)} ms a step",
+        clock(numbers.seconds),
+        *(f"[yellow]{escape(note)}[/]" for note in entry.notes),
+    ]
+    return f"{name} " + "  ".join(facts)
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "?" if seconds is None else f"{1000 * seconds:,.1f}"
+
+
+def _summary(comparison: Comparison, terminal: Terminal) -> None:
+    """The final table by accuracy, what was saved, and what to do next."""
+    ranking = comparison.ranking()
+    failed = [entry for entry in comparison.entries if entry.state == "failed"]
+    if not ranking:
+        raise TrainingError(
+            f"Not one of the {len(failed)} networks could be trained. {failed[0].network}: "
+            f"{failed[0].reason}"
+        )
+    terminal.say()
+    terminal.table(_COLUMNS, [_cells(entry, numbers) for entry, numbers in ranking])
+    for entry in failed:
+        terminal.note(f"{entry.network} failed: {entry.reason}")
+    terminal.say()
+    terminal.say(f"[dim]{_MEASURED}[/]")
+    if saving := _saving(ranking):
+        terminal.say(saving)
+    terminal.say()
+    terminal.commands(_next(comparison, *ranking[0]))
+
+
+_COLUMNS = (
+    *("network", "val acc", "parameters", "trainable", "step ms", "time", "features", "training"),
+    *("images/s base", "images/s later", "memory"),
+)
+
+
+def _cells(entry: Entry, numbers: Numbers) -> tuple[str, ...]:
+    features = numbers.features_seconds
+    base = numbers.images_per_second_base
+    return (
+        entry.network,
+        f"{numbers.accuracy:.4f}",
+        f"{numbers.parameters:,}",
+        f"{numbers.trainable_parameters:,}",
+        _milliseconds(numbers.step_seconds),
+        clock(numbers.seconds),
+        "" if features is None else f"{features:.1f} s",
+        f"{numbers.training_seconds:.1f} s",
+        "" if base is None else f"{base:,.0f}",
+        f"{numbers.images_per_second_later:,.0f}",
+        human(numbers.peak_bytes),
+    )
+
+
+def _saving(ranking: list[tuple[Entry, Numbers]]) -> str:
+    """What the features saved, in a sentence; empty where there were none."""
+    cached = [n for _, n in ranking if n.features_seconds is not None]
+    rates = [(n.images_per_second_base, n.images_per_second_later) for n in cached]
+    faster = sorted(later / base for base, later in rates if base)
+    if not faster:
+        return ""
+    spent = sum(n.features_seconds or 0.0 for n in cached)
+    trained = sum(n.training_seconds for n in cached)
+    return (
+        f"The bases ran once, in {clock(spent)}; training on their features took {clock(trained)}. "
+        f"Each further epoch trains {_times(faster[0])} to {_times(faster[-1])} times as many "
+        "images a second as the base answers."
+    )
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
+
+
+def _next(comparison: Comparison, best: Entry, numbers: Numbers) -> list[tuple[str, str]]:
+    """The next useful commands."""
+    file = comparison.target.rpartition("::")[0]
+    model = comparison.root / best.model
+    figure = comparison.directory.path / "accuracy_size.png"
+    return [
+        (f"open {figure}", "the figures, beside table.csv"),
+        (f"tfpipe runs show {Path(best.run).relative_to('runs')}{_at(comparison)}", "the best run"),
+        (f"keras.models.load_model({str(model)!r})", f"{best.network} with its head, in Python"),
+        (
+            f"tfpipe run {shown(Path(file))} model.name={best.network} epochs=20{_at(comparison)}",
+            "train the best one longer",
+        ),
+        *_retry(comparison),
+    ]
+
+
+def _retry(comparison: Comparison) -> list[tuple[str, str]]:
+    if all(entry.state != "failed" for entry in comparison.entries):
+        return []
+    command = f"tfpipe compare-models --resume {comparison.name} --retry-failed{_at(comparison)}"
+    return [(command, "train again what failed")]
+
+
+def _at(comparison: Comparison) -> str:
+    return "" if comparison.root == Path(".") else f" --root {comparison.root}"
+
+
+def _how_to_go_on(comparison: Comparison, terminal: Terminal) -> None:
+    terminal.say()
+    command = f"tfpipe compare-models --resume {comparison.name}{_at(comparison)}"
+    terminal.commands([(command, "go on from here")])
