@@ -293,33 +293,35 @@ def test_probabilities_are_refused(modules: Path, spec_of: MakeSpec) -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "values", "said"),
+    ("values", "low", "high", "said"),
     [
         (
+            (0.0, 255.0),
             0.0,
             1.0,
-            (0.0, 255.0),
-            "look scaled already, or are all the same. {} values=(0, 1).",
+            "which it makes of 0..255; 6 training samples of 'input' lie in 0..1 and become "
+            "0..0.003922. They were probably divided by 255 already. Leave that step out of "
+            "input_fn, or declare model.values=(0, 1).",
         ),
-        (-1.0, 1.0, (0.0, 255.0), "reach beyond that. {} values=(-1, 1)."),
-        (-3.0, 5.0, (0.0, 1.0), "reach beyond that. {} values=(BLACK, WHITE)."),
-        (0.0, 255.0, (0.0, 1.0), "reach beyond that. {} values=(0, 255)."),
+        (
+            (0.0, 1.0),
+            0.0,
+            255.0,
+            "which it makes of 0..1; 6 training samples of 'input' lie in 0..255 and become "
+            "0..255. They are bytes as they come: leave out model.values=(0.0, 1.0).",
+        ),
     ],
 )
 def test_values_that_are_not_those_declared_are_refused(
-    modules: Path, spec_of: MakeSpec, low: float, high: float, values: Any, said: str
+    modules: Path, spec_of: MakeSpec, values: Any, low: float, high: float, said: str
 ) -> None:
-    spec = spec_of((8, 8, 3), "float32", 3)
+    spec, handle = spec_of((8, 8, 3), "float32", 3), str(modules / "images")
     pictures = low + (high - low) * PIXELS.astype("float32") / 255
     pictures.flat[:2] = low, high
-    builder = Hub(str(modules / "images"), values=values)
+    builder = Hub(handle, values=values)
     with pytest.raises(ModelError) as caught:
         builder.check_samples(builder.build(spec), spec, pictures)
-    fix = "Leave the scaling out of the data, or say what black and white are in it:"
-    assert str(caught.value) == (
-        f"Hub takes images of {values[0]:g} to {values[1]:g}, which it scales to 0..1 for the "
-        f"module; the values of 6 samples go from {low:.4g} to {high:.4g}: they {said.format(fix)}"
-    )
+    assert str(caught.value) == f"{handle} (family TF-Hub) expects values of 0..1, {said}"
     right = builder.replace(values=(low, high))
     right.check_samples(right.build(spec), spec, pictures)
 

@@ -6,6 +6,7 @@ from tfpipe.declare.fieldtypes import Fraction, NonNegative, Positive
 from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.errors import ConfigError, ModelError
+from tfpipe.models.contracts import Contract, Scaling
 from tfpipe.models.heads import head_for
 from tfpipe.models.hub_handle import absolute, is_here, resolve
 from tfpipe.models.layers import l2, logits, named
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 # What takes the place of a module that would have to be fetched, on generated data.
 STAND_IN = "(stand-in)"
 _STAND_IN_WIDTH = 16
+# What published modules of images take.
+_SCALING = Scaling("hub", (1 / 255,) * 3, (0.0,) * 3, False, "0..1")
 
 
 class Hub(ModelBuilder):
@@ -102,7 +105,7 @@ class Hub(ModelBuilder):
 
     def check_samples(self, model: "keras.Model", spec: ElementSpec, features: Any) -> None:
         if spec.feature.kind == "image":
-            _check_values(features, self.values)
+            self._check_values(model, spec, features)
         if self.head is None:
             _check_no_probabilities(model, features)
 
@@ -185,6 +188,15 @@ class Hub(ModelBuilder):
 
         return keras.layers.Dropout(self.dropout)(x) if self.dropout else x
 
+    def _check_values(self, model: "keras.Model", spec: ElementSpec, features: Any) -> None:
+        """Refuse images whose values are not those declared; raises ModelError."""
+        from tfpipe.models import samples
+        from tfpipe.models.base import base_of
+
+        found = samples.images(model, base_of(model), spec.feature.name, features, self.values)
+        network = Contract(self.handle, "TF-Hub", _SCALING, 0, 1, (), "")
+        samples.refuse_values(found, network, _SCALING)
+
     def _check_width(self, x: Any, spec: ElementSpec, task: str) -> None:
         """Refuse a module that answers about other classes than the data has."""
         head, width = head_for(spec, task), x.shape[-1]
@@ -249,28 +261,6 @@ def _image_size(
             "they are resized. Leave size out."
         )
     return (height or wanted[0], width or wanted[1]), channels
-
-
-def _check_values(features: Any, values: tuple[float, float]) -> None:
-    """Refuse images whose values are not those declared; raises ModelError."""
-    import numpy as np
-
-    found = np.asarray(features, np.float32)
-    low, high = float(found.min()), float(found.max())
-    black, white = values
-    if low < black or high > white:
-        problem = "they reach beyond that"
-    elif high - low <= (white - black) / 250:
-        problem = "they look scaled already, or are all the same"
-    else:
-        return
-    common = [v for v in ((0, 1), (-1, 1), (0, 255)) if v[0] <= low and high <= v[1]]
-    declare = f"values={common[0]}" if common else "values=(BLACK, WHITE)"
-    raise ModelError(
-        f"Hub takes images of {black:g} to {white:g}, which it scales to 0..1 for the module; the "
-        f"values of {len(found)} samples go from {low:.4g} to {high:.4g}: {problem}. Leave the "
-        f"scaling out of the data, or say what black and white are in it: {declare}."
-    )
 
 
 def _check_no_probabilities(model: "keras.Model", features: Any) -> None:
