@@ -128,7 +128,8 @@ def _write(
         assets.mkdir(exist_ok=True)
         if spec.classes:
             (assets / "labels.txt").write_text("".join(f"{name}\n" for name in spec.classes))
-        (assets / "contract.json").write_text(json.dumps(contract(spec, head), indent=2) + "\n")
+        said = json.dumps(contract(model, head, spec), indent=2)
+        (assets / "contract.json").write_text(said + "\n")
         np.savez(assets / "golden.npz", allow_pickle=False, **_golden(model, head, spec, samples))
         verify(temporary, _precision(model))
 
@@ -139,8 +140,14 @@ def _precision(model: Any) -> str:
     return next((p for p in ("bfloat16", "float16") if p in used), "float32")
 
 
-def contract(spec: ElementSpec, head: Head) -> dict[str, Any]:
-    """What goes in and what comes out, for whoever calls the model."""
+def contract(model: Any, head: Head, spec: ElementSpec) -> dict[str, Any]:
+    """What goes in and what comes out, for whoever calls the model.
+
+    What the builder has put down in the model's `input_contract` is told too: what a pretrained
+    network inside expects, and how the model's first layers see to it.
+    """
+    inside = getattr(model, "input_contract", None)
+    told = {"pretrained": inside} if inside else {}
     return {
         "task": head.task,
         "inputs": [to_json(f) for f in spec.features],
@@ -148,6 +155,7 @@ def contract(spec: ElementSpec, head: Head) -> dict[str, Any]:
         "resize": "inside serving_bytes: bilinear, antialiased, rounded",
         "label": to_json(spec.label),
         "output": "values" if head.task == "regression" else "probabilities",
+        **told,
     }
 
 

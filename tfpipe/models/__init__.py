@@ -1,12 +1,6 @@
 """Model builders: each reads an element spec and makes a Keras model that gives logits."""
 
-from tfpipe.models.application import (
-    VGG16,
-    Application,
-    InceptionV3,
-    MobileNet,
-    NASNetMobile,
-)
+from tfpipe.models.application import Application
 from tfpipe.models.cnn_2_4_6 import CNN_2_4_6
 from tfpipe.models.convnet import Block, ConvNet
 from tfpipe.models.custom import Custom
@@ -14,6 +8,7 @@ from tfpipe.models.hub import Hub
 from tfpipe.models.lenet import LeNet
 from tfpipe.models.linear import Linear
 from tfpipe.models.mlp import MLP
+from tfpipe.models.networks import VGG16, InceptionV3, MobileNet, NASNetMobile
 from tfpipe.models.text import TextClassifier
 
 __all__ = [

@@ -11,7 +11,7 @@ from tfpipe.declare.fieldtypes import Fraction, NonNegative, Positive, PositiveF
 from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.errors import ConfigError, ModelError
-from tfpipe.models.contracts import CONTRACTS, Contract, contract_of
+from tfpipe.models.contracts import CONTRACTS, Contract, Scaling, contract_of
 from tfpipe.models.inputs import image_feature
 from tfpipe.models.layers import l2, logits, named
 
@@ -126,18 +126,26 @@ class Application(ModelBuilder):
         feature = spec.feature
         size = self._size(feature)
         base = self._base(size)
+        scaling = scaling_of(self._contract, base)
         inputs = keras.Input(feature.shape, name=feature.name, dtype="float32")
-        x = preprocessed(
-            inputs,
-            scaling_of(self._contract, base),
-            size,
-            values=self.values,
-            bgr=self.channels == "bgr",
-        )
+        bgr = self.channels == "bgr"
+        x = preprocessed(inputs, scaling, size, values=self.values, bgr=bgr)
         outputs = self._answers(base(x), spec, task)
         model = keras.Model(inputs, outputs, name=f"application_{self.name.lower()}")
         unfreeze(base, "all" if self.trainable else None, self._trains_batch_norm)
+        model.input_contract = self._told(scaling, size)  # for the export
         return model
+
+    def check_samples(self, model: "keras.Model", spec: ElementSpec, features: Any) -> None:
+        from tfpipe.models import samples
+        from tfpipe.models.base import base_of
+        from tfpipe.models.preprocessing import scaling_of
+
+        base, network = base_of(model), self._contract
+        found = samples.images(model, base, spec.feature.name, features, self.values)
+        samples.refuse_values(found, network, scaling_of(network, base))
+        if self.channels == "auto":
+            samples.refuse_swapped(found, network)
 
     def offline(self) -> tuple[Self, str]:
         from tfpipe.models.weights import imagenet_file
@@ -201,6 +209,26 @@ class Application(ModelBuilder):
         keep_float32(base)
         return base
 
+    def _told(self, scaling: Scaling, size: Size) -> dict[str, Any]:
+        """What the network expects and the model's first layers do, as the export tells it."""
+        return {
+            "network": self.name,
+            "family": self._contract.family,
+            "size": list(size),
+            "resize": "bilinear, antialiased where it shrinks, not rounded",
+            "data": {
+                "black": self.values[0],
+                "white": self.values[1],
+                "channels": "bgr" if self.channels == "bgr" else "rgb",
+            },
+            "expects": {
+                "black": list(scaling.of(0)),
+                "white": list(scaling.of(255)),
+                "channels": "bgr" if scaling.bgr else "rgb",
+                "in_words": scaling.described,
+            },
+        }
+
     def _answers(self, x: Any, spec: ElementSpec, task: str) -> Any:
         """The logits of what the network gives."""
         import keras
@@ -249,78 +277,6 @@ class Application(ModelBuilder):
     def _which(self, size: Size) -> dict[str, Any]:
         """Which file of weights."""
         return {"top": self._own_head, "alpha": self.alpha, "size": size}
-
-
-class VGG16(Application):
-    """VGG16: thirteen 3x3 convolutions; 14,714,688 parameters without its head.
-
-    Simonyan and Zisserman, 2014, arXiv:1409.1556. Its fields are those of Application.
-
-    Example:
-        >>> VGG16(size=(160, 160), head=(256,))
-        VGG16(size=(160, 160), head=(256,))
-    """
-
-    name: Literal["VGG16"] = "VGG16"
-    contract: ClassVar[str] = CONTRACTS["VGG16"].text
-
-    @classmethod
-    def example(cls) -> Self:
-        return cls(weights=None, size=(32, 32))
-
-
-class InceptionV3(Application):
-    """InceptionV3: convolutions of several sizes side by side; 21,802,784 parameters without head.
-
-    Szegedy and others, 2015, arXiv:1512.00567. Its fields are those of Application.
-
-    Example:
-        >>> InceptionV3(dropout=0.5, trainable=True)
-        InceptionV3(dropout=0.5, trainable=True)
-    """
-
-    name: Literal["InceptionV3"] = "InceptionV3"
-    contract: ClassVar[str] = CONTRACTS["InceptionV3"].text
-
-    @classmethod
-    def example(cls) -> Self:
-        return cls(weights=None, size=(75, 75))
-
-
-class MobileNet(Application):
-    """MobileNet: convolutions apart for each channel; 3,228,864 parameters without its head.
-
-    Howard and others, 2017, arXiv:1704.04861. Its fields are those of Application.
-
-    Example:
-        >>> MobileNet(alpha=0.25, size=(128, 128))
-        MobileNet(size=(128, 128), alpha=0.25)
-    """
-
-    name: Literal["MobileNet"] = "MobileNet"
-    contract: ClassVar[str] = CONTRACTS["MobileNet"].text
-
-    @classmethod
-    def example(cls) -> Self:
-        return cls(weights=None, size=(32, 32), alpha=0.25)
-
-
-class NASNetMobile(Application):
-    """NASNetMobile: cells that a search found; 4,269,716 parameters without its head.
-
-    Zoph and others, 2017, arXiv:1707.07012. Its fields are those of Application.
-
-    Example:
-        >>> NASNetMobile(dropout=0.5, l2=0.01)
-        NASNetMobile(dropout=0.5, l2=0.01)
-    """
-
-    name: Literal["NASNetMobile"] = "NASNetMobile"
-    contract: ClassVar[str] = CONTRACTS["NASNetMobile"].text
-
-    @classmethod
-    def example(cls) -> Self:
-        return cls(weights=None, size=(32, 32))
 
 
 def _plain(value: Any) -> tuple[str, ...]:

@@ -70,12 +70,15 @@ def keep_float32(base: Any) -> None:
     """Let the scaling inside a network be computed in float32, as that outside of it is."""
     import keras
 
-    for layer in base.layers:
+    for layer in base.layers[1:]:
+        if not isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization):
+            return
+        layer.dtype_policy = "float32"
         if isinstance(layer, keras.layers.Normalization):
-            layer.dtype_policy = "float32"
-            layer.finalize_state()  # what it subtracts and divides by was rounded when it was built
-        elif isinstance(layer, keras.layers.Rescaling):
-            layer.dtype_policy = "float32"
+            # What it subtracts and divides by was rounded when it was built.
+            layer.finalize_state()
+            if layer.input_mean is not None:
+                layer.build(layer.input.shape)
 
 
 def scaling_of(contract: Contract, base: Any) -> Scaling:
