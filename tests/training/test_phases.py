@@ -185,7 +185,7 @@ class Short(Tuned):
 
 
 class Longer(Short):
-    fine_tune = FineTune(phases=(Phase(1), Phase(2, unfreeze="all"), Phase(1, unfreeze=2)))
+    fine_tune = FineTune(phases=(Phase(1), Phase(2, unfreeze="all"), Phase(1, unfreeze="second")))
 
 
 def test_a_finished_run_is_extended_by_epochs_of_the_last_phase_and_by_phases(
@@ -258,6 +258,24 @@ def test_layers_that_are_not_there(what: Any, message: str) -> None:
     with pytest.raises(ModelError) as error:
         unfreeze(backbone(), what)
     assert str(error.value) == message
+
+
+def test_layers_without_weights_cannot_be_trained() -> None:
+    with pytest.raises(ModelError) as error:
+        unfreeze(backbone(), 2)
+    assert str(error.value) == (
+        "unfreeze=2: those layers of backbone have no weights to train, batch normalisation being "
+        "frozen without batch_norm=True. Take more of them, or None for a frozen base."
+    )
+
+
+def test_layers_of_a_later_phase_are_looked_for_before_training(tmp_path: Path) -> None:
+    class Wrong(Short):
+        fine_tune = FineTune(phases=(Phase(1), Phase(1, unfreeze="third")))
+
+    with pytest.raises(ModelError, match="unfreeze='third': backbone has no layer of that name"):
+        run(Wrong(), tmp_path)
+    assert not list(tmp_path.glob("runs/*/*"))
 
 
 def test_a_model_without_a_base_has_nothing_to_fine_tune(tmp_path: Path) -> None:

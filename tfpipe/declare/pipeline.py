@@ -177,7 +177,7 @@ class Pipeline(Part, metaclass=PipelineMeta):
         if not declared or without_ranges(self.epochs) == self.fine_tune.epochs:
             return
         phases = self.fine_tune.phases
-        listed = " + ".join(str(phase.epochs) for phase in phases)
+        listed = " + ".join(str(without_ranges(phase.epochs)) for phase in phases)
         raise ConfigError(
             f"{type(self).__name__}.epochs={self.epochs}, and fine_tune has phases of {listed} "
             f"epochs. They decide: leave epochs out, and set fine_tune.phases.{len(phases) - 1}."

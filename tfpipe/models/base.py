@@ -61,6 +61,12 @@ def unfreeze(base: Any, what: Unfreeze, batch_norm: bool = False) -> None:
         layer.trainable = False
     if not batch_norm:
         freeze_batch_norm(base)
+    if not base.trainable_weights:
+        frozen = "" if batch_norm else ", batch normalisation being frozen without batch_norm=True"
+        raise ModelError(
+            f"unfreeze={what!r}: those layers of {base.name} have no weights to train{frozen}. "
+            "Take more of them, or None for a frozen base."
+        )
 
 
 def freeze_batch_norm(layer: Any) -> None:

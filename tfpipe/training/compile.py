@@ -88,6 +88,8 @@ def compile_model(
         _check_output(model, head, spec, own)
         if own:
             check_logits(model, head, "build_model()")
+        for phase in pipeline.fine_tune.phases if pipeline.fine_tune else ():
+            unfreeze(_base(model), phase.unfreeze, phase.batch_norm)  # what is wrong is found now
         compiled = Compiled(model, head, jit_compile)
         _compile(compiled, pipeline)
         if strategy.num_replicas_in_sync > 1:
@@ -115,19 +117,12 @@ def enter_phase(compiled: Compiled, pipeline: Pipeline, index: int, dataset: Any
 def _compile(compiled: Compiled, pipeline: Pipeline) -> None:
     """Freeze what the phase does not train, and only then compile, which looks at that."""
     model, fine_tune = compiled.model, pipeline.fine_tune
-    phase = fine_tune.phases[compiled.phase] if fine_tune else None
-    base = None
-    if phase is not None:
-        base = base_of(model)
-        if base is None:
-            raise ModelError(
-                "fine_tune trains more and more of a pretrained model, and there is none inside "
-                f"{model.name!r}: use Application or Hub, or nest a keras.Model in build_model()."
-            )
+    if fine_tune is None:
+        optimizer = _optimizer(pipeline)
+    else:
+        base, phase = _base(model), fine_tune.phases[compiled.phase]
         unfreeze(base, phase.unfreeze, phase.batch_norm)
-        pipeline = pipeline.replace(optimizer=phase.optimizer or pipeline.optimizer)
-    optimizer = _optimizer(pipeline)
-    if phase is not None:
+        optimizer = _optimizer(pipeline.replace(optimizer=phase.optimizer or pipeline.optimizer))
         fall_with_depth(optimizer, base, phase.depth_factor)
     model.compile(
         optimizer=optimizer,
@@ -136,6 +131,16 @@ def _compile(compiled: Compiled, pipeline: Pipeline) -> None:
         steps_per_execution=pipeline.steps_per_execution,
         jit_compile=compiled.jit_compile,
     )
+
+
+def _base(model: Any) -> Any:
+    base = base_of(model)
+    if base is None:
+        raise ModelError(
+            "fine_tune trains more and more of a pretrained model, and there is none inside "
+            f"{model.name!r}: use Application or Hub, or nest a keras.Model in build_model()."
+        )
+    return base
 
 
 def build_state(model: Any, dataset: Any) -> None:
