@@ -172,6 +172,19 @@ def test_declared_classes_are_in_their_order(put: Put) -> None:
     assert source.notes() == ["2 folders not declared in classes: b, d. Left out."]
 
 
+def test_how_many_classes_there_are_can_be_declared(put: Put, here: Path) -> None:
+    for name in ("a", "b", "c"):
+        put(f"{name}/0.png")
+    source = ImageFolder("photos", classes=3, validation=None)
+    assert source.spec().classes == ("a", "b", "c")
+    assert refused(source.replace(classes=4)) == (
+        f"ImageFolder('photos'): {here}/photos has 3 class folders where data.classes=4 says how "
+        "many there are. Set data.classes=3, or find out what is missing or too many."
+    )
+    (_, label) = ImageFolder("none", size=(8, 8), classes=4).element()
+    assert label.classes == ("1", "2", "3", "4")
+
+
 # Names
 
 
@@ -236,7 +249,7 @@ def test_a_folder_that_is_not_there(here: Path) -> None:
     assert refused(ImageFolder("photos")) == (
         f"ImageFolder('photos'): there is no folder {here}/photos. Set data.path, which is "
         "relative to the current folder; or, to try the pipeline without it by --sample, declare "
-        "data.size=(height, width) and data.classes=(...)."
+        "data.size=(height, width) and data.classes, by name or how many."
     )
 
 

@@ -6,7 +6,9 @@ import os
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import annotated_types
 
 from tfpipe.data.images import check_sizes
 from tfpipe.data.layouts import VALIDATION, Layout, Listing, split_names
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from tfpipe.data.splits import Split
 
 logger = logging.getLogger("tfpipe.data")
+
+Several = Annotated[int, annotated_types.Ge(2)]
 
 _COMPARED = 8
 _SHARE = 0.1
@@ -56,7 +60,7 @@ class ImageFolder(StoredSplits):
             tenth of the training images.
         test: the same for the test split. The default is left out where there is no such folder.
         classes: the class folders to read, in order of their index; all of them, sorted as text,
-            when not given.
+            when not given. Or how many there are, which is then checked.
         names: a file that says what the class folders are called, here or in `path`: a JSON map of
             folder to name, or lines of folder, tab, name.
         on_bad: "error" refuses files that cannot be used; "skip" leaves them out and says so.
@@ -76,7 +80,7 @@ class ImageFolder(StoredSplits):
     channels: Literal[1, 3, 4] | None = None
     validation: HeldOut | None = "auto"
     test: HeldOut | None = "test"
-    classes: tuple[str, ...] = ()
+    classes: tuple[str, ...] | Several = ()
     names: str | None = None
     on_bad: OnBad = "error"
     streams: ClassVar[bool] = True
@@ -123,18 +127,26 @@ class ImageFolder(StoredSplits):
             raise DataError(
                 f"{self._owner}: there is no folder {self._root.absolute()}. Set data.path, which "
                 "is relative to the current folder; or, to try the pipeline without it by "
-                "--sample, declare data.size=(height, width) and data.classes=(...)."
+                "--sample, declare data.size=(height, width) and data.classes, by name or how many."
             )
         ready, skip = split_names(self._root), self.on_bad == "skip"
         declared = [name for name in (self.validation, self.test) if isinstance(name, str)]
         auto = [name for name in VALIDATION if name in ready and self.validation == "auto"]
-        layout = Layout(self._root, self._owner, self.classes, skip).read([*auto[:1], *declared])
+        chosen = self.classes if isinstance(self.classes, tuple) else ()
+        layout = Layout(self._root, self._owner, chosen, skip).read([*auto[:1], *declared])
         for name in declared:
             if name not in ("auto", "test", *layout.splits):
                 raise DataError(
                     f"{self._owner}: {self._root.resolve()} has no split {name!r} with classes. "
                     f"{suggest(name, ready[1:])}".strip()
                 )
+        if isinstance(self.classes, int) and len(layout.classes) != self.classes:
+            found = len(layout.classes)
+            raise DataError(
+                f"{self._owner}: {self._root.resolve()} has {found} class folders where "
+                f"data.classes={self.classes} says how many there are. Set data.classes={found}, "
+                "or find out what is missing or too many."
+            )
         if not skip:
             refuse(layout.problems, layout.lines, "lines", self._owner)
         return layout
@@ -143,7 +155,7 @@ class ImageFolder(StoredSplits):
     def _element(self) -> tuple[tuple[Feature, ...], Label]:
         if not self._root.is_dir() and self.size and self.classes:
             channels: int = self.channels or 3
-            folders = self.classes
+            folders = self.classes if isinstance(self.classes, tuple) else _numbered(self.classes)
         else:
             channels, folders = self._decoder.shape[2], self._layout.classes
         size = self.size or self._decoder.shape[:2]
@@ -415,6 +427,11 @@ class ImageFolder(StoredSplits):
                 f"{self._owner}: not one of the {lost[index]:,} training images of the class "
                 f"{classes[index]!r} can be used; the first is {first}."
             )
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    """Names of so many class folders that nobody named."""
+    return tuple(str(number) for number in range(1, count + 1))
 
 
 def _shown(value: Any) -> str:
