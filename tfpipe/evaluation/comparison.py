@@ -140,7 +140,7 @@ def _drawn(
 
 def _scale(axes: Any, axis: _Axis, which: str, values: list[float]) -> None:
     """An axis with its title, some room around the values, and readable numbers."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     low, high = min(values), max(values)
     named = getattr(axes, f"{which}axis")
@@ -154,8 +154,9 @@ def _scale(axes: Any, axis: _Axis, which: str, values: list[float]) -> None:
         getattr(axes, f"set_{which}scale")("log")
         room = max((high / low) ** 0.08, 1.25)
         getattr(axes, f"set_{which}lim")(low / room, high * room)
-        few = high / low < 30
-        named.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0, 3.0)))
+        named.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 30 else (1.0, 3.0)))
+        if high / low < 4:  # decades, and parts of them, would be few or none
+            named.set_major_locator(MaxNLocator(6))
         named.set_major_formatter(FuncFormatter(lambda v, _: _short(v)))
         named.set_minor_formatter(NullFormatter())
     getattr(axes, f"set_{which}label")(axis.title)
@@ -200,7 +201,7 @@ def _label(axes: Any, labels: Sequence[tuple[str, float, float, str]]) -> None:
     inside = _Box(page.x0, page.y0, page.x1, page.y1)
     taken: list[_Box] = []
     for name, a, b, colour in sorted(labels, key=lambda text: _room(text[0], at)):
-        style = {"fontsize": _FONT, "color": _darker(colour), "zorder": 4}
+        style = {"fontsize": _FONT, "color": _darker(colour), "va": "bottom", "zorder": 4}
         text = axes.annotate(name, (a, b), (0, 0), textcoords="offset pixels", **style)
         size = text.get_window_extent(renderer)
         box, far = _free(at[name], (size.width, size.height), [*points, *taken], inside)
@@ -210,7 +211,7 @@ def _label(axes: Any, labels: Sequence[tuple[str, float, float, str]]) -> None:
         label = axes.annotate(
             name,
             (a, b),
-            (box.left - at[name][0], box.bottom - at[name][1] + 2),
+            (box.left - at[name][0], box.bottom - at[name][1]),
             textcoords="offset pixels",
             arrowprops=arrow if far else None,
             **style,

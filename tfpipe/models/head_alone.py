@@ -72,7 +72,7 @@ def cut(model: Any) -> tuple[Any, Any]:
     while kept < len(chain) and type(chain[kept].operation).__name__ in _POOLING:
         kept += 1
     answers = chain[kept - 1].output_tensors[0]
-    body = keras.Model(model.inputs, answers, name="body")
+    body = keras.Model(model.input, answers, name="body")
     if body.trainable_weights:
         trained = body.trainable_weights[0].path
         raise ModelError(f"{trained} comes before the base's answers, and is trained.")

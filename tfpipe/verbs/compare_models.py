@@ -242,14 +242,17 @@ def _begin(comparison: Comparison, entry: Entry) -> None:
 
 
 def _start(comparison: Comparison, network: str) -> Worker:
+    # Not as the first worker, whose output is shown: this one's goes to its log alone.
+    return start_worker(1, _command(comparison, network), comparison.folder(network))
+
+
+def _command(comparison: Comparison, network: str) -> list[str]:
     job = {
         "comparison": str(comparison.directory.path),
         "root": str(comparison.root),
         "network": network,
     }
-    command = [sys.executable, "-m", "tfpipe.verbs.one_network", json.dumps(job)]
-    # Not the first worker, whose output is shown: this one's goes to its log alone.
-    return start_worker(1, command, comparison.folder(network))
+    return [sys.executable, "-m", "tfpipe.verbs.one_network", json.dumps(job)]
 
 
 def _watch(

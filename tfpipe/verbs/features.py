@@ -148,7 +148,7 @@ def assemble(
     temporary = file.with_name(f".{file.stem}.writing.keras")
     with storage(file.parent):
         # Not the compiled one, whose optimizer has trained nothing.
-        keras.Model(whole.inputs, whole.outputs, name=whole.name).save(temporary)
+        keras.Model(whole.input, whole.output, name=whole.name).save(temporary)
         os.replace(temporary, file)
 
 

@@ -6,6 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+# Parts that only tfpipe declares; they are known once they are imported, and a run may name them.
+import tfpipe.data.features
+import tfpipe.data.fraction
+import tfpipe.models.head_alone  # noqa: F401
 from tfpipe import runs
 from tfpipe.declare.loading import Loaded, from_instance, load
 from tfpipe.declare.origins import PYTHON
