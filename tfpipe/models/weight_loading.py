@@ -105,25 +105,31 @@ def _opened(path: Path) -> Iterator[Any]:
         raise ModelError(f"{path} cannot be read: {error}.") from None
 
 
-def _hard(group: Any) -> Iterator[str]:
-    """The names in an HDF5 group that are no links to elsewhere."""
+def _has(group: Any, name: str) -> bool:
+    """Whether an HDF5 group has something of a name itself, and no link to elsewhere."""
     import h5py
 
-    for name in group:
-        if group.get(name, getclass=True, getlink=True) is h5py.HardLink:
-            yield name
+    return group.get(name, getclass=True, getlink=True) is h5py.HardLink
 
 
-def _dataset(group: Any, name: str) -> Any:
+def _at(group: Any, path: str) -> Any:
+    """What is at a path below an HDF5 group, reached without links; None without anything."""
+    import h5py
+
+    for part in path.split("/"):
+        if not isinstance(group, h5py.Group) or not _has(group, part):
+            return None
+        group = group[part]
+    return group
+
+
+def _dataset(group: Any, path: str) -> Any:
     """A dataset whose values are in the file itself; None without one."""
     import h5py
 
-    for part in name.split("/"):
-        if not isinstance(group, h5py.Group) or part not in _hard(group):
-            return None
-        group = group[part]
-    plain = isinstance(group, h5py.Dataset) and not group.external and not group.is_virtual
-    return group if plain else None
+    found = _at(group, path)
+    plain = isinstance(found, h5py.Dataset) and not found.external and not found.is_virtual
+    return found if plain else None
 
 
 # The layers of a file
@@ -131,14 +137,14 @@ def _dataset(group: Any, name: str) -> Any:
 
 def _legacy(file: Any) -> list[_Layer] | None:
     """The layers with weights in an old file, in order; None where it is a newer one."""
-    if not _names(file, "layer_names") and "model_weights" in _hard(file):
+    if not _names(file, "layer_names") and _has(file, "model_weights"):
         file = file["model_weights"]
     names = _names(file, "layer_names")
     if not names:
         return None
     found: list[_Layer] = []
     for name in names:
-        group = file.get(name)
+        group = _at(file, name)
         weights = [_dataset(group, w) for w in _names(group, "weight_names")] if group else []
         if weights:
             kept = tuple(w for w in weights if w is not None)
@@ -163,7 +169,7 @@ def _networks(file: Any) -> list[list[_Layer]]:
 def _inner(group: Any) -> Iterator[Any]:
     """The groups of the models that a model has as layers."""
     for layer in _layers_of(group):
-        if "layers" in _hard(layer):
+        if _has(layer, "layers"):
             yield layer
             yield from _inner(layer)
 
@@ -171,10 +177,11 @@ def _inner(group: Any) -> Iterator[Any]:
 def _layers_of(group: Any) -> list[Any]:
     import h5py
 
-    if "layers" not in _hard(group) or not isinstance(group["layers"], h5py.Group):
+    if not _has(group, "layers") or not isinstance(group["layers"], h5py.Group):
         return []
     found = group["layers"]
-    return [found[name] for name in _hard(found) if isinstance(found[name], h5py.Group)]
+    own = [found[name] for name in found if _has(found, name)]
+    return [layer for layer in own if isinstance(layer, h5py.Group)]
 
 
 def _stored(group: Any, prefix: str) -> Iterator[_Layer]:
@@ -234,7 +241,7 @@ def _misfit(stored: list[_Layer], wanted: list[_Layer], network: str) -> str:
     for number, layer in enumerate(wanted):
         there = by_key.get(layer.key)
         if there is None:
-            return _missing(layer, len(wanted) - number, len(stored), len(wanted), network)
+            return _missing(layer, len(wanted) - number, len(stored), len(wanted))
         if there.shapes != layer.shapes:
             return _different(there, layer, stored, wanted, network)
     keys = {layer.key for layer in wanted}
@@ -247,9 +254,9 @@ def _misfit(stored: list[_Layer], wanted: list[_Layer], network: str) -> str:
     return ""
 
 
-def _missing(layer: _Layer, left: int, stored: int, wanted: int, network: str) -> str:
+def _missing(layer: _Layer, left: int, stored: int, wanted: int) -> str:
     said = f"it has no weights for the layer {layer.name!r}, {_listed(layer.shapes)}."
-    if left <= _TOP_LAYERS and stored == wanted - left:
+    if left <= _TOP_LAYERS < wanted:  # all others fit
         return (
             f"{said} The file was saved without the top, the layers that give the classes, and the "
             "network has one."
@@ -286,7 +293,7 @@ def _probably(
         return (
             f"The file is for images of {theirs[2]} channel(s), the network for those of {ours[2]}."
         )
-    if layer in wanted[-2:] and len(ours) == len(theirs) and ours[:-1] == theirs[:-1]:
+    if layer is wanted[-1] and len(ours) == len(theirs) and ours[:-1] == theirs[:-1]:
         return f"The file's top gives {theirs[-1]:,} classes, the network's {ours[-1]:,}."
     ranks = {one.key: [len(shape) for shape in one.shapes] for one in stored}
     alike = all(ranks.get(one.key) == [len(shape) for shape in one.shapes] for one in wanted)
