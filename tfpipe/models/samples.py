@@ -56,7 +56,7 @@ def images(model: Any, base: Any, name: str, features: Any, values: Values) -> I
         features = features[name]
     raw = np.asarray(features)[:LOOKED_AT].astype(np.float32)
     before = model.operations[model.operations.index(base) - 1]
-    prepared = keras.Model(model.inputs, before.output)(raw)
+    prepared = keras.Model(model.input, before.output)(raw)
     return Images(name, raw, np.asarray(prepared), values)
 
 
