@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tfpipe.data.input_fn import steps_per_epoch
 from tfpipe.data.splits import sizes
@@ -43,6 +45,11 @@ PARAMETERS = {
     "sine_mlp.py": (61, 61),
 }
 
+# Those that only predict: file -> overrides by which they do so in a test, with a small network.
+PREDICT: dict[str, tuple[str, ...]] = {
+    "inception_predict.py": ("model=MobileNet(weights=None, head='imagenet', alpha=0.25)",),
+}
+
 # What the data sets hold where a test may not read them.
 STORED = {
     "cifar10": {"train": 50_000, "test": 10_000},
@@ -75,7 +82,8 @@ SIZES: dict[str, tuple[str | None, dict[str, int], int]] = {
 
 
 def test_every_pipeline_has_its_numbers_here() -> None:
-    assert {p.name for p in PIPELINES.glob("*.py")} == {n.partition("::")[0] for n in PARAMETERS}
+    known = {n.partition("::")[0] for n in (*PARAMETERS, *PREDICT)}
+    assert {p.name for p in PIPELINES.glob("*.py")} == known
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -90,6 +98,18 @@ def test_every_pipeline_runs_on_generated_data_with_its_parameters(tfpipe: Any, 
     if trainable != parameters:
         shown += f" ({trainable:,} trainable)"
     assert shown + "\n" in answer.out
+
+
+@pytest.mark.parametrize("name", PREDICT)
+def test_every_pipeline_that_only_predicts_names_what_is_in_a_picture(
+    tfpipe: Any, name: str, tmp_path: Path
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    answer = tfpipe("predict", PIPELINES / name, "a.png", *PREDICT[name], "--json")
+    assert answer.code == 0, answer.err
+    (found,) = json.loads(answer.out)
+    assert len(found["classes"]) == 5
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -113,3 +133,12 @@ def test_epochs_of_steps_add_up_to_the_published_steps() -> None:
         pipeline = load(str(PIPELINES / name)).pipeline
         assert pipeline.steps_per_epoch is not None
         assert pipeline.epochs * pipeline.steps_per_epoch == 2_000
+
+
+def test_inception_predicts_as_published() -> None:
+    pipeline = load(str(PIPELINES / "inception_predict.py")).pipeline
+    assert pipeline.data is not None
+    (image,), label = pipeline.data.element()
+    assert (image.shape, image.resize) == ((299, 299, 3), (299, 299))
+    assert len(label.classes) == 1_000
+    assert repr(pipeline.model) == "InceptionV3(head='imagenet')"
