@@ -22,12 +22,13 @@ from tfpipe.declare.loading import load
 from tfpipe.training import state
 from tfpipe.verbs.processes import free_ports
 
+# Two phases, the second of which is begun, killed in and resumed by all workers together.
 # No dropout: each replica draws the same mask. 13 test samples: the last batch has one. The network
 # is smooth: with ReLU or a maximum, rounding decides here and there which of two activations is
 # the larger, and a step then differs by more than rounding.
 JOB = """
 import numpy as np
-from tfpipe import Pipeline, keras
+from tfpipe import FineTune, Phase, Pipeline, keras
 from tfpipe.data import Arrays, augment
 
 
@@ -44,7 +45,7 @@ class Job(Pipeline):
     optimizer = keras.optimizers.SGD(learning_rate=0.01, momentum=0.9)
     batch_size = 12
     drop_remainder = True
-    epochs = 5
+    fine_tune = FineTune(phases=(Phase(1), Phase(4, unfreeze="all", batch_norm=True)))
     checkpoint_every = 3
     callbacks = (
         keras.callbacks.CSVLogger("log.csv"),
@@ -54,14 +55,20 @@ class Job(Pipeline):
     def build_model(self):
         import keras
 
+        base = keras.Sequential(
+            [
+                keras.Input((8, 8, 3)),
+                keras.layers.Conv2D(8, 3, activation="tanh"),
+                keras.layers.BatchNormalization(),
+                keras.layers.Conv2D(8, 3, activation="tanh"),
+                keras.layers.BatchNormalization(),
+            ]
+        )
         return keras.Sequential(
             [
                 keras.Input((8, 8, 3)),
                 keras.layers.Rescaling(1 / 255),
-                keras.layers.Conv2D(8, 3, activation="tanh"),
-                keras.layers.BatchNormalization(),
-                keras.layers.Conv2D(8, 3, activation="tanh"),
-                keras.layers.BatchNormalization(),
+                base,
                 keras.layers.GlobalAveragePooling2D(),
                 keras.layers.Dense(3),
             ]
@@ -390,7 +397,7 @@ def test_a_wrong_declaration_is_said_once_and_not_tried_again(
     ("declared", "override"),
     [
         ("batch_size = 12", "batch_size=15"),
-        ("batch_size = hp.Int(15, min=8, max=16)", "epochs=2"),  # a range is at its value
+        ("batch_size = hp.Int(15, min=8, max=16)", "seed=2"),  # a range is at its value
     ],
 )
 def test_a_batch_that_does_not_divide(
@@ -398,7 +405,7 @@ def test_a_batch_that_does_not_divide(
 ) -> None:
     file = tmp_path / "job.py"
     file.write_text(
-        JOB.replace("import Pipeline,", "import Pipeline, hp,").replace("batch_size = 12", declared)
+        JOB.replace("Pipeline, keras", "Pipeline, hp, keras").replace("batch_size = 12", declared)
     )
     answer = tfpipe("run", file, override, "--workers", 2)
     assert answer.code == 2

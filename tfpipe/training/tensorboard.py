@@ -62,7 +62,7 @@ def count_from(boards: list[Any], steps: int) -> None:
 
 def _write_evaluation(board: Any, before: int, logs: dict[str, Any] | None = None) -> None:
     """In the place of TensorBoard.on_test_end, which counts from 0 with each optimizer."""
-    step = int(board.model.optimizer.iterations) + before
+    step = int(board.model.optimizer.iterations.numpy()) + before
     with board._val_writer.as_default():
         for name, value in (logs or {}).items():
             tf.summary.scalar(f"evaluation_{name}_vs_iterations", value, step=step)
