@@ -147,12 +147,10 @@ def _scale(axes: Any, axis: _Axis, which: str, values: list[float]) -> None:
     if not axis.log:
         margin = 0.08 * (high - low) or 0.05
         getattr(axes, f"set_{which}lim")(low - margin, high + margin)
-        named.set_major_formatter(
-            FuncFormatter(lambda v, _: f"{v:.0%}" if high - low > 0.05 else f"{v:.1%}")
-        )
+        named.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:.3g}%"))
     else:
         getattr(axes, f"set_{which}scale")("log")
-        room = max((high / low) ** 0.08, 1.25)
+        room = max((high / low) ** 0.08, 1.25 if which == "x" else 1.08)  # names are wide
         getattr(axes, f"set_{which}lim")(low / room, high * room)
         named.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 30 else (1.0, 3.0)))
         if high / low < 4:  # decades, and parts of them, would be few or none

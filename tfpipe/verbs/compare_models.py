@@ -6,6 +6,7 @@ so that one that fails, or is killed, is a line in the table and not the end.
 
 import contextlib
 import json
+import shlex
 import signal
 import sys
 import threading
@@ -441,19 +442,24 @@ def _times(ratio: float) -> str:
 
 def _next(comparison: Comparison, best: Entry, numbers: Numbers) -> list[tuple[str, str]]:
     """The next useful commands."""
-    file = comparison.target.rpartition("::")[0]
     model = comparison.root / best.model
     figure = comparison.directory.path / "accuracy_size.png"
     return [
         (f"open {figure}", "the figures, beside table.csv"),
         (f"tfpipe runs show {Path(best.run).relative_to('runs')}{_at(comparison)}", "the best run"),
         (f"keras.models.load_model({str(model)!r})", f"{best.network} with its head, in Python"),
-        (
-            f"tfpipe run {shown(Path(file))} model.name={best.network} epochs=20{_at(comparison)}",
-            "train the best one longer",
-        ),
+        (_longer(comparison, best), "train the best one longer"),
         *_retry(comparison),
     ]
+
+
+def _longer(comparison: Comparison, best: Entry) -> str:
+    """The command that trains a network in a run of its own, as it was declared here."""
+    file, _, cls = comparison.target.rpartition("::")
+    replaced = ("epochs", "model.name")
+    kept = [t for t in comparison.overrides if t.partition("=")[0].strip() not in replaced]
+    words = ["tfpipe", "run", f"{shown(Path(file))}::{cls}", *kept, f"model.name={best.network}"]
+    return shlex.join([*words, "epochs=20"]) + _at(comparison)
 
 
 def _retry(comparison: Comparison) -> list[tuple[str, str]]:

@@ -26,11 +26,10 @@ from tfpipe.errors import CheckFailed
 from tfpipe.models.head_alone import HeadAlone, cut
 from tfpipe.runs import storage
 from tfpipe.terminal import Silent, Terminal
-from tfpipe.verbs.prepare import Prepared, prepare
+from tfpipe.verbs.prepare import Prepared, check_samples, prepare
 
 # The first calls of a compiled function make it; their times are not those of the others.
 WARM_UP = 3
-_CHECKED = 64
 _TOLERANCE = 1e-3
 # What is trained after the base, so that the features are the same whatever it is.
 _OF_THE_HEAD = ("head", "activation", "dropout", "l2")
@@ -94,7 +93,7 @@ def extract(loaded: Loaded, sample: int | bool | None, terminal: Terminal, done:
     assert pipeline.data is not None
     assert pipeline.model is not None
     if not sample:
-        _check_samples(prepared)
+        check_samples(prepared)
     body, _ = cut(whole)
     kept = {split: size for split, size in spec.splits.items() if split != "test"}
     passes = _passes(prepared, body, kept, done)
@@ -174,14 +173,6 @@ def _given(loaded: Loaded, **values: Any) -> Loaded:
         declared=loaded.declared.replace(**values),
         overrides=tuple(texts),
     )
-
-
-def _check_samples(prepared: Prepared) -> None:
-    """Let the builder look at real samples, as it does before any other run."""
-    pipeline = prepared.pipeline.replace(batch_size=min(_CHECKED, prepared.spec.splits["train"]))
-    assert pipeline.model is not None
-    features = next(iter(_batches(pipeline, "train")))[0]
-    pipeline.model.check_samples(prepared.compiled.model, prepared.spec, features)
 
 
 def _batches(pipeline: Pipeline, split: str) -> Any:
