@@ -159,7 +159,7 @@ def test_a_file_that_cannot_be_read_is_told_and_the_others_go_on(ask: Any, tmp_p
 def test_any_number_of_files_is_read_in_parts(
     weights: Path, network: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tfpipe.verbs.predict._BATCH", 3)
+    monkeypatch.setattr("tfpipe.verbs.predictor._BATCH", 3)
     paths = [write(tmp_path / f"{i}.png", i) for i in range(8)]
     given = [*SMALL, f"model.weights={weights}"]
     found = predict(str(INCEPTION), [str(tmp_path)], overrides=given, top=1)
@@ -315,6 +315,41 @@ def test_the_best_model_of_a_run_answers_with_its_own_classes(
     assert tfpipe("predict", "small", "dark.png").err == (
         f"Error: {path.parts[1]}/{path.parts[2]} has no best model: it was stopped before the end "
         f"of its first epoch. Go on with tfpipe resume {path.parts[1]}/{path.parts[2]}\n"
+    )
+
+
+OWN_LAYER = """
+import keras as K
+
+class Twice(K.layers.Layer):
+    def call(self, x):
+        return x * 2
+
+class Own(Small):
+    model = None
+
+    def build_model(self):
+        inputs = K.Input((8, 8, 3))
+        x = K.layers.Flatten()(Twice()(K.layers.Rescaling(1 / 255)(inputs)))
+        return K.Model(inputs, K.layers.Dense(3)(x))
+"""
+
+
+def test_a_model_with_layers_of_the_file_itself_is_loaded_with_them(
+    tfpipe: Any, small: Path, tmp_path: Path
+) -> None:
+    small.write_text(small.read_text() + OWN_LAYER)
+    assert tfpipe("run", f"{small}::Own", "epochs=1", "--no-export").code == 0
+    write(tmp_path / "a.png", 1)
+    answer = tfpipe("predict", "last", "a.png", "--json")
+    assert answer.code == 0, answer.err
+    small.write_text(small.read_text().replace("Twice", "Thrice"))
+    answer = tfpipe("predict", "last", "a.png")
+    assert answer.code == 2
+    assert "best.keras cannot be loaded: " in answer.err
+    assert answer.err.endswith(
+        "\nDefine its layers in the pipeline's file, or in a module that it imports with "
+        "@keras.saving.register_keras_serializable().\n"
     )
 
 
