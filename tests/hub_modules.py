@@ -13,11 +13,14 @@ class Images(tf.Module):
     """Feature vectors of images of 0..1, with all that tells training from prediction.
 
     In training half of the values are dropped, as by dropout whose draws are the same each time,
-    and the mean that is subtracted moves, as that of batch normalisation.
+    and the mean that is subtracted moves, as that of batch normalisation, unless it shall not.
     """
 
-    def __init__(self, side: int | None = 8, width: int = 6, seed: int = 1) -> None:
+    def __init__(
+        self, side: int | None = 8, width: int = 6, seed: int = 1, moves: bool = True
+    ) -> None:
         super().__init__()
+        self.moves = moves
         kernel = tf.random.stateless_normal([6, width], [seed, 0])
         self.kernel = tf.Variable(kernel, name="dense/kernel")
         self.mean = tf.Variable(tf.zeros([width]), trainable=False, name="norm/mean")
@@ -28,17 +31,18 @@ class Images(tf.Module):
         self.takes = takes
 
     def _penalty(self) -> Any:
-        return 0.25 * tf.reduce_sum(self.kernel**2)
+        return 0.01 * tf.reduce_sum(self.kernel**2)
 
     @tf.function
     def __call__(self, inputs: Any, training: bool = False) -> Any:
         pooled = [tf.reduce_mean(inputs, [1, 2]), tf.reduce_max(inputs, [1, 2])]
         found = tf.concat(pooled, axis=1) @ self.kernel
-        if training:
+        if training and self.moves:
             self.mean.assign(0.9 * self.mean + 0.1 * tf.reduce_mean(found, 0))
+        if training:
             keep = tf.cast(tf.range(tf.shape(found)[1]) % 2, tf.float32)
             found = found * keep * 2.0
-        return tf.nn.relu(found - self.mean)
+        return tf.tanh(found - self.mean)
 
 
 class Texts(tf.Module):

@@ -300,7 +300,6 @@ def test_a_server_that_never_answers_is_given_up(
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         handle = f"http://127.0.0.1:{silent.getsockname()[1]}/module/1"
-        hub_handle._tensorflow_hub(handle)  # whose import is slow here
         began = time.monotonic()
         said = refused(handle)
         assert time.monotonic() - began < 3
@@ -333,13 +332,23 @@ def test_a_missing_package_names_what_installs_it(
     with pytest.raises(MissingDependency) as caught:
         resolve(handle)
     assert str(caught.value) == (
-        f"Fetching {handle} needs the package tensorflow-hub (import of tensorflow_hub halted; "
-        "None in sys.modules). Install it with: pip install 'tfpipe[hub]'\n"
+        f"Fetching {handle} needs the package tensorflow-hub: it is not installed. Install it "
+        "with: pip install 'tfpipe[hub]'\n"
         "A folder or a .tar.gz as the handle needs no package."
     )
     monkeypatch.setattr(hub_handle, "_installed", lambda name: name == "tensorflow-cpu")
     with pytest.raises(MissingDependency, match="--no-deps tensorflow-hub\n"):
         resolve(handle)
+
+
+def test_a_package_that_does_not_import_says_why(
+    server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pkg_resources", None)
+    for name in [n for n in sys.modules if n.partition(".")[0] == "tensorflow_hub"]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(MissingDependency, match="tensorflow-hub: import of pkg_resources halted"):
+        resolve(server.handle_of("/module/1"))
 
 
 WITHOUT_TF_KERAS = """

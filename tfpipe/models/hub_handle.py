@@ -11,6 +11,7 @@ $TFHUB_CACHE_DIR, or tfhub_modules in the system's temporary folder, under the h
 import contextlib
 import hashlib
 import importlib.metadata
+import importlib.util
 import logging
 import os
 import socket
@@ -128,14 +129,16 @@ def _address(handle: str, fetch: bool) -> Path:
         return _module_in(unpack(archive, kept), handle)
     if not fetch:
         raise ModelError(f"The TF-Hub module {handle} is not in {kept.parent}.\n{_how(handle)}")
-    hub = _tensorflow_hub(handle)
+    if importlib.util.find_spec("tensorflow_hub") is None:
+        raise _missing(handle, "it is not installed")
     if problem := _unreachable(_compressed(handle)):
         raise _not_fetched(handle, problem)
-    return _fetched(hub, handle)
+    return _fetched(handle)
 
 
-def _fetched(hub: Any, handle: str) -> Path:
+def _fetched(handle: str) -> Path:
     """The folder that tensorflow-hub has fetched a module into."""
+    hub = _tensorflow_hub(handle)
     logger.info("Fetching %s", handle)
     try:
         with _time_limit():
@@ -220,14 +223,18 @@ def _tensorflow_hub(handle: str) -> Any:
             warnings.simplefilter("ignore")  # about pkg_resources
             import tensorflow_hub
     except ImportError as error:
-        raise MissingDependency(
-            f"Fetching {handle} needs the package tensorflow-hub ({error}). Install it with: "
-            f"{_install_command()}\nA folder or a .tar.gz as the handle needs no package."
-        ) from None
+        raise _missing(handle, str(error)) from None
     finally:
         if stands_in:
             sys.modules.pop("tf_keras", None)
     return tensorflow_hub
+
+
+def _missing(handle: str, problem: str) -> MissingDependency:
+    return MissingDependency(
+        f"Fetching {handle} needs the package tensorflow-hub: {problem}. Install it with: "
+        f"{_install_command()}\nA folder or a .tar.gz as the handle needs no package."
+    )
 
 
 def _install_command() -> str:

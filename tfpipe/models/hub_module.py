@@ -85,6 +85,11 @@ class Module:
         return variable.trainable if self._trained is None else variable.ref() in self._trained
 
     @property
+    def moves(self) -> bool:
+        """Whether it changes variables itself while it is trained."""
+        return any(map(_assigns, filter(_is_for_training, _traces(self.loaded))))
+
+    @property
     def offers(self) -> str:
         """What a person can do with it."""
         trained = sum(map(self.trains, self.variables))
@@ -172,9 +177,22 @@ class HubModule(keras.layers.Layer):
         # Tracked by TensorFlow, so that an export finds the module's tables and files.
         self._loaded = module.loaded
         self._penalties = list(getattr(module.loaded, "regularization_losses", ()))
+        self._replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        self._moves = self._replicas > 1 and module.moves
         for variable in module.variables:
             self._share(variable, module.trains(variable))
         self.built = True
+        self._refuse_replicas(self.trainable)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the module is trained."""
+        return bool(self._trainable)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._refuse_replicas(value)
+        keras.layers.Layer.trainable.fset(self, value)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         x = tf.convert_to_tensor(inputs)
@@ -200,6 +218,15 @@ class HubModule(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "HubModule":
         return cls(**{n: v for n, v in config.items() if n != "autocast"})
+
+    def _refuse_replicas(self, trained: bool) -> None:
+        """Refuse a training in which each replica would keep statistics of its own."""
+        if trained and self._moves:
+            raise ModelError(
+                f"{self.handle} moves statistics while it is trained, such as those of batch "
+                f"normalisation, and each of the {self._replicas} replicas would keep its own. "
+                "Train it on one device, or freeze it with trainable=False."
+            )
 
     def _share(self, variable: tf.Variable, trainable: bool) -> None:
         """Make a weight of a variable, as Keras's own TFSMLayer does: without a copy."""
@@ -272,6 +299,13 @@ def _is_for_training(function: Any) -> bool:
     flat = tf.nest.flatten(function.structured_input_signature)
     told = (isinstance(s, tf.TensorSpec) and s.name == "training" for s in flat)
     return any(told) or any(s is True for s in flat)
+
+
+def _assigns(function: Any) -> bool:
+    """Whether a traced function writes to variables."""
+    graph = function.graph.as_graph_def()
+    nodes = [*graph.node, *(node for inner in graph.library.function for node in inner.node_def)]
+    return any(node.op.startswith("Assign") for node in nodes)
 
 
 def _open_lengths(spec: tf.TensorSpec) -> int:
