@@ -369,3 +369,16 @@ def test_epochs_beside_phases() -> None:
         "out, and set fine_tune.phases.2.epochs or the like."
     )
     assert Tuned(epochs=13).all_epochs == Tuned().all_epochs == 13
+
+
+# The other verbs
+
+
+def test_check_trains_a_few_steps_of_each_phase() -> None:
+    assert tfpipe.check(Short())["seconds_total"] > 0
+
+    class Diverging(Short):
+        fine_tune = FineTune(phases=(Phase(1), Phase(1, optimizer=SGD(1e38), unfreeze="all")))
+
+    with pytest.raises(tfpipe.errors.TrainingError, match="the learning rate is far too high"):
+        tfpipe.check(Diverging())

@@ -86,6 +86,27 @@ def test_a_pipeline_whose_memory_is_saved_is_said_to_resume_exactly(
     assert not list(small.parent.glob("runs")), "nothing of the rehearsal is kept"
 
 
+PHASES = """
+    fine_tune = FineTune(phases=(Phase(3), Phase(4, unfreeze="all", batch_norm=True)))
+
+    def build_model(self):
+        import keras
+
+        base = CNN_2_4_6(convs=2, batch_norm=True).build(self.spec())
+        inputs = keras.Input((8, 8, 3))
+        return keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Dropout(0.2)(base(inputs))))
+"""
+
+
+@pytest.mark.usefixtures("here")
+def test_a_pipeline_in_phases_is_killed_in_the_last_one(tfpipe: Any, small: Path) -> None:
+    text = small.read_text().replace("import Pipeline", "import FineTune, Phase, Pipeline")
+    small.write_text(text.replace("    epochs = 2\n", "") + PHASES)
+    answer = tfpipe("check", small, "--resume")
+    assert answer.code == 0, answer.err
+    assert "killed after step 5 of epoch 2" in answer.out
+
+
 def test_arguments_given_in_python_are_refused(small: Path) -> None:
     import tfpipe
     from tfpipe.declare.loading import load

@@ -42,8 +42,8 @@ def check(
         name, task, parameters, trainable_parameters, preprocessing_state (how many numbers and
         words the preprocessing layers have learnt), splits (name to size), classes, class_counts
         (by split), steps_per_epoch, device, device_reason, precision, precision_reason,
-        seconds_per_epoch, seconds_total, memory_bytes, resume (None unless it was asked for) and
-        notes.
+        seconds_per_epoch (of the slowest phase), seconds_total, memory_bytes, resume (None unless
+        it was asked for) and notes.
     """
     loaded = pipeline if isinstance(pipeline, Loaded) else from_instance(pipeline)
     terminal = terminal or Silent()
@@ -55,18 +55,21 @@ def check(
         counts = data.class_counts(prepared.pipeline.seed)
     with terminal.waiting("looking at a few samples as the model gets them"):
         check_samples(prepared)
-    with terminal.waiting("training for a few steps"):
-        seconds = _seconds_per_step(prepared)
     from tfpipe.models.count import parameters, preprocessing_state, trainable_parameters
 
+    trainable = trainable_parameters(prepared.compiled.model)
+    with terminal.waiting("training for a few steps"):
+        seconds = _seconds_per_step(prepared)  # one for each phase
     model, spec = prepared.compiled.model, prepared.spec
-    per_epoch = seconds * prepared.steps
+    fine_tune = prepared.pipeline.fine_tune
+    epochs = [p.epochs for p in fine_tune.phases] if fine_tune else [prepared.pipeline.epochs]
+    steps = sum(s * e for s, e in zip(seconds, epochs, strict=True)) * prepared.steps
     rehearsed = rehearse(loaded, sample, terminal) if resume else None
     return {
         "name": loaded.name,
         "task": prepared.compiled.head.task,
         "parameters": parameters(model),
-        "trainable_parameters": trainable_parameters(model),
+        "trainable_parameters": trainable,
         "preprocessing_state": preprocessing_state(model),
         "splits": dict(spec.splits),
         "classes": list(spec.classes),
@@ -76,24 +79,40 @@ def check(
         "device_reason": prepared.picked.reason,
         "precision": prepared.precision.name,
         "precision_reason": prepared.precision.reason,
-        "seconds_per_epoch": round(per_epoch, 2),
-        "seconds_total": round(per_epoch * prepared.pipeline.epochs, 1),
+        "seconds_per_epoch": round(max(seconds) * prepared.steps, 2),
+        "seconds_total": round(steps, 1),
         "memory_bytes": _peak_memory(),
         "resume": rehearsed,
         "notes": prepared.notes(),
     }
 
 
-def _seconds_per_step(prepared: Prepared) -> float:
-    """Train a few steps on the first batches; the first one, which compiles, is not counted."""
-    from tfpipe.training.compile import check_monitors
+def _seconds_per_step(prepared: Prepared) -> list[float]:
+    """Train a few steps of each phase on the first batches; the time of one step in each."""
+    from tfpipe.training.compile import check_monitors, enter_phase
     from tfpipe.training.loop import dataset
     from tfpipe.training.view import show, view_of
 
-    pipeline, model = prepared.pipeline, prepared.compiled.model
-    declared = pipeline.build_callbacks()
-    batches = iter(dataset(pipeline, "train"))
-    times = []
+    pipeline, compiled = prepared.pipeline, prepared.compiled
+    declared, found = pipeline.build_callbacks(), []
+    for phase in range(len(pipeline.fine_tune.phases) if pipeline.fine_tune else 1):
+        batches = dataset(pipeline, "train")
+        enter_phase(compiled, pipeline, phase, batches)
+        logs, seconds = _few_steps(compiled.model, batches)
+        found.append(seconds)
+    measured = set(logs) | {"learning_rate"}
+    if "validation" in prepared.spec.splits:
+        next(iter(dataset(pipeline, "validation")))
+        measured |= {f"val_{name}" for name in logs}
+    check_monitors(declared, measured)
+    nowhere = at(Path("runs") / prepared.loaded.name / "checked")  # which nobody makes
+    show(declared, view_of(pipeline, prepared.spec, compiled.head, nowhere))
+    return found
+
+
+def _few_steps(model: Any, batches: Any) -> tuple[dict[str, Any], float]:
+    """The last step's logs, and the median time; the first one, which compiles, is not counted."""
+    times, logs = [], {}
     for _, batch in zip(range(TIMED_STEPS + 1), batches, strict=False):
         began = time.perf_counter()
         logs = model.train_on_batch(*batch, return_dict=True)
@@ -103,14 +122,8 @@ def _seconds_per_step(prepared: Prepared) -> float:
                 f"The loss is {logs['loss']} after {len(times)} step(s): the data holds numbers "
                 "that are none, or the learning rate is far too high."
             )
-    measured = set(logs) | {"learning_rate"}
-    if "validation" in prepared.spec.splits:
-        next(iter(dataset(pipeline, "validation")))
-        measured |= {f"val_{name}" for name in logs}
-    check_monitors(declared, measured)
-    nowhere = at(Path("runs") / prepared.loaded.name / "checked")  # which nobody makes
-    show(declared, view_of(pipeline, prepared.spec, prepared.compiled.head, nowhere))
-    return sorted(times[1:] or times)[len(times[1:] or times) // 2]
+    counted = sorted(times[1:] or times)
+    return logs, counted[len(counted) // 2]
 
 
 def _peak_memory() -> int:
