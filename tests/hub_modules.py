@@ -46,7 +46,7 @@ class Images(tf.Module):
 
 
 class Texts(tf.Module):
-    """Embeddings of texts: the mean over known words, whose numbers are in a file beside it."""
+    """Embeddings of texts: about the mean over words, whose numbers are in a file beside it."""
 
     def __init__(self, vocabulary: Path) -> None:
         super().__init__()
@@ -64,8 +64,9 @@ class Texts(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "texts")])
     def __call__(self, texts: Any) -> Any:
-        words = self.table.lookup(tf.strings.split(texts).to_tensor(""))
-        return tf.reduce_mean(tf.gather(self.rows, words), axis=1)
+        words = self.table.lookup(tf.strings.split(texts))
+        counts = tf.cast(words.row_lengths(), tf.float32)[:, None]
+        return tf.reduce_sum(tf.gather(self.rows, words), axis=1) / (counts + 1.0)
 
 
 class Classifier(tf.Module):
