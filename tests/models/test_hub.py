@@ -464,4 +464,8 @@ def test_what_would_be_fetched_has_a_stand_in_on_generated_data(
         model = builder.build(spec)
         np.testing.assert_array_equal(reload(model)(data), model(data))
         assert model.output_shape == (None, 3)
+        base = base_of(model)
+        assert not base.trainable_weights
+        unfreeze(base, "all")  # as the phases of FineTune do
+        assert len(base.trainable_weights) == 2
     assert far.replace(head=None).offline()[0].build(spec_of(label=7)).output_shape == (None, 7)

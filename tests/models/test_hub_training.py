@@ -124,6 +124,19 @@ def test_the_export_needs_neither_the_module_nor_tfpipe(tuned: Run) -> None:
     np.testing.assert_allclose(found, answers(tuned.done.model, head, x), atol=1e-6)
 
 
+def test_the_export_says_what_the_module_expects(tuned: Run) -> None:
+    told = json.loads((tuned.done.exported[0] / "assets" / "contract.json").read_text())
+    handle = tuned.done._prepared.pipeline.model.handle
+    assert told["pretrained"] == {
+        "network": handle,
+        "family": "TF-Hub",
+        "size": [8, 8],
+        "resize": "bilinear, antialiased where it shrinks, not rounded",
+        "data": {"black": 0.0, "white": 255.0},
+        "expects": {"black": 0.0, "white": 1.0, "in_words": "0..1"},
+    }
+
+
 def test_an_export_of_texts_brings_the_modules_words_along(tmp_path: Path) -> None:
     module = hub_modules.texts(tmp_path / "module")
     pipeline = Texts(model=Hub(str(module), trainable=True))

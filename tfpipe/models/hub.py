@@ -134,7 +134,10 @@ class Hub(ModelBuilder):
             self._check_width(x, spec, task)
         else:
             x = self._head(x, spec, task)
-        return keras.Model(inputs, x, name="hub")
+        model = keras.Model(inputs, x, name="hub")
+        if self.handle != STAND_IN:
+            model.input_contract = self._told(model, feature)  # for the export
+        return model
 
     def _module(self, inputs: Any, feature: Feature) -> Any:
         """What the module gives for raw samples."""
@@ -170,6 +173,19 @@ class Hub(ModelBuilder):
         black, white = self.values
         scale = 1.0 / (white - black)
         return keras.layers.Rescaling(scale, -black * scale, dtype="float32", name="rescaling")(x)
+
+    def _told(self, model: "keras.Model", feature: Feature) -> dict[str, Any]:
+        """What the module expects and the model's first layers do, as the export tells it."""
+        told: dict[str, Any] = {"network": self.handle, "family": "TF-Hub"}
+        if feature.kind == "text":
+            return told | {"expects": {"in_words": "texts in UTF-8, as they are"}}
+        black, white = self.values
+        return told | {
+            "size": list(model.get_layer("module").input.shape[1:3]),
+            "resize": "bilinear, antialiased where it shrinks, not rounded",
+            "data": {"black": black, "white": white},
+            "expects": {"black": 0.0, "white": 1.0, "in_words": _SCALING.described},
+        }
 
     def _head(self, x: Any, spec: ElementSpec, task: str) -> Any:
         import keras
@@ -209,16 +225,23 @@ class Hub(ModelBuilder):
             "layer of this data's own, or data with the classes that the module was trained on."
         )
 
-    def _stand_in(self, x: Any, feature: Feature, units: int) -> Any:
-        """A small network in place of a module that is not fetched."""
+    def _stand_in(self, inputs: Any, feature: Feature, units: int) -> Any:
+        """What a small network gives in place of a module that is not fetched."""
         import keras
 
-        width = units if self.head is None else self.output_dim or _STAND_IN_WIDTH
+        layers = keras.layers
+        x = taken = keras.Input(feature.shape, dtype=inputs.dtype)
         if feature.kind == "text":
-            x = keras.layers.Hashing(64, output_mode="one_hot")(keras.ops.expand_dims(x, -1))
+            x = layers.Hashing(64, output_mode="one_hot")(keras.ops.expand_dims(x, -1))
         else:
-            x = keras.layers.GlobalAveragePooling2D()(x)
-        return keras.layers.Dense(width, dtype="float32", name="module")(x)
+            black, white = self.values
+            scale = 1.0 / (white - black)
+            x = layers.GlobalAveragePooling2D(dtype="float32")(x)
+            x = layers.Rescaling(scale, -black * scale, dtype="float32")(x)
+        width = units if self.head is None else self.output_dim or _STAND_IN_WIDTH
+        base = keras.Model(taken, layers.Dense(width, dtype="float32")(x), name="module")
+        base.trainable = self.trainable
+        return base(inputs)
 
     @classmethod
     def example(cls) -> Self:
