@@ -43,7 +43,7 @@ def test_the_version(tfpipe):
         ("confg", "Error: There is no verb 'confg'. Did you mean 'config'?"),
         (
             "zzz",
-            "Error: There is no verb 'zzz'. There is: check, completion, config, devices, models, ",
+            "Error: There is no verb 'zzz'. There is: check, compare-models, completion, config, ",
         ),
     ],
 )

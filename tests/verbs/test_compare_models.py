@@ -57,10 +57,7 @@ class Own(Tiny):
 class Unvalidated(Tiny):
     data = Arrays(images, validation=None)
 """
-XCEPTION = (
-    "Xception needs at least 71x71 pixels; got model.size = 32x32. Declare model.size=(71, 71) or "
-    "larger, to which images are resized inside the model; it was trained on 299x299."
-)
+TOO_SMALL = "Xception needs at least 71x71 pixels; "
 
 
 class Child:
@@ -165,6 +162,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Any:
             tiny(folder / "tiny.py"),
             "MobileNet,VGG16,Xception",
             root=folder,
+            data_fraction=0.75,
             terminal=Terminal(said),
         )
     return SimpleNamespace(comparison=found, said=said.getvalue(), folder=folder)
@@ -187,6 +185,13 @@ def test_each_network_is_a_run_of_its_own(done: Any) -> None:
         assert set(status["metrics"]) == {"train", "validation"}, "the test split is not touched"
         accuracies = [float(row["val_accuracy"]) for row in rows(done.folder / entry.run)]
         assert entry.numbers.accuracy == pytest.approx(accuracies[entry.numbers.epoch - 1])
+
+
+def test_a_share_of_the_training_data_is_used(done: Any) -> None:
+    for entry in done.comparison.entries[:2]:
+        config = json.loads((done.folder / entry.run / "config.json").read_text())
+        assert config["spec"]["splits"] == {"train": 48, "validation": 16}
+    assert done.said.splitlines()[2] == "  data       Arrays · 0.75 of the training samples"
 
 
 def rows(run: Path) -> list[dict[str, str]]:
@@ -219,15 +224,16 @@ def test_a_field_that_a_network_has_not_is_left_out_and_said(done: Any) -> None:
 
 
 def test_a_network_that_cannot_be_trained_is_a_line_with_its_reason(done: Any) -> None:
-    assert done.comparison.entries[2].reason == XCEPTION
-    assert f"3/3 Xception           failed  {XCEPTION}\n" in done.said
-    assert f"Xception failed: {XCEPTION}\n" in done.said
+    reason = done.comparison.entries[2].reason
+    assert reason.startswith(TOO_SMALL)
+    assert f"3/3 Xception           failed  {reason}\n" in done.said
+    assert f"Xception failed: {reason}\n" in done.said
 
 
 def test_comparison_json_says_what_was_asked_and_what_became_of_it(done: Any) -> None:
     found = json.loads((done.comparison.directory.path / "comparison.json").read_text())
     assert found["target"] == f"{done.folder / 'tiny.py'}::Tiny"
-    assert (found["data_fraction"], found["through_base"], found["sample"]) == (1.0, False, None)
+    assert (found["data_fraction"], found["through_base"], found["sample"]) == (0.75, False, None)
     assert found["training"] == "the head alone, on features that the frozen base computes once"
     assert found["pipeline"]["model"]["name"] == "MobileNet"
     assert [e["state"] for e in found["entries"]] == ["finished", "finished", "failed"]
@@ -240,11 +246,8 @@ def test_the_table_has_the_best_first_and_the_failed_last(done: Any) -> None:
         table = list(csv.DictReader(stream))
     finished = [float(row["accuracy"]) for row in table[:2]]
     assert finished == sorted(finished, reverse=True)
-    assert (table[2]["network"], table[2]["accuracy"], table[2]["reason"]) == (
-        "Xception",
-        "",
-        XCEPTION,
-    )
+    assert (table[2]["network"], table[2]["accuracy"]) == ("Xception", "")
+    assert table[2]["reason"].startswith(TOO_SMALL)
     assert list(table[0]) == [
         *("network", "state", "accuracy", "epoch", "parameters", "trainable_parameters"),
         *("step_seconds", "seconds", "features_seconds", "training_seconds"),
@@ -301,7 +304,7 @@ def test_what_failed_is_tried_again_when_asked(done: Any, here: list[str], tmp_p
     shutil.copytree(done.folder / "comparisons", folder / "comparisons")
     found = go_on("last", root=folder, retry_failed=True, quiet=True)
     assert here == ["Xception"]
-    assert found.entries[2].reason == XCEPTION
+    assert found.entries[2].reason.startswith(TOO_SMALL)
 
 
 def test_a_network_that_was_interrupted_goes_on_in_its_run(
@@ -492,19 +495,25 @@ def test_why_it_is_trained_through_the_base_is_said(file: Path, scripted: Any) -
     assert found.training == "through the base every epoch, as asked"
 
 
-def test_a_share_of_generated_data(file: Path, here: list[str]) -> None:
-    found = compare_models(
-        tiny(file, "epochs=1"),
-        "MobileNet",
-        root=file.parent,
-        data_fraction=0.5,
-        sample=None,
-        quiet=True,
-    )
-    (entry,) = found.entries
+def test_on_generated_data(file: Path, here: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from tfpipe.models import Application
+
+    def offline(self: Any) -> Any:
+        return self.replace(weights=None), "Random weights stood in."
+
+    monkeypatch.setattr(Application, "offline", offline)
+    monkeypatch.setattr("tfpipe.evaluation.comparison.figures_of", lambda *_: {})
+    loaded = tiny(file, "epochs=1", "model.weights=imagenet")
+    (entry,) = compare_models(loaded, "MobileNet", root=file.parent, sample=120, quiet=True).entries
+    assert (entry.state, entry.notes) == ("finished", ("Random weights stood in.",))
     config = json.loads((file.parent / entry.run / "config.json").read_text())
-    assert config["spec"]["splits"] == {"train": 32, "validation": 16}
-    assert found.to_json()["data_fraction"] == 0.5
+    assert config["spec"]["splits"] == {"train": 76, "validation": 20}
+    with pytest.raises(ConfigError) as refused:
+        compare_models(loaded, root=file.parent, sample=120, data_fraction=0.5, quiet=True)
+    assert str(refused.value) == (
+        "--data-fraction takes a share of the declared data, and --sample generates other: give "
+        "--sample a size instead."
+    )
 
 
 # Which networks

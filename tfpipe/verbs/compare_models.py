@@ -79,7 +79,7 @@ def compare_models(
     terminal = terminal or (Silent() if quiet else Terminal())
     root = Path(root)
     names = chosen(models)
-    training = _check(loaded, data_fraction, through_base)
+    training = _check(loaded, data_fraction, through_base, sample)
     runs.check_writable(root)
     comparison = stored.create(
         root,
@@ -144,7 +144,9 @@ def _alone(comparison: Comparison) -> Iterator[None]:
         ) from None
 
 
-def _check(loaded: Loaded, data_fraction: float, through_base: bool) -> str:
+def _check(
+    loaded: Loaded, data_fraction: float, through_base: bool, sample: int | bool | None
+) -> str:
     """Refuse what cannot be compared; how the networks will be trained, for people."""
     from tfpipe.verbs.features import why_not
 
@@ -152,6 +154,11 @@ def _check(loaded: Loaded, data_fraction: float, through_base: bool) -> str:
         raise ConfigError(
             f"--data-fraction {data_fraction:g} is no share of the training data. Give a number "
             "above 0 and at most 1, such as 0.07."
+        )
+    if sample and data_fraction < 1:
+        raise ConfigError(
+            "--data-fraction takes a share of the declared data, and --sample generates other: "
+            "give --sample a size instead."
         )
     check_comparable(loaded.pipeline)
     again = (
@@ -186,6 +193,7 @@ def _carry_on(comparison: Comparison, loaded: Loaded, terminal: Terminal) -> Com
                 raise Interrupted(f"Stopped at {entry.network}; everything so far is saved.")
             comparison.write()
             terminal.say(_line(label, entry))
+    comparison.write()
     _summary(comparison, terminal)
     return comparison
 
@@ -200,10 +208,12 @@ def _one(
 ) -> None:
     """Train one network in a process of its own, and write down what became of it."""
     try:
-        _, entry.notes = with_network(loaded.pipeline, entry.network)
+        pipeline, entry.notes = with_network(loaded.pipeline, entry.network)
     except ConfigError as error:
         entry.state, entry.reason = "failed", str(error)
         return
+    if comparison.sample and pipeline.model is not None:
+        entry.notes += tuple(filter(None, [pipeline.model.offline()[1]]))
     _begin(comparison, entry)
     worker = _start(comparison, entry.network)
     peak = _watch(

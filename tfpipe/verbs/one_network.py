@@ -106,7 +106,6 @@ def _run(
     notebook: "_Notebook",
 ) -> None:
     """Train in a run's directory, from its last state where it has one, unless it is finished."""
-    from tfpipe.models.count import parameters, trainable_parameters
     from tfpipe.verbs import resume as resuming
     from tfpipe.verbs import run as running
 
@@ -116,13 +115,9 @@ def _run(
     if begun and run.status_so_far().state == "finished":
         return
     if begun:
-        result = resuming.resume(str(run.path), pipeline=loaded, **common)
+        resuming.resume(str(run.path), pipeline=loaded, **common)
     else:
-        result = running.run(loaded, sample=sample, directory=run.path, **common)
-    if "parameters" not in notebook.content:  # else they are those of the whole model
-        notebook.note(
-            parameters=parameters(result.model), trainable=trainable_parameters(result.model)
-        )
+        running.run(loaded, sample=sample, directory=run.path, **common)
 
 
 def _numbers(run: runs.RunDirectory, pipeline: Pipeline, measured: dict[str, Any]) -> Numbers:
@@ -181,10 +176,16 @@ def _step_times(notebook: "_Notebook") -> Any:
     """A callback that times the steps, the first ones of a process and of an epoch left out."""
     import keras
 
+    from tfpipe.models.count import parameters, trainable_parameters
     from tfpipe.verbs.features import WARM_UP
 
     class StepTimes(keras.callbacks.Callback):
         steps = 0
+
+        def on_train_begin(self, logs: Any = None) -> None:
+            if "parameters" not in notebook.content:  # else they are those of the whole model
+                counted = parameters(self.model), trainable_parameters(self.model)
+                notebook.note(parameters=counted[0], trainable=counted[1])
 
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             self.last: tuple[int, float] | None = None
