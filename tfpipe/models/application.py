@@ -162,7 +162,7 @@ class Application(ModelBuilder):
 
     @classmethod
     def example(cls) -> Self:
-        return cls("MobileNetV2", weights=None, size=(32, 32), alpha=0.35)
+        return cls("MobileNet", weights=None, size=(32, 32), trainable=True, alpha=0.25)
 
     # What is refused
 
@@ -180,9 +180,9 @@ class Application(ModelBuilder):
         size, network = self._size(feature), self._contract
         if min(size) >= network.smallest:
             return
-        of = f"{feature.name!r} has images of" if self.size is None else "got model.size ="
+        whose = "model.size is" if self.size else f"{feature.name!r} has images of"
         raise ModelError(
-            f"{self.name} needs at least {network.smallest}x{network.smallest} pixels; {of} "
+            f"{self.name} needs at least {network.smallest}x{network.smallest} pixels; {whose} "
             f"{size[0]}x{size[1]}. Declare model.size=({network.smallest}, {network.smallest}) or "
             f"larger, to which images are resized inside the model; it was trained on "
             f"{network.size}x{network.size}."
