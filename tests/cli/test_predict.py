@@ -12,32 +12,45 @@ import tensorflow as tf
 
 from tfpipe.data import imagenet
 from tfpipe.data.images import decode
-from tfpipe.declare.spec import Feature
+from tfpipe.declare.spec import ElementSpec, Feature, Label
+from tfpipe.errors import DataError
+from tfpipe.models.heads import head_for
 from tfpipe.verbs.predict import predict
+from tfpipe.verbs.predictor import Predictor, check_images
 
 INCEPTION = Path(__file__).parents[2] / "pipelines" / "inception_predict.py"
 # The shipped declaration with a network small enough for a test, at its own size.
-SMALL = ("model=MobileNet(head='imagenet', alpha=0.25, size=(32, 32))", "data.size=(32, 32)")
+SMALL = ("model=MobileNet(head='imagenet', alpha=0.25, size=(32, 32))", "data=ImageFiles((32, 32))")
 PIXELS = (32, 32, 3)
 
 
+def picture(seed: int, size: tuple[int, int] = (32, 32)) -> np.ndarray:
+    """Noise of a few colours, in which no two pictures are alike."""
+    rng = np.random.default_rng(seed)
+    low, high = np.sort(rng.integers(0, 256, (2, 3)), axis=0)
+    return rng.integers(low, high + 1, (*size, 3)).astype(np.uint8)
+
+
 def write(path: Path, seed: int, size: tuple[int, int] = (32, 32)) -> Path:
-    """A picture of noise, PNG or JPEG by its name."""
-    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+    """A picture as a file, PNG or JPEG by its name."""
     encode = tf.io.encode_png if path.suffix == ".png" else tf.io.encode_jpeg
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encode(pixels).numpy())
+    path.write_bytes(encode(picture(seed, size)).numpy())
     return path
 
 
 @pytest.fixture(scope="module")
 def network() -> Any:
-    """A MobileNet with its top and weights that tell pictures apart."""
+    """A MobileNet with its top and random weights, by which pictures differ in their classes."""
+    keras.utils.set_random_seed(5)
     model = keras.applications.MobileNet(PIXELS, 0.25, weights=None, classifier_activation=None)
-    rng = np.random.default_rng(5)  # so wild that rounding shows in the fourth digit
-    for variable in model.weights:
-        spread = rng.normal(0, 0.3, variable.shape)
-        variable.assign(np.abs(spread) if "variance" in variable.path else spread)
+    images = np.float32([picture(seed) for seed in range(8)])
+    logits = np.asarray(model(keras.applications.mobilenet.preprocess_input(images)))
+    # Around their mean, and so far apart that some classes are likely.
+    factor = 4.0 / logits.std(axis=0).mean()
+    top = model.get_layer("conv_preds")
+    top.kernel.assign(top.kernel * factor)
+    top.bias.assign(-factor * logits.mean(axis=0))
     return model
 
 
@@ -74,7 +87,7 @@ def test_the_answers_are_those_of_plain_keras(ask: Any, network: Any, tmp_path: 
     assert answer["file"] == str(path)
     assert [c["class"] for c in answer["classes"]] == [imagenet.classes()[i] for i in best]
     found = [c["probability"] for c in answer["classes"]]
-    assert np.allclose(found, expected[best], rtol=1e-3)
+    assert np.allclose(found, expected[best], rtol=1e-4)
     assert found[0] > 2 / 1000  # not what chance gives
 
 
@@ -88,7 +101,7 @@ def test_pictures_of_other_sizes_are_resized_to_cover_and_cut(
     cut.write_bytes(tf.io.encode_png(decode(tf.constant(path.read_bytes()), feature)).numpy())
     expected = by_keras(network, cut)
     assert answer["classes"][0]["class"] == imagenet.classes()[int(np.argmax(expected))]
-    assert answer["classes"][0]["probability"] == pytest.approx(float(expected.max()), rel=1e-3)
+    assert answer["classes"][0]["probability"] == pytest.approx(float(expected.max()), rel=1e-4)
 
 
 def test_published_weights_are_used_from_the_folder_of_keras(
@@ -165,6 +178,7 @@ def test_any_number_of_files_is_read_in_parts(
     found = predict(str(INCEPTION), [str(tmp_path)], overrides=given, top=1)
     assert [a.file for a in found] == [str(p) for p in paths]
     best = [imagenet.classes()[int(np.argmax(by_keras(network, p)))] for p in paths]
+    assert len(set(best)) > 3
     assert [a.values[0][0] for a in found] == best
 
 
@@ -360,12 +374,41 @@ def test_a_run_on_generated_data_says_so(tfpipe: Any, small: Path, tmp_path: Pat
     assert "was trained on generated data, and these answers mean nothing.\na.png\n" in out
 
 
-def test_a_run_that_reads_no_pictures_is_refused(tfpipe: Any, tmp_path: Path) -> None:
-    pipelines = INCEPTION.parent
-    done = tfpipe("run", pipelines / "linear_workflow.py", "epochs=1", "--no-export")
-    assert done.code == 0
-    write(tmp_path / "a.png", 1)
-    answer = tfpipe("predict", "last", "a.png")
-    assert answer.code == 2
-    assert "reads x (number, float32), y (number" in answer.err
-    assert answer.err.endswith("tfpipe predict gives it one image file at a time.\n")
+def test_what_reads_no_picture_is_refused() -> None:
+    columns = (Feature("x", (), "float32", "number"), Feature("y", (), "float32", "number"))
+    with pytest.raises(DataError) as error:
+        check_images(ElementSpec(columns, Label("z", "real")), "linear/20261120-101502")
+    assert str(error.value) == (
+        "linear/20261120-101502 reads x (number, float32), y (number, float32); tfpipe predict "
+        "gives it one image file at a time."
+    )
+
+
+def test_real_numbers_are_given_as_they_are(tmp_path: Path) -> None:
+    image = Feature("image", (8, 8, 3), "uint8", "image")
+    spec = ElementSpec((image,), Label("weight", "real"))
+    inputs = keras.Input((8, 8, 3))
+    layers = keras.layers
+    model = keras.Model(inputs, layers.Dense(1)(layers.GlobalAveragePooling2D()(inputs)))
+    found = Predictor("cats", model, head_for(spec), spec)
+    path = write(tmp_path / "a.png", 1, (8, 8))
+    (answer,) = found.answers([str(path)])
+    expected = float(model(picture(1, (8, 8))[None])[0, 0])
+    assert not found.has_probabilities
+    assert answer.values == (("weight", pytest.approx(expected, rel=1e-5)),)
+
+
+def test_two_classes_share_one(tmp_path: Path) -> None:
+    image = Feature("image", (8, 8, 3), "uint8", "image")
+    spec = ElementSpec((image,), Label("animal", "class", (), ("cat", "dog")))
+    inputs = keras.Input((8, 8, 3))
+    layers = keras.layers
+    x = layers.GlobalAveragePooling2D()(layers.Rescaling(1 / 255)(inputs))
+    model = keras.Model(inputs, layers.Dense(1, kernel_initializer="ones")(x))
+    found = Predictor("animals", model, head_for(spec), spec)
+    (answer,) = found.answers([str(write(tmp_path / "a.png", 1, (8, 8)))])
+    dog = 1 / (1 + np.exp(-picture(1, (8, 8)).mean(axis=(0, 1)).sum() / 255))
+    assert answer.values == (
+        ("dog", pytest.approx(dog, rel=1e-5)),
+        ("cat", pytest.approx(1 - dog, rel=1e-5)),
+    )
