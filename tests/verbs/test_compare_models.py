@@ -280,13 +280,41 @@ def test_the_directory_comes_first_and_the_next_commands_last(done: Any) -> None
     assert lines[1] == f"  directory  {done.comparison.directory.path}"
     assert lines[3] == "  networks   3: MobileNet, VGG16, Xception"
     next_ones = [line.strip() for line in lines[lines.index("Next:") + 1 :]]
-    assert next_ones[0].startswith(f"open {done.comparison.directory.path}/accuracy_size.png")
-    assert next_ones[2].startswith("keras.models.load_model('")
-    assert next_ones[3].startswith(f"tfpipe run {done.folder}/tiny.py::Tiny model.name=")
-    assert next_ones[-1].startswith(f"tfpipe compare-models --resume {name} --retry-failed --root")
+    best = done.comparison.ranking()[0][0]
+    assert next_ones[0].startswith(f"tfpipe runs show {best.run.removeprefix('runs/')} --root ")
+    assert next_ones[1].startswith(
+        f"tfpipe run {done.folder}/tiny.py::Tiny model.name={best.network} epochs=20 --root "
+    )
+    assert next_ones[2].startswith(f"tfpipe compare-models --resume {name} --retry-failed --root ")
+    assert f"{best.network} with its head is {done.folder / best.model}, for " in done.said
     assert "Step: the median of all but the first ones; with features, a batch through the" in (
         done.said
     )
+
+
+def test_how_far_a_network_is_is_told_twice_a_second_at_most(tmp_path: Path) -> None:
+    now = [100.0]
+    progress = one_network.Progress(tmp_path / one_network.PROGRESS, lambda: now[0])
+    assert module._progress(tmp_path) == ""
+    with progress.waiting("building the model"):
+        assert module._progress(tmp_path) == "building the model · "
+    progress.features(32, 5000)
+    assert module._progress(tmp_path) == "computing features, 32 of 5,000 · "
+    progress.features(64, 5000)
+    assert module._progress(tmp_path) == "computing features, 32 of 5,000 · "
+    now[0] += 0.5
+    progress.step(1, 3, 7, 110, 1000.0, 2.3)
+    assert module._progress(tmp_path) == "epoch 1 of 3, 7 of 110 · "
+
+
+def test_a_terminal_has_a_line_that_changes(file: Path, scripted: Any) -> None:
+    from io import StringIO
+
+    said = StringIO()
+    terminal = Terminal(said, live=True, width=120)
+    compare_models(tiny(file), "MobileNet", root=file.parent, terminal=terminal)
+    assert "1/1 MobileNet" in said.getvalue()
+    assert "0.5000" in said.getvalue()
 
 
 # Going on

@@ -6,7 +6,6 @@ so that one that fails, or is killed, is a line in the table and not the end.
 
 import contextlib
 import json
-import shlex
 import signal
 import sys
 import threading
@@ -19,14 +18,15 @@ import psutil
 
 from tfpipe import errors, runs
 from tfpipe.data.memory import human
-from tfpipe.declare.loading import Loaded, load, shown
+from tfpipe.declare.loading import Loaded, load
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.tree import resolve, to_json
-from tfpipe.errors import ConfigError, Interrupted, RunError, TrainingError
+from tfpipe.errors import ConfigError, Interrupted, RunError
 from tfpipe.terminal import Silent, Terminal, clock
 from tfpipe.verbs import comparison as stored
 from tfpipe.verbs.comparison import Comparison, Entry, Numbers
-from tfpipe.verbs.networks import check_comparable, chosen, listed, with_network
+from tfpipe.verbs.comparison_told import header, how_to_go_on, line, summary
+from tfpipe.verbs.networks import check_comparable, chosen, with_network
 from tfpipe.verbs.one_network import MEASURED, OUTCOME, PROGRESS, run_name
 from tfpipe.verbs.processes import Worker, start_worker
 
@@ -40,10 +40,6 @@ _COMMON = (
     "MissingDependency",
     "PipelineFileError",
     "StorageError",
-)
-_MEASURED = (
-    "Step: the median of all but the first ones; with features, a batch through the base and a "
-    "step of the head together. Memory: the most that the network's own process held."
 )
 
 
@@ -181,7 +177,7 @@ def _check(
 
 def _carry_on(comparison: Comparison, loaded: Loaded, terminal: Terminal) -> Comparison:
     """Train what is left, network by network, and tell of it."""
-    _header(comparison, loaded, terminal)
+    header(comparison, loaded, terminal)
     with _stop_on_signals() as asked:
         for number, entry in enumerate(comparison.entries, 1):
             if not entry.open:
@@ -189,12 +185,12 @@ def _carry_on(comparison: Comparison, loaded: Loaded, terminal: Terminal) -> Com
             label = f"{number:>{len(str(len(comparison.entries)))}}/{len(comparison.entries)}"
             _one(comparison, loaded, entry, terminal, label, asked)
             if entry.state == "interrupted":
-                _how_to_go_on(comparison, terminal)
+                how_to_go_on(comparison, terminal)
                 raise Interrupted(f"Stopped at {entry.network}; everything so far is saved.")
             comparison.write()
-            terminal.say(_line(label, entry))
+            terminal.say(line(label, entry))
     comparison.write()
-    _summary(comparison, terminal)
+    summary(comparison, terminal)
     return comparison
 
 
@@ -299,7 +295,7 @@ def _memory(worker: Worker) -> int:
 def _progress(folder: Path) -> str:
     """How far a network's process is, as it says itself."""
     found = stored.read_json(folder / PROGRESS)
-    return f"{found['doing']}, {found['done']:,} of {found['of']:,} · " if found else ""
+    return f"{found['doing']} · " if "doing" in found else ""
 
 
 @contextlib.contextmanager
@@ -343,147 +339,3 @@ def _stop_on_signals() -> Iterator[Callable[[], int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _header(comparison: Comparison, loaded: Loaded, terminal: Terminal) -> None:
-    data = loaded.pipeline.data
-    source = str(getattr(data, "name", type(data).__name__))
-    share = comparison.data_fraction
-    done = sum(not entry.open for entry in comparison.entries)
-    names = listed(entry.network for entry in comparison.entries)
-    facts = {
-        "directory": str(comparison.directory.path),
-        "data": ("generated in place of " if comparison.sample else "")
-        + source
-        + (f" · {share:.4g} of the training samples" if share < 1 else ""),
-        "networks": f"{len(comparison.entries)}: {names}" + (f" · {done} done" if done else ""),
-        "training": comparison.training,
-    }
-    terminal.header(f"{comparison.directory.path.parent.name} · compare-models", facts)
-    terminal.say()
-
-
-def _line(label: str, entry: Entry) -> str:
-    """What became of a network, in a line."""
-    from rich.markup import escape
-
-    name = f"{label} {entry.network:<18}"
-    if entry.numbers is None or entry.state == "failed":
-        return f"{name} [red]failed[/]  {escape(entry.reason)}"
-    numbers = entry.numbers
-    facts = [
-        f"val acc [bold]{numbers.accuracy:.4f}[/]",
-        f"{numbers.parameters:>11,} parameters",
-        f"{_milliseconds(numbers.step_seconds)} ms a step",
-        clock(numbers.seconds),
-        *(f"[yellow]{escape(note)}[/]" for note in entry.notes),
-    ]
-    return f"{name} " + "  ".join(facts)
-
-
-def _milliseconds(seconds: float | None) -> str:
-    return "?" if seconds is None else f"{1000 * seconds:,.1f}"
-
-
-def _summary(comparison: Comparison, terminal: Terminal) -> None:
-    """The final table by accuracy, what was saved, and what to do next."""
-    ranking = comparison.ranking()
-    failed = [entry for entry in comparison.entries if entry.state == "failed"]
-    if not ranking:
-        raise TrainingError(
-            f"Not one of the {len(failed)} networks could be trained. {failed[0].network}: "
-            f"{failed[0].reason}"
-        )
-    terminal.say()
-    terminal.table(_COLUMNS, [_cells(entry, numbers) for entry, numbers in ranking])
-    for entry in failed:
-        terminal.note(f"{entry.network} failed: {entry.reason}")
-    terminal.say()
-    terminal.say(f"[dim]{_MEASURED}[/]")
-    if saving := _saving(ranking):
-        terminal.say(saving)
-    terminal.say()
-    terminal.commands(_next(comparison, *ranking[0]))
-
-
-_COLUMNS = (
-    *("network", "val acc", "parameters", "trainable", "step ms", "time", "features", "training"),
-    *("images/s base", "images/s later", "memory"),
-)
-
-
-def _cells(entry: Entry, numbers: Numbers) -> tuple[str, ...]:
-    features = numbers.features_seconds
-    base = numbers.images_per_second_base
-    return (
-        entry.network,
-        f"{numbers.accuracy:.4f}",
-        f"{numbers.parameters:,}",
-        f"{numbers.trainable_parameters:,}",
-        _milliseconds(numbers.step_seconds),
-        clock(numbers.seconds),
-        "" if features is None else f"{features:.1f} s",
-        f"{numbers.training_seconds:.1f} s",
-        "" if base is None else f"{base:,.0f}",
-        f"{numbers.images_per_second_later:,.0f}",
-        human(numbers.peak_bytes),
-    )
-
-
-def _saving(ranking: list[tuple[Entry, Numbers]]) -> str:
-    """What the features saved, in a sentence; empty where there were none."""
-    cached = [n for _, n in ranking if n.features_seconds is not None]
-    rates = [(n.images_per_second_base, n.images_per_second_later) for n in cached]
-    faster = sorted(later / base for base, later in rates if base)
-    if not faster:
-        return ""
-    spent = sum(n.features_seconds or 0.0 for n in cached)
-    trained = sum(n.training_seconds for n in cached)
-    return (
-        f"The bases ran once, in {clock(spent)}; training on their features took {clock(trained)}. "
-        f"Each further epoch trains {_times(faster[0])} to {_times(faster[-1])} times as many "
-        "images a second as the base answers."
-    )
-
-
-def _times(ratio: float) -> str:
-    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
-
-
-def _next(comparison: Comparison, best: Entry, numbers: Numbers) -> list[tuple[str, str]]:
-    """The next useful commands."""
-    model = comparison.root / best.model
-    figure = comparison.directory.path / "accuracy_size.png"
-    return [
-        (f"open {figure}", "the figures, beside table.csv"),
-        (f"tfpipe runs show {Path(best.run).relative_to('runs')}{_at(comparison)}", "the best run"),
-        (f"keras.models.load_model({str(model)!r})", f"{best.network} with its head, in Python"),
-        (_longer(comparison, best), "train the best one longer"),
-        *_retry(comparison),
-    ]
-
-
-def _longer(comparison: Comparison, best: Entry) -> str:
-    """The command that trains a network in a run of its own, as it was declared here."""
-    file, _, cls = comparison.target.rpartition("::")
-    replaced = ("epochs", "model.name")
-    kept = [t for t in comparison.overrides if t.partition("=")[0].strip() not in replaced]
-    words = ["tfpipe", "run", f"{shown(Path(file))}::{cls}", *kept, f"model.name={best.network}"]
-    return shlex.join([*words, "epochs=20"]) + _at(comparison)
-
-
-def _retry(comparison: Comparison) -> list[tuple[str, str]]:
-    if all(entry.state != "failed" for entry in comparison.entries):
-        return []
-    command = f"tfpipe compare-models --resume {comparison.name} --retry-failed{_at(comparison)}"
-    return [(command, "train again what failed")]
-
-
-def _at(comparison: Comparison) -> str:
-    return "" if comparison.root == Path(".") else f" --root {comparison.root}"
-
-
-def _how_to_go_on(comparison: Comparison, terminal: Terminal) -> None:
-    terminal.say()
-    command = f"tfpipe compare-models --resume {comparison.name}{_at(comparison)}"
-    terminal.commands([(command, "go on from here")])

@@ -8,6 +8,7 @@ the first ones. Where the features were computed once, it is the median of a bat
 plus the median of a step of the head: what a step through the frozen base takes.
 """
 
+import contextlib
 import json
 import os
 import resource
@@ -15,7 +16,7 @@ import statistics
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -247,22 +248,28 @@ class Progress(Silent):
         super().__init__()
         self._file, self._clock, self._written = file, clock, -_OFTEN
 
+    @contextlib.contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        self._write(what)
+        yield
+
     def features(self, done: int, total: int) -> None:
         """How many samples have gone through the base."""
-        self._write("computing features", done, total)
+        self._often("computing features", done, total)
 
     def step(
         self, epoch: int, epochs: int, step: int, steps: int, rate: float, loss: float
     ) -> None:
-        self._write(f"epoch {epoch} of {epochs}", step, steps)
+        self._often(f"epoch {epoch} of {epochs}", step, steps)
 
-    def _write(self, doing: str, done: int, total: int) -> None:
-        if self._clock() - self._written < _OFTEN:
-            return
-        self._written = self._clock()
+    def _often(self, doing: str, done: int, total: int) -> None:
+        if self._clock() - self._written >= _OFTEN:
+            self._written = self._clock()
+            self._write(f"{doing}, {done:,} of {total:,}")
+
+    def _write(self, doing: str) -> None:
         temporary = self._file.with_suffix(".part")
-        # Not flushed to the disk: it is of no use tomorrow.
-        temporary.write_text(json.dumps({"doing": doing, "done": done, "of": total}))
+        temporary.write_text(json.dumps({"doing": doing}))  # of no use tomorrow: not flushed
         os.replace(temporary, self._file)
 
 
