@@ -116,6 +116,7 @@ def go_on(
     terminal = terminal or (Silent() if quiet else Terminal())
     found = stored.find(Path(root), reference)
     with _alone(found):
+        found.directory.tidy()
         found = stored.read(found.directory.path, Path(root))  # as it is now that nobody writes
         loaded = found.load()
         for entry in found.entries:
