@@ -386,7 +386,7 @@ class Pair(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32, "x")])
     def __call__(self, x: Any) -> Any:
         flat = tf.reshape(x, [tf.shape(x)[0], -1])
-        return {"maps": x, "wide": tf.ensure_shape(flat, [None, None])}
+        return {"maps": x, "wide": tf.ensure_shape(flat, [None, None]), "all": [x, flat]}
 
 
 def test_what_cannot_be_called_is_refused(tmp_path: Path, spec_of: MakeSpec) -> None:
@@ -395,6 +395,24 @@ def test_what_cannot_be_called_is_refused(tmp_path: Path, spec_of: MakeSpec) -> 
         f"{handle} cannot be called, as it has no call that takes one tensor. Name a signature "
         "where it has one. It offers: nothing that takes one tensor. It has 0 variable(s), 0 of "
         "them trainable."
+    )
+
+
+class Lists(tf.Module):
+    """No output by itself."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32, "x")])
+    def __call__(self, x: Any) -> Any:
+        return [x, x]
+
+
+def test_a_module_of_lists_is_refused(tmp_path: Path, spec_of: MakeSpec) -> None:
+    signature = {"serving_default": tf.function(lambda x: {"x": x}, [tf.TensorSpec([2], name="x")])}
+    handle = str(hub_modules.save(Lists(), tmp_path / "lists", **signature))
+    assert error(Hub(handle), spec_of((8, 8, 3))) == (
+        f"{handle} gives no tensor, alone or by a key. It offers: a call takes x float32 [batch, "
+        "8, 8, 3] and gives lists; signature='serving_default' takes x float32 [2] and gives x "
+        "float32 [2]. It has 0 variable(s), 0 of them trainable."
     )
 
 

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -98,28 +96,16 @@ def test_a_saved_model_answers_as_the_trained_one(tuned: Run) -> None:
     assert logits["loss"] == pytest.approx(tuned.done.history["val_loss"][-1], rel=1e-5)
 
 
-ASK = """
-import json, sys
-import numpy as np, tensorflow as tf
-found = tf.saved_model.load(sys.argv[1]).signatures["serving_default"](**{
-    sys.argv[2]: tf.constant(json.loads(sys.argv[3]), sys.argv[4])
-})
-print(json.dumps(["tfpipe" in sys.modules, found["probabilities"].numpy().tolist()]))
-"""
+def asked(folder: Path, name: str, samples: Any) -> np.ndarray:
+    """The probabilities that an export gives."""
+    loaded = tf.saved_model.load(str(folder))
+    found = loaded.signatures["serving_default"](**{name: tf.constant(samples)})
+    return np.asarray(found["probabilities"])
 
 
-def asked(folder: Path, *words: str) -> np.ndarray:
-    """The probabilities that an export gives in a process of its own."""
-    command = [sys.executable, "-P", "-c", ASK, str(folder), *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)
-    knows_tfpipe, found = json.loads(done.stdout)
-    assert not knows_tfpipe
-    return np.array(found)
-
-
-def test_the_export_needs_neither_the_module_nor_tfpipe(tuned: Run) -> None:
+def test_the_export_needs_no_module(tuned: Run) -> None:
     x = images()[0][:4]
-    found = asked(tuned.done.exported[0], "image", json.dumps(x.tolist()), "uint8")
+    found = asked(tuned.done.exported[0], "image", x)
     head = tuned.done._prepared.compiled.head
     np.testing.assert_allclose(found, answers(tuned.done.model, head, x), atol=1e-6)
 
@@ -144,8 +130,7 @@ def test_an_export_of_texts_brings_the_modules_words_along(tmp_path: Path) -> No
     assert done.metrics["test"]["accuracy"] == 1.0
     shutil.rmtree(module)
     (tmp_path / "module_words.txt").unlink()
-    asked_of = json.dumps(["a bad film", "a good film"])
-    found = asked(done.exported[0], "text", asked_of, "string")
+    found = asked(done.exported[0], "text", ["a bad film", "a good film"])
     assert found.argmax(-1).tolist() == [0, 1]
 
 
@@ -198,41 +183,33 @@ def test_a_module_that_cannot_be_fetched_says_what_to_put_where(
     )
 
 
-REPLICAS = """
-import json, sys
-import numpy as np
-import tfpipe
-from tfpipe import Pipeline
-from tfpipe.data import Arrays
-from tfpipe.errors import ModelError
-from tfpipe.models import Hub, hub_handle
+class Spread(Tuned):
+    """What two devices can share exactly: nothing is dropped, and each half is a whole one."""
 
-device, root, still, moving = sys.argv[1:]
-
-
-def images():
-    rng = np.random.default_rng(0)
-    y = np.arange(60) % 3
-    x = rng.integers(0, 120, (60, 8, 8, 3)) + 60 * y[:, None, None, None]
-    return x.astype("uint8"), y
-
-
-class Job(Pipeline):
-    data = Arrays(images, validation=0.2, test=0.2)
-    optimizer = tfpipe.keras.optimizers.SGD(learning_rate=0.05, momentum=0.9)
+    augment = ()
+    fine_tune = None
     batch_size = 12
     drop_remainder = True
     epochs = 1
 
 
-def run(handle):
-    pipeline = Job(model=Hub(handle, trainable=True), device=device)
-    return tfpipe.run(pipeline, root=root, quiet=True, export=False)
+def spread(handle: str, device: str, root: str) -> list[Any]:
+    """The weights after training on a device."""
+    pipeline = Spread(model=Hub(handle, trainable=True), device=device)
+    done = tfpipe.run(pipeline, root=root, quiet=True, export=False)
+    return [weight.tolist() for weight in done.model.get_weights()]
 
 
-found = {"weights": [w.tolist() for w in run(still).model.get_weights()]}
+ON_TWO = """
+import json, sys
+root, still, moving, *folders = sys.argv[1:]
+sys.path[:0] = folders
+from test_hub_training import spread
+from tfpipe.errors import ModelError
+
+found = {"weights": spread(still, "cpu:2", root)}
 try:
-    run(moving)
+    spread(moving, "cpu:2", root)
 except ModelError as error:
     found["error"] = str(error)
 print(json.dumps(found))
@@ -245,16 +222,13 @@ def test_two_replicas_train_as_one_does_or_say_why_not(
 ) -> None:
     still = hub_modules.images(tmp_path / "still", moves=False)
     moving = hub_modules.images(tmp_path / "moving")
-    started = [
-        python("-c", REPLICAS, device, tmp_path / device, still, moving)
-        for device in ("cpu", "cpu:2")
-    ]
-    ended = [process.end() for process in started]
-    assert [answer.code for answer in ended] == [0, 0], ended
-    one, two = (json.loads(answer.out) for answer in ended)
-    for a, b in zip(one["weights"], two["weights"], strict=True):
+    here = Path(__file__).parent
+    answer = python("-c", ON_TWO, tmp_path / "two", still, moving, here, here.parent).end()
+    assert answer.code == 0, answer.err
+    two = json.loads(answer.out)
+    one = spread(str(still), "cpu", str(tmp_path / "one"))
+    for a, b in zip(one, two["weights"], strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
-    assert "error" not in one
     assert two["error"] == (
         f"{moving} moves statistics while it is trained, such as those of batch normalisation, and "
         "each of the 2 replicas would keep its own. Train it on one device, or freeze it with "

@@ -43,7 +43,7 @@ class Endpoint:
         outputs = self.gives if isinstance(self.gives, dict) else {"": self.gives}
         given = ", ".join(f"{key} {_shown(spec)}".strip() for key, spec in outputs.items())
         called = f"signature={self.name!r}" if self.name else "a call"
-        return f"{called} takes {self.argument} {_shown(self.takes)} and gives {given}"
+        return f"{called} takes {self.argument} {_shown(self.takes)} and gives {given or 'lists'}"
 
     def __call__(self, x: Any, training: bool) -> Any:
         if self.name:
@@ -121,6 +121,8 @@ class Module:
                     f"{key!r} out."
                 )
             return None, outputs
+        if not outputs:
+            raise ModelError(f"{self.handle} gives no tensor, alone or by a key. {self.offers}")
         if key is None:
             key = next(iter(outputs)) if len(outputs) == 1 else "default"
             if key not in outputs:
@@ -273,13 +275,25 @@ def _endpoints(loaded: Any) -> list[Endpoint]:
         # The trace that takes most: its lengths are the least fixed.
         (name, takes), function = max(alone, key=lambda pair: _open_lengths(pair[0][1]))
         switch = any(_is_for_training(f) for _, f in alone)
-        found.append(Endpoint("", loaded, name, takes, function.structured_outputs, switch))
-    for name, function in getattr(loaded, "signatures", {}).items():
+        found.append(Endpoint("", loaded, name, takes, _outputs(function), switch))
+    for name, function in sorted(loaded.signatures.items()):
         inputs = _tensors(function)
         if len(inputs) == 1:
-            (argument, takes), outputs = next(iter(inputs.items())), function.structured_outputs
-            found.append(Endpoint(name, function, argument, takes, outputs, False))
+            argument, takes = next(iter(inputs.items()))
+            found.append(Endpoint(name, function, argument, takes, _outputs(function), False))
     return found
+
+
+def _outputs(function: Any) -> Any:
+    """What a traced function gives, or by its key each tensor of what it gives.
+
+    A file has keys in no order, and tensors may stand beside lists of them.
+    """
+    outputs = function.structured_outputs
+    if isinstance(outputs, tf.TensorSpec):
+        return outputs
+    named = sorted(outputs.items()) if isinstance(outputs, dict) else ()
+    return {key: spec for key, spec in named if isinstance(spec, tf.TensorSpec)}
 
 
 def _traces(loaded: Any) -> list[Any]:
@@ -314,7 +328,8 @@ def _open_lengths(spec: tf.TensorSpec) -> int:
 
 def _variables(loaded: Any) -> list[tf.Variable]:
     """The variables that its functions use and those that it lists, each once."""
-    functions = [*_traces(loaded), *loaded.signatures.values()]
+    signatures = [function for _, function in sorted(loaded.signatures.items())]
+    functions = [*_traces(loaded), *signatures]
     listed = [*getattr(loaded, "variables", ()), *(v for f in functions for v in f.variables)]
     return list({v.ref(): v for v in listed if isinstance(v, tf.Variable)}.values())
 
