@@ -51,6 +51,16 @@ def test_only_shrinking_antialiases_which_xla_does_not_know() -> None:
         assert layer(size).supports_jit is not shrinks
 
 
+def test_resizing_does_not_set_what_follows_to_training(reload: Reload) -> None:
+    inputs = keras.Input((12, 10, 3), dtype="float32")
+    x = keras.layers.Dropout(0.9)(preprocessed(inputs, PLAIN, (6, 5)))
+    model = keras.Model(inputs, x)
+    for found in (model, reload(model)):
+        answer = found(PIXELS)
+        np.testing.assert_array_equal(answer, found(PIXELS, training=False))
+        assert not np.array_equal(answer, found(PIXELS, training=True))
+
+
 def test_nothing_is_added_where_nothing_is_to_do() -> None:
     assert kinds(model_of((12, 10, 3), PLAIN, (12, 10))) == ["InputLayer"]
 

@@ -50,7 +50,8 @@ def resized(x: Any, size: Size) -> Any:
     shrinks = size[0] < height or size[1] < width
     layer = keras.layers.Resizing(*size, antialias=shrinks, dtype="float32", name="resizing")
     layer.supports_jit = not shrinks
-    return layer(x)
+    # Left to itself it takes `training` for True, and so would all that follows in `model(x)`.
+    return layer(x, training=False)
 
 
 def scaled(x: Any, scaling: Scaling, values: tuple[float, float]) -> Any:
