@@ -7,11 +7,12 @@ import sys
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import hub_modules
+import keras
 import pytest
 
 from tfpipe.errors import MissingDependency, ModelError
@@ -351,26 +352,16 @@ def test_a_package_that_does_not_import_says_why(
         resolve(server.handle_of("/module/1"))
 
 
-WITHOUT_TF_KERAS = """
-import importlib.metadata, sys
-from importlib.abc import MetaPathFinder
-
-class Hidden(MetaPathFinder):
-    def find_spec(self, name, path, target=None):
-        if name.partition(".")[0] == "tf_keras":
-            raise ImportError("hidden")
-
-sys.meta_path.insert(0, Hidden())
-from tfpipe.models import hub_handle
-real = hub_handle._installed
-hub_handle._installed = lambda name: name != "tf-keras" and real(name)
-print(hub_handle._tensorflow_hub("x").resolve.__name__, "tf_keras" in sys.modules)
-"""
-
-
-def test_beside_another_tensorflow_tf_keras_is_not_needed(python: Callable[..., object]) -> None:
-    answer = python("-c", WITHOUT_TF_KERAS).end()  # type: ignore[attr-defined]
-    assert (answer.code, answer.out) == (0, "resolve False\n"), answer.err
+def test_beside_another_tensorflow_tf_keras_is_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = hub_handle._installed
+    monkeypatch.setattr(hub_handle, "_installed", lambda name: name != "tf-keras" and real(name))
+    for name in [n for n in sys.modules if n.partition(".")[0] in ("tf_keras", "tensorflow_hub")]:
+        monkeypatch.delitem(sys.modules, name)
+    hub = hub_handle._tensorflow_hub("")
+    assert issubclass(hub.KerasLayer, keras.layers.Layer)
+    assert "tf_keras" not in sys.modules
+    for name in [n for n in sys.modules if n.startswith("tensorflow_hub")]:
+        monkeypatch.delitem(sys.modules, name)
 
 
 def test_local_handles_mean_the_same_everywhere(
