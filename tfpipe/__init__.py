@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # To editors and type checkers the deferred Keras is Keras it
     from tfpipe.declare.pipeline import Pipeline as Pipeline
     from tfpipe.verbs.check import check as check
     from tfpipe.verbs.config import config as config
+    from tfpipe.verbs.predict import predict as predict
     from tfpipe.verbs.resume import resume as resume
     from tfpipe.verbs.run import run as run
 
@@ -39,6 +40,7 @@ _WHERE = {
     "errors": "tfpipe.errors",
     "hp": "tfpipe.declare.hp",
     "keras": "tfpipe.declare.deferred",
+    "predict": "tfpipe.verbs.predict",
     "resume": "tfpipe.verbs.resume",
     "run": "tfpipe.verbs.run",
 }
@@ -53,6 +55,7 @@ __all__ = [  # noqa: RUF022 (the order of the README)
     "Phase",
     "run",
     "resume",
+    "predict",
     "check",
     "config",
     "errors",

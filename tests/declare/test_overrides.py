@@ -267,8 +267,8 @@ def refused(text):
         (
             "data=MLP()",
             "data=MLP(): there is no 'MLP' for data. "
-            "There is: Arrays, Bool, CSV, Choice, Float, Generated, ImageFolder, Int, Mlxtend, "
-            "Sample, Sklearn, TFDS and 3 more.",
+            "There is: Arrays, Bool, CSV, Choice, Float, Generated, ImageFiles, ImageFolder, Int, "
+            "Mlxtend, Sample, Sklearn and 4 more.",
         ),
     ],
 )
@@ -308,3 +308,14 @@ def test_the_parts_of_a_part_can_be_written_too() -> None:
     assert found.model == ConvNet(blocks=(Block(convs=(16,)), Block(convs=(32, 32), pool=0)))
     with pytest.raises(ConfigError, match="there is no 'MLP' for data"):
         apply_overrides(Net(), ["data=MLP()"])
+
+
+def test_a_part_that_others_derive_from_can_be_written_too() -> None:
+    from tfpipe.models import Application
+
+    class Net(Pipeline):
+        data = TFDS("cifar10")
+        model = Application("VGG16")
+
+    found = apply_overrides(Net(), ["model=Application('MobileNet', weights=None)"])
+    assert found.model == Application("MobileNet", weights=None)

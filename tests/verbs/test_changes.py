@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tfpipe import Pipeline, keras
+from tfpipe import FineTune, Phase, Pipeline, keras
 from tfpipe.data import Arrays, augment
 from tfpipe.models import CNN_2_4_6, MLP
 from tfpipe.verbs.changes import changed_code, changes, names
@@ -42,8 +42,44 @@ def test_nothing_differs() -> None:
     assert found(epochs=10) == []  # the default, now said
 
 
+def test_fields_that_the_runs_tfpipe_had_not_are_no_change_at_their_defaults() -> None:
+    before, after = (json.loads(json.dumps(config(Job(**c)))) for c in ({}, {"ema": 0.9}))
+    for name in ("fine_tune", "ema", "model.scale"):
+        del before[name]
+    assert [c.name for c in changes(before, after)] == ["ema"]
+
+
 CSV = callbacks.CSVLogger("log.csv")
 EARLY = Job().callbacks[0]
+
+# Phases, as to_json has them.
+PHASES = FineTune(phases=(Phase(1), Phase(2, unfreeze="all")))
+
+
+def phases(*changed: Phase) -> list[tuple[str, str]]:
+    """What changing the phases means, by the name of what changed."""
+    before, after = (
+        json.loads(json.dumps(config(Job(fine_tune=tuned))))
+        for tuned in (PHASES, FineTune(phases=changed))
+    )
+    return [(c.name, c.meaning) for c in changes(before, after)]
+
+
+def test_more_of_the_last_phase_and_further_phases_are_safe() -> None:
+    first, last, more = *PHASES.phases, Phase(1, unfreeze=2)
+    assert phases(first, last.replace(epochs=5)) == [("fine_tune.phases.1.epochs", "safe")]
+    assert phases(first, last, more) == [("fine_tune.phases", "safe")]
+    assert phases(first, last.replace(epochs=5), more) == [("fine_tune.phases", "safe")]
+
+
+def test_other_phases_change_the_result() -> None:
+    first, last = PHASES.phases
+    assert phases(first, last.replace(epochs=1)) == [("fine_tune.phases.1.epochs", "result")]
+    assert phases(first.replace(epochs=3), last) == [("fine_tune.phases.0.epochs", "result")]
+    assert phases(first) == [("fine_tune.phases", "result")]
+    changed = last.replace(unfreeze=3)
+    assert phases(first, changed) == [("fine_tune.phases.1.unfreeze", "result")]
+
 
 # What is changed: the name that is shown, as it was, as it is, and what it means.
 TABLE: list[tuple[dict[str, Any], tuple[str, str, str, str]]] = [

@@ -243,7 +243,7 @@ def _parts(kind: type[Part]) -> dict[str, type[Part]]:
 
 
 def _is_abstract(cls: type[Part]) -> bool:
-    """Whether a class is only a base: those of tfpipe that others of tfpipe derive from are."""
+    """Whether a class is only a base: those of tfpipe without fields that others derive from are."""
     bases = ("tfpipe.declare.kinds", "tfpipe.declare.spec")
-    derived = (c.__module__ for c in cls.__subclasses__())
-    return cls.__module__ in bases or any(m.startswith("tfpipe.") for m in derived)
+    derived = any(c.__module__.startswith("tfpipe.") for c in cls.__subclasses__())
+    return cls.__module__ in bases or (derived and not cls._own_defaults())

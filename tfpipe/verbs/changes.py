@@ -52,12 +52,13 @@ class Change:
 def changes(
     was: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]
 ) -> list[Change]:
-    """The fields that differ, the smallest that do.
+    """The fields that differ, the smallest that do; not those that a newer tfpipe has by default.
 
     Args:
         was: the run's fields, as `tfpipe.verbs.config.config` gives them.
         now: those of the declaration to go on with.
     """
+    now = {n: e for n, e in now.items() if n in was or e.get("origin") != "default"}
     values = [
         {name: in_module(entry["value"], "") for name, entry in fields.items()}
         for fields in (was, now)

@@ -13,7 +13,7 @@ from tfpipe import runs
 from tfpipe.data import disk
 from tfpipe.declare.loading import Loaded
 from tfpipe.declare.pipeline import Pipeline
-from tfpipe.declare.tree import resolve, to_json
+from tfpipe.declare.tree import from_json, resolve, to_json
 from tfpipe.errors import ConfigError, RunError
 from tfpipe.runs import RunDirectory
 from tfpipe.terminal import Silent, Terminal
@@ -165,6 +165,8 @@ def _refuse(stopped: Stopped, found: list[Change], fork: bool) -> None:
 def _check_data(stopped: Stopped, prepared: Prepared, data: str, found: list[Change]) -> None:
     """Refuse data that is not what the run was trained on; raises ConfigError."""
     before, now = stopped.config.get("spec"), to_json(prepared.spec)
+    if before is not None:
+        before = to_json(from_json(before))  # with what a newer tfpipe says besides
     if before is not None and before != now:
         name = next(k for k in now if k != "part" and before.get(k) != now[k])
         raise ConfigError(
