@@ -66,7 +66,8 @@ class Texts(tf.Module):
     def __call__(self, texts: Any) -> Any:
         words = self.table.lookup(tf.strings.split(texts))
         counts = tf.cast(words.row_lengths(), tf.float32)[:, None]
-        return tf.reduce_sum(tf.gather(self.rows, words), axis=1) / (counts + 1.0)
+        found = tf.reduce_sum(tf.gather(self.rows, words), axis=1)
+        return (found + self.rows[-1]) / (counts + 1.0)  # a text without words is something too
 
 
 class Classifier(tf.Module):

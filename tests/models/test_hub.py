@@ -221,22 +221,6 @@ def test_a_saved_model_brings_its_own_weights(
     assert layer_of(loaded).get_config() == layer_of(model).get_config()
 
 
-LOAD = """
-import sys
-from pathlib import Path
-from tfpipe.models.saved import load_model
-print(load_model(Path(sys.argv[1])).get_layer("module").handle)
-"""
-
-
-def test_a_saved_model_is_loaded_by_a_process_that_has_used_no_module(
-    modules: Path, tmp_path: Path, spec_of: MakeSpec, python: Callable[..., Any]
-) -> None:
-    Hub(str(modules / "images")).build(spec_of((8, 8, 3))).save(tmp_path / "model.keras")
-    answer = python("-c", LOAD, tmp_path / "model.keras").end()
-    assert (answer.code, answer.out) == (0, f"{modules / 'images'}\n"), answer.err
-
-
 def test_a_saved_model_without_its_module_says_what_is_missing(
     tmp_path: Path, spec_of: MakeSpec, reload: Any
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import hub_modules
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,9 +18,9 @@ import tfpipe
 from tfpipe import FineTune, Phase, Pipeline
 from tfpipe.data import Arrays, augment
 from tfpipe.evaluation.predict import answers
+from tfpipe.export.saved_model import Served
 from tfpipe.models import Hub, hub_handle
 from tfpipe.models.base import base_of
-from tfpipe.models.saved import load_model
 
 CLASSES = ("dark", "grey", "bright")
 
@@ -64,9 +65,9 @@ class Run:
         self.done = tfpipe.run(
             Tuned(model=Hub(str(archive), head=(8,), dropout=0.2)), root=folder, quiet=True
         )
-        self.best = load_model(self.done.directory / "checkpoints" / "best.keras")
+        self.best = keras.models.load_model(self.done.directory / "checkpoints" / "best.keras")
         self.done.model.save(folder / "last.keras")
-        self.last = load_model(folder / "last.keras")
+        self.last = keras.models.load_model(folder / "last.keras")
         for path in (module, folder / "cache"):
             shutil.rmtree(path)
         archive.unlink()
@@ -123,14 +124,20 @@ def test_the_export_says_what_the_module_expects(tuned: Run) -> None:
     }
 
 
-def test_an_export_of_texts_brings_the_modules_words_along(tmp_path: Path) -> None:
+def test_texts_are_learnt_and_an_export_brings_the_modules_words_along(tmp_path: Path) -> None:
     module = hub_modules.texts(tmp_path / "module")
-    pipeline = Texts(model=Hub(str(module), trainable=True))
-    done = tfpipe.run(pipeline, root=tmp_path / "root", quiet=True)
+    done = run(Texts(model=Hub(str(module), trainable=True)), tmp_path / "root")
     assert done.metrics["test"]["accuracy"] == 1.0
+    prepared = done._prepared
+    served = Served(done.model, prepared.compiled.head, prepared.spec)
+    tf.saved_model.save(served, str(tmp_path / "export"), signatures=served.signatures())
     shutil.rmtree(module)
     (tmp_path / "module_words.txt").unlink()
-    found = asked(done.exported[0], "text", ["a bad film", "a good film"])
+    asked_of = np.array(["a bad film", "a good film"])
+    found = asked(tmp_path / "export", "text", asked_of)
+    np.testing.assert_allclose(
+        found[:, 1:], answers(done.model, prepared.compiled.head, tf.constant(asked_of)), atol=1e-6
+    )
     assert found.argmax(-1).tolist() == [0, 1]
 
 
