@@ -61,7 +61,7 @@ def ways(weights: str, epochs: int) -> dict[str, dict[str, Any]]:
         "two phases": {"model": pretrained, "fine_tune": phases()},
         "two phases, batch norm trained": {
             "model": pretrained,
-            "fine_tune": phases(batch_norm=True),
+            "fine_tune": phases(batch_norm="trained"),
         },
         "two phases, rates falling with depth": {
             "model": pretrained,

@@ -4,14 +4,12 @@ Shows: fine-tuning in two phases, augmentation of colours, a callback that draws
 
 | what            | phase 1, epochs 1 to 20          | phase 2, epochs 21 to 30            |
 | --------------- | -------------------------------- | ----------------------------------- |
-| trained         | the head: 3,171 parameters       | the network from layer 752 on, too  |
+| trained         | the head: 3,171 parameters       | from layer 752 on, too: 70,051      |
 | optimizer       | RMSprop 0.001                    | RMSprop 0.0001                      |
 
-NASNetMobile without its head (769 layers, 4,269,716 parameters), average pooling, dropout 0.5 and
-Dense 3 with L2 0.01: 4,272,887 parameters. The published phase 2 trains 70,051 of them: it counts
-the scale and offset of five batch normalisations, 1,760 numbers. Here batch normalisation stays as
-it was trained on ImageNet as a whole, so 68,291 are trained; `batch_norm=True` in the phase trains
-them, and their statistics with them.
+NASNetMobile without its head (4,269,716 parameters), average pooling (the last of its 770 layers),
+dropout 0.5 and Dense 3 with L2 0.01: 4,272,887 parameters. Batch normalisation keeps its
+statistics in both phases; its scale and offset are trained with the layers around.
 
 2,520 images of hands that turn before a camera, and 372 of other hands. The published run chose its
 best epoch by the 372. Here a tenth of the 2,520 is held out for that, which leaves 2,268, and the

@@ -45,7 +45,7 @@ class Job(Pipeline):
     optimizer = keras.optimizers.SGD(learning_rate=0.01, momentum=0.9)
     batch_size = 12
     drop_remainder = True
-    fine_tune = FineTune(phases=(Phase(1), Phase(4, unfreeze="all", batch_norm=True)))
+    fine_tune = FineTune(phases=(Phase(1), Phase(4, unfreeze="all", batch_norm="trained")))
     checkpoint_every = 3
     callbacks = (
         keras.callbacks.CSVLogger("log.csv"),

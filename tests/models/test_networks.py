@@ -9,9 +9,9 @@ from tfpipe.declare.spec import ElementSpec
 from tfpipe.declare.tree import from_json, to_json
 from tfpipe.errors import ConfigError
 from tfpipe.models import VGG16, Application, InceptionV3, MobileNet, NASNetMobile
-from tfpipe.models.base import base_of
+from tfpipe.models.base import base_of, unfreeze
 from tfpipe.models.contracts import CONTRACTS
-from tfpipe.models.count import count, parameters, trainable_parameters
+from tfpipe.models.count import parameters, trainable_parameters
 
 MakeSpec = Callable[..., ElementSpec]
 
@@ -55,11 +55,11 @@ def test_nasnet_mobile_as_published(spec_of: MakeSpec) -> None:
     model = builder.build(spec_of((224, 224, 3), label=3))
     base = base_of(model)
     assert sizes(model) == (4_269_716, 4_272_887, 3_171)
-    assert len(base.layers) == 769  # 770 as published, with the pooling, which is ours
-    # From layer 752 on, the scales and offsets of batch normalisation included.
-    moving = [w for layer in base.layers[752:] for w in layer.weights if "moving" not in w.path]
-    assert count(moving) + 3_171 == 70_051
-    assert parameters(model) - 70_051 == 4_202_836
+    assert len(base.layers) == 770
+    for what in ("752:", 18):  # with the scales and offsets of batch normalisation
+        unfreeze(base, what)
+        assert trainable_parameters(model) == 70_051
+        assert parameters(model) - 70_051 == 4_202_836
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,13 @@ def test_mobilenet_v3_as_in_keras_3(spec_of: MakeSpec, name: str, size: int) -> 
 def test_mobilenet_says_its_size(spec_of: MakeSpec) -> None:
     base = base_of(MobileNet(weights=None).build(spec_of((32, 32, 3), label=3)))
     assert f"{base.count_params():,} parameters" in (MobileNet.__doc__ or "")
+
+
+def test_the_momentum_of_batch_norm(spec_of: MakeSpec) -> None:
+    def momenta(**fields: float) -> set[float]:
+        model = Application.example().replace(**fields).build(spec_of((32, 32, 3), label=3))
+        norms = [x for x in base_of(model).layers if isinstance(x, keras.layers.BatchNormalization)]
+        return {layer.momentum for layer in norms}
+
+    assert momenta() == {0.999}
+    assert momenta(batch_norm_momentum=0.9) == {0.9}

@@ -67,7 +67,7 @@ class Tuned(Pipeline):
 class Averaged(Tuned):
     ema = 0.9
     callbacks = ()
-    fine_tune = FineTune(phases=(Phase(2), Phase(2, unfreeze="all", batch_norm=True)))
+    fine_tune = FineTune(phases=(Phase(2), Phase(2, unfreeze="all", batch_norm="trained")))
 
 
 def rows(directory: Path) -> list[dict[str, str]]:
@@ -115,20 +115,40 @@ def test_each_phase_trains_its_layers_with_its_optimizer(straight: dict[str, Any
     found = {s["phase"]: (s["optimizer"], s["trained"]) for s in seen}
     assert found == {
         1.0: ("SGD", []),
-        2.0: ("Adam", ["second"]),
-        3.0: ("SGD", ["first", "second"]),
+        2.0: ("Adam", ["second", "second_norm"]),
+        3.0: ("SGD", ["first", "first_norm", "second", "second_norm"]),
     }
 
 
-def test_only_trained_layers_move_and_batch_norm_never(straight: dict[str, Any]) -> None:
+def test_only_trained_layers_move_and_no_statistics(straight: dict[str, Any]) -> None:
     by_phase = {p: [s["weights"] for s in straight["look"] if s["phase"] == p] for p in (1, 2, 3)}
 
     def moved(before: Any, after: Any) -> set[str]:
-        return {n.split("/")[-2] for n in before if not np.array_equal(before[n], after[n])}
+        return {n for n in before if not np.array_equal(before[n], after[n])}
 
+    first = {"first/kernel", "first/bias", "first_norm/gamma", "first_norm/beta"}
+    second = {name.replace("first", "second") for name in first}
     assert moved(by_phase[1][0], by_phase[1][-1]) == set()
-    assert moved(by_phase[1][-1], by_phase[2][-1]) == {"second"}
-    assert moved(by_phase[2][-1], by_phase[3][-1]) == {"first", "second"}
+    assert moved(by_phase[1][-1], by_phase[2][-1]) == second
+    assert moved(by_phase[2][-1], by_phase[3][-1]) == first | second
+
+
+def statistics_after(batch_norm: str, tmp_path: Path) -> dict[str, np.ndarray]:
+    class One(Short):
+        fine_tune = FineTune(phases=(Phase(1, unfreeze="all", batch_norm=batch_norm),))
+
+    base = base_of(run(One(), tmp_path).model)
+    return {w.path: w.numpy() for w in base.weights if "moving" in w.path}
+
+
+def test_statistics_move_where_they_are_asked_to(tmp_path: Path) -> None:
+    fixed = {w.path: w.numpy() for w in backbone().weights if "moving" in w.path}
+    kept = statistics_after("inference", tmp_path / "kept")
+    moving = statistics_after("trained", tmp_path / "moving")
+    assert len(fixed) == 4
+    for name, value in fixed.items():
+        np.testing.assert_array_equal(kept[name], value)
+        assert not np.array_equal(moving[name], value)
 
 
 def test_early_stopping_ends_a_phase_and_begins_afresh_in_the_next(
@@ -226,18 +246,19 @@ def test_another_earlier_phase_needs_a_fork(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("what", "batch_norm", "trained"),
     [
-        (None, False, []),
-        ("all", False, ["first", "second"]),
-        ("all", True, ["first", "first_norm", "second", "second_norm"]),
-        (2, True, ["second_norm"]),
-        ("3:", True, ["second", "second_norm"]),
-        ("second", False, ["second"]),
+        (None, "inference", []),
+        ("all", "frozen", ["first", "second"]),
+        ("all", "inference", ["first", "first_norm", "second", "second_norm"]),
+        ("all", "trained", ["first", "first_norm", "second", "second_norm"]),
+        (2, "inference", ["second_norm"]),
+        ("3:", "trained", ["second", "second_norm"]),
+        ("second", "frozen", ["second"]),
     ],
 )
-def test_unfreeze_chooses_layers(what: Any, batch_norm: bool, trained: list[str]) -> None:
+def test_unfreeze_chooses_layers(what: Any, batch_norm: Any, trained: list[str]) -> None:
     base = backbone()
     for before in ("all", None, "second"):  # whatever was chosen before
-        unfreeze(base, before, True)
+        unfreeze(base, before, "trained")
         unfreeze(base, what, batch_norm)
         assert [layer.name for layer in base.layers if layer.trainable_weights] == trained
 
@@ -262,10 +283,10 @@ def test_layers_that_are_not_there(what: Any, message: str) -> None:
 
 def test_layers_without_weights_cannot_be_trained() -> None:
     with pytest.raises(ModelError) as error:
-        unfreeze(backbone(), 2)
+        unfreeze(backbone(), 2, "frozen")
     assert str(error.value) == (
         "unfreeze=2: those layers of backbone have no weights to train, batch normalisation being "
-        "frozen without batch_norm=True. Take more of them, or None for a frozen base."
+        "frozen. Take more of them, or None for a frozen base."
     )
 
 
@@ -345,7 +366,10 @@ def test_the_rate_falls_with_depth(optimizer: Any, tmp_path: Path) -> None:
     ("fields", "message"),
     [
         ({"unfreeze": " "}, "Phase.unfreeze is empty. Use None, 'all', a number of "),
-        ({"batch_norm": True}, "Phase.batch_norm is for layers of the base that are trained, and "),
+        (
+            {"batch_norm": "trained"},
+            "Phase.batch_norm is for layers of the base that are trained, ",
+        ),
         ({"depth_factor": 0.5}, "Phase.depth_factor is for layers of the base that are trained, "),
     ],
 )

@@ -87,7 +87,7 @@ def test_a_pipeline_whose_memory_is_saved_is_said_to_resume_exactly(
 
 
 PHASES = """
-    fine_tune = FineTune(phases=(Phase(3), Phase(4, unfreeze="all", batch_norm=True)))
+    fine_tune = FineTune(phases=(Phase(3), Phase(4, unfreeze="all", batch_norm="trained")))
 
     def build_model(self):
         import keras

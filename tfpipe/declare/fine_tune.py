@@ -1,6 +1,6 @@
 """Fine-tuning: phases of one training, each with its own epochs, optimizer and trainable layers."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import annotated_types
 
@@ -11,6 +11,8 @@ from tfpipe.errors import ConfigError
 
 # Nothing, everything ("all"), the last n layers, "752:" for a layer's number on, or a layer's name.
 Unfreeze = Positive | str | None
+# What becomes of batch normalisation in the layers that are trained.
+BatchNorm = Literal["inference", "frozen", "trained"]
 Factor = Annotated[float, annotated_types.Gt(0), annotated_types.Le(1)]
 
 
@@ -23,8 +25,9 @@ class Phase(Part):
         unfreeze: which layers of the base to train beside the head: None for none, "all", a number
             for the last n layers, "752:" for those from number 752 on (the first is 0), or a
             layer's name for those from it on.
-        batch_norm: whether batch normalisation in the trained layers is trained too. If not, it
-            keeps its statistics, scale and offset, which a small data set would spoil.
+        batch_norm: what becomes of batch normalisation in the trained layers. "inference" keeps its
+            statistics, which a small data set would spoil, and trains its scale and offset as
+            other weights; "frozen" keeps all of it; "trained" keeps nothing.
         depth_factor: what the learning rate is multiplied by from each trained block of layers to
             the one before it; 1 for the same rate everywhere. The head has the full rate. A
             block is a trained layer with weights. (Howard and Ruder, 2018, arXiv:1801.06146,
@@ -42,7 +45,7 @@ class Phase(Part):
     epochs: Positive
     optimizer: Deferred | str | None = None
     unfreeze: Unfreeze = None
-    batch_norm: bool = False
+    batch_norm: BatchNorm = "inference"
     depth_factor: Factor = 1.0
 
     def validate(self) -> None:
@@ -53,8 +56,9 @@ class Phase(Part):
                 "Phase.unfreeze is empty. Use None, 'all', a number of layers, '752:' or a layer's "
                 "name."
             )
-        if what is None and (self.batch_norm or self.depth_factor != 1.0):
-            field = "batch_norm" if self.batch_norm else "depth_factor"
+        usual = self._is_default("batch_norm")
+        if what is None and not (usual and self._is_default("depth_factor")):
+            field = "depth_factor" if usual else "batch_norm"
             raise ConfigError(
                 f"Phase.{field} is for layers of the base that are trained, and unfreeze=None "
                 "trains none. Set unfreeze, or leave it out."

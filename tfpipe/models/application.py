@@ -7,7 +7,14 @@ What the network expects of an image is in `tfpipe.models.contracts`, and applie
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from tfpipe.declare.fieldtypes import Fraction, NonNegative, Positive, PositiveFloat
+from tfpipe.declare.fieldtypes import (
+    Fraction,
+    NonNegative,
+    OpenFraction,
+    Positive,
+    PositiveFloat,
+)
+from tfpipe.declare.fine_tune import BatchNorm
 from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.errors import ConfigError, ModelError
@@ -21,6 +28,8 @@ if TYPE_CHECKING:
 Size = tuple[int, int]
 
 _CLASSES = 1000
+# What keras.applications calls them; without one, its network gives all values.
+_POOLINGS = {"average": "avg", "max": "max", "flatten": None}
 _OF_THE_HEAD = ("pooling", "activation", "dropout", "l2")
 
 
@@ -46,9 +55,12 @@ class Application(ModelBuilder):
         l2: the strength of the penalty on the weights of the head, its last layer included.
         trainable: whether the network is trained too, and not the head alone. The phases of
             `FineTune` decide it instead where they are declared.
-        batch_norm: whether batch normalisation in a trained network is trained as well. A frozen
-            one keeps its statistics, scale and offset. "auto" freezes what is pretrained and
-            trains what starts at random.
+        batch_norm: what becomes of batch normalisation in a trained network: "inference" keeps its
+            statistics and trains its scale and offset, "frozen" keeps all of it, "trained" trains
+            it as any. "auto" is "inference" for what is pretrained, else "trained".
+        batch_norm_momentum: how much of its running statistics each step keeps; the network's own
+            when None. That of MobileNetV2 and some others, 0.999, takes thousands of steps to
+            forget where it began, and until then validation says nothing.
         alpha: the factor on the number of filters of MobileNet, MobileNetV2 and MobileNetV3; 1
             when None.
         channels: the order of the channels in the data. "auto" takes red, green, blue, and `check`
@@ -73,7 +85,8 @@ class Application(ModelBuilder):
     dropout: Fraction = 0.0
     l2: NonNegative = 0.0
     trainable: bool = False
-    batch_norm: Literal["auto", "frozen", "trained"] = "auto"
+    batch_norm: BatchNorm | Literal["auto"] = "auto"
+    batch_norm_momentum: OpenFraction | None = None
     alpha: PositiveFloat | None = None
     channels: Literal["auto", "rgb", "bgr"] = "auto"
     values: tuple[float, float] = (0.0, 255.0)
@@ -132,7 +145,7 @@ class Application(ModelBuilder):
         x = preprocessed(inputs, scaling, size, values=self.values, bgr=bgr)
         outputs = self._answers(base(x), spec, task)
         model = keras.Model(inputs, outputs, name=f"application_{self.name.lower()}")
-        unfreeze(base, "all" if self.trainable else None, self._trains_batch_norm)
+        unfreeze(base, "all" if self.trainable else None, self._batch_norm)
         model.input_contract = self._told(scaling, size)  # for the export
         return model
 
@@ -198,7 +211,7 @@ class Application(ModelBuilder):
         from tfpipe.models.weights import find, load
 
         options: dict[str, Any] = {"weights": None, "input_shape": (*size, 3)}
-        options |= {"include_top": self._own_head}
+        options |= {"include_top": self._own_head, "pooling": _POOLINGS[self.pooling]}
         if self._own_head:
             options["classifier_activation"] = None
         if self.alpha is not None:
@@ -207,6 +220,9 @@ class Application(ModelBuilder):
         if self.weights is not None:
             load(base, find(self.name, self.weights, **self._which(size)))
         keep_float32(base)
+        for layer in base.layers if self.batch_norm_momentum else ():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = self.batch_norm_momentum
         return base
 
     def _told(self, scaling: Scaling, size: Size) -> dict[str, Any]:
@@ -237,12 +253,7 @@ class Application(ModelBuilder):
         activation = named("activations", f"{self._own}.activation", self.activation)
         if self._own_head:
             return layers.Activation("linear", dtype="float32", name="logits")(x)
-        pooled = {
-            "average": layers.GlobalAveragePooling2D,
-            "max": layers.GlobalMaxPooling2D,
-            "flatten": layers.Flatten,
-        }
-        x = pooled[self.pooling]()(x)
+        x = layers.Flatten()(x) if self.pooling == "flatten" else x
         for width in self.head:
             x = layers.Dense(width, activation=activation, kernel_regularizer=l2(self.l2))(x)
             x = layers.Dropout(self.dropout)(x) if self.dropout else x
@@ -265,8 +276,10 @@ class Application(ModelBuilder):
         return self.head == "imagenet"
 
     @property
-    def _trains_batch_norm(self) -> bool:
-        return self.batch_norm == "trained" or (self.batch_norm == "auto" and self.weights is None)
+    def _batch_norm(self) -> BatchNorm:
+        if self.batch_norm != "auto":
+            return self.batch_norm
+        return "trained" if self.weights is None else "inference"
 
     def _size(self, feature: Feature) -> Size:
         """What the network sees: what is declared, what it was trained on, or the data's."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tfpipe.declare.fine_tune import Unfreeze
+from tfpipe.declare.fine_tune import BatchNorm, Unfreeze
 from tfpipe.errors import ModelError, suggest
 from tfpipe.models.count import count
 
@@ -27,7 +27,7 @@ def base_of(model: Any) -> Any:
     return max((b for b in found if b.weights), key=lambda b: count(b.weights), default=None)
 
 
-def unfreeze(base: Any, what: Unfreeze, batch_norm: bool = False) -> None:
+def unfreeze(base: Any, what: Unfreeze, batch_norm: BatchNorm = "inference") -> None:
     """Say which layers of a base are trained; the others are frozen.
 
     A frozen batch normalisation uses its statistics and leaves them as they are, whoever calls it
@@ -38,10 +38,11 @@ def unfreeze(base: Any, what: Unfreeze, batch_norm: bool = False) -> None:
         base: what `base_of` gives.
         what: None for no layer, "all", a number for the last n layers, "752:" for those from that
             number on, or the name of the first.
-        batch_norm: whether batch normalisation among them is trained too.
+        batch_norm: what becomes of batch normalisation among them: "inference" keeps its
+            statistics and trains its scale and offset, "frozen" keeps all, "trained" nothing.
 
     Raises:
-        ModelError: for layers that the base does not have.
+        ModelError: for layers that the base does not have, or that have nothing to train.
     """
     base.trainable = False
     if what is None:
@@ -59,29 +60,46 @@ def unfreeze(base: Any, what: Unfreeze, batch_norm: bool = False) -> None:
     base.trainable = True
     for layer in base.layers[:first]:
         layer.trainable = False
-    if not batch_norm:
-        freeze_batch_norm(base)
+    for layer in base._flatten_layers():
+        if _is_batch_norm(layer):
+            _keep_statistics(layer, batch_norm != "trained")
+            layer.trainable &= batch_norm != "frozen"
     if not base.trainable_weights:
-        frozen = "" if batch_norm else ", batch normalisation being frozen without batch_norm=True"
+        norm = ", batch normalisation being frozen" if batch_norm == "frozen" else ""
         raise ModelError(
-            f"unfreeze={what!r}: those layers of {base.name} have no weights to train{frozen}. "
+            f"unfreeze={what!r}: those layers of {base.name} have no weights to train{norm}. "
             "Take more of them, or None for a frozen base."
         )
 
 
-def freeze_batch_norm(layer: Any) -> None:
-    """Freeze every batch normalisation inside a layer: its statistics, scale and offset."""
+def _is_batch_norm(layer: Any) -> bool:
     import keras
 
-    for inside in layer._flatten_layers():
-        if isinstance(inside, keras.layers.BatchNormalization):
-            inside.trainable = False
+    return isinstance(layer, keras.layers.BatchNormalization)
 
 
-def trained_layers(base: Any) -> Iterator[Any]:
-    """The layers of a base that have weights which training changes, from its input on."""
+def _keep_statistics(layer: Any, keep: bool) -> None:
+    """Let a batch normalisation compute as in inference always, or as Keras has it.
+
+    Keras keeps the statistics of a layer only together with its scale and offset, by `trainable`.
+    """
+    layer.__dict__.pop("call", None)
+    if keep:
+        own = layer.call
+        layer.call = lambda inputs, training=None, mask=None: own(inputs, training=False, mask=mask)
+
+
+def trained_depths(base: Any) -> Iterator[tuple[int, Any]]:
+    """The layers of a base that training changes, with their depth: 1 for the last of them.
+
+    A batch normalisation belongs to the layer before it.
+    """
+    depth = 0
     layers = base.layers if hasattr(base, "layers") else [base]
-    return (layer for layer in layers if layer.trainable_weights)
+    for layer in reversed(layers):
+        if layer.trainable_weights:
+            depth += not _is_batch_norm(layer)
+            yield depth + _is_batch_norm(layer), layer
 
 
 def _first(base: Any, what: Unfreeze) -> int:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tfpipe.models.base import trained_layers
+from tfpipe.models.base import trained_depths
 
 
 def fall_with_depth(optimizer: Any, base: Any, factor: float) -> None:
@@ -20,7 +20,7 @@ def fall_with_depth(optimizer: Any, base: Any, factor: float) -> None:
         return
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # float16 scales the loss
     factors: dict[Any, float] = {}
-    for depth, layer in enumerate(reversed(list(trained_layers(base))), start=1):
+    for depth, layer in trained_depths(base):
         factors |= {optimizer._var_key(v): factor**depth for v in layer.trainable_weights}
     step, decay = optimizer.update_step, optimizer._apply_weight_decay
 
