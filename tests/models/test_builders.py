@@ -115,6 +115,12 @@ def precision() -> Iterator[Callable[[str], None]]:
     keras.config.set_dtype_policy("float32")
 
 
+def assert_close(actual: Any, expected: Any) -> None:
+    """Logits that are the same but for rounding: deep random networks give very small ones."""
+    largest = float(np.abs(expected).max())
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=min(1e-5, 1e-3 * largest))
+
+
 # What comes out
 
 
@@ -149,7 +155,7 @@ def test_the_same_sample_gives_the_same_answer_alone(case: Case, spec_of: MakeSp
     together = np.asarray(model(case.samples))
     for row in range(4):
         one = keras.tree.map_structure(lambda t, row=row: t[row : row + 1], case.samples)
-        np.testing.assert_allclose(model(one), together[row : row + 1], atol=1e-5)
+        assert_close(model(one), together[row : row + 1])
 
 
 # What goes in
@@ -171,7 +177,7 @@ def test_bytes_are_scaled_inside_and_numbers_are_not(images: Case, spec_of: Make
     low, high = getattr(images.builder, "scale", (0.0, 1.0))
     low, high = getattr(images.builder, "values", (low, high))  # which scales numbers too
     scaled = low + PIXELS.astype(np.float32) / 255 * (high - low)
-    np.testing.assert_allclose(for_bytes(PIXELS), for_numbers(scaled), atol=1e-5)
+    assert_close(for_bytes(PIXELS), for_numbers(scaled))
 
 
 @pytest.mark.parametrize("name", NAMES)
