@@ -27,9 +27,16 @@ class Elsewhere(Pipeline):
 
     data = TFDS("cifar10", validation=0.05, test=None)
     augment = (augment.flip(), augment.shift(0.1))
-    model = Application("MobileNetV2", weights=None, alpha=0.35, size=(64, 64), trainable=True)
+    model = Application(
+        "MobileNetV2",
+        weights=None,
+        alpha=0.35,
+        size=(64, 64),
+        trainable=True,
+        batch_norm_momentum=0.99,
+    )
     optimizer = keras.optimizers.Adam(
-        keras.optimizers.schedules.CosineDecay(2e-3, decay_steps=8 * 743, warmup_steps=0)
+        keras.optimizers.schedules.CosineDecay(2e-3, decay_steps=8 * 743)
     )
     batch_size = 64
     epochs = 8
@@ -40,7 +47,9 @@ class Here(Pipeline):
 
     data = ImageFolder("tiny-imagenet-20", channels=3, test=None)
     augment = (augment.flip(), augment.shift(0.1))
-    model = Application("MobileNetV2", weights=None, alpha=0.35, dropout=0.2)
+    model = Application(
+        "MobileNetV2", weights=None, alpha=0.35, dropout=0.2, batch_norm_momentum=0.99
+    )
     optimizer = keras.optimizers.Adam(1e-3)
     batch_size = 32
 

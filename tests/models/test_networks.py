@@ -77,7 +77,8 @@ def test_mobilenet_says_its_size(spec_of: MakeSpec) -> None:
 
 def test_the_momentum_of_batch_norm(spec_of: MakeSpec) -> None:
     def momenta(**fields: float) -> set[float]:
-        model = Application.example().replace(**fields).build(spec_of((32, 32, 3), label=3))
+        builder = Application("MobileNetV2", weights=None, alpha=0.35, **fields)
+        model = builder.build(spec_of((32, 32, 3), label=3))
         norms = [x for x in base_of(model).layers if isinstance(x, keras.layers.BatchNormalization)]
         return {layer.momentum for layer in norms}
 
