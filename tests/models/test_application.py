@@ -60,7 +60,6 @@ def test_the_base_is_one_nested_model(spec_of: MakeSpec) -> None:
         "InputLayer",
         "Rescaling",
         "Functional",
-        "GlobalAveragePooling2D",
         "Dense",
     ]
     assert base_of(model) is model.layers[2]
@@ -73,8 +72,7 @@ def test_raw_images_reach_the_base_as_keras_prepares_them(
 ) -> None:
     model = build(spec_of, weights=str(own), channels=channels)
     prepared = keras.applications.mobilenet.preprocess_input(PIXELS.astype(np.float32))
-    pooled = keras.layers.GlobalAveragePooling2D()(base_of(model)(prepared))
-    expected = np.asarray(model.get_layer("logits")(pooled))
+    expected = np.asarray(model.get_layer("logits")(base_of(model)(prepared)))
     assert expected.std(axis=0).min() > 0.1
     given = PIXELS[..., ::-1] if channels == "bgr" else PIXELS
     # 27 normalisations make more of the rounding.
@@ -123,7 +121,7 @@ def test_pooling(spec_of: MakeSpec, pooling: str, width: int) -> None:
 
 def test_hidden_layers_with_dropout_and_a_penalty(spec_of: MakeSpec) -> None:
     model = build(spec_of, head=(16, 8), dropout=0.5, l2=0.01, activation="elu", label=5)
-    assert kinds(model)[4:] == ["Dense", "Dropout", "Dense", "Dropout", "Dense"]
+    assert kinds(model)[3:] == ["Dense", "Dropout", "Dense", "Dropout", "Dense"]
     dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
     assert [layer.units for layer in dense] == [16, 8, 5]
     assert [layer.activation.__name__ for layer in dense] == ["elu", "elu", "linear"]
@@ -135,7 +133,7 @@ def test_hidden_layers_with_dropout_and_a_penalty(spec_of: MakeSpec) -> None:
 
 def test_dropout_without_hidden_layers_is_before_the_last(spec_of: MakeSpec) -> None:
     model = build(spec_of, dropout=0.5)
-    assert kinds(model)[3:] == ["GlobalAveragePooling2D", "Dropout", "Dense"]
+    assert kinds(model)[3:] == ["Dropout", "Dense"]
     assert model.layers[-1].kernel_regularizer is None
 
 
@@ -170,7 +168,7 @@ def moved(before: list[np.ndarray], after: list[np.ndarray]) -> bool:
     ("options", "convolutions_move", "statistics_move"),
     [
         ({"trainable": False, "batch_norm": "trained"}, False, False),
-        ({"trainable": True, "batch_norm": "frozen"}, True, False),
+        ({"trainable": True}, True, False),
         ({"trainable": True, "batch_norm": "trained"}, True, True),
     ],
     ids=["frozen", "fine-tuned", "trained with batch norm"],
@@ -188,24 +186,32 @@ def test_statistics_of_batch_norm_move_only_where_asked(
 
 
 @pytest.mark.parametrize(
-    ("weights", "batch_norm", "trained"),
+    ("weights", "batch_norm", "scales_move", "statistics_move"),
     [
-        ("own", "auto", False),
-        ("own", "frozen", False),
-        ("own", "trained", True),
-        (None, "auto", True),
-        (None, "frozen", False),
+        ("own", "auto", True, False),
+        ("own", "inference", True, False),
+        ("own", "frozen", False, False),
+        (None, "auto", True, True),
     ],
 )
-def test_batch_norm_is_trained_from_scratch_and_frozen_when_pretrained(
-    spec_of: MakeSpec, own: Path, weights: str | None, batch_norm: str, trained: bool
+def test_batch_norm_is_trained_from_scratch_and_keeps_its_statistics_when_pretrained(
+    spec_of: MakeSpec,
+    own: Path,
+    weights: str | None,
+    batch_norm: str,
+    scales_move: bool,
+    statistics_move: bool,
 ) -> None:
     path = str(own) if weights else None
     model = build(spec_of, weights=path, batch_norm=batch_norm, trainable=True)
-    norms = norms_of(base_of(model))
-    assert len(norms) == 27
-    assert {layer.trainable for layer in norms} == {trained}
-    assert base_of(model).get_layer("conv1").trainable
+    base = base_of(model)
+    assert len(norms_of(base)) == 27
+    scales = [w for w in base.trainable_weights if "gamma" in w.path]
+    assert len(scales) == (27 if scales_move else 0)
+    before = statistics(model)
+    model(PIXELS, training=True)
+    assert moved(before, statistics(model)) is statistics_move
+    assert base.get_layer("conv1").trainable
 
 
 def test_a_base_is_frozen_unless_asked(spec_of: MakeSpec) -> None:
@@ -340,7 +346,8 @@ def test_swapped_channels_are_refused_unless_declared(
         (
             {"name": "MobileNetV3Small", "minimalistic": True},
             "Application has no field 'minimalistic'. There is: activation, alpha, batch_norm, "
-            "channels, dropout, head, l2, name, pooling, size, trainable, values and 1 more.",
+            "batch_norm_momentum, channels, dropout, head, l2, name, pooling, size, trainable and "
+            "2 more.",
         ),
     ],
 )
