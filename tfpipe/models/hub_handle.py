@@ -31,7 +31,7 @@ from tfpipe.models.hub_archive import ENDINGS, unpack, unpacked
 logger = logging.getLogger("tfpipe.models")
 
 # A server that says nothing for so long is given up: 15 s after the start at the latest.
-SILENCE_SECONDS = 12.0
+SILENCE_SECONDS = 8.0
 _SAVED = ("saved_model.pb", "saved_model.pbtxt")
 
 

@@ -20,7 +20,7 @@ from tfpipe.models.weight_files import WeightsFile
 logger = logging.getLogger("tfpipe.models")
 
 # No byte for so long and the download is given up: 15 s after the start at the latest.
-SILENCE_SECONDS = 12.0
+SILENCE_SECONDS = 8.0
 _TELL_SECONDS = 10.0
 _BLOCK = 1 << 18
 HDF5 = b"\x89HDF\r\n\x1a\n"
