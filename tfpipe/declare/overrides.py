@@ -243,7 +243,7 @@ def _parts(kind: type[Part]) -> dict[str, type[Part]]:
 
 
 def _is_abstract(cls: type[Part]) -> bool:
-    """Whether a class is only a base: those of tfpipe without fields that others derive from are."""
+    """Whether a class is only a base: one of tfpipe without fields that others derive from."""
     bases = ("tfpipe.declare.kinds", "tfpipe.declare.spec")
     derived = any(c.__module__.startswith("tfpipe.") for c in cls.__subclasses__())
     return cls.__module__ in bases or (derived and not cls._own_defaults())
