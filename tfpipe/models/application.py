@@ -20,7 +20,7 @@ from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.errors import ConfigError, ModelError
 from tfpipe.models.contracts import CONTRACTS, Contract, Scaling, contract_of
 from tfpipe.models.inputs import image_feature
-from tfpipe.models.layers import l2, logits, named
+from tfpipe.models.layers import add_head
 
 if TYPE_CHECKING:
     import keras
@@ -249,17 +249,10 @@ class Application(ModelBuilder):
         """The logits of what the network gives."""
         import keras
 
-        layers = keras.layers
-        activation = named("activations", f"{self._own}.activation", self.activation)
         if self._own_head:
-            return layers.Activation("linear", dtype="float32", name="logits")(x)
-        x = layers.Flatten()(x) if self.pooling == "flatten" else x
-        for width in self.head:
-            x = layers.Dense(width, activation=activation, kernel_regularizer=l2(self.l2))(x)
-            x = layers.Dropout(self.dropout)(x) if self.dropout else x
-        if self.dropout and not self.head:
-            x = layers.Dropout(self.dropout)(x)
-        return logits(x, spec, task, kernel_regularizer=l2(self.l2))
+            return keras.layers.Activation("linear", dtype="float32", name="logits")(x)
+        x = keras.layers.Flatten()(x) if self.pooling == "flatten" else x
+        return add_head(x, self, self._own, spec, task)
 
     # What was declared
 

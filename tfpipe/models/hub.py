@@ -9,7 +9,7 @@ from tfpipe.errors import ConfigError, ModelError
 from tfpipe.models.contracts import Contract, Scaling
 from tfpipe.models.heads import head_for
 from tfpipe.models.hub_handle import absolute, is_here, resolve
-from tfpipe.models.layers import l2, logits, named
+from tfpipe.models.layers import add_head
 
 if TYPE_CHECKING:
     import keras
@@ -133,7 +133,7 @@ class Hub(ModelBuilder):
         if self.head is None:
             self._check_width(x, spec, task)
         else:
-            x = self._head(x, spec, task)
+            x = add_head(x, self, "Hub", spec, task)
         model = keras.Model(inputs, x, name="hub")
         if self.handle != STAND_IN:
             model.input_contract = self._told(model, feature)  # for the export
@@ -186,23 +186,6 @@ class Hub(ModelBuilder):
             "data": {"black": black, "white": white},
             "expects": {"black": 0.0, "white": 1.0, "in_words": _SCALING.described},
         }
-
-    def _head(self, x: Any, spec: ElementSpec, task: str) -> Any:
-        import keras
-
-        assert self.head is not None
-        activation = named("activations", "Hub.activation", self.activation)
-        for width in self.head:
-            x = keras.layers.Dense(width, activation, kernel_regularizer=l2(self.l2))(x)
-            x = self._dropout(x)
-        if not self.head:
-            x = self._dropout(x)
-        return logits(x, spec, task, kernel_regularizer=l2(self.l2))
-
-    def _dropout(self, x: Any) -> Any:
-        import keras
-
-        return keras.layers.Dropout(self.dropout)(x) if self.dropout else x
 
     def _check_values(self, model: "keras.Model", spec: ElementSpec, features: Any) -> None:
         """Refuse images whose values are not those declared; raises ModelError."""

@@ -51,6 +51,27 @@ def dense(x: Any, declared: Any, builder: str) -> Any:
     return x
 
 
+def add_head(x: Any, declared: Any, builder: str, spec: ElementSpec, task: str) -> Any:
+    """What comes after a pretrained network: hidden layers, dropout, and the task's last layer.
+
+    Args:
+        x: what the network gives.
+        declared: what has `head` (the widths), `activation`, `dropout` and `l2`.
+        builder: who asks, for messages.
+        spec: the element spec of the data.
+        task: what is predicted.
+    """
+    import keras
+
+    activation = named("activations", f"{builder}.activation", declared.activation)
+    for width in declared.head:
+        x = keras.layers.Dense(width, activation, kernel_regularizer=l2(declared.l2))(x)
+        x = keras.layers.Dropout(declared.dropout)(x) if declared.dropout else x
+    if declared.dropout and not declared.head:
+        x = keras.layers.Dropout(declared.dropout)(x)
+    return logits(x, spec, task, kernel_regularizer=l2(declared.l2))
+
+
 def named(module: str, field: str, value: Any) -> Any:
     """What Keras should use for a name or a deferred object.
 
