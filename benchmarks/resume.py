@@ -6,7 +6,9 @@ The job has all that makes resuming hard: dropout, batch norm, augmentation, ear
 learning rate that falls, states within an epoch. Each point starts the job anew, kills it with
 SIGKILL (every other time while a state is being written), resumes it, and kills it again, three
 times in all. Then the saved states, metrics.csv without its times, and TensorBoard's curve have to
-equal those of the straight run, bit for bit. Needs CIFAR-10 in TFDS_DATA_DIR, or --sample.
+equal those of the straight run, bit for bit. Needs CIFAR-10 in TFDS_DATA_DIR, or another job:
+
+    python -m benchmarks.resume --points 2 --job benchmarks/transfer.py::TwoPhases data.path=FOLDER
 """
 
 import argparse
@@ -55,19 +57,18 @@ def command(root: Path, *words: str) -> list[str]:
     return [sys.executable, "-m", "tfpipe", *words, "--root", str(root), "--no-export"]
 
 
-def straight(root: Path, sample: bool) -> float:
+def straight(root: Path, job: list[str]) -> float:
     """Run to the end; the seconds that took."""
     began = time.monotonic()
-    words = ["run", __file__, *(["--sample"] if sample else [])]
-    subprocess.run(command(root, *words), check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command(root, "run", *job), check=True, stdout=subprocess.DEVNULL)
     return time.monotonic() - began
 
 
 def killed(
-    root: Path, sample: bool, draw: random.Random, while_saving: bool, longest: float
+    root: Path, job: list[str], draw: random.Random, while_saving: bool, longest: float
 ) -> list[str]:
     """Run to the end with three kills on the way; where each of them struck."""
-    words, struck = ["run", __file__, *(["--sample"] if sample else [])], list[str]()
+    words, struck = ["run", *job], list[str]()
     for _ in range(KILLS):
         process = subprocess.Popen(command(root, *words), stdout=subprocess.DEVNULL)
         place = strike(process, root, draw, while_saving, longest)
@@ -124,7 +125,7 @@ def outcome(root: Path) -> dict[str, Any]:
         "arrays": arrays,
         "callbacks": state["callbacks"],
         "metrics.csv": rows,
-        "test": status["metrics"]["test"],
+        "test": status["metrics"].get("test"),
         "tensorboard": curves(run / "tensorboard"),
     }
 
@@ -148,17 +149,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--points", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--sample", action="store_true", help="on generated images")
+    parser.add_argument(
+        "--job", nargs="+", default=[__file__], help="another FILE, with its overrides"
+    )
     arguments = parser.parse_args()
+    job: list[str] = arguments.job
     draw = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
-        seconds = straight(Path(folder, "straight"), arguments.sample)
+        seconds = straight(Path(folder, "straight"), job)
         wanted = outcome(Path(folder, "straight"))
         print(f"straight: {wanted['state']} after {seconds:.0f} s", flush=True)
         unequal = 0
         for point in range(arguments.points):
             root = Path(folder, str(point))
-            places = killed(root, arguments.sample, draw, point % 2 == 1, seconds / (KILLS + 1))
+            places = killed(root, job, draw, point % 2 == 1, seconds / (KILLS + 1))
             got = outcome(root)
             differing = [name for name in wanted if got[name] != wanted[name]]
             unequal += bool(differing)

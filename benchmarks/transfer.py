@@ -1,6 +1,6 @@
 """Fine-tuning from weights learnt elsewhere against learning from scratch, for as many epochs.
 
-    python -m benchmarks.transfer --images FOLDER --cifar 8 --epochs 10 --seeds 0,1,2
+    python -m benchmarks.transfer --images FOLDER --cifar 8 --seeds 0,1,2
 
 A small MobileNetV2 is trained on CIFAR-10 (from TFDS_DATA_DIR), and its network is taken for the
 images of FOLDER, such as twenty classes of Tiny ImageNet in their own layout, in four ways that
@@ -18,8 +18,6 @@ import tfpipe
 from tfpipe import FineTune, Phase, Pipeline, keras
 from tfpipe.data import TFDS, ImageFolder, augment
 from tfpipe.models import Application
-
-HEAD_EPOCHS = 3
 
 
 class Elsewhere(Pipeline):
@@ -43,7 +41,7 @@ class Elsewhere(Pipeline):
 
 
 class Here(Pipeline):
-    """The same network on other images."""
+    """The same network on other images, with what is common to all ways."""
 
     data = ImageFolder("tiny-imagenet-20", channels=3, test=None)
     augment = (augment.flip(), augment.shift(0.1))
@@ -54,29 +52,49 @@ class Here(Pipeline):
     batch_size = 32
 
 
-def ways(weights: str, epochs: int) -> dict[str, dict[str, Any]]:
-    """What is declared for each way, by its name."""
-    model: Any = Here.model
-    pretrained = model.replace(weights=weights)
-    rest = epochs - HEAD_EPOCHS
+class FromScratch(Here):
+    model = Here.model.replace(trainable=True)
+    epochs = 10
 
-    def phases(**fields: Any) -> FineTune:
-        tuned = Phase(rest, optimizer=keras.optimizers.Adam(5e-4), unfreeze="all", **fields)
-        return FineTune(phases=(Phase(HEAD_EPOCHS), tuned))
 
-    return {
-        "from scratch": {"model": model.replace(trainable=True), "epochs": epochs},
-        "frozen": {"model": pretrained, "epochs": epochs},
-        "two phases": {"model": pretrained, "fine_tune": phases()},
-        "two phases, batch norm trained": {
-            "model": pretrained,
-            "fine_tune": phases(batch_norm="trained"),
-        },
-        "two phases, rates falling with depth": {
-            "model": pretrained,
-            "fine_tune": phases(depth_factor=0.95),
-        },
-    }
+class Frozen(Here):
+    epochs = 10
+
+
+class TwoPhases(Here):
+    fine_tune = FineTune(
+        phases=(
+            Phase(3),
+            Phase(7, optimizer=keras.optimizers.Adam(5e-4), unfreeze="all"),
+        )
+    )
+
+
+class TwoPhasesNormTrained(Here):
+    fine_tune = FineTune(
+        phases=(
+            Phase(3),
+            Phase(7, optimizer=keras.optimizers.Adam(5e-4), unfreeze="all", batch_norm="trained"),
+        )
+    )
+
+
+class TwoPhasesByDepth(Here):
+    fine_tune = FineTune(
+        phases=(
+            Phase(3),
+            Phase(7, optimizer=keras.optimizers.Adam(5e-4), unfreeze="all", depth_factor=0.95),
+        )
+    )
+
+
+WAYS: dict[str, type[Here]] = {
+    "from scratch": FromScratch,
+    "frozen": Frozen,
+    "two phases": TwoPhases,
+    "two phases, batch norm trained": TwoPhasesNormTrained,
+    "two phases, rates falling with depth": TwoPhasesByDepth,
+}
 
 
 def elsewhere(root: Path, epochs: int) -> tuple[Path, float]:
@@ -95,7 +113,6 @@ def main() -> None:
     parser.add_argument("--images", required=True, help="a folder that ImageFolder reads")
     parser.add_argument("--root", default="transfer", help="where the runs go")
     parser.add_argument("--cifar", type=int, default=8, help="epochs on CIFAR-10")
-    parser.add_argument("--epochs", type=int, default=10, help="epochs on the images")
     parser.add_argument("--seeds", default="0", help="one run each, such as 0,1,2")
     parser.add_argument("--out", default="benchmarks/transfer.json")
     options = parser.parse_args()
@@ -103,15 +120,18 @@ def main() -> None:
     weights, accuracy = elsewhere(root, options.cifar)
     found: dict[str, list[float]] = {}
     for seed in map(int, options.seeds.split(",")):
-        for name, fields in ways(str(weights), options.epochs).items():
-            data: Any = Here.data
-            pipeline = Here(data=data.replace(path=options.images), seed=seed, **fields)
+        for name, way in WAYS.items():
+            data: Any = way.data
+            model: Any = way.model
+            if way is not FromScratch:
+                model = model.replace(weights=str(weights))
+            pipeline = way(data=data.replace(path=options.images), model=model, seed=seed)
             result = tfpipe.run(pipeline, root=root, export=False, quiet=True)
             found.setdefault(name, []).append(result.history["val_accuracy"][-1])
             print(f"seed {seed}  {name}: {found[name][-1]:.4f}", flush=True)
     table = {
         "cifar10": {"epochs": options.cifar, "validation_accuracy": accuracy},
-        "epochs": options.epochs,
+        "epochs": 10,
         "val_accuracy": found,
     }
     Path(options.out).write_text(json.dumps(table, indent=1) + "\n")
