@@ -29,8 +29,10 @@ def test_a_pipeline_can_run(tfpipe: Any, name: str, code: str) -> None:
     Path("example.py").write_text(code)
     rows = (f"{i},{1000 + i},N{i},{20 + i % 40},{'FS'[i % 2]},{i % 2}\n" for i in range(200))
     Path("Churn_Modelling.csv").write_text(HEADER + "".join(rows))
-    sample = ["--sample", "64"] if "Application(" in code else []  # no weights are at hand
-    answer = tfpipe("check", f"example.py::{name}", "--json", *sample)
+    words = []
+    if "Application(" in code:  # whose weights and images are not at hand
+        words = ["--sample", "64", "data.size=(32, 32)", "model.alpha=0.35", "model.weights=None"]
+    answer = tfpipe("check", f"example.py::{name}", "--json", *words)
     assert answer.code == 0, answer.err
     found = json.loads(answer.out)
     if name == "Standardized":
