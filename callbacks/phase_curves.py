@@ -64,7 +64,7 @@ class PhaseCurves(Drawing):
             self._curve(axes, f"val_{name}", "validation", VALIDATION)
             self._dress(axes, name)
             self._phases(axes)
-        figure.suptitle(f"Training, {when}", fontsize=12)
+        figure.suptitle(f"Curves, {when}", fontsize=12)
         return figure
 
     def _drawn(self) -> tuple[str, ...]:
@@ -104,6 +104,8 @@ class PhaseCurves(Drawing):
         axes.set_axisbelow(True)
         if name.endswith("accuracy"):
             axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        else:  # an offset above the axis would lie on the phase's name
+            axes.ticklabel_format(axis="y", useOffset=False)
         if axes.lines:
             axes.legend(frameon=False, fontsize=9)
 
