@@ -5,9 +5,10 @@
 MobileNetV2 at 96 pixels, frozen, on 2,000 images of CIFAR-10 that are enlarged inside the model;
 generated ones where CIFAR-10 is not prepared for TensorFlow Datasets. No download: its weights are
 random, but its batch normalisation is fitted to the images, as otherwise it answers next to
-nothing. Both ways train the same head for five epochs in one comparison each, a process of its own,
-and take turns. "After the first epoch" is images a second in the epochs that follow the first. The
-figures are printed and written to benchmarks/feature_caching.json.
+nothing; --weights takes trained ones. Both ways train the same head for five epochs in one
+comparison each, a process of its own, and take turns. "After the first epoch" is images a second
+in the epochs that follow the first. The figures are printed and written to
+benchmarks/feature_caching.json.
 """
 
 import argparse
@@ -31,7 +32,9 @@ from tfpipe.models import Application
 
 class FeatureCaching(Pipeline):
     data = TFDS("cifar10", train="train[:2000]", validation="train[2000:2500]", test=None)
-    model = Application("MobileNetV2", weights={weights!r}, size=({size}, {size}), dropout=0.2)
+    model = Application(
+        "MobileNetV2", weights={weights!r}, alpha={alpha}, size=({size}, {size}), dropout=0.2
+    )
     optimizer = keras.optimizers.Adam(learning_rate=0.01)
     batch_size = 32
     epochs = {epochs}
@@ -79,17 +82,25 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sample", action="store_true", help="on generated images")
-    sample = parser.parse_args().sample
+    parser.add_argument("--weights", help="those of a trained MobileNetV2, such as a best.keras")
+    parser.add_argument("--alpha", type=float, default=1.0, help="its width")
+    options = parser.parse_args()
+    sample = options.sample
     found: dict[str, list[dict[str, Any]]] = {"through the base": [], "features": []}
     with tempfile.TemporaryDirectory() as folder:
         weights, file = Path(folder) / "base.weights.h5", Path(folder) / "feature_caching.py"
-        settled_weights(weights, sample)
-        file.write_text(FILE.format(weights=str(weights), size=SIZE, epochs=EPOCHS))
+        if options.weights:
+            weights = Path(options.weights).absolute()
+        else:
+            settled_weights(weights, sample)
+        declared = FILE.format(weights=str(weights), alpha=options.alpha, size=SIZE, epochs=EPOCHS)
+        file.write_text(declared)
         for number in range(ROUNDS):
             for way, rounds in found.items():
                 rounds.append(compared(file, way == "through the base", sample))
                 print(f"  round {number + 1}: {way}", flush=True)
     results = summary(found) | {"data": "generated" if sample else "cifar10"}
+    results |= {"weights": "trained" if options.weights else "random", "alpha": options.alpha}
     print(json.dumps(results, indent=2))
     (ROOT / "benchmarks" / "feature_caching.json").write_text(json.dumps(results, indent=2) + "\n")
 
