@@ -1,6 +1,7 @@
 """The export of a model that sees the centre of its pictures: files of any size."""
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,12 @@ def test_files_are_seen_as_in_evaluation(
     result = tfpipe.run(Photos(), root=tmp_path, quiet=True)
     prepared = result._prepared
     feature, head = prepared.spec.feature, prepared.compiled.head
+    contract = json.loads((result.exported[0] / "assets" / "contract.json").read_text())
+    assert contract["inputs"][0]["resize"] == [16, 16]
+    assert contract["resize"] == (
+        "inside serving_bytes: bilinear, antialiased, rounded; proportions kept, to cover `resize`, "
+        "of which the centre of `shape` is cut out"
+    )
     served = tf.saved_model.load(str(result.exported[0])).signatures["serving_bytes"]
 
     stored = [tmp_path / "photos/test" / ("cat", "dog")[n % 2] / f"{n}.png" for n in (0, 2, 4, 1)]

@@ -148,11 +148,14 @@ def contract(model: Any, head: Head, spec: ElementSpec) -> dict[str, Any]:
     """
     inside = getattr(model, "input_contract", None)
     told = {"pretrained": inside} if inside else {}
+    resize = "inside serving_bytes: bilinear, antialiased, rounded"
+    if any(f.resize for f in spec.features):
+        resize += "; proportions kept, to cover `resize`, of which the centre of `shape` is cut out"
     return {
         "task": head.task,
         "inputs": [to_json(f) for f in spec.features],
         "scaling": "inside the model: give samples as the data set has them",
-        "resize": "inside serving_bytes: bilinear, antialiased, rounded",
+        "resize": resize,
         "label": to_json(spec.label),
         "output": "values" if head.task == "regression" else "probabilities",
         **told,
