@@ -51,8 +51,8 @@ def test_files_are_seen_as_in_evaluation(
     contract = json.loads((result.exported[0] / "assets" / "contract.json").read_text())
     assert contract["inputs"][0]["resize"] == [16, 16]
     assert contract["resize"] == (
-        "inside serving_bytes: bilinear, antialiased, rounded; proportions kept, to cover `resize`, "
-        "of which the centre of `shape` is cut out"
+        "inside serving_bytes: bilinear, antialiased, rounded; proportions kept, to cover "
+        "`resize`, of which the centre of `shape` is cut out"
     )
     served = tf.saved_model.load(str(result.exported[0])).signatures["serving_bytes"]
 
