@@ -13,6 +13,7 @@ PUBLIC = {
         "Phase",
         "Pipeline",
         "check",
+        "compare_models",
         "config",
         "deferred",
         "errors",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # To editors and type checkers the deferred Keras is Keras it
     from tfpipe.declare.part import Part as Part
     from tfpipe.declare.pipeline import Pipeline as Pipeline
     from tfpipe.verbs.check import check as check
+    from tfpipe.verbs.compare_models import compare_models as compare_models
     from tfpipe.verbs.config import config as config
     from tfpipe.verbs.predict import predict as predict
     from tfpipe.verbs.resume import resume as resume
@@ -35,6 +36,7 @@ _WHERE = {
     "Phase": "tfpipe.declare.fine_tune",
     "Pipeline": "tfpipe.declare.pipeline",
     "check": "tfpipe.verbs.check",
+    "compare_models": "tfpipe.verbs.compare_models",
     "config": "tfpipe.verbs.config",
     "deferred": "tfpipe.declare.deferred",
     "errors": "tfpipe.errors",
@@ -56,6 +58,7 @@ __all__ = [  # noqa: RUF022 (the order of the README)
     "run",
     "resume",
     "predict",
+    "compare_models",
     "check",
     "config",
     "errors",

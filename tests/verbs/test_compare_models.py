@@ -388,7 +388,7 @@ def test_a_network_whose_comparison_was_killed_goes_on(file: Path, scripted: Any
 
 
 def test_another_declaration_is_refused(file: Path, scripted: Any) -> None:
-    found = compare_models(tiny(file), "MobileNet", root=file.parent, quiet=True)
+    found = compare_models(f"{file}::Tiny", "MobileNet", root=file.parent, quiet=True)
     file.write_text(FILE.replace("epochs = 2", "epochs = 3"))
     with pytest.raises(ConfigError) as refused:
         go_on(root=file.parent, quiet=True)

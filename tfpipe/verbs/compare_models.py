@@ -44,7 +44,7 @@ _COMMON = (
 
 
 def compare_models(
-    loaded: Loaded,
+    file: str | Path | Loaded,
     models: str = "all",
     *,
     root: str | Path = ".",
@@ -57,7 +57,8 @@ def compare_models(
     """Train the same head on one network after the other, and compare them.
 
     Args:
-        loaded: a pipeline from a file, whose model is an `Application`.
+        file: FILE or FILE::ClassName of a pipeline whose model is an `Application`, or such a
+            pipeline, loaded.
         models: "all" for the published 28, or names with commas.
         root: the folder for comparisons/ and runs/.
         data_fraction: the share of the declared training data to use, above 0 and at most 1.
@@ -71,10 +72,15 @@ def compare_models(
         ConfigError: for a pipeline that cannot be compared, or an unknown network.
         Interrupted: when a person stopped it; `go_on` goes on.
         TrainingError: when not one network could be trained.
+
+    Example:
+        found = tfpipe.compare_models("pipelines/applications_benchmark.py", "MobileNet,VGG16")
+        found.entries[0].numbers
     """
     terminal = terminal or (Silent() if quiet else Terminal())
     root = Path(root)
     names = chosen(models)
+    loaded = file if isinstance(file, Loaded) else load(str(file))
     training = _check(loaded, data_fraction, through_base, sample)
     runs.check_writable(root)
     comparison = stored.create(
