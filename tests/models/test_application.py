@@ -9,7 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from tfpipe import hp
+import tfpipe
+from tfpipe import Pipeline, hp
+from tfpipe.data import Arrays
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, ModelError
 from tfpipe.models import Application
@@ -256,6 +258,27 @@ def test_weights_that_are_not_there_are_found_out_before_anything_is_built(
     assert refused(SMALL.replace(weights=str(gone)), spec_of((32, 32, 3))).startswith(
         f"weights={gone}: there is no such file."
     )
+
+
+@pytest.mark.parametrize("builder", [Application("VGG16"), Application("MobileNet", size=(96, 96))])
+def test_weights_that_are_not_there_are_found_out_before_tensorflow_is_started(
+    home: Path, monkeypatch: pytest.MonkeyPatch, builder: Application
+) -> None:
+    def not_yet() -> None:
+        raise AssertionError("TensorFlow is started first")
+
+    def refused(file: Any) -> None:
+        raise ModelError("no network")
+
+    monkeypatch.setattr("tfpipe.verbs.prepare.start_tensorflow", not_yet)
+    monkeypatch.setattr("tfpipe.models.weights.fetch", refused)
+
+    class Job(Pipeline):
+        data = Arrays(lambda: None)
+        model = builder
+
+    with pytest.raises(ModelError, match=f"The ImageNet weights of {builder.name} are not in"):
+        tfpipe.run(Job(), root=home, quiet=True)
 
 
 def test_random_weights_stand_in_offline_unless_the_file_is_there(home: Path, own: Path) -> None:

@@ -88,6 +88,12 @@ class ModelBuilder(Part):
     def check(self, spec: ElementSpec) -> None:
         """Refuse sizes that cannot work, without TensorFlow; raises ModelError."""
 
+    def fetch(self) -> None:
+        """Fetch what the declaration alone says that the model needs, without TensorFlow.
+
+        Called before anything else that is slow. Raises ModelError where it cannot be had.
+        """
+
     def check_samples(self, model: "keras.Model", spec: ElementSpec, features: Any) -> None:
         """Refuse data that is not what the model's first layers expect; raises ModelError.
 

@@ -113,6 +113,14 @@ class Application(ModelBuilder):
         if self.head == "imagenet":
             self._refuse_head()
 
+    def fetch(self) -> None:
+        from tfpipe.models.weights import find
+
+        own = self._contract.size
+        known = self.size or (None if self._contract.alphas else (own, own))
+        if self.weights is not None and (known or self.weights != "imagenet"):
+            find(self.name, self.weights, **self._which(known or (own, own)))
+
     def check(self, spec: ElementSpec) -> None:
         from tfpipe.models.weights import find
 

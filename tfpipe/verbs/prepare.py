@@ -104,11 +104,14 @@ def prepare(
         terminal: told what is slow.
         team: the workers that train together; None for this process alone.
     """
+    pipeline: Pipeline = resolve(loaded.pipeline)
+    if pipeline.model is not None and not sample:
+        with terminal.waiting("looking for the model's weights"):
+            pipeline.model.fetch()
     with terminal.waiting("starting TensorFlow"):
         tf = start_tensorflow()
     from tfpipe.training.compile import compile_model
 
-    pipeline: Pipeline = resolve(loaded.pipeline)
     if pipeline.fine_tune is not None:
         pipeline = pipeline.replace(epochs=pipeline.all_epochs)
     check_signatures(pipeline)
