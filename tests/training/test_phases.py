@@ -389,7 +389,7 @@ def test_epochs_beside_phases() -> None:
 
 
 def test_check_trains_a_few_steps_of_each_phase() -> None:
-    assert tfpipe.check(Short())["seconds_total"] > 0
+    assert tfpipe.check(Short())["trainable_parameters"] == 5  # the first phase's
 
     class Diverging(Short):
         fine_tune = FineTune(phases=(Phase(1), Phase(1, optimizer=SGD(1e38), unfreeze="all")))
