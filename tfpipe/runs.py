@@ -258,19 +258,33 @@ def find(root: Path, reference: str) -> RunDirectory:
     runs = found(root)
     if not runs:
         raise RunError(f"There are no runs in {root / 'runs'}. Start one with tfpipe run FILE.")
+    return named(reference, runs, "run")
+
+
+def named(reference: str, there: list[RunDirectory], kind: str) -> RunDirectory:
+    """The one directory that a reference means.
+
+    Args:
+        reference: a name, a unique beginning of one, or "last".
+        there: the directories, the oldest first; at least one.
+        kind: what they are, for people: "run".
+
+    Raises:
+        RunError: when it names none, or several.
+    """
     if reference == "last":
-        return runs[-1]
-    names = {run: (run.name, run.path.name) for run in runs}
-    exact = [r for r in runs if reference in names[r]]
-    matching = exact or [r for r in runs if any(n.startswith(reference) for n in names[r])]
+        return there[-1]
+    names = {one: (one.name, one.path.name) for one in there}
+    exact = [d for d in there if reference in names[d]]
+    matching = exact or [d for d in there if any(n.startswith(reference) for n in names[d])]
     if not matching:
-        known = [r.name for r in runs]
-        raise RunError(f"There is no run {reference!r}. {suggest(reference, known)}")
+        known = [d.name for d in there]
+        raise RunError(f"There is no {kind} {reference!r}. {suggest(reference, known)}")
     if len(matching) > 1:
-        listed = ", ".join(r.name for r in matching[-5:])
+        listed = ", ".join(d.name for d in matching[-5:])
         raise RunError(
-            f"{reference!r} may be any of {len(matching)} runs: write more of the name, or `last`. "
-            f"The newest of them: {listed}."
+            f"{reference!r} may be any of {len(matching)} {kind}s: write more of the name, or "
+            f"`last`. The newest of them: {listed}."
         )
     return matching[0]
 

@@ -9,9 +9,10 @@ import linecache
 import sys
 import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from tfpipe.declare.overrides import apply_overrides
 from tfpipe.declare.pipeline import Pipeline, is_abstract
@@ -36,6 +37,16 @@ class Loaded:
     path: Path | None
     name: str
     overrides: tuple[str, ...] = ()
+
+    def given(self, **values: Any) -> "Loaded":
+        """The same with fields that neither the file nor the command line gives."""
+        texts = (t for t in self.overrides if t.split("=")[0].split(".")[0].strip() not in values)
+        return replace(
+            self,
+            pipeline=self.pipeline.replace(**values),
+            declared=self.declared.replace(**values),
+            overrides=tuple(texts),
+        )
 
 
 def load(target: str, overrides: Iterable[str] = (), copy: Path | None = None) -> Loaded:

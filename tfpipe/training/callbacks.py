@@ -217,6 +217,12 @@ class Watch(keras.callbacks.Callback):
         self._watched = []
 
 
+def rises(monitor: str) -> bool:
+    """Whether a metric is better the higher it is: accuracies and the like, not losses."""
+    rising = ("acc", "auc", "precision", "recall", "f1", "iou")
+    return any(word in monitor for word in rising)
+
+
 class BestModel(keras.callbacks.Callback):
     """Keeps the model of the best epoch as `best.keras`, which plain Keras loads.
 
@@ -230,8 +236,7 @@ class BestModel(keras.callbacks.Callback):
         self._path = path
         self.monitor = monitor
         self.best: float | None = None
-        rising = ("acc", "auc", "precision", "recall", "f1", "iou")
-        self._sign = 1.0 if any(word in monitor for word in rising) else -1.0
+        self._sign = 1.0 if rises(monitor) else -1.0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         value = (logs or {}).get(self.monitor)

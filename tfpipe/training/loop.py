@@ -254,7 +254,7 @@ class _Training:
             self._declared = [c for c in self._declared if not _writes(c)]
         show(self._declared, view_of(pipeline, self._spec, self._head, run))
         self._reporter.quiet = replaces_rows(self._declared)
-        best = BestModel(run.checkpoints / "best.keras", _best_monitor(self._declared, validated))
+        best = BestModel(run.checkpoints / "best.keras", best_monitor(self._declared, validated))
         self._remembering = [*self._declared, best]
         board, self._boards = boards_of(self._declared, run, again) if chief else ([], [])
         self._average = average = [Average()] if pipeline.ema else []
@@ -398,8 +398,13 @@ def _before_saving(boards: list[Any], averages: list[Average]) -> None:
         average.put_back()
 
 
-def _best_monitor(declared: list[Any], validated: bool) -> str:
-    """What the best epoch is judged by: as early stopping does, else by the validation loss."""
+def best_monitor(declared: list[Any], validated: bool) -> str:
+    """What the best epoch is judged by: as early stopping does, else by the validation loss.
+
+    Args:
+        declared: the pipeline's callbacks.
+        validated: whether there is validation.
+    """
     for callback in declared:
         if isinstance(callback, keras.callbacks.EarlyStopping):
             return str(callback.monitor)

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from tfpipe import runs
 from tfpipe.declare.loading import Loaded, load
 from tfpipe.declare.tree import to_json
-from tfpipe.errors import ConfigError, RunError, suggest
+from tfpipe.errors import ConfigError, RunError
 from tfpipe.runs import RunDirectory
 from tfpipe.verbs.changes import in_module
 
@@ -274,21 +274,7 @@ def find(root: Path, reference: str) -> Comparison:
             f"There are no comparisons in {root / 'comparisons'}. Start one with tfpipe "
             "compare-models FILE."
         )
-    matching = [c for c in there if reference in (c.name, c.path.name)] or [
-        c for c in there if c.name.startswith(reference) or c.path.name.startswith(reference)
-    ]
-    if reference == "last":
-        matching = there[-1:]
-    if not matching:
-        known = [c.name for c in there]
-        raise RunError(f"There is no comparison {reference!r}. {suggest(reference, known)}")
-    if len(matching) > 1:
-        shown = ", ".join(c.name for c in matching[-5:])
-        raise RunError(
-            f"{reference!r} may be any of {len(matching)} comparisons: write more of the name, or "
-            f"`last`. The newest of them: {shown}."
-        )
-    return read(matching[0].path, root)
+    return read(runs.named(reference, there, "comparison").path, root)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,7 @@ def extract(loaded: Loaded, sample: int | bool | None, terminal: Terminal, done:
     )
     known = [known for _, known in passes.values()]
     found = Extracted(
-        _given(loaded, data=source, model=HeadAlone(pipeline.model, spec.features)),
+        loaded.given(data=source, model=HeadAlone(pipeline.model, spec.features)),
         parameters(whole),
         trainable_parameters(whole),
         sum(kept.values()),
@@ -162,17 +162,6 @@ def _compare(whole: Any, head: Any) -> None:
             f"The base and its trained head together answer otherwise than the head alone: logits "
             f"differ by {difference:.3g}. The base, or the data, is no longer what it was."
         )
-
-
-def _given(loaded: Loaded, **values: Any) -> Loaded:
-    """The pipeline with values that neither its file nor the command line gives."""
-    texts = (t for t in loaded.overrides if t.split("=")[0].split(".")[0].strip() not in values)
-    return replace(
-        loaded,
-        pipeline=loaded.pipeline.replace(**values),
-        declared=loaded.declared.replace(**values),
-        overrides=tuple(texts),
-    )
 
 
 def _batches(pipeline: Pipeline, split: str) -> Any:

@@ -83,14 +83,7 @@ def _loaded(comparison: Comparison, network: str) -> Loaded:
     given: dict[str, Any] = {"model": pipeline.model}
     if comparison.data_fraction < 1:
         given["data"] = take(pipeline.data, comparison.data_fraction)
-    texts = (t for t in loaded.overrides if t.split("=")[0].split(".")[0].strip() not in given)
-    return replace(
-        loaded,
-        pipeline=loaded.pipeline.replace(**given),
-        declared=loaded.declared.replace(**given),
-        overrides=tuple(texts),
-        name=run_name(comparison, network),
-    )
+    return replace(loaded.given(**given), name=run_name(comparison, network))
 
 
 def run_name(comparison: Comparison, network: str) -> str:
@@ -157,16 +150,13 @@ def _numbers(run: runs.RunDirectory, pipeline: Pipeline, measured: dict[str, Any
 
 def _best(rows: list[Any], pipeline: Pipeline) -> Any:
     """The epoch that best.keras is of: what early stopping goes by, or the validation loss."""
-    import keras
-
     from tfpipe.declare.deferred import build
+    from tfpipe.training.callbacks import rises
+    from tfpipe.training.loop import best_monitor
 
-    callbacks = [build(c) for c in pipeline.callbacks]
-    stopping = [c for c in callbacks if isinstance(c, keras.callbacks.EarlyStopping)]
-    monitor = stopping[0].monitor if stopping else "val_loss"
+    monitor = best_monitor([build(c) for c in pipeline.callbacks], validated=True)
     known = [row for row in rows if monitor in row.metrics] or rows[-1:]
-    rising = "acc" in monitor or "auc" in monitor
-    return (max if rising else min)(known, key=lambda row: row.metrics.get(monitor, 0.0))
+    return (max if rises(monitor) else min)(known, key=lambda row: row.metrics.get(monitor, 0.0))
 
 
 def _median(values: list[float]) -> float | None:
