@@ -1,6 +1,6 @@
 """ImageFiles: pictures that are given when a model predicts, and none to train on."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from tfpipe.declare.fieldtypes import Positive
 from tfpipe.declare.kinds import Source
@@ -33,6 +33,7 @@ class ImageFiles(Source):
     size: tuple[Positive, Positive] = (299, 299)
     resize: tuple[Positive, Positive] | None = None
     classes: Literal["imagenet", "imagenet+background"] | tuple[str, ...] = "imagenet"
+    trains: ClassVar[bool] = False
 
     def validate(self) -> None:
         """Refuse sizes and class names that cannot be."""

@@ -30,6 +30,7 @@ class Source(Part):
     described: ClassVar[str] = 'a data source such as TFDS("cifar10")'
     internal: ClassVar[bool] = False  # True where tfpipe makes it, and no declaration names it
     stands_in: ClassVar[bool] = False  # True where it takes the place of another source
+    trains: ClassVar[bool] = True  # False where it holds nothing, and its declaration only predicts
 
     def spec(self, seed: int = 0) -> ElementSpec:
         """Names, shapes, types, classes and the sizes of the splits.

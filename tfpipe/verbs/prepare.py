@@ -105,7 +105,8 @@ def prepare(
         team: the workers that train together; None for this process alone.
     """
     pipeline: Pipeline = resolve(loaded.pipeline)
-    if pipeline.model is not None and not sample:
+    nothing = pipeline.data is not None and not pipeline.data.trains  # which it says itself
+    if pipeline.model is not None and not sample and not nothing:
         with terminal.waiting("looking for the model's weights"):
             pipeline.model.fetch()
     with terminal.waiting("starting TensorFlow"):
