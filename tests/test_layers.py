@@ -26,14 +26,14 @@ LAYERS = (
     "devices",
     "training",
     "evaluation",
-    "search",
+    "tuning",
     "export",
     "serving",
     "verbs",
     "cli",
 )
 # Forbidden although the order would allow it.
-APART = {"models": {"data"}, "serving": {"training", "evaluation", "search"}}
+APART = {"models": {"data"}, "serving": {"training", "evaluation", "tuning"}}
 # The facade stands above all layers: it may import any of them, and none of them imports it.
 FACADE = ("tfpipe", "tfpipe.__main__")
 
@@ -325,7 +325,7 @@ def test_an_import_in_a_function_makes_no_circle(tree, late):
         ("tfpipe.models.mlp", "from tfpipe.data import TFDS"),
         ("tfpipe.serving.server", "from tfpipe.training.fit import fit"),
         ("tfpipe.serving.server", "import tfpipe.evaluation"),
-        ("tfpipe.serving.server", "import tfpipe.search"),
+        ("tfpipe.serving.server", "import tfpipe.tuning"),
         ("tfpipe.verbs", "def run():\n    import tfpipe.cli.main"),
         ("tfpipe.cli.main", "from tfpipe import Pipeline"),
     ],
@@ -366,17 +366,17 @@ def test_a_heavy_import_in_a_light_layer_is_found(tree, name, heavy):
 
 @pytest.mark.parametrize("entry", LIGHT_ENTRIES)
 def test_a_heavy_import_behind_an_entry_point_is_found(tree, entry):
-    # The entry loads search.tuner, which loads search/__init__, which loads Keras.
+    # The entry loads tuning.tuner, which loads tuning/__init__, which loads Keras.
     package = entry if entry.count(".") == 2 or entry.endswith("__") else f"{entry}.__init__"
     root = tree(
         {
-            package: "from tfpipe.search.tuner import x",
-            "tfpipe.search.__init__": "try:\n    import keras\nexcept ImportError:\n    pass",
-            "tfpipe.search.tuner": "",
+            package: "from tfpipe.tuning.tuner import x",
+            "tfpipe.tuning.__init__": "try:\n    import keras\nexcept ImportError:\n    pass",
+            "tfpipe.tuning.tuner": "",
         }
     )
     [message] = heavy_imports(root)
-    assert message.endswith(f"{entry} -> tfpipe.search.tuner -> tfpipe.search")
+    assert message.endswith(f"{entry} -> tfpipe.tuning.tuner -> tfpipe.tuning")
 
 
 def test_a_heavy_import_that_no_entry_point_reaches_is_fine(tree):

@@ -190,21 +190,29 @@ def create(root: Path, pipeline: str, now: datetime) -> RunDirectory:
     Raises:
         StorageError: when it cannot be written.
     """
-    stamp = now.strftime("%Y%m%d-%H%M%S")
     with storage(root):
-        for number in range(1, 1000):
-            name = f"{pipeline}/{stamp}" + (f"-{number}" if number > 1 else "")
-            path = root / "runs" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                path.mkdir()
-            except FileExistsError:
-                continue
-            (path / _RESERVE).write_bytes(os.urandom(_RESERVE_BYTES))
-            run = RunDirectory(path, name)
-            run.checkpoints.mkdir()
-            return run
-    raise StorageError(f"{root / 'runs' / pipeline} holds a thousand runs of {stamp} already.")
+        path = new_folder(root / "runs" / pipeline, now)
+        (path / _RESERVE).write_bytes(os.urandom(_RESERVE_BYTES))
+        run = at(path)
+        run.checkpoints.mkdir()
+    return run
+
+
+def new_folder(parent: Path, now: datetime) -> Path:
+    """A new folder that bears a time as its name, and that nothing else uses.
+
+    Args:
+        parent: the folder that it is made in, which is made too.
+        now: the time.
+    """
+    stamp = now.strftime("%Y%m%d-%H%M%S")
+    parent.mkdir(parents=True, exist_ok=True)
+    for number in range(1, 1000):
+        path = parent / (stamp if number == 1 else f"{stamp}-{number}")
+        with contextlib.suppress(FileExistsError):
+            path.mkdir()
+            return path
+    raise StorageError(f"{parent} holds a thousand folders of {stamp} already.")
 
 
 def check_writable(root: Path) -> None:

@@ -210,20 +210,11 @@ def create(root: Path, loaded: Loaded, now: datetime, **asked: Any) -> Compariso
         StorageError: when it cannot be written.
     """
     assert loaded.path is not None
-    stamp, number = now.strftime("%Y%m%d-%H%M%S"), 1
     with runs.storage(root):
-        while True:
-            name = f"{loaded.name}/{stamp}" + (f"-{number}" if number > 1 else "")
-            path, number = root / "comparisons" / name, number + 1
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                path.mkdir()
-                break
-            except FileExistsError:
-                continue
+        path = runs.new_folder(root / "comparisons" / loaded.name, now)
         shutil.copyfile(loaded.path, path / "pipeline.py")
     return Comparison(
-        RunDirectory(path, name),
+        runs.at(path),
         root,
         f"{loaded.path}::{type(loaded.pipeline).__name__}",
         loaded.overrides,
