@@ -8,15 +8,12 @@ the first ones. Where the features were computed once, it is the median of a bat
 plus the median of a step of the head: what a step through the frozen base takes.
 """
 
-import contextlib
 import json
-import os
-import resource
 import statistics
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -26,12 +23,11 @@ from tfpipe.data import disk
 from tfpipe.declare.loading import Loaded
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import ConfigError, Interrupted, TfpipeError
-from tfpipe.terminal import Silent
 from tfpipe.verbs.comparison import Comparison, Numbers, read, read_json
+from tfpipe.verbs.progress import Progress, peak_memory
 from tfpipe.verbs.supervised import attend
 
 MEASURED, OUTCOME, PROGRESS = "measured.json", "outcome.json", "progress.json"
-_OFTEN = 0.5  # seconds between two words on how far it is
 _TIMES_KEPT = 2000
 
 
@@ -96,7 +92,7 @@ def _run(
     sample: int | bool | None,
     run: runs.RunDirectory,
     root: Path,
-    progress: "Progress",
+    progress: Progress,
     notebook: "_Notebook",
 ) -> None:
     """Train in a run's directory, from its last state where it has one, unless it is finished."""
@@ -224,54 +220,6 @@ class _Notebook:
         self.content["wall_seconds"] += self._clock() - self._began
         self.content["peak_bytes"] = max(self.content["peak_bytes"], peak_memory())
         self.write()
-
-
-class Progress(Silent):
-    """Says how far it is in a file, for the process that started this one.
-
-    Args:
-        file: which.
-        clock: seconds, rising.
-    """
-
-    def __init__(self, file: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__()
-        self._file, self._clock, self._written = file, clock, -_OFTEN
-
-    @contextlib.contextmanager
-    def waiting(self, what: str) -> Iterator[None]:
-        self._write(what)
-        yield
-
-    def features(self, done: int, total: int) -> None:
-        """How many samples have gone through the base."""
-        self._often("computing features", done, total)
-
-    def step(
-        self, epoch: int, epochs: int, step: int, steps: int, rate: float, loss: float
-    ) -> None:
-        self._often(f"epoch {epoch} of {epochs}", step, steps)
-
-    def _often(self, doing: str, done: int, total: int) -> None:
-        if self._clock() - self._written >= _OFTEN:
-            self._written = self._clock()
-            self._write(f"{doing}, {done:,} of {total:,}")
-
-    def _write(self, doing: str) -> None:
-        temporary = self._file.with_suffix(".part")
-        temporary.write_text(json.dumps({"doing": doing}))  # of no use tomorrow: not flushed
-        os.replace(temporary, self._file)
-
-
-def peak_memory() -> int:
-    """The most memory that this process has held, in bytes; not what started it had before."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        (line,) = (line for line in lines if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    except (OSError, ValueError):  # not Linux
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _main(job: dict[str, str]) -> int:
