@@ -16,6 +16,7 @@ from typing import Any
 
 from tfpipe.declare.overrides import apply_overrides
 from tfpipe.declare.pipeline import Pipeline, is_abstract
+from tfpipe.declare.tree import in_module, to_json
 from tfpipe.errors import ConfigError, PipelineFileError, TfpipeError, suggest
 
 
@@ -74,6 +75,33 @@ def load(target: str, overrides: Iterable[str] = (), copy: Path | None = None) -
     name = f"{path.stem}.{cls.__name__}" if chosen and len(_usable(candidates)) > 1 else path.stem
     texts = tuple(overrides)
     return Loaded(apply_overrides(pipeline, texts), pipeline, path, name, texts)
+
+
+def load_unchanged(
+    target: str, overrides: Iterable[str], copy: Path, was: Any, than: str
+) -> Loaded:
+    """The pipeline that something began with, which must not have become another one.
+
+    Args:
+        target: `FILE::ClassName`.
+        overrides: the `a.b=value` texts.
+        copy: a copy of the file, read in its place where it is gone.
+        was: the pipeline at the beginning, as JSON.
+        than: the rest of the sentence that says it is another one "than" then.
+
+    Raises:
+        ConfigError: when it is another one.
+    """
+    loaded = load(target, overrides, copy)
+    if fields := differing(loaded.pipeline, was):
+        raise ConfigError(f"{target} declares another {', '.join(fields)} than {than}")
+    return loaded
+
+
+def differing(pipeline: Pipeline, was: Any) -> list[str]:
+    """The fields in which a pipeline is not the one of some JSON."""
+    now, then = (in_module(data, "") for data in (to_json(pipeline), was))
+    return [n for n in sorted(set(now) | set(then)) if now.get(n) != then.get(n)]
 
 
 def from_instance(pipeline: Pipeline) -> Loaded:

@@ -5,6 +5,7 @@ to_json(pipeline)        plain dicts, lists, numbers and texts
 from_json(data, known)   an equal declaration
 """
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -74,6 +75,9 @@ def to_json(value: Any) -> Any:
     raise ConfigError(f"{value!r} ({type(value).__name__}) cannot be written as JSON.")
 
 
+# What `tfpipe.declare.loading` calls the module of a pipeline file.
+_FILE_MODULE = re.compile(r"\btfpipe_file_[0-9a-f]{8}\.\w+")
+
 # Keys that mean something in this JSON; a mapping that has one of its own is written as pairs.
 _RESERVED = frozenset(("part", "call", "args", "kwargs", "name", "function", "mapping"))
 
@@ -133,6 +137,20 @@ def from_json(data: Any) -> Any:
     if set(data) == {"function"}:
         return _function(data["function"])
     return {k: from_json(v) for k, v in data.items()}
+
+
+def in_module(value: Any, module: str) -> Any:
+    """A value of config.json with what a pipeline file defines named as if it were in a module.
+
+    A file's module bears the file's path, which is another one when the file has moved.
+    """
+    if isinstance(value, str):
+        return _FILE_MODULE.sub(module, value)
+    if isinstance(value, list):
+        return [in_module(v, module) for v in value]
+    if isinstance(value, dict):
+        return {k: in_module(v, module) for k, v in value.items()}
+    return value
 
 
 def _function(reference: str) -> Any:

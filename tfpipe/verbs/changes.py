@@ -6,16 +6,16 @@ impossible  what was trained does not fit any more: data, classes, task, archite
 """
 
 import ast
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tfpipe.declare.tree import in_module
+
 Meaning = Literal["safe", "result", "impossible"]
 
 _ABSENT = object()
-_FILE_MODULE = re.compile(r"\btfpipe_file_[0-9a-f]{8}\.\w+")
 
 _SAFE = ("epochs", "checkpoint_every", "steps_per_execution")
 _IMPOSSIBLE = {
@@ -72,20 +72,6 @@ def changes(
         meaning, why = _meaning(name, before, after, *(v.get("callbacks") for v in values))
         found.append(Change(name, _shown(before), _shown(after), meaning, why))
     return found
-
-
-def in_module(value: Any, module: str) -> Any:
-    """A value of config.json with what a pipeline file defines named as if it were in a module.
-
-    A file's module bears the file's path, which is another one when the file has moved.
-    """
-    if isinstance(value, str):
-        return _FILE_MODULE.sub(module, value)
-    if isinstance(value, list):
-        return [in_module(v, module) for v in value]
-    if isinstance(value, dict):
-        return {k: in_module(v, module) for k, v in value.items()}
-    return value
 
 
 def changed_code(was: Path, now: Path) -> list[Change]:

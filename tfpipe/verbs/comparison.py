@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tfpipe import runs
-from tfpipe.declare.loading import Loaded, load
+from tfpipe.declare.loading import Loaded, load_unchanged
 from tfpipe.declare.tree import to_json
-from tfpipe.errors import ConfigError, RunError
+from tfpipe.errors import RunError
 from tfpipe.runs import RunDirectory
-from tfpipe.verbs.changes import in_module
 
 State = Literal["waiting", "running", "finished", "failed", "interrupted"]
 
@@ -140,16 +139,14 @@ class Comparison:
         Raises:
             ConfigError: when it is another one.
         """
-        loaded = load(self.target, self.overrides, self.directory.path / "pipeline.py")
-        now, was = in_module(to_json(loaded.pipeline), ""), in_module(self.pipeline, "")
-        differing = [n for n in sorted(set(now) | set(was)) if now.get(n) != was.get(n)]
-        if differing:
-            raise ConfigError(
-                f"{self.target} declares another {', '.join(differing)} than when {self.name} "
-                "began, and networks that are trained differently cannot be compared. Undo the "
-                "change, or start a new comparison."
-            )
-        return loaded
+        return load_unchanged(
+            self.target,
+            self.overrides,
+            self.directory.path / "pipeline.py",
+            self.pipeline,
+            f"when {self.name} began, and networks that are trained differently cannot be compared. "
+            "Undo the change, or start a new comparison.",
+        )
 
     def write(self, figures: bool = True) -> None:
         """Write comparison.json and table.csv, and the figures where something is finished."""

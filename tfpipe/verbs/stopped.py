@@ -15,11 +15,10 @@ from tfpipe.declare.loading import Loaded, from_instance, load
 from tfpipe.declare.origins import PYTHON
 from tfpipe.declare.overrides import apply_overrides
 from tfpipe.declare.pipeline import Pipeline
-from tfpipe.declare.tree import from_json
+from tfpipe.declare.tree import from_json, in_module
 from tfpipe.errors import RunError
 from tfpipe.runs import RunDirectory, Status
 from tfpipe.terminal import Terminal
-from tfpipe.verbs.changes import in_module
 from tfpipe.verbs.records import read_records
 
 logger = logging.getLogger("tfpipe.verbs")
