@@ -144,8 +144,8 @@ class Comparison:
             self.overrides,
             self.directory.path / "pipeline.py",
             self.pipeline,
-            f"when {self.name} began, and networks that are trained differently cannot be compared. "
-            "Undo the change, or start a new comparison.",
+            f"when {self.name} began, and networks that are trained differently cannot be "
+            "compared. Undo the change, or start a new comparison.",
         )
 
     def write(self, figures: bool = True) -> None:
