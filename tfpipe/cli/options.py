@@ -43,6 +43,20 @@ class RunName(click.ParamType):
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
+class SearchName(click.ParamType):
+    """A search's name, completed from the searches that there are."""
+
+    name = "search"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        folders = (Path(ctx.params.get("root") or ".") / "searches").glob("*/*/search.json")
+        there = sorted((f.parent for f in folders), key=lambda folder: folder.name)
+        names = ["last", *(f"{folder.parent.name}/{folder.name}" for folder in there)]
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
 class Override(click.ParamType):
     """`a.b=value`, completed with the field names of the file's pipeline."""
 

@@ -8,6 +8,7 @@ import click
 
 from tfpipe.cli.options import (
     SampleCommand,
+    SearchName,
     debug_option,
     json_option,
     pipeline_arguments,
@@ -25,6 +26,12 @@ from tfpipe.cli.options import (
 @click.command("run", cls=SampleCommand)
 @pipeline_arguments
 @sample_option
+@click.option(
+    "--best",
+    type=SearchName(),
+    metavar="SEARCH",
+    help="With the best values of a search: its name, a unique beginning of one, or last.",
+)
 @click.option("--device", metavar="NAME", help="The same as the override device=NAME.")
 @click.option(
     "--resume",
@@ -42,6 +49,7 @@ def command(
     file: str,
     overrides: tuple[str, ...],
     sample: int | None,
+    best: str | None,
     device: str | None,
     go_on: bool,
     workers: int | None,
@@ -60,17 +68,22 @@ def command(
     from tfpipe.cli.logs import log_shown
     from tfpipe.declare.loading import load
     from tfpipe.terminal import Terminal
+    from tfpipe.verbs.best_values import with_best
 
     overrides = (*overrides, *([f"device={device}"] if device else []))
-    loaded = load(file, overrides)
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
     size = sample_size(sample)
+    found = None if best is None else with_best(file, overrides, best, root)
+    loaded = load(file, overrides) if found is None else found.loaded
     if workers and workers > 1:
         _alone(cluster, worker)
         flags = worker_flags(export, root, as_json)
+        words = (file, *overrides, *([f"--best={found.search.directory.path}"] if found else []))
         with log_shown(terminal):
-            return _launch(loaded, (file, *overrides), size, go_on, workers, start_deadline, flags)
+            return _launch(loaded, words, size, go_on, workers, start_deadline, flags)
     team = team_of(cluster, worker, start_deadline)
+    if found is not None:
+        _tell(found, size, terminal)
     with log_shown(terminal):
         if team is not None and not team.cluster.chief:
             from tfpipe.verbs.follow import follow
@@ -82,6 +95,16 @@ def command(
     if as_json:
         print_run(result)
     return None
+
+
+def _tell(best: Any, sample: int | bool | None, terminal: Any) -> None:
+    """Which values a search gave, and what the search was made with besides."""
+    from rich.markup import escape
+
+    values = escape(" ".join(best.words))
+    terminal.say(f"with the best of search [bold]{best.search.name}[/]: {values}")
+    for note in best.notes(sample):
+        terminal.note(note)
 
 
 def _train(
@@ -142,5 +165,5 @@ def _launch(
     sampled = [] if sample is None else ["--sample"] if sample is True else [f"--sample={sample}"]
     begin = ["run", *words, *sampled, "--directory", str(directory.path)]
     if unfinished is not None:
-        begin = ["resume", str(unfinished.path), *words[1:]]
+        begin = ["resume", str(unfinished.path), *loaded.overrides]
     return launch(directory, begin, flags, workers, deadline, say_on_error_stream)

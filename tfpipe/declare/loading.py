@@ -8,8 +8,8 @@ import hashlib
 import linecache
 import sys
 import traceback
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,6 +31,7 @@ class Loaded:
         name: what its runs and exports are called: the file's stem, or `stem.ClassName` where the
             file holds several and one was chosen.
         overrides: the `a.b=v` texts that were applied.
+        sources: where those of them came from that were not on the command line, by the text.
     """
 
     pipeline: Pipeline
@@ -38,6 +39,7 @@ class Loaded:
     path: Path | None
     name: str
     overrides: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     def given(self, **values: Any) -> "Loaded":
         """The same with fields that neither the file nor the command line gives."""

@@ -1,4 +1,4 @@
-"""Where each value of a declaration came from: default, `file:line`, or the command line.
+"""Where each value of a declaration came from: default, `file:line`, a search, the command line.
 
 The lines are read from the syntax tree of the class that set the value, so an argument in a long
 call has the line that it stands on. What a program computed has the line of its class attribute.
@@ -40,12 +40,13 @@ def origins(loaded: Loaded) -> dict[str, str]:
         found[name] = origin
         _inside(value, name, origin, getattr(node, "value", None), found)
     for text in loaded.overrides:
-        _mark(loaded.pipeline, text.partition("=")[0].strip(), found)
+        source = loaded.sources.get(text, COMMAND_LINE)
+        _mark(loaded.pipeline, text.partition("=")[0].strip(), source, found)
     return {name: found.get(name, COMMAND_LINE) for name in flatten(loaded.pipeline)}
 
 
-def _mark(pipeline: Pipeline, name: str, found: dict[str, str]) -> None:
-    """What is at or below an overridden name comes from the command line, its defaults apart.
+def _mark(pipeline: Pipeline, name: str, source: str, found: dict[str, str]) -> None:
+    """What is at or below an overridden name comes from the override, its defaults apart.
 
     What lies inside a range or a tuple of numbers has no entry of its own: its holder is marked.
     """
@@ -57,7 +58,7 @@ def _mark(pipeline: Pipeline, name: str, found: dict[str, str]) -> None:
             parent, _, last = dotted.rpartition(".")
             part = values.get(parent)
             default = dotted != name and isinstance(part, Part) and last not in part._given
-            found[dotted] = DEFAULT if default else COMMAND_LINE
+            found[dotted] = DEFAULT if default else source
 
 
 def _inside(

@@ -34,6 +34,7 @@ def write_records(
             "class": type(loaded.pipeline).__name__,
             "file": str(loaded.path) if loaded.path else None,
             "overrides": list(loaded.overrides),
+            "sources": dict(loaded.sources),
             "sample": prepared.sample_size is not None,
             "sample_size": prepared.sample_size,
             "stands_for": prepared.stands_for,

@@ -111,4 +111,5 @@ def redeclare(
         loaded.path,
         name,
         (*recorded, *overrides),
+        config.get("sources", {}),
     )

@@ -1,0 +1,38 @@
+"""Searches made by hand: what is told of one, and what is done with one, needs no training."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tfpipe.declare.loading import load
+from tfpipe.tuning.stored import Asked, Search, Trial, create
+
+NOW = datetime(2026, 11, 21, 10, 15, 2)
+NAME = "small/20261121-101502"
+RATE, DROPOUT = "optimizer.learning_rate", "model.dropout"
+
+
+def trial(number: str, objective: float | None = None, **more: Any) -> Trial:
+    """A trial of `made`; finished where it has an objective, otherwise as `more` has it."""
+    values = more.pop("values", {RATE: 0.01, DROPOUT: 0.25})
+    state = "running" if objective is None else "finished"
+    given: dict[str, Any] = {"state": state, "run": number, "epochs": 5, "seconds": 40.0}
+    if objective is not None:
+        given |= {"epoch": 4, "metrics": {"val_accuracy": objective}}
+    overrides = tuple(f"{name}={value}" for name, value in values.items())
+    given = {"overrides": overrides, **given, **more}
+    return Trial(number, values, objective=objective, **given)
+
+
+def made(
+    file: Path, *trials: Trial, root: Path | None = None, words: tuple[str, ...] = (), **asked: Any
+) -> Search:
+    """The search of a pipeline file with these trials in its directory."""
+    given = {"tuner": "bayesian", "trials": 12, "objective": "val_accuracy", "direction": "max"}
+    search = create(
+        root or file.parent, load(str(file), words), NOW, Asked(**{**given, "seed": 0, **asked}), []
+    )
+    for one in trials:
+        one.write(search.folder(one.id))
+    search.write_best()
+    return search

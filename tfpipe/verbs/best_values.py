@@ -1,0 +1,98 @@
+"""`tfpipe run FILE --best SEARCH`: a pipeline with the best values that a search has found."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tfpipe.declare.loading import Loaded, load, shown
+from tfpipe.errors import ConfigError, RunError
+from tfpipe.tuning import stored
+from tfpipe.tuning.stored import Search
+
+
+@dataclass(frozen=True)
+class Best:
+    """A pipeline with the best values of a search.
+
+    Args:
+        loaded: the pipeline; what the command line gives comes before what the search found.
+        search: the search.
+        words: the `a.b=v` texts of the search.
+    """
+
+    loaded: Loaded
+    search: Search
+    words: tuple[str, ...]
+
+    def notes(self, sample: int | bool | None = None) -> list[str]:
+        """What a person should know of the difference between the search and the run.
+
+        Args:
+            sample: what `--sample` of the run is.
+        """
+        name, given = self.search.name, {_field(text) for text in self.loaded.overrides}
+        apart = [text for text in self.search.overrides if _field(text) not in given]
+        found = []
+        if apart:
+            found.append(
+                f"search {name} was made with {' '.join(apart)}, which this run has not: add it "
+                "for the same training."
+            )
+        if self.search.asked.sample and not sample:
+            found.append(
+                f"search {name} was made on generated data (--sample): its best values say nothing "
+                "about the real data set."
+            )
+        return found
+
+
+def with_best(target: str, overrides: Iterable[str], reference: str, root: Path) -> Best:
+    """The pipeline of a file with the best values of a search.
+
+    Args:
+        target: `FILE` or `FILE::ClassName`.
+        overrides: `a.b=value` texts of the command line, which come before the search's.
+        reference: the search's name, a unique beginning of it, its path, or "last".
+        root: the folder that holds searches/.
+
+    Raises:
+        RunError: for no such search, or one without a trial that was trained to its end.
+        ConfigError: when its values do not fit the pipeline.
+    """
+    search, overrides = stored.find(root, reference), tuple(overrides)
+    words = _words(search)
+    try:
+        loaded = load(target, (*words, *overrides))
+    except ConfigError as error:
+        file = shown(Path(load(target, overrides).path or target))  # wrong by itself: says so
+        raise ConfigError(
+            f"The best values of search {search.name} do not fit {file}: {error} The search was "
+            f"made over {_shown_target(search)}."
+        ) from None
+    source = f"search {search.name}"
+    sources = {text: source for text in words if text not in overrides}
+    return Best(replace(loaded, sources=sources), search, words)
+
+
+def _words(search: Search) -> tuple[str, ...]:
+    """The overrides of a search's best trial; raises RunError where there is none."""
+    best = search.best()
+    if best is not None:
+        return best.overrides
+    trials = search.trials()
+    failed = [trial for trial in trials if trial.state == "failed"]
+    how = f"{len(trials)} began" + (f", {len(failed)} failed" if failed else "")
+    why = f" Trial {failed[-1].id}: {failed[-1].reason}" if failed else ""
+    raise RunError(
+        f"Search {search.name} has no finished trial ({how}), so there are no best values yet."
+        f"{why} Go on with it: tfpipe search --resume {search.name}"
+    )
+
+
+def _field(text: str) -> str:
+    return text.partition("=")[0].strip()
+
+
+def _shown_target(search: Search) -> str:
+    file, _, cls = search.target.rpartition("::")
+    return f"{shown(Path(file))}::{cls}"
