@@ -1,0 +1,66 @@
+"""table.csv: a row for each trial of a search, for spreadsheets and data frames."""
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from tfpipe import runs
+from tfpipe.training.metrics import read_rows
+from tfpipe.training.reporting import EpochRow
+from tfpipe.tuning.axes import axes_of
+from tfpipe.tuning.stored import Search, Trial
+
+_FIRST = ("trial", "state", "rank")
+_LAST = ("trained_epochs", "seconds", "attempts", "worker", "run", "kind", "reason", "overrides")
+
+
+def write_table(search: Search) -> None:
+    """Write table.csv: the trials in the order in which they were made.
+
+    Its columns are the trial, its state and rank, the objective and its epoch, the ranges, the
+    metrics of that epoch, and what the trial took. A range or a metric whose name another column
+    has stands as `value.NAME` or `metric.NAME`.
+
+    Args:
+        search: which.
+
+    Raises:
+        StorageError: when it cannot be written.
+    """
+    trials, ranked = search.trials(), [t.id for t in search.completed()]
+    objective = search.asked.objective
+    ranges, metrics = _columns(search, trials)
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    writer.writerow([*_FIRST, objective, "epoch", *ranges, *metrics, *_LAST])
+    for t in trials:
+        first = [t.id, t.state, ranked.index(t.id) + 1 if t.id in ranked else None]
+        values = [t.values.get(name) for name in ranges.values()]
+        measured = [t.metrics.get(name) for name in metrics.values()]
+        took = [len(epochs_of(search, t)), round(t.seconds, 3), t.attempts, t.worker, t.run]
+        last = [t.kind, " ".join(t.reason.split()), " ".join(t.overrides)]
+        writer.writerow([*first, t.objective, t.epoch, *values, *measured, *took, *last])
+    runs.write_whole(search.directory.path / "table.csv", stream.getvalue().encode())
+
+
+def epochs_of(search: Search, trial: Trial) -> list[EpochRow]:
+    """The epochs that a trial itself has trained, not those of a trial that it goes on with."""
+    rows = read_rows(search.run(trial).metrics_file, trial.epochs)
+    return [row for row in rows if trial.first_epoch < row.epoch <= trial.epochs]
+
+
+def _columns(search: Search, trials: Iterable[Trial]) -> tuple[dict[str, str], dict[str, str]]:
+    """The columns of the ranges and of the metrics, each with the name behind it."""
+    objective = search.asked.objective
+    taken = {*_FIRST, *_LAST, objective, "epoch"}
+    ranges = _named((axis.name for axis in axes_of(search.space)), taken, "value")
+    known: dict[str, Any] = {name: None for trial in trials for name in trial.metrics}
+    known.pop(objective, None)
+    return ranges, _named(known, taken, "metric")
+
+
+def _named(names: Iterable[str], taken: set[str], kind: str) -> dict[str, str]:
+    columns = {name if name not in taken else f"{kind}.{name}": name for name in names}
+    taken.update(columns)
+    return columns
