@@ -10,6 +10,7 @@
     ├── RunError (LookupError)         a run that cannot be found or may not be touched
     ├── StorageError (OSError)         a root, a directory or a disk that cannot be written
     ├── TrainingError (ArithmeticError)  training that went wrong: a loss that is not a number
+    ├── OutOfMemory (MemoryError)      a TrainingError: the memory is used up
     ├── CheckFailed (RuntimeError)     exit 3: a self-test failed, such as export parity
     └── Interrupted (RuntimeError)     exit 130: stopped by a person, with the state saved
 
@@ -60,6 +61,10 @@ class StorageError(TfpipeError, OSError):
 
 class TrainingError(TfpipeError, ArithmeticError):
     """Training cannot go on: its loss is not a finite number."""
+
+
+class OutOfMemory(TrainingError, MemoryError):
+    """The memory of the device, or of the computer, is used up."""
 
 
 class CheckFailed(TfpipeError, RuntimeError):

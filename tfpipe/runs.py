@@ -97,10 +97,13 @@ class RunDirectory:
         return self.path / "metrics.csv"
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, doing: str = "being trained") -> Iterator[None]:
         """Keep other processes from training this run; raises RunError where one does already.
 
         The operating system takes the lock back when the process ends, however it ends.
+
+        Args:
+            doing: what the other process is at, for people.
         """
         with storage(self.path):
             opened = (self.path / _LOCK).open("a+")
@@ -108,7 +111,7 @@ class RunDirectory:
             if not _lock(file, fcntl.LOCK_EX):
                 file.seek(0)
                 raise RunError(
-                    f"{self.name} is being trained by another process "
+                    f"{self.name} is {doing} by another process "
                     f"({file.read().strip() or 'unknown'}): wait for it, or stop it first."
                 )
             file.truncate(0)

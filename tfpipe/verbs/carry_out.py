@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfpipe import runs
-from tfpipe.errors import Interrupted, StorageError, TfpipeError, TrainingError
+from tfpipe.errors import Interrupted, OutOfMemory, StorageError, TfpipeError
 from tfpipe.runs import RunDirectory, Status
 from tfpipe.terminal import Terminal
 from tfpipe.training.reporting import SETTINGS
@@ -102,7 +102,7 @@ def carry_out(job: Job) -> Run:
         return result
     except BaseException as error:
         job.terminal.stop_live()
-        known = _as_known(error, job.directory.path)
+        known = as_known(error, job.directory.path)
         state: runs.State = "interrupted" if isinstance(known, Interrupted) else "failed"
         if state == "interrupted":
             _how_to_resume(job)
@@ -332,7 +332,7 @@ def _plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
-def _as_known(error: BaseException, place: Path) -> BaseException:
+def as_known(error: BaseException, place: Path) -> BaseException:
     """Errors of TensorFlow and of Python in our own words, where there are better ones."""
     if isinstance(error, TfpipeError):
         return error
@@ -342,7 +342,7 @@ def _as_known(error: BaseException, place: Path) -> BaseException:
     if "No space left on device" in text:
         return runs.disk_full(place)
     if type(error).__name__ == "ResourceExhaustedError" or isinstance(error, MemoryError):
-        return TrainingError(
+        return OutOfMemory(
             "The memory ran out. Use a smaller batch_size or model, or precision=bfloat16. "
             f"({text.splitlines()[0] if text else 'MemoryError'})"
         )

@@ -8,7 +8,6 @@ import contextlib
 import json
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -21,14 +20,14 @@ from tfpipe.data.memory import human
 from tfpipe.declare.loading import Loaded, load
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.tree import resolve, to_json
-from tfpipe.errors import ConfigError, Interrupted, RunError
+from tfpipe.errors import ConfigError, Interrupted
 from tfpipe.terminal import Silent, Terminal, clock
 from tfpipe.verbs import comparison as stored
 from tfpipe.verbs.comparison import Comparison, Entry, Numbers
 from tfpipe.verbs.comparison_told import header, how_to_go_on, line, summary
 from tfpipe.verbs.networks import check_comparable, chosen, with_network
 from tfpipe.verbs.one_network import MEASURED, OUTCOME, PROGRESS, run_name
-from tfpipe.verbs.processes import Worker, start_worker
+from tfpipe.verbs.processes import Worker, count_stops, start_worker
 
 _POLL = 0.1
 _GRACE = 60.0  # seconds to save the state in, once a person stops it
@@ -121,7 +120,7 @@ def go_on(
     """
     terminal = terminal or (Silent() if quiet else Terminal())
     found = stored.find(Path(root), reference)
-    with _alone(found):
+    with found.directory.lock("being carried on"):
         found.directory.tidy()
         found = stored.read(found.directory.path, Path(root))  # as it is now that nobody writes
         loaded = found.load()
@@ -129,22 +128,6 @@ def go_on(
             if retry_failed and entry.state == "failed":
                 found.entries[found.entries.index(entry)] = Entry(entry.network)
         return _carry_on(found, loaded, terminal)
-
-
-@contextlib.contextmanager
-def _alone(comparison: Comparison) -> Iterator[None]:
-    """Keep other processes from a comparison; raises RunError where one is at it already."""
-    try:
-        with comparison.directory.lock():
-            yield
-    except RunError as error:
-        if "is being trained by another process" not in str(error):
-            raise
-        holder = str(error).partition("(")[2].partition(")")[0]
-        raise RunError(
-            f"{comparison.name} is being carried on by another process ({holder}): wait for it, or "
-            "stop it first."
-        ) from None
 
 
 def _check(
@@ -185,7 +168,7 @@ def _check(
 def _carry_on(comparison: Comparison, loaded: Loaded, terminal: Terminal) -> Comparison:
     """Train what is left, network by network, and tell of it."""
     header(comparison, loaded, terminal)
-    with _stop_on_signals() as asked:
+    with count_stops() as asked:
         for number, entry in enumerate(comparison.entries, 1):
             if not entry.open:
                 continue
@@ -326,23 +309,3 @@ def _how_it_died(worker: Worker, peak: int) -> str:
     lines = [line for line in worker.last_words().splitlines() if line.strip()]
     said = f" Its last words: {lines[-1].strip()}" if lines else ""
     return f"Its process ended ({worker.how}){held}; its log: {worker.log}.{said}"
-
-
-@contextlib.contextmanager
-def _stop_on_signals() -> Iterator[Callable[[], int]]:
-    """While the block runs, count how often Ctrl-C or SIGTERM has asked to stop."""
-    count = 0
-
-    def ask(number: int, frame: object) -> None:
-        nonlocal count
-        count += 1
-
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: count
-        return
-    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: count
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Processes of this machine as workers: starting one, copying what it prints, and ending it."""
+"""Processes of this machine as workers: starting one, copying what it prints, ending it."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -139,3 +139,23 @@ def _show(data: bytes) -> None:
 def _keep(kept: bytearray, data: bytes) -> None:
     kept += data
     del kept[:-ERRORS_KEPT]
+
+
+@contextlib.contextmanager
+def count_stops() -> Iterator[Callable[[], int]]:
+    """While the block runs, count how often Ctrl-C or SIGTERM has asked to stop."""
+    count = 0
+
+    def ask(number: int, frame: object) -> None:
+        nonlocal count
+        count += 1
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: count
+        return
+    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: count
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
