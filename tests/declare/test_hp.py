@@ -35,7 +35,7 @@ from tfpipe.models import CNN_2_4_6
         ),
         (
             lambda: hp.Int(2, min=1, max=5, step=0),
-            "Int.step takes a whole number of at least 1, got 0 (int).",
+            "Int.step takes a whole number of at least 1 or none, got 0 (int).",
         ),
         (lambda: hp.Bool("yes"), "Bool.value takes true or false, got 'yes' (str)."),
         (lambda: hp.Float(0.1, max=0.5), "Float needs a value for 'min'."),

@@ -14,7 +14,7 @@ def Float(
     """A real number between two bounds; see `tfpipe.declare.hp.Float`."""
 
 
-def Int(value: int, min: int, max: int, step: int = 1, log: bool = False) -> Any:
+def Int(value: int, min: int, max: int, step: int | None = None, log: bool = False) -> Any:
     """A whole number between two bounds; see `tfpipe.declare.hp.Int`."""
 
 

@@ -6,12 +6,14 @@ optimizer=Adam(learning_rate=CosineDecay(1e-3, decay_steps=1000))
 
 import ast
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 from tfpipe.declare.deferred import Deferred, Name
 from tfpipe.declare.fieldtypes import show
-from tfpipe.declare.hp import Range
+from tfpipe.declare.hp import Range, same
 from tfpipe.declare.kinds import Augmentation, ModelBuilder, Source
 from tfpipe.declare.part import Part, no_field, unvalidated
 from tfpipe.declare.pipeline import Pipeline
@@ -39,6 +41,17 @@ _HOMES = {
 }
 _KINDS: dict[str, type[Part]] = {"augment": Augmentation, "data": Source, "model": ModelBuilder}
 
+# Gives the value to set, from what holds it, its name in there, and the pipeline's field.
+_Reader = Callable[[Any, str, str], Any]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a text is read: the pipeline's field, and what the declaration itself names."""
+
+    field: str
+    own: Mapping[str, Any]
+
 
 def apply_overrides(pipeline: Pipeline, texts: Iterable[str]) -> Pipeline:
     """The pipeline with `a.b=value` texts applied, in their order.
@@ -52,24 +65,82 @@ def apply_overrides(pipeline: Pipeline, texts: Iterable[str]) -> Pipeline:
     texts = tuple(texts)
     if not texts:
         return pipeline
+    own = _own_names(pipeline)
     with unvalidated():
         for text in texts:
-            pipeline = _apply(pipeline, text)
+            pipeline = _apply(pipeline, text, own)
     for name, part in {"": pipeline, **flatten(pipeline)}.items():
         if isinstance(part, Part):
             _validate(part, name, texts)
     return pipeline
 
 
-def _apply(pipeline: Pipeline, text: str) -> Pipeline:
+def write_override(pipeline: Pipeline, name: str, value: Any) -> str:
+    """The text `name=value` that `apply_overrides` reads back as a value.
+
+    Args:
+        pipeline: what the text is for.
+        name: the dotted name of what is set.
+        value: a number, a text, a part, a tuple of them.
+
+    Raises:
+        ConfigError: when the field refuses the value, or no text gives it, as for a lambda.
+
+    Example:
+        write_override(pipeline, "optimizer", keras.optimizers.SGD(0.1))
+        == "optimizer=keras.optimizers.SGD(learning_rate=0.1)"
+    """
+    path, own = name.split("."), _own_names(pipeline)
+    with unvalidated():
+        wanted = _at(_set(pipeline, path, lambda *_: value), path)
+        bare = value if isinstance(value, str) else show(value)
+        for text in (f"{name}={bare}", f"{name}={show(value)}"):
+            try:
+                found = _at(_apply(pipeline, text, own), path)
+            except ConfigError:
+                continue
+            if same(found, wanted):
+                return text
+    raise ConfigError(
+        f"{name}: {show(value)} cannot be written as an override, and so given to a run. "
+        "What can: numbers, texts, none, parts, Keras objects, named functions that the "
+        "declaration uses, and tuples and mappings of these."
+    )
+
+
+def read_at(pipeline: Pipeline, name: str) -> Any:
+    """The value with a dotted name; raises ConfigError for an unknown one, with suggestions."""
+    found: list[Any] = []
+
+    def keep(node: Any, last: str, field: str) -> Any:
+        found.append(_named(node).get(last))
+        return found[0]
+
+    with unvalidated():
+        _set(pipeline, name.split("."), keep)
+    return found[0]
+
+
+def _at(node: Any, path: Sequence[str]) -> Any:
+    while path:
+        name, path = _step(node, path)
+        node = _named(node)[name]
+    return node
+
+
+def _apply(pipeline: Pipeline, text: str, own: Mapping[str, Any]) -> Pipeline:
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise ConfigError(
             f"{text!r} is no override: write field=value, such as epochs=5 or "
             "optimizer.learning_rate=0.01."
         )
+
+    def read(node: Any, last: str, field: str) -> Any:
+        return _read(node, last, value.strip(), _Place(field, own))
+
     try:
-        changed: Pipeline = _set(pipeline, name.strip().split("."), value.strip())
+        changed: Pipeline = _set(pipeline, name.strip().split("."), read)
     except ConfigError as error:
         raise ConfigError(f"{text}: {error}") from None
     return changed
@@ -84,28 +155,38 @@ def _validate(part: Part, name: str, texts: tuple[str, ...]) -> None:
         raise ConfigError(": ".join([" ".join(touching), str(error)])) from None
 
 
-def _set(node: Any, path: Sequence[str], text: str, above: tuple[str, ...] = ()) -> Any:
-    """A copy of a part, a deferred call or a tuple with the value at a dotted name changed."""
-    name, rest = path[0], path[1:]
+def _set(node: Any, path: Sequence[str], read: _Reader, above: tuple[str, ...] = ()) -> Any:
+    """A copy of a part, a call, a tuple or a mapping with the value at a dotted name changed."""
+    name, rest = _step(node, path)
     above = (*above, name)
     named = _named(node)
     if name not in named and not (isinstance(node, Deferred) and _accepts(node, name)):
         raise ConfigError(_unknown(node, *above[-2:]))
     if not rest:
-        value = _read(node, name, text, above[0])
-    elif isinstance(named.get(name), (Part, Deferred, tuple)):
-        value = _set(named[name], rest, text, above)
+        value = read(node, name, above[0])
+    elif isinstance(named.get(name), (Part, Deferred, tuple, Mapping)):
+        value = _set(named[name], rest, read, above)
     else:
         raise ConfigError(f"{name!r} is {show(named.get(name))} and has no field {rest[0]!r}.")
     if isinstance(node, tuple):
         return tuple(value if str(i) == name else v for i, v in enumerate(node))
+    if isinstance(node, Mapping):
+        return {k: value if str(k) == name else v for k, v in node.items()}
     return node.replace(**{name: value})
 
 
+def _step(node: Any, path: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """The first name of a path and the rest; a mapping's key may have dots of its own."""
+    if isinstance(node, Mapping):
+        for length in range(len(path), 1, -1):
+            if ".".join(path[:length]) in _named(node):
+                return ".".join(path[:length]), path[length:]
+    return path[0], path[1:]
+
+
 def _named(node: Any) -> dict[str, Any]:
-    return (
-        {str(i): v for i, v in enumerate(node)} if isinstance(node, tuple) else dict(node.items())
-    )
+    items = enumerate(node) if isinstance(node, tuple) else node.items()
+    return {str(name): value for name, value in items}
 
 
 def _accepts(call: Deferred, name: str) -> bool:
@@ -120,13 +201,16 @@ def _unknown(node: Any, *path: str) -> str:
     if isinstance(node, Deferred):
         known = argument_names(node.path) or ()
         return f"{node.path} takes no argument {name!r}. {suggest(name, known)}"
+    if isinstance(node, Mapping):
+        keys = suggest(name, map(str, node)) if node else "It is empty: set the whole."
+        return f"{path[0]!r} has no key {name!r}. {keys}"
     numbers = f"numbers 0 to {len(node) - 1}" if len(node) > 1 else "number 0 alone"
     return f"{path[0]!r} has {numbers if node else 'no items'}, got {name!r}."
 
 
-def _read(node: Any, name: str, text: str, field: str) -> Any:
+def _read(node: Any, name: str, text: str, place: _Place) -> Any:
     """The value of a text that fits the field; the first reading that the field accepts."""
-    readings = list(_readings(text, field))
+    readings = list(_readings(text, place))
     if not isinstance(node, Part):
         return readings[0]
     errors: list[ConfigError] = []
@@ -139,7 +223,7 @@ def _read(node: Any, name: str, text: str, field: str) -> Any:
     raise errors[0]
 
 
-def _readings(text: str, field: str) -> Iterable[Any]:
+def _readings(text: str, place: _Place) -> Iterable[Any]:
     """What a text may mean, the most specific first; the bare text comes last."""
     words = {"true": True, "false": False, "none": None, "null": None}
     if text.lower() in words:
@@ -152,41 +236,52 @@ def _readings(text: str, field: str) -> Iterable[Any]:
             except (ValueError, SyntaxError, TypeError):
                 continue
         else:
-            call = _as_expression(text)
+            call = _as_expression(text, place)
             if call is not None:
-                yield _evaluate(call, field)
+                yield _evaluate(call, place)
                 return
     yield text
+    if text in place.own:
+        yield place.own[text]
 
 
-def _as_expression(text: str) -> ast.expr | None:
-    """A call such as `Adam(1e-3)`, a tuple that holds one, or a dotted Keras name."""
+def _as_expression(text: str, place: _Place) -> ast.expr | None:
+    """A call such as `Adam(1e-3)`, a tuple that holds one, or a dotted name."""
     try:
         tree = ast.parse(text, mode="eval").body
     except SyntaxError:
         return None
-    if any(isinstance(n, ast.Call) for n in ast.walk(tree)) or text.startswith("keras."):
-        return tree
-    return None
+    return tree if any(_is_name(node, place) for node in ast.walk(tree)) else None
 
 
-def _evaluate(node: ast.expr, field: str) -> Any:
+def _is_name(node: ast.AST, place: _Place) -> bool:
+    """Whether a piece of an expression is a call, or a dotted name that can be looked up."""
+    if isinstance(node, ast.Attribute):
+        dotted = ast.unparse(node)
+        return dotted.startswith("keras.") or dotted in place.own
+    return isinstance(node, ast.Call)
+
+
+def _evaluate(node: ast.expr, place: _Place) -> Any:
     """The value of an expression made of constants, tuples, mappings and calls of known names."""
     if isinstance(node, ast.Call):
         if any(k.arg is None for k in node.keywords):
             raise ConfigError("** is not understood here; write the arguments out.")
-        arguments = [_evaluate(a, field) for a in node.args]
-        named = {str(k.arg): _evaluate(k.value, field) for k in node.keywords}
-        return _look_up(ast.unparse(node.func), field)(*arguments, **named)
+        arguments = [_evaluate(a, place) for a in node.args]
+        named = {str(k.arg): _evaluate(k.value, place) for k in node.keywords}
+        target = _look_up(ast.unparse(node.func), place)
+        if isinstance(target, FunctionType):
+            raise ConfigError(f"{ast.unparse(node.func)} is a function, and no part to declare.")
+        return target(*arguments, **named)
     if isinstance(node, (ast.Tuple, ast.List)):
-        return tuple(_evaluate(item, field) for item in node.elts)
+        return tuple(_evaluate(item, place) for item in node.elts)
     if isinstance(node, ast.Dict):
         if None in node.keys:
             raise ConfigError("** is not understood here; write the items out.")
-        keys = [_evaluate(k, field) for k in node.keys if k is not None]
-        return dict(zip(keys, (_evaluate(v, field) for v in node.values), strict=True))
+        keys = [_evaluate(k, place) for k in node.keys if k is not None]
+        return dict(zip(keys, (_evaluate(v, place) for v in node.values), strict=True))
     if isinstance(node, (ast.Attribute, ast.Name)):
-        return _look_up(ast.unparse(node), field)
+        return _look_up(ast.unparse(node), place)
     try:
         return ast.literal_eval(node)
     except ValueError:
@@ -195,19 +290,24 @@ def _evaluate(node: ast.expr, field: str) -> Any:
         ) from None
 
 
-def _look_up(name: str, field: str) -> Any:
-    """What a name in a call means: a part, or a deferred Keras class."""
+def _look_up(name: str, place: _Place) -> Any:
+    """What a name in a call means: a part, a deferred Keras class, a name of the declaration."""
+    field = place.field
     if name.startswith("keras."):
         return _keras(name)
+    if "." in name and name in place.own:
+        return place.own[name]
     parts = _parts(_KINDS.get(field, Part))
     bare = name.rpartition(".")[2]
     for among in (parts, _inner_parts()):
         if bare in among:
             return among[bare]
     home = _HOMES.get(field)
-    for place in ((home,) if home else ()) + _KERAS:
-        if name in (public_names(place) or ()):
-            return Name(f"{place}.{name}")
+    for module in ((home,) if home else ()) + _KERAS:
+        if name in (public_names(module) or ()):
+            return Name(f"{module}.{name}")
+    if name in place.own:
+        return place.own[name]
     known = (public_names(home) if home else None) or parts
     raise ConfigError(f"there is no {name!r} for {field}. {suggest(name, known)}")
 
@@ -221,6 +321,25 @@ def _keras(name: str) -> Name:
             raise ConfigError(f"{module} has no {last!r}. {suggest(last, public)}")
         module += f".{last}"
     return Name(name)
+
+
+def _own_names(value: Any) -> dict[str, Any]:
+    """The functions and the modules' names that a declaration uses, by how they are written.
+
+    They can be written in an override too, although no list of parts or of Keras has them.
+    """
+    return {v.path if isinstance(v, Name) else v.__qualname__: v for v in _leaves(value)}
+
+
+def _leaves(value: Any) -> Iterator[FunctionType | Name]:
+    """The functions and deferred names in a declared value, at any depth, in ranges too."""
+    if isinstance(value, (FunctionType, Name)):
+        yield value
+    elif isinstance(value, Deferred):
+        yield Name(value.path)
+    if isinstance(value, (tuple, Part, Deferred, Mapping)):
+        for item in value if isinstance(value, tuple) else (v for _, v in value.items()):
+            yield from _leaves(item)
 
 
 def _inner_parts() -> dict[str, type[Part]]:
