@@ -182,7 +182,8 @@ class Search:
 
     def trials(self) -> list[Trial]:
         """All trials so far, in the order in which they were made."""
-        return [Trial.read(file.parent) for file in sorted(self.trials_folder.glob(f"*/{_TRIAL}"))]
+        found = [Trial.read(file.parent) for file in self.trials_folder.glob(f"*/{_TRIAL}")]
+        return sorted(found, key=lambda trial: int(trial.id))
 
     def completed(self) -> list[Trial]:
         """The trials that count, the best first."""

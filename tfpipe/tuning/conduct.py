@@ -1,0 +1,300 @@
+"""The loop of a search: keep so many trials running, and write down what becomes of each.
+
+Each trial is a process of its own. What it says last is in its outcome.json, what it measured in
+its run's metrics.csv; one that leaves no word was killed, and the search goes on without it.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from tfpipe.errors import Interrupted, StorageError, TrainingError
+from tfpipe.training.metrics import read_rows
+from tfpipe.tuning.nursery import Child, Job, Nursery, why_it_died
+from tfpipe.tuning.proposals import WAIT, Proposing
+from tfpipe.tuning.records import Records
+from tfpipe.tuning.shares import Share
+from tfpipe.tuning.stored import Search, Trial
+
+MODULE = "tfpipe.verbs.trial"
+OUTCOME, PROGRESS, LOG = "outcome.json", "progress.json", "log.txt"
+
+_POLL = 0.05
+_TOLD = 0.2
+_PATIENCE = 0.5
+_GRACE = 60.0  # seconds to save the state in, once a trial is asked to stop
+# So many trials that fail for one reason, and none that does not, end the search. What the values
+# bring about may happen a few times in a row; an error of the declaration repeats itself.
+_ALIKE, _ALIKE_BY_VALUES = 3, 6
+_BY_VALUES = ("nan", "memory", "killed")
+
+
+class Watcher(Protocol):
+    """Told how the search goes."""
+
+    def began(self, trial: Trial) -> None:
+        """A trial is begun, or taken up again."""
+
+    def ended(self, trial: Trial) -> None:
+        """A trial is over, or interrupted."""
+
+    def tick(self, running: Mapping[str, str]) -> None:
+        """A moment has gone by; what each running trial is doing, by its number."""
+
+    def note(self, text: str) -> None:
+        """Something that a person should know."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for one trial at a time.
+
+    Args:
+        name: what Keras Tuner calls who runs trials, such as "tuner0".
+        share: its part of the machine.
+    """
+
+    name: str
+    share: Share
+
+
+@dataclass
+class _Running:
+    """A trial that is being trained."""
+
+    trial: Trial
+    child: Child
+    since: float
+    until: float | None = None  # when it is killed, once it was asked to stop
+
+
+def conduct(
+    search: Search,
+    proposals: Proposing,
+    watcher: Watcher,
+    slots: Sequence[Slot],
+    nursery: Nursery,
+    asked: Callable[[], int],
+    records: Records | None = None,
+) -> None:
+    """Run trials until there are no more, or somebody stops it.
+
+    Args:
+        search: whose trials.
+        proposals: where they come from.
+        watcher: told how it goes.
+        slots: the places for trials.
+        nursery: what starts their processes.
+        asked: how often a person has asked to stop: once saves states, twice does not wait.
+        records: what writes the search's files; None for a worker of another machine.
+
+    Raises:
+        Interrupted: when a person stopped it.
+        TrainingError: when all trials fail for one reason.
+        StorageError: when the folder cannot be written.
+    """
+    conductor = _Conductor(search, proposals, watcher, nursery, records)
+    try:
+        conductor.run(slots, asked)
+    finally:
+        conductor.abandon()
+
+
+class _Conductor:
+    def __init__(
+        self,
+        search: Search,
+        proposals: Proposing,
+        watcher: Watcher,
+        nursery: Nursery,
+        records: Records | None,
+    ) -> None:
+        self._search, self._proposals, self._watcher = search, proposals, watcher
+        self._nursery, self._records = nursery, records
+        self._running: dict[str, _Running] = {}
+        self._exhausted = False
+        self._ask_after = 0.0
+        self._told = 0.0
+        self._failure: Exception | None = None
+
+    def run(self, slots: Sequence[Slot], asked: Callable[[], int]) -> None:
+        """Until there are no more trials."""
+        while True:
+            closing = bool(asked()) or self._failure is not None or self._spent()
+            if not closing:
+                self._fill(slots)
+            elif asked() or self._failure is not None or self._search.asked.hard:
+                self._stop_all(at_once=asked() > 1)
+            if not self._running and (closing or self._exhausted):
+                break
+            self._nursery.poll()
+            self._take_back(asked)
+            self._tell()
+            time.sleep(_POLL)
+        if self._failure is not None:
+            raise self._failure
+        if asked():
+            raise Interrupted("Stopped; everything so far is saved.")
+
+    def abandon(self) -> None:
+        """Leave no process behind, whatever happened."""
+        for running in self._running.values():
+            running.child.kill()
+
+    def _spent(self) -> bool:
+        """Whether the budget is used up; a worker is told so by the chief."""
+        budget = self._search.asked.budget
+        return budget is not None and self._records is not None and self._records.spent >= budget
+
+    def _fill(self, slots: Sequence[Slot]) -> None:
+        """Begin a trial in each free slot."""
+        for slot in slots:
+            if slot.name in self._running or self._exhausted or time.monotonic() < self._ask_after:
+                continue
+            trial = self._proposals.next(slot.name)
+            if trial is None:
+                self._exhausted = True
+            elif trial is WAIT:
+                self._ask_after = time.monotonic() + _PATIENCE
+            else:
+                self._begin(slot, trial)
+
+    def _begin(self, slot: Slot, trial: Trial) -> None:
+        folder = self._search.folder(trial.id)
+        trial.began = trial.began or time.time()
+        trial.attempts += 1
+        trial.write(folder)
+        for name in (OUTCOME, PROGRESS):
+            (folder / name).unlink(missing_ok=True)
+        job = Job(
+            MODULE,
+            json.dumps(
+                {
+                    "search": str(self._search.directory.path.absolute()),
+                    "root": str(self._search.root.absolute()),
+                    "trial": trial.id,
+                }
+            ),
+            folder / LOG,
+            slot.share.environ,
+            slot.share.cpus,
+            self._search.asked.memory,
+        )
+        self._running[slot.name] = _Running(trial, self._nursery.start(job), time.monotonic())
+        self._watcher.began(trial)
+
+    def _stop_all(self, at_once: bool) -> None:
+        """Ask the running trials to save their states and end; kill those that take too long."""
+        for running in self._running.values():
+            if running.until is None:
+                running.child.terminate()
+                running.until = time.monotonic() + _GRACE
+            if at_once or time.monotonic() > running.until:
+                running.child.kill()
+
+    def _take_back(self, asked: Callable[[], int]) -> None:
+        for name, running in list(self._running.items()):
+            if running.child.code is None:
+                continue
+            del self._running[name]
+            self._ask_after = 0.0  # what was waited for may have come
+            trial = running.trial
+            trial.seconds += time.monotonic() - running.since
+            self._judge(trial, running)
+            if trial.state == "interrupted":
+                trial.write(self._search.folder(trial.id))
+            else:
+                trial.ended = time.time()
+                self._proposals.end(trial)
+            if self._records is not None:
+                self._records.trial_ended()
+            self._watcher.ended(trial)
+            if trial.state == "failed" and self._failure is None:
+                self._failure = self._all_alike()
+
+    def _judge(self, trial: Trial, running: _Running) -> None:
+        """What became of a trial."""
+        folder = self._search.folder(trial.id)
+        outcome = _read(folder / OUTCOME)
+        state = outcome.get("state")
+        if state in ("finished", "stopped"):
+            trial.state = state
+            self._measure(trial)
+        elif running.until is not None:  # it was asked to stop, and may have been killed for it
+            trial.state = "interrupted"
+        elif outcome.get("kind") == "StorageError":  # nothing that another trial does better
+            trial.state = "interrupted"
+            self._failure = StorageError(outcome["reason"])
+        elif state == "failed":
+            trial.state, trial.kind = "failed", outcome["kind"]
+            trial.reason = outcome["reason"]
+        else:
+            trial.state = "failed"
+            trial.kind, trial.reason = why_it_died(running.child, folder / LOG)
+
+    def _measure(self, trial: Trial) -> None:
+        """The best epoch of a trial, from what its run has written."""
+        asked = self._search.asked
+        rows = read_rows(self._search.run(trial).metrics_file, trial.epochs)[: trial.epochs]
+        known = [row for row in rows if asked.objective in row.metrics]
+        if not known:
+            trial.state, trial.kind = "failed", "RunError"
+            trial.reason = f"Its metrics.csv has no {asked.objective}."
+            return
+        choose = max if asked.direction == "max" else min
+        best = choose(known, key=lambda row: row.metrics[asked.objective])
+        trial.objective, trial.epoch = best.metrics[asked.objective], best.epoch
+        trial.metrics = dict(best.metrics)
+
+    def _all_alike(self) -> Exception | None:
+        """The error that ends the search when all trials fail for one reason."""
+        if self._records is None:  # the chief sees all trials, a worker its own
+            return None
+        return all_alike(self._search.trials())
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        if now - self._told >= _TOLD:
+            self._told = now
+            self._watcher.tick({r.trial.id: self._doing(r.trial) for r in self._running.values()})
+
+    def _doing(self, trial: Trial) -> str:
+        found = _read(self._search.folder(trial.id) / PROGRESS)
+        return str(found.get("doing", "starting"))
+
+
+def all_alike(trials: Sequence[Trial]) -> TrainingError | None:
+    """The error for a search whose trials have all failed for one reason; None for any other.
+
+    Args:
+        trials: all of them.
+    """
+    over = [trial for trial in trials if trial.over]
+    failed = [trial for trial in over if trial.state == "failed"]
+    if not failed or len(failed) < len(over):
+        return None
+    if len({(t.kind, _without_numbers(t.reason)) for t in failed}) > 1:
+        return None
+    needed = _ALIKE_BY_VALUES if failed[0].kind in _BY_VALUES else _ALIKE
+    if len(failed) < needed:
+        return None
+    return TrainingError(
+        f"All {len(failed)} trials failed for one reason, so no other is begun: {failed[-1].reason}"
+    )
+
+
+def _without_numbers(text: str) -> str:
+    return re.sub(r"\d[\d.,e+-]*", "#", text)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """A small file that a trial's process writes; empty where it is not there or torn."""
+    try:
+        found = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

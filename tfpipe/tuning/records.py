@@ -1,0 +1,61 @@
+"""What is written down while a search goes on: search.json, best.json, the table and the report."""
+
+import time
+from collections.abc import Callable
+
+from tfpipe.tuning.report import write_report
+from tfpipe.tuning.stored import Search, State
+from tfpipe.tuning.table import write_table
+
+_BETWEEN = 5.0  # seconds between two reports: with many trials one takes a while
+
+
+class Records:
+    """Keeps the files of a search up to date.
+
+    Args:
+        search: whose.
+        clock: seconds, rising.
+    """
+
+    def __init__(self, search: Search, clock: Callable[[], float] = time.monotonic) -> None:
+        self.search, self._clock = search, clock
+        self._counted = clock()
+        self._reported: float | None = None
+
+    def trial_ended(self) -> None:
+        """Write what another trial changes."""
+        self._count()
+        self.search.write()
+        self.search.write_best()
+        write_table(self.search)
+        if self._reported is None or self._clock() - self._reported >= _BETWEEN:
+            write_report(self.search)
+            self._reported = self._clock()
+
+    def close(self, state: State, reason: str = "") -> None:
+        """Write how the search ended, for now or for good.
+
+        Args:
+            state: what became of it.
+            reason: why it ended before it had all trials.
+        """
+        self.search.state, self.search.reason = state, reason
+        self._reported = None
+        self.trial_ended()
+
+    @property
+    def spent(self) -> float:
+        """How long the search has searched, in seconds, all sessions together."""
+        return self.search.active_seconds + self._clock() - self._counted
+
+    def used_up(self) -> float | None:
+        """The budget, where it ended the search before the trials did; else None."""
+        budget, trials = self.search.asked.budget, self.search.trials()
+        if budget is None or self.spent < budget:
+            return None
+        over = [trial for trial in trials if trial.over]
+        return None if len(over) == len(trials) == self.search.asked.trials else budget
+
+    def _count(self) -> None:
+        self.search.active_seconds, self._counted = self.spent, self._clock()

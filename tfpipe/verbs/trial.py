@@ -1,0 +1,148 @@
+"""One trial of a search, or a look at the pipeline before the first, in a process of its own.
+
+`tfpipe.tuning.nursery` starts it. What becomes of it is written down at the end, and what it is
+doing as it goes; the process that conducts the search reads both.
+"""
+
+import json
+import sys
+import traceback
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tfpipe import runs
+from tfpipe.data import disk
+from tfpipe.declare.loading import Loaded, load
+from tfpipe.declare.overrides import apply_overrides
+from tfpipe.errors import Interrupted, OutOfMemory, TfpipeError, TrainingError
+from tfpipe.runs import RunDirectory
+from tfpipe.terminal import Silent
+from tfpipe.tuning.conduct import OUTCOME, PROGRESS
+from tfpipe.tuning.stored import Search, Trial, read
+from tfpipe.verbs.carry_out import as_known
+from tfpipe.verbs.progress import Progress
+
+
+def main(argument: str) -> int:
+    """Do what a JSON text says, and write down what became of it; the exit code."""
+    job = json.loads(argument)
+    if "look" in job:
+        file, action = Path(job["look"]), lambda: look(job)
+    else:
+        search = read(Path(job["search"]), Path(job["root"]))
+        file, action = search.folder(job["trial"]) / OUTCOME, lambda: train(search, job["trial"])
+    try:
+        outcome, code = action(), 0
+    except Interrupted as error:
+        outcome, code = {"state": "interrupted", "reason": str(error)}, error.exit_code
+    except Exception as error:  # noqa: BLE001 (whatever it is, the other trials go on)
+        known = as_known(error, file.parent)
+        if known is error:
+            traceback.print_exc()
+        outcome, code = _failed(known), getattr(known, "exit_code", 1)
+    runs.write_whole(file, json.dumps(outcome).encode())
+    return code
+
+
+def _failed(error: BaseException) -> dict[str, Any]:
+    text = str(error)
+    if not isinstance(error, TfpipeError):
+        first = next((line for line in text.splitlines() if line.strip()), "")
+        text = f"{type(error).__name__}: {first}"
+    kinds = {OutOfMemory: "memory", TrainingError: "nan"}
+    kind = kinds.get(type(error), type(error).__name__)
+    return {"state": "failed", "kind": kind, "reason": text}
+
+
+def look(job: dict[str, Any]) -> dict[str, Any]:
+    """What can be known of a pipeline before it is trained: what it measures, and on what.
+
+    Args:
+        job: target, overrides, sample and root.
+
+    Raises:
+        TfpipeError: for all that would stop every trial.
+    """
+    from tfpipe.declare.deferred import build
+    from tfpipe.training.loop import best_monitor
+    from tfpipe.verbs.prepare import first_batch, prepare, source_name
+
+    disk.folder.set(runs.cache(Path(job["root"])))
+    loaded = load(job["target"], job["overrides"])
+    prepared = prepare(loaded, job["sample"], Silent())
+    first_batch(prepared, Silent())
+    own = [str(n) for n in prepared.compiled.model.get_metrics_result()]
+    validated = "validation" in prepared.spec.splits
+    assert prepared.pipeline.data is not None
+    return {
+        "state": "finished",
+        "measured": own + [f"val_{n}" for n in own] * validated,
+        "monitor": best_monitor([build(c) for c in prepared.pipeline.callbacks], validated),
+        "device": prepared.picked.device,
+        "kind": prepared.picked.kind,
+        "reason": prepared.picked.reason,
+        "precision": prepared.precision.name,
+        "data": prepared.stands_for or source_name(prepared.pipeline.data),
+        "splits": dict(prepared.spec.splits),
+        "steps": prepared.steps,
+        "epochs": prepared.pipeline.all_epochs,
+    }
+
+
+def train(search: Search, number: str) -> dict[str, Any]:
+    """Train a trial up to its last epoch, from where its run is.
+
+    Raises:
+        TfpipeError: as `tfpipe.verbs.run.run`.
+    """
+    from tfpipe.tuning.median import MedianRule
+
+    disk.folder.set(runs.cache(search.root))
+    trial = Trial.read(search.folder(number))
+    median = None
+    if search.asked.median:
+        asked = search.asked
+        median = MedianRule(search.trials_folder, trial.id, asked.objective, asked.direction)
+    _run(search, trial, [median] if median else [])
+    stopped = median is not None and median.stopped
+    return {"state": "stopped" if stopped else "finished"}
+
+
+def _run(search: Search, trial: Trial, extra: Iterable[Any]) -> None:
+    """Train in the trial's run, from its last state where it has one, unless it is finished."""
+    from tfpipe.tuning.hparams import trial_ended, trial_started
+    from tfpipe.verbs import resume as resuming
+    from tfpipe.verbs import run as running
+
+    run, loaded = search.run(trial), _declared(search, trial)
+    progress = Progress(search.folder(trial.id) / PROGRESS)
+    common: dict[str, Any] = {"root": search.root, "test": False, "export": False}
+    common |= {"terminal": progress, "extra": list(extra)}
+    if not (run.path / "config.json").is_file():
+        trial_started(run.tensorboard, trial.values, f"trial {trial.id}")
+        running.run(loaded, sample=search.asked.sample, directory=run.path, **common)
+    elif not _done(run, trial):
+        resuming.resume(str(run.path), pipeline=loaded, **common)
+    trial_ended(run.tensorboard, True)
+
+
+def _done(run: RunDirectory, trial: Trial) -> bool:
+    """Whether a run is finished as far as a trial wants it."""
+    declared = run.read_json("config.json")["pipeline"]["epochs"]
+    return run.status_so_far().state == "finished" and int(declared) >= trial.epochs
+
+
+def _declared(search: Search, trial: Trial) -> Loaded:
+    """The declaration with the trial's values."""
+    loaded = search.load()
+    texts = trial.overrides
+    if search.asked.tuner == "hyperband":
+        texts = (*texts, f"epochs={trial.epochs}")
+    changed = apply_overrides(loaded.pipeline, texts)
+    return replace(loaded, pipeline=changed, overrides=(*loaded.overrides, *texts))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
