@@ -260,11 +260,15 @@ class _Conductor:
         now = time.monotonic()
         if now - self._told >= _TOLD:
             self._told = now
-            self._watcher.tick({r.trial.id: self._doing(r.trial) for r in self._running.values()})
+            self._watcher.tick(
+                {r.trial.id: doing(self._search, r.trial) for r in self._running.values()}
+            )
 
-    def _doing(self, trial: Trial) -> str:
-        found = _read(self._search.folder(trial.id) / PROGRESS)
-        return str(found.get("doing", "starting"))
+
+def doing(search: Search, trial: Trial) -> str:
+    """What a running trial says that it is doing."""
+    found = _read(search.folder(trial.id) / PROGRESS)
+    return str(found.get("doing", "starting"))
 
 
 def all_alike(trials: Sequence[Trial]) -> TrainingError | None:

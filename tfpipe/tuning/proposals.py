@@ -82,6 +82,12 @@ class Proposals:
             known.status = TrialStatus.COMPLETED
         self.oracle.end_trial(known)
 
+    def put_back(self, trial: Trial) -> None:
+        """Take a trial back that is not over, for somebody to go on with."""
+        trial.state = "interrupted"
+        trial.write(self.search.folder(trial.id))
+        self.oracle.put_back(trial.id)
+
     def _recorded(self, proposed: Any) -> Trial:
         """Our record of a trial that Keras Tuner proposes for the first time."""
         given = proposed.hyperparameters.values

@@ -154,7 +154,12 @@ def go_on(
             found.directory.tidy()
         found = stored.read(found.directory.path, Path(root))  # as it is now that nobody writes
         space = _space(found.load())
-        changes = {"trials": trials, "budget": _seconds(budget), "hard": hard, "workers": workers}
+        changes: dict[str, Any] = {
+            "trials": trials,
+            "budget": _seconds(budget),
+            "hard": hard,
+            "workers": workers,
+        }
         _check_changes(found, space, trials)
         found.asked = replace(found.asked, **{n: v for n, v in changes.items() if v is not None})
         with count_stops() as asked_to_stop, Nursery() as nursery:
