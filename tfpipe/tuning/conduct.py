@@ -261,13 +261,13 @@ class _Conductor:
         if now - self._told >= _TOLD:
             self._told = now
             self._watcher.tick(
-                {r.trial.id: doing(self._search, r.trial) for r in self._running.values()}
+                {r.trial.id: doing(self._search.folder(r.trial.id)) for r in self._running.values()}
             )
 
 
-def doing(search: Search, trial: Trial) -> str:
-    """What a running trial says that it is doing."""
-    found = _read(search.folder(trial.id) / PROGRESS)
+def doing(folder: Path) -> str:
+    """What the trial of a folder says that it is doing."""
+    found = _read(folder / PROGRESS)
     return str(found.get("doing", "starting"))
 
 
