@@ -155,7 +155,7 @@ class Terminal:
             return
         metrics = {n: v for n, v in row.metrics.items() if n != "phase"}  # it has a line of its own
         names = ["epoch", *metrics, "seconds", "examples/s", "wait"]
-        cells = [f"{row.epoch}/{row.epochs}", *map(_number, metrics.values())]
+        cells = [f"{row.epoch}/{row.epochs}", *map(number, metrics.values())]
         cells += [clock(row.seconds), f"{row.examples_per_second:,.0f}"]
         cells.append("" if row.input_wait is None else f"{row.input_wait:.1%}")
         if names != self._columns:
@@ -191,7 +191,8 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """A metric in a few characters."""
     return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.2e}"
 
 

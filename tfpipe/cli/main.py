@@ -22,6 +22,7 @@ VERBS = {
     "run": ("tfpipe.cli.run", "Train, evaluate, export."),
     "resume": ("tfpipe.cli.resume", "Go on exactly where a run stopped."),
     "predict": ("tfpipe.cli.predict", "What is in image files, with probabilities."),
+    "search": ("tfpipe.cli.search", "Vary what is declared as a range, and find good values."),
     "compare-models": ("tfpipe.cli.compare_models", "Which pretrained network to take."),
     "runs": ("tfpipe.cli.runs", "What was run, and how it ended."),
     "devices": ("tfpipe.cli.devices", "The hardware that was found, what is picked and why."),

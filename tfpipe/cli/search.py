@@ -1,0 +1,249 @@
+"""`tfpipe search FILE`: vary what is declared as a range, and find good values."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tfpipe.cli.options import (
+    Override,
+    PipelineFile,
+    SampleCommand,
+    SearchName,
+    debug_option,
+    json_option,
+    print_json,
+    root_option,
+    sample_option,
+    sample_size,
+)
+
+_TUNERS = ("random", "bayesian", "hyperband", "grid")
+_UNITS = {"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
+_UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+
+
+class Time(click.ParamType):
+    """A length of time, in seconds."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """`2h` as 7200."""
+        from tfpipe.declare.fieldtypes import Duration
+
+        try:
+            return float(Duration.parse(str(value)))
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+
+
+class Memory(click.ParamType):
+    """An amount of memory, in bytes."""
+
+    name = "memory"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """`4GB` as 4,000,000,000."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", str(value))
+        unit = _UNITS.get(match[2].upper()) if match else None
+        if match is None or unit is None or not float(match[1]):
+            self.fail(f"{value!r} is no amount of memory: write it as 4GB or 800MB.", param, ctx)
+        return int(float(match[1]) * unit)
+
+
+class SearchCommand(SampleCommand):
+    """`search FILE ...`, and `search show` beside it."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """The context of `show` where the first word is that, as no pipeline file is called so."""
+        if args[:1] == ["show"]:
+            return show.make_context(f"{info_name} show", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The ways to call it, one a line."""
+        formatter.write_usage(ctx.command_path, "FILE [a.b=v]... [OPTIONS]")
+        for words in ("--resume [SEARCH] [OPTIONS]", "show [SEARCH] [--json]"):
+            formatter.write_usage(ctx.command_path, words, prefix=" " * len("Usage: "))
+
+
+@click.command("search", cls=SearchCommand)
+@click.argument("file", type=PipelineFile(), required=False)
+@click.argument("overrides", nargs=-1, type=Override())
+@click.option(
+    "--vary",
+    multiple=True,
+    metavar="a.b=RANGE",
+    help="Another range: a.b=1e-4..1e-1:log, a.b=2..6:2 (in steps of 2), a.b=2,4,6.",
+)
+@click.option(
+    "--tuner",
+    type=click.Choice(_TUNERS),
+    default="bayesian",
+    show_default=True,
+    help="How the next values are chosen.",
+)
+@click.option("--trials", type=click.IntRange(min=1), metavar="N", help="How many values to try.")
+@click.option(
+    "--budget",
+    type=Time(),
+    metavar="TIME",
+    help="Begin no trial after this time, such as 30m or 2h; those that run are finished.",
+)
+@click.option("--hard", is_flag=True, help="With --budget: stop what runs then, and keep it.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help="How many trials at a time; they share the processors and GPUs.",
+)
+@click.option("--objective", metavar="METRIC", help="What decides, such as val_accuracy.")
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Of the choice of values.")
+@sample_option
+@click.option("--median-rule", is_flag=True, help="Stop trials that are worse than most.")
+@click.option("--declared-first", is_flag=True, help="Try the values in FILE first.")
+@click.option("--memory", type=Memory(), metavar="SIZE", help="What a trial may take: 4GB.")
+@click.option(
+    "--chief",
+    metavar="[HOST:]PORT",
+    help="Give trials out to workers there; to those on this machine where no host is given.",
+)
+@click.option("--worker", metavar="HOST:PORT", help="Run trials of the chief there.")
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value="last",
+    type=SearchName(),
+    metavar="[SEARCH]",
+    help="Go on with a search, the newest where none is named.",
+)
+@root_option
+@json_option
+@debug_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    file: str | None,
+    worker: str | None,
+    resume: str | None,
+    as_json: bool,
+    root: Path,
+    **given: Any,
+) -> None:
+    """Vary the ranges of the pipeline in FILE, and find good values for them.
+
+    Ranges are the hp.Float, hp.Int, hp.Choice and hp.Bool in FILE, and those of --vary. Each trial
+    is a run in a process of its own, below searches/. A search that was stopped, or killed, goes on
+    with --resume; tfpipe run FILE --best SEARCH trains with the best values.
+
+    On several machines that share a folder, one is the --chief and the others are each a --worker,
+    with the same FILE, overrides and --vary.
+    """
+    from tfpipe.cli.logs import log_shown
+    from tfpipe.terminal import Terminal
+
+    terminal = Terminal(sys.stderr if as_json else sys.stdout)
+    common: dict[str, Any] = {"root": root, "terminal": terminal}
+    if file is None and resume is None:
+        raise click.UsageError("Name the file of a pipeline, or go on with --resume.")
+    with log_shown(terminal):
+        if resume is not None:
+            found = _go_on(ctx, resume, given, common)
+        elif worker is not None:
+            return _work(ctx, str(file), worker, given, common)
+        else:
+            found = _search(str(file), given, common)
+    if as_json:
+        print_json(found.to_json())
+
+
+def _search(file: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
+    if given["hard"] and given["budget"] is None:
+        raise click.UsageError("--hard goes with --budget.")
+    from tfpipe.declare.loading import load
+    from tfpipe.verbs.search import search
+
+    asked = {**given, "sample": sample_size(given["sample"]), "median": given["median_rule"]}
+    del asked["overrides"], asked["median_rule"]
+    return search(load(file, given["overrides"]), **asked, **common)
+
+
+def _go_on(
+    ctx: click.Context, reference: str, given: dict[str, Any], common: dict[str, Any]
+) -> Any:
+    """A search goes on with what was asked when it began, apart from how much and how fast."""
+    more = ("trials", "budget", "hard", "workers")
+    _refuse(
+        ctx,
+        (*more, "resume"),
+        "--resume goes on with what was asked when the search began: leave out {}. What may change "
+        "is --trials, --budget, --hard and --workers.",
+    )
+    from tfpipe.verbs.search import go_on
+
+    changed: dict[str, Any] = {n: given[n] for n in more if _is_given(ctx, n)}
+    return go_on(reference, **changed, **common)
+
+
+def _work(
+    ctx: click.Context, file: str, address: str, given: dict[str, Any], common: dict[str, Any]
+) -> None:
+    _refuse(
+        ctx,
+        ("file", "overrides", "vary", "worker", "workers"),
+        "A --worker runs what its chief was asked for: leave out {}. What it is told is FILE, its "
+        "overrides, --vary and --workers.",
+    )
+    from tfpipe.declare.loading import load
+    from tfpipe.verbs.search import work
+
+    loaded = load(file, given["overrides"])
+    work(loaded, address, vary=given["vary"], workers=given["workers"], **common)
+
+
+def _refuse(ctx: click.Context, allowed: tuple[str, ...], why: str) -> None:
+    """Raise UsageError for what was given and is neither allowed nor of use to all."""
+    for parameter in ctx.command.params:
+        name = str(parameter.name)
+        if name in (*allowed, "root", "as_json") or not _is_given(ctx, name):
+            continue
+        shown = {"file": "FILE", "overrides": "overrides"}.get(name, parameter.opts[0])
+        raise click.UsageError(why.format(shown))
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+@click.command("show")
+@click.argument("search", type=SearchName(), default="last")
+@root_option
+@json_option
+@debug_option
+def show(search: str, root: Path, as_json: bool) -> None:
+    """Show how far SEARCH is, its best trials and why others failed.
+
+    SEARCH is a name, a unique beginning of one, a path, or `last`, which it is when none is named.
+    """
+    from tfpipe.terminal import Terminal
+    from tfpipe.tuning.stored import find
+    from tfpipe.verbs import search_told
+
+    found = find(root, search)
+    if as_json:
+        print_json({**found.to_json(), "state": search_told.state_of(found)})
+    else:
+        search_told.show(found, Terminal())

@@ -1,0 +1,380 @@
+"""What a person sees of a search: a header, how far it is, a line for each trial, what is next.
+
+On a terminal a few lines below the ended trials change while the search goes on; piped, there is
+one plain line for each trial that has ended.
+"""
+
+import shlex
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich.console import Group
+from rich.live import Live
+from rich.markup import escape
+from rich.text import Text
+
+from tfpipe.data.memory import human
+from tfpipe.declare.fieldtypes import Duration
+from tfpipe.declare.loading import shown as shown_path
+from tfpipe.terminal import Terminal, clock
+from tfpipe.tuning.axes import Axis, axes_of, shown
+from tfpipe.tuning.stored import Search, Trial
+from tfpipe.verbs.trials_told import counted, failures, line, result, states, table, values_of
+
+_TUNERS = {
+    "random": "random search",
+    "bayesian": "Bayesian optimization",
+    "hyperband": "Hyperband",
+    "grid": "grid search",
+}
+_LISTED = 5  # of the best trials
+_OFTEN = 0.1  # seconds between two drawings
+# Fields by which a search is made shorter than the run that it is for.
+_SHORTER = ("epochs", "steps_per_epoch")
+
+
+def header(
+    search: Search,
+    terminal: Terminal,
+    total: int | None = None,
+    found: Mapping[str, Any] | None = None,
+) -> None:
+    """What is searched, where it is written and how.
+
+    Args:
+        search: which.
+        terminal: where to tell.
+        total: how many trials there will be; `search.asked.trials` when None.
+        found: what was found out of the pipeline (`tfpipe.verbs.trial.look`).
+    """
+    terminal.header(
+        f"{search.directory.path.parent.name} · search", _facts(search, total, found or {})
+    )
+    terminal.say()
+
+
+def _facts(search: Search, total: int | None, found: Mapping[str, Any]) -> dict[str, str]:
+    asked = search.asked
+    better = "highest" if asked.direction == "max" else "lowest"
+    facts = {
+        "directory": str(search.directory.path),
+        "pipeline": " ".join([target(search), *_kept(search, ())]),
+        "tuner": " · ".join(_tuner(search, total)),
+        "objective": f"{asked.objective}, the {better}; of a trial its best epoch counts",
+    }
+    if found:
+        splits = ", ".join(f"{count:,} {name}" for name, count in found["splits"].items())
+        replaced = "generated in place of " if asked.sample else ""
+        facts["data"] = f"{replaced}{found['data']} · {splits}"
+        facts["device"] = f"{found['device']} · {found['precision']}"
+    elif asked.sample:
+        facts["data"] = "generated in place of the declared data"
+    axes = axes_of(search.space)
+    width = max((len(axis.name) for axis in axes), default=0)
+    ranges = [f"{axis.name:<{width}}  {axis.described()}{_when(axis)}" for axis in axes]
+    indent = "\n" + " " * (4 + len("directory"))
+    return facts | {"ranges": indent.join(ranges)}
+
+
+def _tuner(search: Search, total: int | None) -> list[str]:
+    asked = search.asked
+    trials = total or asked.trials
+    words = [_TUNERS[asked.tuner]]
+    words += [counted(trials, "trial") + _done(search)] if trials else []
+    words += [f"at most {Duration(asked.budget)}"] if asked.budget else []
+    words += [f"{asked.workers} at a time"] if asked.workers > 1 else []
+    words += [f"seed {asked.seed}"]
+    words += ["the declared values first"] if asked.declared_first else []
+    words += ["hopeless trials are stopped (median rule)"] if asked.median else []
+    words += [f"at most {human(asked.memory)} of memory a trial"] if asked.memory else []
+    words += [f"gives trials out at {asked.chief}"] if asked.chief else []
+    return words
+
+
+def _done(search: Search) -> str:
+    done = sum(trial.over for trial in search.trials())
+    return f", {done} done" if done else ""
+
+
+def _when(axis: Axis) -> str:
+    conditions = " and ".join(f"{name} is {shown(value)}" for name, value in axis.when)
+    return f", where {conditions}" if conditions else ""
+
+
+class View:
+    """Shows how a search goes; what `tfpipe.tuning.conduct.Watcher` asks for.
+
+    Args:
+        terminal: where to tell.
+        search: which.
+        oracle: what proposes its trials; None at a worker, which knows of its own trials alone.
+        found: what was found out of the pipeline (`tfpipe.verbs.trial.look`).
+        now: seconds, rising.
+
+    Example:
+        with View(terminal, search, oracle) as view:
+            conduct(search, proposals, view, ...)
+            view.summary()
+    """
+
+    def __init__(
+        self,
+        terminal: Terminal,
+        search: Search,
+        oracle: Any = None,
+        found: Mapping[str, Any] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._terminal, self._search, self._now = terminal, search, now
+        self._found, self._whole = found, oracle is not None
+        self._total, self._epochs = _plan(search, oracle)
+        self._trials = {trial.id: trial for trial in search.trials()}
+        self._since: dict[str, float] = {}
+        self._spent, self._began = search.active_seconds, now()
+        self._live: Live | None = None
+        self._drawn = float("-inf")
+
+    def __enter__(self) -> "View":
+        header(self._search, self._terminal, self._total, self._found)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def began(self, trial: Trial) -> None:
+        """A trial is begun, or taken up again."""
+        self._trials[trial.id] = trial
+        self._since[trial.id] = self._now()
+
+    def ended(self, trial: Trial) -> None:
+        """A trial is over, or interrupted."""
+        self._trials[trial.id] = trial
+        self._since.pop(trial.id, None)
+        best = self._whole and trial is self.best
+        self._terminal.say(line(self._label(), trial, self._search, best))
+
+    def tick(self, running: Mapping[str, str]) -> None:
+        """A moment has gone by.
+
+        Args:
+            running: what each running trial is doing, by its number.
+        """
+        now = self._now()
+        if not self._terminal.live or now - self._drawn < _OFTEN:
+            return
+        self._drawn = now
+        if self._live is None:
+            console = self._terminal.console
+            self._live = Live(console=console, transient=True, auto_refresh=False)
+            self._live.start()
+        self._live.update(Group(*map(_one_line, self.lines(running))), refresh=True)
+
+    def note(self, text: str) -> None:
+        """Something that a person should know."""
+        self._terminal.note(text)
+
+    def summary(self) -> None:
+        """How the search went, its best trials, and what to do next."""
+        self.close()
+        self._terminal.say()
+        report(self._search, self._terminal)
+
+    def how_to_go_on(self) -> None:
+        """The command that goes on with a search that was stopped."""
+        self.close()
+        how_to_go_on(self._search, self._terminal)
+
+    def close(self) -> None:
+        """Take the changing lines away."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    @property
+    def best(self) -> Trial | None:
+        """The best trial so far; of equal ones the first."""
+        sign = -1.0 if self._search.asked.direction == "max" else 1.0
+        found = [trial for trial in self._trials.values() if trial.completed]
+        return min(found, key=lambda t: (sign * (t.objective or 0.0), t.id), default=None)
+
+    def lines(self, running: Mapping[str, str]) -> list[str]:
+        """The lines that change, in rich's markup: the count, the best so far, what runs.
+
+        Args:
+            running: what each running trial is doing, by its number.
+        """
+        lines = [self._count(len(running))]
+        if self._whole and self.best is not None:
+            values = escape(values_of(self.best, self._search))
+            lines.append(f"best  {result(self.best, self._search)}  trial {self.best.id}  {values}")
+        for one, doing in sorted(running.items()):
+            trial = self._trials.get(one)
+            values = escape(values_of(trial, self._search)) if trial else ""
+            lines.append(f"[dim]trial {one}[/]  {escape(doing)}  [dim]{values}[/]")
+        return lines
+
+    def _label(self) -> str:
+        """Which of how many trials has ended; a worker cannot say."""
+        if not self._whole:
+            return ""
+        total = str(self._total or "")
+        return f"{len(self._over()):>{len(total)}}{'/' if total else ''}{total}  "
+
+    def _count(self, running: int) -> str:
+        if not self._whole:
+            return f"{running} running here"
+        over = self._over()
+        failed = sum(trial.state == "failed" for trial in over)
+        of = f" of {self._total}" if self._total else ""
+        left = self.seconds_left()
+        words = [
+            f"{len(over)}{of} trials done",
+            f"{running} running",
+            *([f"[red]{failed} failed[/]"] if failed else []),
+            *([] if left is None else [f"about {clock(left)} left"]),
+        ]
+        return " · ".join(words)
+
+    def _over(self) -> list[Trial]:
+        return [trial for trial in self._trials.values() if trial.over]
+
+    def seconds_left(self) -> float | None:
+        """How long the search will go on; None while that cannot be said.
+
+        What a trial takes is taken to be the mean so far; a budget ends it earlier.
+        """
+        found = [self._by_trials(), self._by_budget()]
+        known = [max(0.0, seconds) for seconds in found if seconds is not None]
+        return min(known, default=None)
+
+    def _by_budget(self) -> float | None:
+        budget = self._search.asked.budget
+        if budget is None:
+            return None
+        return budget - self._spent - (self._now() - self._began)
+
+    def _by_trials(self) -> float | None:
+        """By the work that is left: trials, or epochs where trials are not equally long."""
+        over = self._over()
+        if self._total is None or not any(trial.completed for trial in over):
+            return None
+        took = sum(trial.seconds for trial in over)
+        elapsed = {one: self._now() - since for one, since in self._since.items()}
+        at_once = max(self._search.asked.workers, len(elapsed), 1)
+        if self._epochs is not None:
+            done = sum(trial.epochs - trial.first_epoch for trial in over)
+            return (took / max(1, done) * (self._epochs - done) - sum(elapsed.values())) / at_once
+        mean = took / len(over)
+        rests = [max(0.0, mean - seconds) for seconds in elapsed.values()]
+        waiting = max(0, self._total - len(over) - len(rests))
+        return max((waiting * mean + sum(rests)) / at_once, *rests, 0.0)
+
+
+def _plan(search: Search, oracle: Any) -> tuple[int | None, int | None]:
+    """How many trials there will be, and their epochs where the tuner decides how many each has."""
+    if oracle is None:
+        return search.asked.trials, None
+    from tfpipe.tuning.oracles import plan
+
+    found = plan(oracle, epochs=1)
+    return found.trials, found.epochs if search.asked.tuner == "hyperband" else None
+
+
+def report(search: Search, terminal: Terminal) -> None:
+    """The trials so far: how many, the best ones, why others failed, and what to do next."""
+    trials, best = search.trials(), search.completed()[:_LISTED]
+    took = f" in {clock(search.active_seconds)}" if search.active_seconds else ""
+    terminal.say(
+        f"{counted(len(trials), 'trial')}{took}" + (f": {states(trials)}" if trials else "")
+    )
+    if search.reason:
+        terminal.note(search.reason)
+    if best:
+        terminal.say()
+        terminal.table(*table(search, best))
+    for text in failures(trials):
+        terminal.note(text)
+    terminal.say()
+    if best:
+        terminal.say(
+            f"best.json, table.csv and report.html are in [bold]{search.directory.path}[/]"
+        )
+        terminal.say()
+    terminal.commands(_next(search, bool(best)))
+
+
+def _next(search: Search, found: bool) -> list[tuple[str, str]]:
+    """The next useful commands."""
+    words = [target(search), *_kept(search, _SHORTER), "--best", search.name]
+    run = shlex.join(["tfpipe", "run", *words]) + _at(search)
+    logs = shlex.join(["tensorboard", "--logdir", str(search.directory.path)])
+    return [
+        *([(run, "train fully with the best values")] if found else []),
+        *([(logs, "the curves and values of all trials")] if found else []),
+        *_further(search),
+    ]
+
+
+def _further(search: Search) -> list[tuple[str, str]]:
+    """The command that goes on with a search, where there is more to do."""
+    command = f"tfpipe search --resume {search.name}"
+    if state_of(search) == "running":
+        return []
+    if search.state != "finished" or any(not trial.over for trial in search.trials()):
+        return [(command + _at(search), "go on from here")]
+    if search.asked.trials and search.asked.tuner in ("random", "bayesian"):
+        more = f"{command} --trials {2 * search.asked.trials}"
+        return [(more + _at(search), "more trials")]
+    return []
+
+
+def how_to_go_on(search: Search, terminal: Terminal) -> None:
+    """The command that goes on with a search that was stopped."""
+    terminal.say()
+    command = f"tfpipe search --resume {search.name}{_at(search)}"
+    terminal.commands([(command, "go on from here")])
+
+
+def state_of(search: Search) -> str:
+    """The state of a search; "killed" where it runs by its own account and no process is at it."""
+    killed = search.state == "running" and not search.directory.is_active()
+    return "killed" if killed else search.state
+
+
+def show(search: Search, terminal: Terminal) -> None:
+    """A search as its directory has it."""
+    facts = {"state": state_of(search)} | _facts(search, None, {})
+    terminal.header(f"{search.name} · search", facts)
+    terminal.say()
+    report(search, terminal)
+
+
+def target(search: Search) -> str:
+    """FILE::ClassName as a person would type it."""
+    file, _, cls = search.target.rpartition("::")
+    return f"{shown_path(Path(file))}::{cls}"
+
+
+def _kept(search: Search, apart: Iterable[str]) -> list[str]:
+    """The overrides that a search was made with, without its ranges and some fields."""
+    searched = {axis.name for axis in axes_of(search.space)} | set(apart)
+    texts = ((text.partition("=")[0].strip(), text) for text in search.overrides)
+    return [text for name, text in texts if name not in searched]
+
+
+def _at(search: Search) -> str:
+    return "" if search.root == Path(".") else f" --root {shlex.quote(str(search.root))}"
+
+
+def _one_line(markup: str) -> Text:
+    text = Text.from_markup(markup, overflow="ellipsis")
+    text.no_wrap = True
+    return text

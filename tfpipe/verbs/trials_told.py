@@ -1,0 +1,129 @@
+"""What a person sees of a search's trials: a line for each, the best ones, why others failed."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.markup import escape
+
+from tfpipe.terminal import SHORT, clock, number
+from tfpipe.tuning.axes import axes_of, shown
+from tfpipe.tuning.stored import Search, Trial
+
+_COLUMNS = 6  # more ranges than that share one column of the table
+
+
+def line(label: str, trial: Trial, search: Search, best: bool = False) -> str:
+    """What became of a trial, in a line of rich's markup.
+
+    Args:
+        label: which of how many, and the space after it: "3/12  ".
+        trial: the trial.
+        search: its search.
+        best: whether it is the best so far.
+    """
+    values = escape(values_of(trial, search))
+    name = f"{label}trial {trial.id}"
+    if trial.state == "failed":
+        kind = f" ({escape(trial.kind)})" if trial.kind else ""
+        return f"{name}  [red]failed{kind}[/]  {values}  {escape(_one_sentence(trial.reason))}"
+    if not trial.completed:
+        return f"{name}  [yellow]interrupted[/]  {clock(trial.seconds)}  {values}"
+    facts = [
+        f"{result(trial, search)} at epoch {trial.epoch} of {trial.epochs}",
+        *(["[yellow]stopped by the median rule[/]"] if trial.state == "stopped" else []),
+        clock(trial.seconds),
+        values,
+        *(["[green]the best so far[/]"] if best else []),
+    ]
+    return f"{name}  " + "  ".join(facts)
+
+
+def result(trial: Trial, search: Search) -> str:
+    """The objective of a trial, in rich's markup."""
+    objective = search.asked.objective
+    return f"{SHORT.get(objective, objective)} [bold]{number(trial.objective or 0.0)}[/]"
+
+
+def values_of(trial: Trial, search: Search) -> str:
+    """The values of a trial on one line, by names as short as can be."""
+    names = names_in(search)
+    return " ".join(f"{names.get(n, n)}={shown(value)}" for n, value in trial.values.items())
+
+
+def names_in(search: Search) -> dict[str, str]:
+    """The ranges of a search by their names as short as can be."""
+    return short_names([axis.name for axis in axes_of(search.space)])
+
+
+def short_names(names: Sequence[str]) -> dict[str, str]:
+    """Each dotted name by the shortest end of it that no other name has.
+
+    Example:
+        >>> short_names(["optimizer.learning_rate", "model.dropout"])
+        {'optimizer.learning_rate': 'learning_rate', 'model.dropout': 'dropout'}
+    """
+    ends = {name: _ends(name) for name in names}
+    found = {}
+    for name, own in ends.items():
+        others = {end for other, among in ends.items() if other != name for end in among}
+        apart = (end for end in own if end not in others and not end[0].isdigit())
+        found[name] = next(apart, name)
+    return found
+
+
+def _ends(name: str) -> list[str]:
+    """The ends of a dotted name, the shortest first; a dot inside of brackets parts nothing."""
+    starts, depth = [], 0
+    for place, letter in enumerate(name):
+        depth += (letter in "([") - (letter in ")]")
+        if letter == "." and not depth:
+            starts.append(place + 1)
+    return [*(name[start:] for start in reversed(starts)), name]
+
+
+def states(trials: Sequence[Trial]) -> str:
+    """How many trials are in which state."""
+    words = {
+        "finished": "finished",
+        "stopped": "stopped by the median rule",
+        "failed": "failed",
+        "interrupted": "interrupted",
+        "running": "running",
+    }
+    counts = {state: sum(trial.state == state for trial in trials) for state in words}
+    return ", ".join(f"{count} {words[state]}" for state, count in counts.items() if count)
+
+
+def table(search: Search, trials: Sequence[Trial]) -> tuple[list[str], list[list[str]]]:
+    """The columns and rows that compare some trials of a search."""
+    names, objective = names_in(search), search.asked.objective
+    columns = ["trial", SHORT.get(objective, objective), "epoch", "time"]
+    rows = [[t.id, number(t.objective or 0.0), f"{t.epoch}", clock(t.seconds)] for t in trials]
+    if len(names) > _COLUMNS:
+        texts = [[values_of(trial, search)] for trial in trials]
+        columns += ["values"]
+    else:
+        texts = [[shown(trial.values.get(name)) for name in names] for trial in trials]
+        columns += names.values()
+    return columns, [row + text for row, text in zip(rows, texts, strict=True)]
+
+
+def failures(trials: Iterable[Trial]) -> list[str]:
+    """The failed trials by the kind of failure, each kind with its first reason."""
+    kinds: dict[str, list[Trial]] = {}
+    for trial in trials:
+        if trial.state == "failed":
+            kinds.setdefault(trial.kind, []).append(trial)
+    return [
+        f"{counted(len(among), 'trial')} failed{f' ({kind})' if kind else ''}: "
+        f"{_one_sentence(among[0].reason)} (trial {among[0].id})"
+        for kind, among in kinds.items()
+    ]
+
+
+def _one_sentence(text: str) -> str:
+    return " ".join(text.split())
+
+
+def counted(count: int, what: str) -> str:
+    """How many there are of something: "1 trial", "2 trials"."""
+    return f"{count} {what}" + ("" if count == 1 else "s")
