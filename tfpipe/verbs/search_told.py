@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from rich.console import Group
 from rich.live import Live
@@ -19,6 +18,7 @@ from rich.text import Text
 from tfpipe.data.memory import human
 from tfpipe.declare.fieldtypes import Duration
 from tfpipe.declare.loading import shown as shown_path
+from tfpipe.errors import TrainingError
 from tfpipe.terminal import Terminal, clock
 from tfpipe.tuning.axes import Axis, axes_of, shown
 from tfpipe.tuning.stored import Search, Trial
@@ -36,27 +36,19 @@ _OFTEN = 0.1  # seconds between two drawings
 _SHORTER = ("epochs", "steps_per_epoch")
 
 
-def header(
-    search: Search,
-    terminal: Terminal,
-    total: int | None = None,
-    found: Mapping[str, Any] | None = None,
-) -> None:
+def header(search: Search, terminal: Terminal, total: int | None = None) -> None:
     """What is searched, where it is written and how.
 
     Args:
         search: which.
         terminal: where to tell.
         total: how many trials there will be; `search.asked.trials` when None.
-        found: what was found out of the pipeline (`tfpipe.verbs.trial.look`).
     """
-    terminal.header(
-        f"{search.directory.path.parent.name} · search", _facts(search, total, found or {})
-    )
+    terminal.header(f"{search.directory.path.parent.name} · search", _facts(search, total))
     terminal.say()
 
 
-def _facts(search: Search, total: int | None, found: Mapping[str, Any]) -> dict[str, str]:
+def _facts(search: Search, total: int | None) -> dict[str, str]:
     asked = search.asked
     better = "highest" if asked.direction == "max" else "lowest"
     facts = {
@@ -65,12 +57,7 @@ def _facts(search: Search, total: int | None, found: Mapping[str, Any]) -> dict[
         "tuner": " · ".join(_tuner(search, total)),
         "objective": f"{asked.objective}, the {better}; of a trial its best epoch counts",
     }
-    if found:
-        splits = ", ".join(f"{count:,} {name}" for name, count in found["splits"].items())
-        replaced = "generated in place of " if asked.sample else ""
-        facts["data"] = f"{replaced}{found['data']} · {splits}"
-        facts["device"] = f"{found['device']} · {found['precision']}"
-    elif asked.sample:
+    if asked.sample:
         facts["data"] = "generated in place of the declared data"
     axes = axes_of(search.space)
     width = max((len(axis.name) for axis in axes), default=0)
@@ -110,27 +97,25 @@ class View:
     Args:
         terminal: where to tell.
         search: which.
-        oracle: what proposes its trials; None at a worker, which knows of its own trials alone.
-        found: what was found out of the pipeline (`tfpipe.verbs.trial.look`).
+        total: how many trials there will be; None at a worker, which knows of its own alone.
+        epochs: how many epochs they train together, where the tuner decides how long each trains.
         now: seconds, rising.
 
     Example:
-        with View(terminal, search, oracle) as view:
+        with View(terminal, search, 12) as view:
             conduct(search, proposals, view, ...)
-            view.summary()
     """
 
     def __init__(
         self,
         terminal: Terminal,
         search: Search,
-        oracle: Any = None,
-        found: Mapping[str, Any] | None = None,
+        total: int | None = None,
+        epochs: int | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._terminal, self._search, self._now = terminal, search, now
-        self._found, self._whole = found, oracle is not None
-        self._total, self._epochs = _plan(search, oracle)
+        self._total, self._epochs = total, epochs
         self._trials = {trial.id: trial for trial in search.trials()}
         self._since: dict[str, float] = {}
         self._spent, self._began = search.active_seconds, now()
@@ -138,7 +123,6 @@ class View:
         self._drawn = float("-inf")
 
     def __enter__(self) -> "View":
-        header(self._search, self._terminal, self._total, self._found)
         return self
 
     def __exit__(
@@ -158,7 +142,7 @@ class View:
         """A trial is over, or interrupted."""
         self._trials[trial.id] = trial
         self._since.pop(trial.id, None)
-        best = self._whole and trial is self.best
+        best = self._total is not None and trial is self.best
         self._terminal.say(line(self._label(), trial, self._search, best))
 
     def tick(self, running: Mapping[str, str]) -> None:
@@ -181,17 +165,6 @@ class View:
         """Something that a person should know."""
         self._terminal.note(text)
 
-    def summary(self) -> None:
-        """How the search went, its best trials, and what to do next."""
-        self.close()
-        self._terminal.say()
-        report(self._search, self._terminal)
-
-    def how_to_go_on(self) -> None:
-        """The command that goes on with a search that was stopped."""
-        self.close()
-        how_to_go_on(self._search, self._terminal)
-
     def close(self) -> None:
         """Take the changing lines away."""
         if self._live is not None:
@@ -212,7 +185,7 @@ class View:
             running: what each running trial is doing, by its number.
         """
         lines = [self._count(len(running))]
-        if self._whole and self.best is not None:
+        if self._total is not None and self.best is not None:
             values = escape(values_of(self.best, self._search))
             lines.append(f"best  {result(self.best, self._search)}  trial {self.best.id}  {values}")
         for one, doing in sorted(running.items()):
@@ -223,20 +196,18 @@ class View:
 
     def _label(self) -> str:
         """Which of how many trials has ended; a worker cannot say."""
-        if not self._whole:
+        if self._total is None:
             return ""
-        total = str(self._total or "")
-        return f"{len(self._over()):>{len(total)}}{'/' if total else ''}{total}  "
+        return f"{len(self._over()):>{len(str(self._total))}}/{self._total}  "
 
     def _count(self, running: int) -> str:
-        if not self._whole:
+        if self._total is None:
             return f"{running} running here"
         over = self._over()
         failed = sum(trial.state == "failed" for trial in over)
-        of = f" of {self._total}" if self._total else ""
         left = self.seconds_left()
         words = [
-            f"{len(over)}{of} trials done",
+            f"{len(over)} of {self._total} trials done",
             f"{running} running",
             *([f"[red]{failed} failed[/]"] if failed else []),
             *([] if left is None else [f"about {clock(left)} left"]),
@@ -278,14 +249,21 @@ class View:
         return max((waiting * mean + sum(rests)) / at_once, *rests, 0.0)
 
 
-def _plan(search: Search, oracle: Any) -> tuple[int | None, int | None]:
-    """How many trials there will be, and their epochs where the tuner decides how many each has."""
-    if oracle is None:
-        return search.asked.trials, None
-    from tfpipe.tuning.oracles import plan
+def summary(search: Search, terminal: Terminal) -> None:
+    """How a search that has ended went, its best trials, and what to do next.
 
-    found = plan(oracle, epochs=1)
-    return found.trials, found.epochs if search.asked.tuner == "hyperband" else None
+    Raises:
+        TrainingError: when trials failed, and not one was trained to its end.
+    """
+    trials = search.trials()
+    failed = [trial for trial in trials if trial.state == "failed"]
+    if failed and not search.completed():
+        raise TrainingError(
+            f"Not one of the {counted(len(trials), 'trial')} was trained to its end. Trial "
+            f"{failed[-1].id}: {failed[-1].reason}"
+        )
+    terminal.say()
+    report(search, terminal)
 
 
 def report(search: Search, terminal: Terminal) -> None:
@@ -351,7 +329,7 @@ def state_of(search: Search) -> str:
 
 def show(search: Search, terminal: Terminal) -> None:
     """A search as its directory has it."""
-    facts = {"state": state_of(search)} | _facts(search, None, {})
+    facts = {"state": state_of(search)} | _facts(search, None)
     terminal.header(f"{search.name} · search", facts)
     terminal.say()
     report(search, terminal)
