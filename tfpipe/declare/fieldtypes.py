@@ -118,6 +118,10 @@ def variations(value: Any) -> Iterator[Any]:
                 yield from (
                     (*plain[:index], v, *plain[index + 1 :]) for v in list(variations(item))[1:]
                 )
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if holds_range(item):
+                yield from (plain | {key: v} for v in list(variations(item))[1:])
 
 
 def check_value(owner: str, name: str, annotation: Any, value: Any) -> Any:

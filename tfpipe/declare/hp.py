@@ -6,6 +6,7 @@ activation = hp.Choice("relu", values=("relu", "gelu"))
 batch_norm = hp.Bool(True)
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -34,6 +35,8 @@ class _Interval(Range):
     def validate(self) -> None:
         low, high, value = self.min, self.max, self.value  # type: ignore[attr-defined]
         name = type(self).__name__
+        if not all(map(math.isfinite, (low, high, value, self.step or 1))):  # type: ignore[attr-defined]
+            raise ConfigError(f"{self!r}: its numbers must be finite.")
         if low >= high:
             raise ConfigError(f"hp.{name}: min={low} must be below max={high}.")
         if not low <= value <= high:

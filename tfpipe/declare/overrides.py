@@ -7,6 +7,7 @@ optimizer=Adam(learning_rate=CosineDecay(1e-3, decay_steps=1000))
 import ast
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
@@ -17,7 +18,7 @@ from tfpipe.declare.hp import Range, same
 from tfpipe.declare.kinds import Augmentation, ModelBuilder, Source
 from tfpipe.declare.part import Part, no_field, unvalidated
 from tfpipe.declare.pipeline import Pipeline
-from tfpipe.declare.signatures import argument_names, public_names
+from tfpipe.declare.signatures import argument_default, argument_names, public_names
 from tfpipe.declare.tree import flatten, known_parts
 from tfpipe.errors import ConfigError, suggest
 
@@ -90,16 +91,13 @@ def write_override(pipeline: Pipeline, name: str, value: Any) -> str:
         write_override(pipeline, "optimizer", keras.optimizers.SGD(0.1))
         == "optimizer=keras.optimizers.SGD(learning_rate=0.1)"
     """
-    path, own = name.split("."), _own_names(pipeline)
+    path = name.split(".")
     with unvalidated():
         wanted = _at(_set(pipeline, path, lambda *_: value), path)
-        bare = value if isinstance(value, str) else show(value)
-        for text in (f"{name}={bare}", f"{name}={show(value)}"):
-            try:
-                found = _at(_apply(pipeline, text, own), path)
-            except ConfigError:
-                continue
-            if same(found, wanted):
+    bare = value if isinstance(value, str) else show(value)
+    for text in dict.fromkeys((f"{name}={bare}", f"{name}={show(value)}")):
+        with suppress(ConfigError):
+            if same(read_override(pipeline, text), wanted):
                 return text
     raise ConfigError(
         f"{name}: {show(value)} cannot be written as an override, and so given to a run. "
@@ -108,12 +106,25 @@ def write_override(pipeline: Pipeline, name: str, value: Any) -> str:
     )
 
 
-def read_at(pipeline: Pipeline, name: str) -> Any:
-    """The value with a dotted name; raises ConfigError for an unknown one, with suggestions."""
+def read_override(pipeline: Pipeline, text: str) -> Any:
+    """The value that a text `name=value` gives its field; raises ConfigError as it would."""
+    with unvalidated():
+        changed = _apply(pipeline, text, _own_names(pipeline))
+    return _at(changed, text.partition("=")[0].strip().split("."))
+
+
+def declared_at(pipeline: Pipeline, name: str) -> Any:
+    """The value with a dotted name; of an argument that is not given, Keras's default.
+
+    Raises:
+        ConfigError: for a name that cannot be set, with suggestions.
+    """
     found: list[Any] = []
 
     def keep(node: Any, last: str, field: str) -> Any:
-        found.append(_named(node).get(last))
+        given = _named(node)
+        implied = argument_default(node.path, last) if isinstance(node, Deferred) else None
+        found.append(given.get(last, implied))
         return found[0]
 
     with unvalidated():

@@ -11,6 +11,7 @@ import copy
 import importlib.util
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 _PASSED_ON = frozenset(("name", "dtype", "trainable", "autocast", "activity_regularizer"))
 
@@ -69,6 +70,21 @@ def argument_names(path: str) -> frozenset[str] | None:
         return None
     own = frozenset(a.arg for a in (*found.args, *found.kwonlyargs))
     return own | _PASSED_ON if found.kwarg else own
+
+
+def argument_default(path: str, name: str) -> Any:
+    """The value of an argument that is not given; None when unknown, or when it is no literal."""
+    found = _parameters(path)
+    if found is None:
+        return None
+    positional = [a.arg for a in (*found.posonlyargs, *found.args)]
+    defaults = dict(zip(reversed(positional), reversed(found.defaults), strict=False))
+    by_name = dict(zip((a.arg for a in found.kwonlyargs), found.kw_defaults, strict=True))
+    node = (defaults | by_name).get(name)
+    try:
+        return ast.literal_eval(node) if node is not None else None
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=256)
