@@ -131,10 +131,9 @@ class _Conductor:
                 self._stop_all(at_once=asked() > 1)
             if not self._running and (closing or self._exhausted):
                 break
-            self._nursery.poll()
+            self._nursery.poll(_POLL)
             self._take_back(asked)
             self._tell()
-            time.sleep(_POLL)
         if self._failure is not None:
             raise self._failure
         if asked():
@@ -234,7 +233,7 @@ class _Conductor:
             trial.reason = outcome["reason"]
         else:
             trial.state = "failed"
-            trial.kind, trial.reason = why_it_died(running.child, folder / LOG)
+            trial.kind, trial.reason = why_it_died(running.child)
 
     def _measure(self, trial: Trial) -> None:
         """The best epoch of a trial, from what its run has written."""

@@ -29,6 +29,17 @@ from tfpipe.verbs.processes import count_stops
 from tfpipe.verbs.search_told import View, header, how_to_go_on, summary
 
 TRIALS = 20
+# What a trial imports, for the nursery to have it ready.
+_IMPORTED = (
+    "tfpipe.verbs.trial",
+    "tfpipe.evaluation.evaluate",
+    "tfpipe.training.loop",
+    "tfpipe.training.tensorboard",
+    "tfpipe.tuning.hparams",
+    "tfpipe.tuning.median",
+    "tfpipe.verbs.resume",
+    "tfpipe.verbs.run",
+)
 _TUNERS = ("random", "bayesian", "hyperband", "grid")
 
 
@@ -94,7 +105,7 @@ def search(
     _check(space, tuner, trials, workers, memory)
     seconds = _seconds(budget)
     runs.check_writable(root)
-    with count_stops() as asked_to_stop, Nursery() as nursery:
+    with count_stops() as asked_to_stop, Nursery(_IMPORTED) as nursery:
         _start_keras_tuner()
         found = _look(nursery, loaded, sample, root, terminal, asked_to_stop)
         decided, direction = _objective(objective, found)
@@ -162,7 +173,7 @@ def go_on(
         }
         _check_changes(found, space, trials)
         found.asked = replace(found.asked, **{n: v for n, v in changes.items() if v is not None})
-        with count_stops() as asked_to_stop, Nursery() as nursery:
+        with count_stops() as asked_to_stop, Nursery(_IMPORTED) as nursery:
             _start_keras_tuner()
             return _carry_on(found, space, terminal, nursery, asked_to_stop, again=True)
 
@@ -190,14 +201,15 @@ def work(
         ConfigError: for another pipeline than the chief's.
         RunError: when the chief does not answer.
     """
-    from tfpipe.tuning.conduct import conduct
     from tfpipe.tuning.nursery import Nursery
-    from tfpipe.tuning.remote import Remote
 
     terminal = terminal or Terminal()
     loaded = varied(file if isinstance(file, Loaded) else load(str(file)), vary)
-    with count_stops() as asked_to_stop, Nursery() as nursery:
+    with count_stops() as asked_to_stop, Nursery(_IMPORTED) as nursery:
         _start_keras_tuner()
+        from tfpipe.tuning.conduct import conduct
+        from tfpipe.tuning.remote import Remote
+
         with Remote(address, Path(root), loaded) as remote:
             slots = _slots(workers, _device(loaded))
             with View(terminal, remote.search) as view:
@@ -324,7 +336,8 @@ def _look(
         }
         with terminal.waiting("looking at the pipeline and its data"):
             child = nursery.start(Job(MODULE, json.dumps(job), log))
-            nursery.wait(child, lambda: bool(asked_to_stop()))
+            while child.code is None and not asked_to_stop():
+                nursery.poll(0.1)
         if child.code is None:
             child.kill()
             raise Interrupted("Stopped before the first trial; nothing was written.")
