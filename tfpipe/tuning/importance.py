@@ -1,0 +1,110 @@
+"""Which ranges matter: how much worse a random forest foretells a trial without each of them.
+
+The forest learns the objective of some trials from their values and foretells that of the others.
+Then the values of one range are shuffled among those others: the more the error grows, the more the
+range matters (Breiman, "Random Forests", 2001, section 10). Trials that the forest has learned from
+would flatter it, so each is foretold by forests that have not seen it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tfpipe.tuning.axes import Axis
+from tfpipe.tuning.stored import Trial
+
+_LEAST, _LEAST_EACH = 10, 2  # trials in all, and for each range
+_FOLDS, _TREES, _SHUFFLES = 4, 40, 5
+
+
+@dataclass(frozen=True)
+class Importance:
+    """Which ranges matter.
+
+    Args:
+        shares: of each range, of all that the forest found; they sum to 1. Empty where nothing can
+            be said.
+        explained: the share of the differences between trials that the forest foretells.
+        note: what a reader should know of it.
+    """
+
+    shares: dict[str, float] = field(default_factory=dict)
+    explained: float = 0.0
+    note: str = ""
+
+
+def importance(axes: Sequence[Axis], trials: Sequence[tuple[Trial, float]]) -> Importance:
+    """Which ranges matter most for the objective.
+
+    Args:
+        axes: the ranges.
+        trials: those that count, with their objectives.
+    """
+    least = max(_LEAST, _LEAST_EACH * len(axes))
+    if len(trials) < least:
+        return Importance(
+            note=f"{len(trials)} finished trials are too few to say which ranges matter: it takes "
+            f"{least}."
+        )
+    values = np.array([value for _, value in trials])
+    if not np.ptp(values):
+        return Importance(note="All trials are equally good, so no range matters.")
+    columns = np.array([_column(axis, [t for t, _ in trials]) for axis in axes]).T
+    explained, harm = _foretell(columns, values)
+    if explained <= 0 or not harm.sum():
+        return Importance(
+            note="The forest cannot foretell a trial from the others, so it cannot say which "
+            "ranges matter: more trials may help, or chance decides more than the ranges do."
+        )
+    shares = {axis.name: float(h) for axis, h in zip(axes, harm / harm.sum(), strict=True)}
+    doubt = "" if explained >= 0.3 else " That is little: read the shares with care."
+    note = f"It foretells {explained:.0%} of the differences between trials.{doubt}"
+    return Importance(shares, explained, note)
+
+
+def _foretell(columns: Any, values: Any) -> tuple[float, Any]:
+    """The share of the differences that is foretold, and by how much the error grows without each
+    column."""
+    from sklearn.ensemble import RandomForestRegressor
+
+    random = np.random.default_rng(0)
+    folds = random.permutation(len(values)) % _FOLDS
+    error, harm = 0.0, np.zeros(columns.shape[1])
+    for fold in range(_FOLDS):
+        known, asked = folds != fold, folds == fold
+        forest = RandomForestRegressor(_TREES, random_state=fold).fit(columns[known], values[known])
+        own = _errors(forest, columns[asked][None], values[asked])[0]
+        shuffled = _errors(forest, _shuffled(columns[asked], random), values[asked])
+        error += own
+        harm += shuffled.reshape(_SHUFFLES, -1).mean(axis=0) - own
+    return 1 - error / float(((values - values.mean()) ** 2).sum()), np.maximum(harm, 0.0)
+
+
+def _shuffled(rows: Any, random: Any) -> Any:
+    """The rows over and over, each time with another column shuffled."""
+    copies = []
+    for _ in range(_SHUFFLES):
+        for column in range(rows.shape[1]):
+            copy = rows.copy()
+            copy[:, column] = random.permutation(copy[:, column])
+            copies.append(copy)
+    return np.array(copies)
+
+
+def _errors(forest: Any, copies: Any, values: Any) -> Any:
+    """The summed squared error on each copy of the rows; one call, since a call is what costs."""
+    count, rows, width = copies.shape
+    foretold = forest.predict(copies.reshape(count * rows, width)).reshape(count, rows)
+    return ((foretold - values) ** 2).sum(axis=1)
+
+
+def _column(axis: Axis, trials: Sequence[Trial]) -> list[float]:
+    """A range's values as numbers; where a trial has none, what the others have on average.
+
+    Any other number would tell the forest of the choice on which the range depends.
+    """
+    there = {t.id: axis.share(t.values[axis.name]) for t in trials if axis.name in t.values}
+    usual = sum(there.values()) / len(there) if there else 0.0
+    return [there.get(t.id, usual) for t in trials]
