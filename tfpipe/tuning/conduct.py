@@ -10,18 +10,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tfpipe.errors import Interrupted, StorageError, TrainingError
 from tfpipe.training.metrics import read_rows
 from tfpipe.tuning.nursery import Child, Job, Nursery, why_it_died
 from tfpipe.tuning.proposals import WAIT, Proposing
 from tfpipe.tuning.records import Records
-from tfpipe.tuning.shares import Share
-from tfpipe.tuning.stored import Search, Trial
+from tfpipe.tuning.stored import LOG, OUTCOME, PROGRESS, Search, Trial
+
+if TYPE_CHECKING:
+    from tfpipe.tuning.shares import Share
 
 MODULE = "tfpipe.verbs.trial"
-OUTCOME, PROGRESS, LOG = "outcome.json", "progress.json", "log.txt"
 
 _POLL = 0.05
 _TOLD = 0.2
@@ -59,7 +60,7 @@ class Slot:
     """
 
     name: str
-    share: Share
+    share: "Share"
 
 
 @dataclass

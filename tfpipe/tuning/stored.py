@@ -26,6 +26,8 @@ State = Literal["running", "finished", "interrupted", "failed"]
 TrialState = Literal["running", "finished", "stopped", "failed", "interrupted"]
 
 _FILE, _TRIAL = "search.json", "trial.json"
+# What a trial's process writes beside it: its last word, what it is doing, and all it prints.
+OUTCOME, PROGRESS, LOG = "outcome.json", "progress.json", "log.txt"
 
 
 @dataclass

@@ -19,8 +19,7 @@ from tfpipe.declare.overrides import apply_overrides
 from tfpipe.errors import Interrupted, OutOfMemory, TfpipeError, TrainingError
 from tfpipe.runs import RunDirectory
 from tfpipe.terminal import Silent
-from tfpipe.tuning.conduct import OUTCOME, PROGRESS
-from tfpipe.tuning.stored import Search, Trial, read
+from tfpipe.tuning.stored import OUTCOME, PROGRESS, Search, Trial, read
 from tfpipe.verbs.carry_out import as_known
 from tfpipe.verbs.progress import Progress
 
