@@ -5,11 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from tfpipe.declare.loading import load
+from tfpipe.tuning.space import space_of
 from tfpipe.tuning.stored import Asked, Search, Trial, create
 
 NOW = datetime(2026, 11, 21, 10, 15, 2)
 NAME = "small/20261121-101502"
 RATE, DROPOUT = "optimizer.learning_rate", "model.dropout"
+RANGES = (
+    f"{RATE}=hp.Float(0.01, min=0.001, max=0.1, log=True)",
+    f"{DROPOUT}=hp.Float(0.25, min=0.0, max=0.5)",
+)
 
 
 def trial(number: str, objective: float | None = None, **more: Any) -> Trial:
@@ -27,11 +32,20 @@ def trial(number: str, objective: float | None = None, **more: Any) -> Trial:
 def made(
     file: Path, *trials: Trial, root: Path | None = None, words: tuple[str, ...] = (), **asked: Any
 ) -> Search:
-    """The search of a pipeline file with these trials in its directory."""
+    """The search of a pipeline file with these trials in its directory.
+
+    Args:
+        file: the pipeline.
+        trials: what is in trials/.
+        root: the folder for searches/; that of the file when None.
+        words: overrides besides the ranges of learning rate and dropout.
+        asked: fields of `Asked`.
+    """
+    loaded = load(str(file), (*RANGES, *words))
+    space = space_of(loaded.pipeline).to_json()
     given = {"tuner": "bayesian", "trials": 12, "objective": "val_accuracy", "direction": "max"}
-    search = create(
-        root or file.parent, load(str(file), words), NOW, Asked(**{**given, "seed": 0, **asked}), []
-    )
+    asking = Asked(**{**given, "seed": 0, **asked})
+    search = create(root or file.parent, loaded, NOW, asking, space)
     for one in trials:
         one.write(search.folder(one.id))
     search.write_best()

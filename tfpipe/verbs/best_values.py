@@ -8,6 +8,7 @@ from tfpipe.declare.loading import Loaded, load, shown
 from tfpipe.errors import ConfigError, RunError
 from tfpipe.tuning import stored
 from tfpipe.tuning.stored import Search
+from tfpipe.verbs.trials_told import kept, target_of
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,9 @@ class Best:
         Args:
             sample: what `--sample` of the run is.
         """
-        name, given = self.search.name, {_field(text) for text in self.loaded.overrides}
-        apart = [text for text in self.search.overrides if _field(text) not in given]
+        name = self.search.name
+        given = {text.partition("=")[0].strip() for text in self.loaded.overrides}
+        apart = kept(self.search, given)
         found = []
         if apart:
             found.append(
@@ -67,7 +69,7 @@ def with_best(target: str, overrides: Iterable[str], reference: str, root: Path)
         file = shown(Path(load(target, overrides).path or target))  # wrong by itself: says so
         raise ConfigError(
             f"The best values of search {search.name} do not fit {file}: {error} The search was "
-            f"made over {_shown_target(search)}."
+            f"made over {target_of(search)}."
         ) from None
     source = f"search {search.name}"
     sources = {text: source for text in words if text not in overrides}
@@ -87,12 +89,3 @@ def _words(search: Search) -> tuple[str, ...]:
         f"Search {search.name} has no finished trial ({how}), so there are no best values yet."
         f"{why} Go on with it: tfpipe search --resume {search.name}"
     )
-
-
-def _field(text: str) -> str:
-    return text.partition("=")[0].strip()
-
-
-def _shown_target(search: Search) -> str:
-    file, _, cls = search.target.rpartition("::")
-    return f"{shown(Path(file))}::{cls}"

@@ -6,7 +6,7 @@ one plain line for each trial that has ended.
 
 import shlex
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -17,12 +17,21 @@ from rich.text import Text
 
 from tfpipe.data.memory import human
 from tfpipe.declare.fieldtypes import Duration
-from tfpipe.declare.loading import shown as shown_path
 from tfpipe.errors import TrainingError
 from tfpipe.terminal import Terminal, clock
 from tfpipe.tuning.axes import Axis, axes_of, shown
 from tfpipe.tuning.stored import Search, Trial
-from tfpipe.verbs.trials_told import counted, failures, line, result, states, table, values_of
+from tfpipe.verbs.trials_told import (
+    counted,
+    failures,
+    kept,
+    line,
+    result,
+    states,
+    table,
+    target_of,
+    values_of,
+)
 
 _TUNERS = {
     "random": "random search",
@@ -53,7 +62,7 @@ def _facts(search: Search, total: int | None) -> dict[str, str]:
     better = "highest" if asked.direction == "max" else "lowest"
     facts = {
         "directory": str(search.directory.path),
-        "pipeline": " ".join([target(search), *_kept(search, ())]),
+        "pipeline": " ".join([target_of(search), *kept(search, ())]),
         "tuner": " · ".join(_tuner(search, total)),
         "objective": f"{asked.objective}, the {better}; of a trial its best epoch counts",
     }
@@ -142,6 +151,7 @@ class View:
         """A trial is over, or interrupted."""
         self._trials[trial.id] = trial
         self._since.pop(trial.id, None)
+        self._drawn = float("-inf")  # what is drawn is no longer so
         best = self._total is not None and trial is self.best
         self._terminal.say(line(self._label(), trial, self._search, best))
 
@@ -270,9 +280,8 @@ def report(search: Search, terminal: Terminal) -> None:
     """The trials so far: how many, the best ones, why others failed, and what to do next."""
     trials, best = search.trials(), search.completed()[:_LISTED]
     took = f" in {clock(search.active_seconds)}" if search.active_seconds else ""
-    terminal.say(
-        f"{counted(len(trials), 'trial')}{took}" + (f": {states(trials)}" if trials else "")
-    )
+    found = states(trials, killed=state_of(search) == "killed")
+    terminal.say(f"{counted(len(trials), 'trial')}{took}" + (f": {found}" if found else ""))
     if search.reason:
         terminal.note(search.reason)
     if best:
@@ -291,7 +300,7 @@ def report(search: Search, terminal: Terminal) -> None:
 
 def _next(search: Search, found: bool) -> list[tuple[str, str]]:
     """The next useful commands."""
-    words = [target(search), *_kept(search, _SHORTER), "--best", search.name]
+    words = [target_of(search), *kept(search, _SHORTER), "--best", search.name]
     run = shlex.join(["tfpipe", "run", *words]) + _at(search)
     logs = shlex.join(["tensorboard", "--logdir", str(search.directory.path)])
     return [
@@ -333,19 +342,6 @@ def show(search: Search, terminal: Terminal) -> None:
     terminal.header(f"{search.name} · search", facts)
     terminal.say()
     report(search, terminal)
-
-
-def target(search: Search) -> str:
-    """FILE::ClassName as a person would type it."""
-    file, _, cls = search.target.rpartition("::")
-    return f"{shown_path(Path(file))}::{cls}"
-
-
-def _kept(search: Search, apart: Iterable[str]) -> list[str]:
-    """The overrides that a search was made with, without its ranges and some fields."""
-    searched = {axis.name for axis in axes_of(search.space)} | set(apart)
-    texts = ((text.partition("=")[0].strip(), text) for text in search.overrides)
-    return [text for name, text in texts if name not in searched]
 
 
 def _at(search: Search) -> str:

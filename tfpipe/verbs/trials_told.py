@@ -1,9 +1,11 @@
 """What a person sees of a search's trials: a line for each, the best ones, why others failed."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from rich.markup import escape
 
+from tfpipe.declare.loading import shown as shown_path
 from tfpipe.terminal import SHORT, clock, number
 from tfpipe.tuning.axes import axes_of, shown
 from tfpipe.tuning.stored import Search, Trial
@@ -40,7 +42,7 @@ def line(label: str, trial: Trial, search: Search, best: bool = False) -> str:
 def result(trial: Trial, search: Search) -> str:
     """The objective of a trial, in rich's markup."""
     objective = search.asked.objective
-    return f"{SHORT.get(objective, objective)} [bold]{number(trial.objective or 0.0)}[/]"
+    return f"{escape(SHORT.get(objective, objective))} [bold]{number(trial.objective or 0.0)}[/]"
 
 
 def values_of(trial: Trial, search: Search) -> str:
@@ -80,14 +82,19 @@ def _ends(name: str) -> list[str]:
     return [*(name[start:] for start in reversed(starts)), name]
 
 
-def states(trials: Sequence[Trial]) -> str:
-    """How many trials are in which state."""
+def states(trials: Sequence[Trial], killed: bool = False) -> str:
+    """How many trials are in which state.
+
+    Args:
+        trials: them.
+        killed: whether the processes of those that say that they run are gone.
+    """
     words = {
         "finished": "finished",
         "stopped": "stopped by the median rule",
         "failed": "failed",
         "interrupted": "interrupted",
-        "running": "running",
+        "running": "killed while it was running" if killed else "running",
     }
     counts = {state: sum(trial.state == state for trial in trials) for state in words}
     return ", ".join(f"{count} {words[state]}" for state, count in counts.items() if count)
@@ -118,6 +125,24 @@ def failures(trials: Iterable[Trial]) -> list[str]:
         f"{_one_sentence(among[0].reason)} (trial {among[0].id})"
         for kind, among in kinds.items()
     ]
+
+
+def target_of(search: Search) -> str:
+    """FILE::ClassName as a person would type it."""
+    file, _, cls = search.target.rpartition("::")
+    return f"{shown_path(Path(file))}::{cls}"
+
+
+def kept(search: Search, apart: Iterable[str] = ()) -> list[str]:
+    """The overrides that a search was made with, without its ranges.
+
+    Args:
+        search: which.
+        apart: fields to leave out besides.
+    """
+    without = {axis.name for axis in axes_of(search.space)} | set(apart)
+    texts = ((text.partition("=")[0].strip(), text) for text in search.overrides)
+    return [text for name, text in texts if name not in without]
 
 
 def _one_sentence(text: str) -> str:
