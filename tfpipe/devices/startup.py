@@ -53,7 +53,24 @@ def check_installed(found: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def start_tensorflow() -> Any:
-    """The TensorFlow module, imported once and quietly.
+    """The TensorFlow module, imported once and quietly, which has seen the devices.
+
+    Raises:
+        MissingDependency: when no TensorFlow is installed.
+        DeviceError: when two are installed over each other, or it does not import.
+    """
+    if "tensorflow" in sys.modules:
+        return sys.modules["tensorflow"]
+    tf = import_tensorflow()
+    with _quiet():
+        tf.config.list_physical_devices()  # asks the drivers, which have their say on stderr
+    return tf
+
+
+def import_tensorflow() -> Any:
+    """The TensorFlow module, imported once and quietly, which has asked no driver for a device.
+
+    So its process can be forked: a driver that was asked does not outlive that.
 
     Raises:
         MissingDependency: when no TensorFlow is installed.
@@ -71,7 +88,6 @@ def start_tensorflow() -> Any:
             import tensorflow as tf
         except ImportError as error:
             raise DeviceError(f"TensorFlow does not import: {error}") from error
-        tf.config.list_physical_devices()  # asks the drivers, which have their say on stderr
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.getLogger("absl").setLevel(logging.ERROR)
     return tf
