@@ -195,9 +195,14 @@ def create(root: Path, pipeline: str, now: datetime) -> RunDirectory:
     """
     with storage(root):
         path = new_folder(root / "runs" / pipeline, now)
-        (path / _RESERVE).write_bytes(os.urandom(_RESERVE_BYTES))
-        run = at(path)
-        run.checkpoints.mkdir()
+        return furnished(path)
+
+
+def furnished(path: Path) -> RunDirectory:
+    """The run of a folder, with what is in it from the start."""
+    run = at(path)
+    (path / _RESERVE).write_bytes(os.urandom(_RESERVE_BYTES))
+    run.checkpoints.mkdir(exist_ok=True)
     return run
 
 

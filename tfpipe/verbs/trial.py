@@ -120,6 +120,8 @@ def _run(search: Search, trial: Trial, extra: Iterable[Any]) -> None:
     common: dict[str, Any] = {"root": search.root, "test": False, "export": False}
     common |= {"terminal": progress, "extra": list(extra)}
     if not (run.path / "config.json").is_file():
+        with runs.storage(run.path):
+            runs.furnished(run.path)
         trial_started(run.tensorboard, trial.values, f"trial {trial.id}")
         running.run(loaded, sample=search.asked.sample, directory=run.path, **common)
     elif not _done(run, trial):
