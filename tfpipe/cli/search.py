@@ -163,6 +163,10 @@ def command(
         if resume is not None:
             found = _go_on(ctx, resume, given, common)
         elif worker is not None:
+            if as_json:
+                raise click.UsageError(
+                    "--json is of no use to a --worker: its chief knows all trials."
+                )
             return _work(ctx, str(file), worker, given, common)
         else:
             found = _search(str(file), given, common)
