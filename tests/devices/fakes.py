@@ -100,6 +100,9 @@ class FakeMachine(Machine):
     def cores(self) -> int:
         return 8
 
+    def usable_cores(self) -> tuple[int, ...]:
+        return tuple(range(8))
+
     def distributions(self) -> dict[str, str]:
         return self._installed
 
@@ -114,6 +117,9 @@ class FakeMachine(Machine):
 
     def gpus(self) -> tuple[Gpu, ...]:
         return self._gpus
+
+    def count_gpus(self) -> int:
+        return len(self._gpus)
 
     def cpu_strategy(self, count: int) -> Any:
         return strategy(f"cpu x {count}", count)

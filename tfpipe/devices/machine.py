@@ -8,6 +8,8 @@ import contextlib
 import importlib.metadata
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -99,6 +101,15 @@ class Machine:
         """How many processors the computer has."""
         return os.cpu_count() or 1
 
+    def usable_cores(self) -> tuple[int, ...]:
+        """The numbers of the processors that this process may use.
+
+        Those that share a core, and then those that share a chip, are neighbours.
+        """
+        if not hasattr(os, "sched_getaffinity"):
+            return tuple(range(self.cores()))
+        return tuple(sorted(os.sched_getaffinity(0), key=_place))
+
     def distributions(self) -> dict[str, str]:
         """The installed TensorFlow distributions and their versions."""
         return installed()
@@ -135,6 +146,19 @@ class Machine:
             name = str(details.get("device_name", f"GPU {index}"))
             found.append(Gpu(index, name, details.get("compute_capability")))
         return tuple(found)
+
+    def count_gpus(self) -> int:
+        """How many GPUs TensorFlow can use, as another process finds: this one asks no driver.
+
+        Raises:
+            DeviceError: when TensorFlow does not start there.
+        """
+        text = "from tfpipe.devices import Machine; print(len(Machine().gpus()))"
+        asked = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
+        if asked.returncode:
+            last = (asked.stderr.strip().splitlines() or [f"exit code {asked.returncode}"])[-1]
+            raise DeviceError(f"The GPUs of this computer cannot be counted: {last}")
+        return int(asked.stdout.split()[-1])
 
     def cpu_strategy(self, count: int) -> Any:
         """The strategy for one CPU, or for several logical ones.
@@ -225,6 +249,13 @@ def _mirrored(strategy: Any, *devices: str) -> Any:
     for the ones that it has seen: "Shape mismatch in the collective instance".
     """
     return strategy(list(devices))
+
+
+def _place(number: int) -> tuple[int, int, int]:
+    """Where a processor is: its chip, its core, and its number."""
+    there = f"/sys/devices/system/cpu/cpu{number}/topology"
+    chip, core = _text(f"{there}/physical_package_id"), _text(f"{there}/core_id")
+    return int(chip or 0), int(core or number), number
 
 
 def _group_name(number: int) -> str:
