@@ -313,11 +313,11 @@ def _number(given: Range, value: Any) -> Value:
     if isinstance(given, Bool):
         return bool(value)
     assert isinstance(given, (Float, Int))
-    if isinstance(given, Int):
-        value = round(value)  # its grid gives whole numbers on a logarithmic scale as 16.0
-    elif given.step is not None:
-        value = float(f"{value:.12g}")  # 0.3, where adding up steps gives 0.30000000000000004
-    return min(max(value, given.min), given.max)
+    # Bayesian proposals are NumPy's floats, and the grid of an Int with log=True has 16.0 for 16.
+    number: int | float = round(float(value)) if isinstance(given, Int) else float(value)
+    if isinstance(given, Float) and given.step is not None:
+        number = float(f"{number:.12g}")  # 0.3, where adding up steps gives 0.30000000000000004
+    return min(max(number, given.min), given.max)
 
 
 def _steps(given: Float | Int) -> int | None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from tfpipe.declare.deferred import Deferred
-from tfpipe.declare.fieldtypes import without_ranges
+from tfpipe.declare.fieldtypes import Duration, without_ranges
 from tfpipe.declare.hp import Bool, Choice, Float, Int, Range, same
 from tfpipe.declare.loading import Loaded
 from tfpipe.declare.overrides import apply_overrides, declared_at, read_override, write_override
@@ -80,11 +80,18 @@ def _ranges(pipeline: Pipeline, name: str, what: str, declared: Any) -> Iterator
             f"{what!r} is no range: write START..END, START..END:log, START..END:STEP, or several "
             "values with commas between them. To set one value, leave --vary out."
         )
-    values = tuple(read_override(pipeline, f"{name}={item}") for item in items)
+    values = tuple(_as_written(read_override(pipeline, f"{name}={item}")) for item in items)
     if len(values) == 2 and all(isinstance(v, bool) for v in values) and values[0] != values[1]:
         yield Bool(declared is True)
         return
-    yield Choice(next((v for v in values if same(v, declared)), values[0]), values=values)
+    yield Choice(
+        next((v for v in values if same(v, _as_written(declared))), values[0]), values=values
+    )
+
+
+def _as_written(value: Any) -> Any:
+    """A value as a declaration has it: a duration is a text until its field reads it."""
+    return str(value) if isinstance(value, Duration) else value
 
 
 def _split(text: str) -> list[str]:
