@@ -1,0 +1,487 @@
+"""A search on several machines: a chief and its workers, talking over real sockets."""
+
+import shutil
+import socket
+import threading
+import time
+from dataclasses import replace
+from datetime import datetime
+from types import SimpleNamespace
+
+import grpc
+import pytest
+
+from tfpipe.declare.loading import load
+from tfpipe.errors import ConfigError, Interrupted, RunError, TrainingError
+from tfpipe.tuning import remote as remote_module
+from tfpipe.tuning import stored, wire
+from tfpipe.tuning.chief import Chief, serve
+from tfpipe.tuning.oracles import make_oracle
+from tfpipe.tuning.proposals import WAIT, Proposals
+from tfpipe.tuning.remote import Remote
+from tfpipe.tuning.space import space_of
+
+PIPELINE = """
+from tfpipe import Pipeline, hp, keras
+from tfpipe.data import TFDS
+from tfpipe.models import MLP
+
+
+SGD = keras.optimizers.SGD(learning_rate=hp.Float(0.01, min=1e-4, max=1e-1, log=True))
+ADAM = keras.optimizers.Adam(learning_rate=hp.Float(0.001, min=1e-4, max=1e-2, log=True))
+
+
+class Tuned(Pipeline):
+    data = TFDS("mnist")
+    model = MLP(units=(8,))
+    optimizer = hp.Choice(SGD, values=(SGD, ADAM))
+    epochs = 3
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    file = tmp_path / "tuned.py"
+    file.write_text(PIPELINE)
+    return file
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "shared"
+
+
+@pytest.fixture
+def search(file, root):
+    """A search of 4 random trials that nobody has begun."""
+    loaded = load(str(file))
+    asked = stored.Asked("random", 4, "val_accuracy", "max", 1)
+    space = space_of(loaded.pipeline).to_json()
+    return stored.create(root, loaded, datetime(2026, 11, 21), asked, space)
+
+
+@pytest.fixture
+def proposals(search):
+    return proposals_of(search)
+
+
+def proposals_of(search, reload=False):
+    """The trials of a search; `reload` as after the chief's end."""
+    space = space_of(search.load().pipeline)
+    asked = search.asked
+    oracle = make_oracle(
+        asked.tuner,
+        space.hyperparameters(),
+        objective=asked.objective,
+        direction=asked.direction,
+        trials=asked.trials,
+        seed=asked.seed,
+        epochs=3,
+        project=search.directory.path / "tuner",
+        declared=None,
+        size=space.size,
+        reload=reload,
+    )
+    return Proposals(search, space, oracle)
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def chief(proposals, search):
+    """A chief whose clock stands still until `passes` moves it."""
+    with Chief("0", proposals, search, clock=Clock()) as chief:
+        yield chief
+
+
+def passes(chief, seconds):
+    """Let time pass, as a chief sees it that looks once a second."""
+    for _ in range(seconds):
+        chief._clock.now += 1.0
+        chief.sweep()
+
+
+@pytest.fixture
+def worker(chief, file, root):
+    """Makes workers of the chief."""
+    made = []
+
+    def make():
+        remote = Remote(chief.address, root, load(str(file)))
+        made.append(remote)
+        return remote.__enter__()
+
+    yield make
+    for remote in made:
+        remote.close()
+
+
+def taken(remote, slot="tuner0"):
+    """The next trial of a worker's slot, waiting for it as `conduct` does."""
+    for _ in range(200):
+        found = remote.next(slot)
+        if found is not WAIT:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("there was no trial for 10 s")
+
+
+def done(trial, objective=0.1):
+    """A trial as it is when it has finished."""
+    ended = {"state": "finished", "objective": objective, "epoch": 2, "ended": 5.0, "attempts": 1}
+    return replace(trial, **ended, metrics={"val_accuracy": objective}, seconds=1.5)
+
+
+def notes(chief):
+    """What the chief has to say to people, so far."""
+    found = []
+    while not chief.events.empty():
+        what, about = chief.events.get()
+        found += [about] if what == "note" else []
+    return found
+
+
+def without_name(remote, texts):
+    return [text.replace(remote.name, "NAME") for text in texts]
+
+
+# Trials come and go
+
+
+def test_workers_finish_a_search(chief, worker, search, capfd):
+    numbers = []
+
+    def run(remote):
+        while trial := taken(remote):
+            assert trial == stored.Trial.read(search.folder(trial.id))
+            numbers.append(trial.id)
+            remote.end(done(trial, 0.1 + int(trial.id) / 3))
+
+    remotes = [worker(), worker()]
+    threads = [threading.Thread(target=run, args=(remote,)) for remote in remotes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    chief.sweep()
+    assert sorted(numbers) == ["00", "01", "02", "03"]
+    # Exactly: Keras Tuner's messages would have rounded them.
+    assert [t.objective for t in search.trials()] == [0.1 + number / 3 for number in range(4)]
+    assert {t.state for t in search.trials()} == {"finished"}
+    assert {t.worker.rpartition("/")[0] for t in search.trials()} <= {r.name for r in remotes}
+    oracle = chief.proposals.oracle
+    assert {t.score for t in oracle.trials.values()} == {0.1 + number / 3 for number in range(4)}
+    assert not chief.finished  # until the workers have gone
+    for remote in remotes:
+        remote.close()
+    assert chief.finished
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_chief_does_not_wait_long_for_workers_that_do_not_say_goodbye(chief, worker):
+    remote = worker()
+    for _ in range(4):
+        remote.end(done(taken(remote)))
+    assert taken(remote) is None
+    passes(chief, 10)
+    assert not chief.finished
+    passes(chief, 1)
+    assert chief.finished
+
+
+def test_a_slot_that_has_lost_the_answer_gets_the_same_trial(chief):
+    first, other = chief.hand_out("a/tuner0"), chief.hand_out("a/tuner1")
+    assert chief.hand_out("a/tuner0") is first
+    assert other.id != first.id
+
+
+def test_nothing_is_left_only_when_all_trials_are_back(chief):
+    trials = [chief.hand_out(f"a/tuner{number}") for number in range(4)]
+    assert chief.hand_out("b/tuner0") is WAIT
+    chief.alive("a", {}, leaving=True)
+    assert chief.hand_out("b/tuner0").id == trials[0].id
+
+
+def test_what_a_worker_may_say_of_a_trial(chief, search):
+    trial = chief.hand_out("a/tuner0")
+    own = {"values": {"x": 1}, "overrides": ("x=1",), "run": "../../elsewhere", "epochs": 9}
+    said = replace(done(trial), **own)
+    assert chief.take_back(said)
+    kept = search.trials()[0]
+    assert (kept.values, kept.overrides, kept.run, kept.epochs) == (
+        trial.values,
+        trial.overrides,
+        "00",
+        3,
+    )
+    assert (kept.objective, kept.epoch, kept.seconds, kept.attempts) == (0.1, 2, 1.5, 1)
+
+
+# Workers come and go
+
+
+def test_a_lost_worker_neither_loses_nor_blocks_its_trial(chief, search, worker):
+    trial = chief.hand_out("lost/tuner0")
+    # As `conduct` does when it begins one.
+    replace(trial, attempts=1, began=7.0).write(search.folder(trial.id))
+    passes(chief, 30)
+    assert chief.running() == ["00"]
+    passes(chief, 1)
+    assert chief.running() == []
+    said = "lost has not been heard of for 31 s"
+    assert notes(chief) == ["lost has come.", f"{said}: its trials go to others."]
+    [kept] = search.trials()
+    assert (kept.state, kept.reason, kept.attempts) == ("interrupted", f"{said}.", 1)
+    remote = worker()
+    again = taken(remote)
+    assert (again.id, again.values, again.state, again.attempts, again.began) == (
+        "00",
+        trial.values,
+        "running",
+        1,
+        7.0,
+    )
+    # The lost one comes back.
+    told = chief.alive("lost", {"lost/tuner0": "00"}, leaving=False)
+    assert told == {"lost": ["00"], "stop": "", "reason": ""}
+    assert not chief.take_back(done(trial, 0.9))
+    remote.end(done(again, 0.3))
+    assert [t.objective for t in search.trials()] == [0.3]
+
+
+def test_a_trial_whose_process_lives_is_not_given_to_another(chief, search):
+    trial = chief.hand_out("lost/tuner0")
+    with search.run(trial).lock():
+        passes(chief, 600)
+        assert chief.running() == ["00"]
+        assert chief.hand_out("other/tuner0").id == "01"
+        passes(chief, 1)
+    assert search.trials()[0].state == "failed"
+    assert search.trials()[0].kind == "lost"
+    assert search.trials()[0].reason == (
+        "lost has not been heard of for 601 s, and a process of it still holds the run."
+    )
+
+
+def test_a_chief_that_was_held_up_itself_loses_nobody(chief):
+    chief.hand_out("a/tuner0")
+    chief._clock.now += 3600
+    chief.sweep()
+    assert chief.running() == ["00"]
+
+
+def test_a_worker_that_leaves_puts_its_trials_back(chief, search, worker):
+    remote = worker()
+    trial = taken(remote)
+    remote.close()
+    assert without_name(remote, notes(chief)) == ["NAME has come.", "NAME has left."]
+    assert search.trials()[0].state == "interrupted"
+    assert taken(worker()).id == trial.id
+
+
+def test_a_worker_hears_that_its_trial_is_another_ones(chief, worker, monkeypatch):
+    remote, other = worker(), worker()
+    trial = taken(remote)
+    remote._say()
+    assert remote.lost == set()
+    chief._leave(remote.name)
+    assert taken(other).id == trial.id
+    remote._say()
+    assert remote.lost == {trial.id}
+    remote.end(done(trial, 0.9))  # is not taken, and no error
+    assert chief.running() == [trial.id]
+
+
+# Stopping
+
+
+def test_a_search_whose_time_is_used_up_lets_trials_finish(chief, worker):
+    remote = worker()
+    asked = remote.asked(lambda: 0)
+    trial = taken(remote)
+    chief.halt("finish", "The search's time is used up.")
+    remote._say()
+    assert asked() == 0
+    assert remote.next("tuner1") is None
+    assert not chief.finished
+    remote.end(done(trial))
+    remote.close()
+    assert chief.finished
+
+
+def test_workers_stop_at_once_when_the_chief_says_so(chief, worker):
+    remote = worker()
+    asked = remote.asked(lambda: 0)
+    taken(remote)
+    chief.halt("now", "A person has stopped the search.")
+    remote._say()
+    assert asked() == 1
+    assert remote.reason == "A person has stopped the search."
+    # What `conduct` raises then is no error here; a person's own stop is.
+    assert remote.__exit__(Interrupted, Interrupted("Stopped"), None)
+    assert chief.finished
+    remote.asked(lambda: 1)
+    assert not remote.__exit__(Interrupted, Interrupted("Stopped"), None)
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("8000", "127.0.0.1:8000"),
+        ("0.0.0.0:8000", "0.0.0.0:8000"),
+        ("host-a:08000", "host-a:8000"),
+        ("[::1]:8000", "[::1]:8000"),
+    ],
+)
+def test_addresses(text, found):
+    assert wire.address(text, "--chief") == found
+
+
+@pytest.mark.parametrize("text", ["", "host", "host:", "8000x", "host:65536", "::1:8000", "a:b:80"])
+def test_what_is_no_address(text):
+    with pytest.raises(ConfigError) as caught:
+        wire.address(text, "--worker")
+    assert str(caught.value) == (
+        f"--worker {text} is no address. Write HOST:PORT, such as 10.0.0.5:8000, or for this "
+        "machine alone a port, such as 8000."
+    )
+
+
+def test_a_port_in_use(chief, proposals, search):
+    with pytest.raises(ConfigError) as caught:
+        Chief(chief.address, proposals, search).__enter__()
+    assert str(caught.value) == (
+        f"--chief {chief.address} cannot be listened on (Address already in use). End the program "
+        "that uses this port or choose another port, and give a name or an address of this machine."
+    )
+
+
+def test_a_port_that_is_taken_in_the_last_moment(proposals, search, monkeypatch):
+    monkeypatch.setattr("tfpipe.tuning.service._check_free", lambda address: None)
+    with socket.create_server(("127.0.0.1", 0)) as taken_port:
+        port = taken_port.getsockname()[1]
+        with pytest.raises(ConfigError, match=rf"^--chief 127\.0\.0\.1:{port} cannot be listened"):
+            Chief(str(port), proposals, search).__enter__()
+
+
+def test_a_machine_that_is_another(proposals, search):
+    with pytest.raises(
+        ConfigError, match=r"cannot be listened on \(Cannot assign requested address"
+    ):
+        Chief("192.0.2.1:8000", proposals, search).__enter__()
+
+
+# Who may join
+
+
+def joining(chief, file, root, **more):
+    """What a worker is told that tries to join."""
+    with pytest.raises((ConfigError, RunError)) as caught:
+        Remote(chief.address, root, load(str(file)), **more).__enter__()
+    return str(caught.value)
+
+
+def test_another_declaration_is_refused(chief, file, root, tmp_path):
+    other = tmp_path / "other.py"
+    other.write_text(PIPELINE.replace("epochs = 3", "epochs = 4"))
+    assert joining(chief, other, root) == (
+        f"{other}::Tuned declares another epochs than the chief's search {chief.search.name}. Give "
+        "the file that the chief has."
+    )
+
+
+def test_the_same_declaration_in_another_place_is_taken(chief, file, root, tmp_path):
+    moved = tmp_path / "elsewhere" / "tuned.py"
+    moved.parent.mkdir()
+    file.rename(moved)
+    with Remote(chief.address, root, load(str(moved))) as remote:
+        assert taken(remote).id == "00"
+
+
+def test_overrides_are_the_chiefs_or_must_be_the_same(file, root):
+    loaded = load(str(file), ["epochs=5"])
+    asked = stored.Asked("random", 4, "val_accuracy", "max", 1)
+    space = space_of(loaded.pipeline).to_json()
+    search = stored.create(root, loaded, datetime(2026, 11, 22), asked, space)
+    with Chief("0", proposals_of(search), search) as chief:
+        for overrides in ([], ["epochs=5"]):
+            with Remote(chief.address, root, load(str(file), overrides)) as remote:
+                assert remote.search.name == search.name
+        with pytest.raises(ConfigError, match="declares another epochs than the chief's search"):
+            Remote(chief.address, root, load(str(file), ["epochs=6"])).__enter__()
+
+
+def test_a_folder_that_is_not_shared(chief, file, tmp_path):
+    assert joining(chief, file, tmp_path / "own", patience=0.3) == (
+        f"The chief's search {chief.search.name} is not in {tmp_path / 'own' / 'searches'}. All "
+        "machines work in one folder that they share: give it with --root DIR."
+    )
+
+
+def test_a_search_of_the_same_name_is_not_the_same(chief, file, tmp_path):
+    loaded = load(str(file))
+    asked = stored.Asked("random", 4, "val_accuracy", "max", 1)
+    own = stored.create(tmp_path / "own", loaded, datetime(2026, 11, 21), asked, {})
+    assert own.name == chief.search.name
+    own.began += 0.001
+    own.write()
+    assert "is not in" in joining(chief, file, tmp_path / "own", patience=0.3)
+
+
+def test_a_copy_of_the_folder_is_not_shared(chief, file, root, tmp_path, monkeypatch):
+    monkeypatch.setattr(remote_module, "_SLOW", 0.3)
+    shutil.copytree(root, tmp_path / "copy")
+    with (
+        Remote(chief.address, tmp_path / "copy", load(str(file))) as remote,
+        pytest.raises(RunError) as caught,
+    ):
+        taken(remote)
+    assert str(caught.value) == (
+        f"The chief has written trial 00 into its folder of {chief.search.name}, and it is not in "
+        f"{tmp_path / 'copy' / 'searches' / chief.search.name / 'trials'}: that is another folder, "
+        "perhaps a copy. Give the one that the machines share with --root DIR."
+    )
+    chief.sweep()
+    assert chief.running() == []  # it went back when the worker left
+
+
+def test_another_version(chief, file, root, monkeypatch):
+    monkeypatch.setattr(chief, "describe", lambda: {"version": 0})
+    assert joining(chief, file, root) == (
+        f"The chief at {chief.address} is another version of tfpipe: install the same one on all "
+        "machines."
+    )
+
+
+def test_no_chief(file, root):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    address = SimpleNamespace(address=f"127.0.0.1:{port}")
+    assert joining(address, file, root, patience=0.3) == (
+        f"--worker 127.0.0.1:{port}: No chief has answered within 0.3 s. Start it with tfpipe search "
+        f"FILE --chief 127.0.0.1:{port}; with --chief {port} alone it hears its own machine only."
+    )
+
+
+def test_a_server_that_is_no_chief(file, root):
+    from concurrent import futures
+
+    server = grpc.server(futures.ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        said = joining(SimpleNamespace(address=f"127.0.0.1:{port}"), file, root)
+    finally:
+        server.stop(0)
+    assert "What answers there is no chief of a search." in said
