@@ -31,6 +31,9 @@ from keras_tuner.oracles import (
     HyperbandOracle,
     RandomSearchOracle,
 )
+from scipy.linalg import solve_triangular
+from sklearn.gaussian_process import GaussianProcessRegressor
+from threadpoolctl import threadpool_limits
 
 from tfpipe.errors import ConfigError, RunError, suggest
 from tfpipe.runs import write_whole
@@ -45,6 +48,7 @@ _PATIENCE = 2000
 _LISTED = 100_000
 
 _STOPPED = {"status": TrialStatus.STOPPED, "values": None}
+_IDLE = {"status": TrialStatus.IDLE, "values": None}
 _ENDED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 
 
@@ -73,19 +77,23 @@ class Durable(Oracle):
     own lock stays locked after an exception and so is not used.
     """
 
-    def prepare(self, seed: int, project: Path, declared: Mapping[str, Any] | None) -> None:
+    def prepare(
+        self, seed: int, project: Path, declared: Mapping[str, Any] | None, size: int | None
+    ) -> None:
         """Finish what Keras Tuner's own constructor cannot be told.
 
         Args:
             seed: of all random choices. Keras Tuner takes 0 for none.
             project: the folder of its files.
             declared: the values of the first trial; drawn as those of any other without.
+            size: how many different settings there are; None for no end of them.
         """
         self.seed = self._seed_state = seed
         self.verbose = 0
         self._lock = threading.RLock()
         self._max_collisions = _COLLISIONS
         self._declared = dict(declared) if declared is not None else None
+        self.size = size
         self._set_project_dir(str(project.parent), project.name)
 
     @property
@@ -120,7 +128,7 @@ class Durable(Oracle):
     def _proposed(self) -> Trial:
         trial_id = self._next_id()
         full = self.max_trials is not None and len(self.trials) >= self.max_trials
-        proposal = _STOPPED if full else self._quietly(trial_id)
+        proposal = _STOPPED if full else self.populate_space(trial_id)
         hyperparameters = self.hyperparameters.copy()
         hyperparameters.values = proposal.get("values") or {}
         trial = Trial(hyperparameters, trial_id, proposal["status"])
@@ -134,12 +142,6 @@ class Durable(Oracle):
         """As long as the first trial's, so that a search that is prolonged keeps its names."""
         first = self.start_order[0] if self.start_order else str((self.max_trials or 100) - 1)
         return f"{len(self.trials):0{max(2, len(first))}d}"
-
-    def _quietly(self, trial_id: str) -> dict[str, Any]:
-        with warnings.catch_warnings():
-            # scikit-learn tells of each kernel whose best length lies at its bound.
-            warnings.simplefilter("ignore")
-            return self.populate_space(trial_id)
 
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
         """Take what a trial measured after an epoch; written when it ends.
@@ -231,14 +233,13 @@ class Durable(Oracle):
 
     def _untried(self) -> Values | None:
         """Values that no trial had, where chance alone did not find them; None without any."""
-        space = self.hyperparameters.space
-        size = count(space, every)
-        if size is None or size > _LISTED:
+        if self.size is None or self.size > _LISTED:
             self._max_collisions = _PATIENCE
             values = super()._random_values()
             self._max_collisions = _COLLISIONS
             return values
-        left = [values for values in settings(space, every) if not self._duplicate(values)]
+        listed = settings(self.hyperparameters.space, every)
+        left = [values for values in listed if not self._duplicate(values)]
         self._seed_state += 1
         return random.Random(self._seed_state).choice(left) if left else None
 
@@ -316,19 +317,29 @@ class Bayesian(Durable, BayesianOptimizationOracle):
     over 4 ranges that is all of them. Here at most a third of the trials are first points.
     """
 
-    def prepare(self, seed: int, project: Path, declared: Mapping[str, Any] | None) -> None:
+    def prepare(
+        self, seed: int, project: Path, declared: Mapping[str, Any] | None, size: int | None
+    ) -> None:
         """As Durable; makes the random state of this seed."""
-        super().prepare(seed, project, declared)
+        super().prepare(seed, project, declared, size)
         usual = max(3 * len(self.hyperparameters.space), 3)
         self.num_initial_points = min(usual, max(2, (self.max_trials or 3 * usual) // 3))
         self._random_state = np.random.RandomState(seed)
         self.gpr = self._make_gpr()
 
+    def _make_gpr(self) -> GaussianProcessRegressor:
+        return _Process(**super()._make_gpr().get_params(deep=False))
+
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Values that promise most, or untried ones by chance where those were tried."""
         if not self.start_order:  # the declared ones, where they come first
             return self._random_populate_space()
-        proposal = super().populate_space(trial_id)
+        # On matrices as small as these, several threads take four times the processor time that one
+        # takes, while trials run beside.
+        with warnings.catch_warnings(), threadpool_limits(1):
+            # scikit-learn tells of each kernel whose best length lies at its bound.
+            warnings.simplefilter("ignore")
+            proposal: dict[str, Any] = super().populate_space(trial_id)
         if proposal["values"] is not None and self._duplicate(proposal["values"]):
             return self._random_populate_space()
         return proposal
@@ -363,12 +374,106 @@ class Bayesian(Durable, BayesianOptimizationOracle):
     def set_state(self, state: dict[str, Any]) -> None:
         """Take up a saved state."""
         super().set_state(state)
-        name, keys, *rest = state["random_state"]
-        self._random_state.set_state((name, np.array(keys, np.uint32), *rest))
+        if drawn := state.get("random_state"):  # Keras Tuner leaves it out when it saves
+            name, keys, *rest = drawn
+            self._random_state.set_state((name, np.array(keys, np.uint32), *rest))
+
+
+class _Process(GaussianProcessRegressor):
+    """A Gaussian process that does not check each point it is asked for.
+
+    A proposal asks for five thousand, one by one, and checking them takes twice the time of the
+    rest.
+    """
+
+    def predict(self, points: np.ndarray, return_std: bool) -> tuple[np.ndarray, np.ndarray]:
+        """The mean and the standard deviation at some points, step by step as scikit-learn's."""
+        between = self.kernel_(points, self.X_train_)
+        mean = self._y_train_std * (between @ self.alpha_) + self._y_train_mean
+        solved = solve_triangular(self.L_, between.T, lower=True, check_finite=False)
+        variance = self.kernel_.diag(points).copy()
+        variance -= np.einsum("ij,ji->i", solved.T, solved)
+        variance[variance < 0] = 0.0  # rounding
+        return mean, np.sqrt(variance * self._y_train_std**2)
 
 
 class Hyperband(Durable, HyperbandOracle):
-    """Many trials for few epochs, the best of them for more, and so on."""
+    """Many trials for few epochs, the best of them for more, and so on.
+
+    Keras Tuner's own leaves places empty where trials fail, and promotes none where a space has
+    fewer settings than the first rung has places. Here the best of those that there are go on.
+    """
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """A trial of the oldest bracket that has a place to fill."""
+        self._remove_completed_brackets()
+        for bracket in self._brackets:
+            proposal = self._first(trial_id, bracket) or self._promotion(trial_id, bracket)
+            if proposal is not None:
+                return proposal
+        is_last = self._current_iteration + 1 == self.hyperband_iterations
+        if self._current_bracket == 0 and is_last:
+            return _IDLE if self.ongoing_trials else _STOPPED
+        self._increment_bracket_num()
+        self._start_new_bracket()
+        return self.populate_space(trial_id)
+
+    def _first(self, trial_id: str, bracket: dict[str, Any]) -> dict[str, Any] | None:
+        """A trial with values of its own; None where there are enough, or no more values."""
+        if len(bracket["rounds"][0]) >= self._places(bracket, 0):
+            return None
+        proposal: dict[str, Any] = self._random_trial(trial_id, bracket)
+        if proposal["status"] == TrialStatus.RUNNING:
+            return proposal
+        bracket["no_more"] = True
+        return None
+
+    def _promotion(self, trial_id: str, bracket: dict[str, Any]) -> dict[str, Any] | None:
+        """A trial that goes on with the best of the rung below; None where that is not decided."""
+        for rung in range(1, len(bracket["rounds"])):
+            promoted = {place["past_id"] for place in bracket["rounds"][rung]}
+            left = [
+                trial for trial in self._in(bracket, rung - 1) if trial.trial_id not in promoted
+            ]
+            ended = [trial for trial in left if trial.status in _ENDED]
+            finished = [trial for trial in ended if trial.status == TrialStatus.COMPLETED]
+            thrown_out = self._places(bracket, rung - 1) - self._places(bracket, rung)
+            if finished and len(ended) > thrown_out:
+                return self._continued(trial_id, bracket, rung, self._best(finished))
+        return None
+
+    def _places(self, bracket: dict[str, Any], rung: int) -> int:
+        """How many trials a rung takes, as far as is known."""
+        size: int = self._get_size(bracket["bracket_num"], rung)
+        if rung == 0:
+            return len(bracket["rounds"][0]) if bracket.get("no_more") else size
+        below = self._in(bracket, rung - 1)
+        failed = sum(trial.status == TrialStatus.FAILED for trial in below)
+        return min(size, self._places(bracket, rung - 1) - failed)
+
+    def _in(self, bracket: dict[str, Any], rung: int) -> list[Trial]:
+        # The place that is being filled has no trial yet.
+        ids = [place["id"] for place in bracket["rounds"][rung]]
+        return [self.trials[trial_id] for trial_id in ids if trial_id in self.trials]
+
+    def _best(self, trials: Sequence[Trial]) -> Trial:
+        best = min if self.objective.direction == "min" else max
+        return best(trials, key=lambda trial: trial.score)
+
+    def _continued(
+        self, trial_id: str, bracket: dict[str, Any], rung: int, trial: Trial
+    ) -> dict[str, Any]:
+        number = bracket["bracket_num"]
+        values = {
+            **trial.hyperparameters.values,
+            "tuner/trial_id": trial.trial_id,
+            "tuner/epochs": self._get_epochs(number, rung),
+            "tuner/initial_epoch": self._get_epochs(number, rung - 1),
+            "tuner/bracket": number,
+            "tuner/round": rung,
+        }
+        bracket["rounds"][rung].append({"past_id": trial.trial_id, "id": trial_id})
+        return {"status": TrialStatus.RUNNING, "values": values}
 
 
 class Grid(Durable, GridSearchOracle):
@@ -422,7 +527,7 @@ def make_oracle(
         epochs: the most epochs that a trial trains (Hyperband).
         project: the folder of its files, which is made.
         declared: the values of the first trial; drawn as those of any other without.
-        size: how many different settings there are, where that is known already.
+        size: how many different settings there are; counted without.
         reload: whether to go on with what the folder holds.
 
     Raises:
@@ -445,7 +550,9 @@ def make_oracle(
         **limit,
     )
     oracle.max_trials = trials
-    oracle.prepare(seed, project, declared)
+    if size is None:
+        size = count(hyperparameters.space, every)
+    oracle.prepare(seed, project, declared, size)
     if there:
         oracle.reload()
         return oracle
@@ -466,9 +573,10 @@ def plan(oracle: Durable, epochs: int) -> Plan:
     """
     if isinstance(oracle, Hyperband):
         return _hyperband_plan(oracle)
-    candidates = samples if isinstance(oracle, Grid) else every
-    sizes = [oracle.max_trials, count(oracle.hyperparameters.space, candidates)]
-    known = [size for size in sizes if size is not None]
+    size = oracle.size
+    if isinstance(oracle, Grid):
+        size = count(oracle.hyperparameters.space, samples)
+    known = [limit for limit in (oracle.max_trials, size) if limit is not None]
     if not known:
         return Plan(None, None, None)
     trials = min(known)
@@ -484,11 +592,14 @@ def _hyperband_plan(oracle: Hyperband) -> Plan:
 
 def _hyperband_trials(oracle: Hyperband) -> Iterator[tuple[int, bool]]:
     """The epochs that each trial adds, and whether it begins with values of its own."""
+    left = math.inf if oracle.size is None else oracle.size
     for bracket in reversed(range(oracle._get_num_brackets())):
-        before = 0
+        places, before = left, 0
         for rung in range(oracle._get_num_rounds(bracket)):
+            places = min(places, oracle._get_size(bracket, rung))
             upto = oracle._get_epochs(bracket, rung)
-            yield from [(upto - before, rung == 0)] * oracle._get_size(bracket, rung)
+            yield from [(upto - before, rung == 0)] * int(places)
+            left -= places if rung == 0 else 0
             before = upto
 
 
@@ -550,20 +661,23 @@ def count(space: Sequence[Any], candidates: Candidates) -> int | None:
     values = [candidates(hp) for hp in space]
     if any(one is None for one in values):
         return None
-    parents = {condition.name for hp in space for condition in hp.conditions}
+    # What is chosen matters as long as others depend on it.
+    asked = [{c.name for hp in space[place:] for c in hp.conditions} for place in range(len(space))]
 
     @functools.cache
-    def below(place: int, chosen: tuple[tuple[str, Any], ...]) -> int:
+    def below(place: int, chosen: frozenset[tuple[str, Any]]) -> int:
         if place == len(space):
             return 1
-        hp = space[place]
-        if not _is_active(hp, dict(chosen)):
-            return below(place + 1, chosen)
-        if hp.name not in parents:
-            return len(values[place] or ()) * below(place + 1, chosen)
-        return sum(below(place + 1, (*chosen, (hp.name, v))) for v in values[place] or ())
+        hp, known = space[place], dict(chosen)
+        kept = frozenset((n, v) for n, v in chosen if n in asked[place])
+        if not _is_active(hp, known):
+            return below(place + 1, kept)
+        options = values[place] or ()
+        if hp.name not in asked[place]:
+            return len(options) * below(place + 1, kept)
+        return sum(below(place + 1, kept | {(hp.name, value)}) for value in options)
 
-    return below(0, ())
+    return below(0, frozenset())
 
 
 def _is_active(hp: Any, values: Mapping[str, Any]) -> bool:
