@@ -132,6 +132,7 @@ class _Conductor:
                 self._stop_all(at_once=asked() > 1)
             if not self._running and (closing or self._exhausted):
                 break
+            self._stop_lost()
             self._nursery.poll(_POLL)
             self._take_back(asked)
             self._tell()
@@ -196,6 +197,12 @@ class _Conductor:
             if at_once or time.monotonic() > running.until:
                 running.child.kill()
 
+    def _stop_lost(self) -> None:
+        """End what the chief has given to others: two processes must not write into one run."""
+        for running in self._running.values():
+            if running.trial.id in self._proposals.lost:
+                running.child.kill()
+
     def _take_back(self, asked: Callable[[], int]) -> None:
         for name, running in list(self._running.items()):
             if running.child.code is None:
@@ -205,7 +212,9 @@ class _Conductor:
             trial = running.trial
             trial.seconds += time.monotonic() - running.since
             self._judge(trial, running)
-            if trial.state == "interrupted":
+            if trial.id in self._proposals.lost:  # its record is somebody else's
+                trial.state, trial.reason = "interrupted", "The chief has given it to another."
+            elif trial.state == "interrupted":
                 trial.write(self._search.folder(trial.id))
             else:
                 trial.ended = time.time()

@@ -4,6 +4,7 @@ The record is written before the trial begins, so that whoever runs it, on this 
 reads the exact values; Keras Tuner's protocol rounds them.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from enum import Enum
 from typing import Any, Literal, Protocol
@@ -38,6 +39,10 @@ class Proposing(Protocol):
     def end(self, trial: Trial) -> None:
         """Take a trial back that is over."""
 
+    @property
+    def lost(self) -> Collection[str]:
+        """The numbers of trials that were given out here and are somebody else's by now."""
+
 
 class Proposals:
     """The trials of one search, as its oracle proposes them.
@@ -47,6 +52,8 @@ class Proposals:
         space: the ranges.
         oracle: Keras Tuner's (`tfpipe.tuning.oracles.make_oracle`).
     """
+
+    lost: Collection[str] = ()
 
     def __init__(self, search: Search, space: Space, oracle: Any) -> None:
         self.search, self.oracle = search, oracle

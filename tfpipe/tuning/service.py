@@ -27,7 +27,7 @@ def bind(chief: "Chief") -> tuple[Any, int]:
     """
     import grpc
 
-    _check_free(chief.address)
+    check_free(chief.address)
     _, _, services = wire.keras_tuner_messages()
     # With so_reuseport two chiefs would share a port, and a worker would ask either of them.
     server = grpc.server(
@@ -42,12 +42,16 @@ def bind(chief: "Chief") -> tuple[Any, int]:
         raise _not_ours(chief.address, str(error)) from None
 
 
-def _check_free(address: str) -> None:
-    """Refuse an address that cannot be listened on with its reason, which gRPC does not tell.
+def check_free(address: str) -> None:
+    """Refuse an address that cannot be listened on, with the reason, which gRPC does not tell.
+
+    Args:
+        address: HOST:PORT, or a port of this machine.
 
     Raises:
         ConfigError: when it cannot.
     """
+    address = wire.address(address, "--chief")
     host, _, port = address.rpartition(":")
     bare = host.strip("[]")
     try:

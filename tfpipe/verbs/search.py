@@ -22,6 +22,7 @@ from tfpipe.devices.startup import start_tensorflow
 from tfpipe.errors import ConfigError, Interrupted, RunError, TrainingError, suggest
 from tfpipe.terminal import Silent, Terminal
 from tfpipe.tuning import stored
+from tfpipe.tuning.service import check_free
 from tfpipe.tuning.space import Space, space_of
 from tfpipe.tuning.stored import Asked, Search, Tuner
 from tfpipe.tuning.vary import vary as varied
@@ -105,6 +106,8 @@ def search(
     _check(space, tuner, trials, workers, memory)
     seconds = _seconds(budget)
     runs.check_writable(root)
+    if chief is not None:
+        check_free(chief)
     with count_stops() as asked_to_stop, Nursery(_IMPORTED) as nursery:
         _start_keras_tuner()
         found = _look(nursery, loaded, sample, root, terminal, asked_to_stop)
@@ -213,7 +216,8 @@ def work(
         with Remote(address, Path(root), loaded) as remote:
             slots = _slots(workers, _device(loaded))
             with View(terminal, remote.search) as view:
-                conduct(remote.search, remote, view, slots, nursery, asked_to_stop)
+                asked = remote.asked(asked_to_stop)
+                conduct(remote.search, remote, view, slots, nursery, asked)
 
 
 def _space(loaded: Loaded) -> Space:
