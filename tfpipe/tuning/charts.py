@@ -9,6 +9,7 @@ from statistics import median
 
 from tfpipe.training.reporting import EpochRow
 from tfpipe.tuning.axes import Axis, shown
+from tfpipe.tuning.importance import evenly
 from tfpipe.tuning.picture import LEVELS, Picture
 from tfpipe.tuning.stored import Trial
 from tfpipe.tuning.svg import (
@@ -24,12 +25,16 @@ from tfpipe.tuning.svg import (
     text,
 )
 
-_SIZE = (560.0, 300.0)
+_SIZE = (480.0, 270.0)
 _SMALL = (360.0, 230.0)
-_BETWEEN = 132.0  # pixels between two axes of the parallel coordinates
-_SIDE = 78.0
+_CURVE = (190.0, 124.0)
+# Of the parallel coordinates: their width where there is room, and the pixels between two axes.
+_WIDE, _NEAREST, _FARTHEST = 1156.0, 118.0, 230.0
+_LEFT, _RIGHT = 74.0, 58.0
 _TALL, _HEAD, _FOOT = 290.0, 52.0, 40.0
 _FAILED_ROOM = 26.0
+_CROWD = 80  # lines of which the worse ones are drawn thin
+_MARKS = 6000  # in the charts of all ranges together: many ranges and trials would be slow to show
 
 
 def over_trials(shown_as: Picture) -> str:
@@ -66,8 +71,8 @@ def _progress(
     """Trials as points, those that failed below, and a line of steps for the best so far."""
     failed = [t for t in shown_as.trials if t.state == "failed" and t.id in places]
     room = _FAILED_ROOM if failed else 0.0
-    frame = Frame(*_SIZE, x, shown_as.scale, bottom=38 + room, top=24)
-    drawn = [*frame.vertical(shown_as.objective)]
+    frame = Frame(*_SIZE, x, shown_as.scale, bottom=38 + room, top=32)
+    drawn = [*frame.vertical(shown_as.objective)] if shown_as.ranked else []
     drawn += _base(frame, room, unit, ticks)
     drawn += _steps(shown_as, places, frame)
     for trial, value in reversed(shown_as.ranked):
@@ -123,20 +128,19 @@ def _cross(trial: Trial, x: float, y: float) -> str:
 
 def parallel(shown_as: Picture) -> str:
     """A line for each trial that counts, through its value of each range to its objective."""
-    axes = shown_as.axes
-    width = 2 * _SIDE + _BETWEEN * len(axes)
-    height = _HEAD + _TALL + _FOOT
-    places = [_SIDE + _BETWEEN * number for number in range(len(axes) + 1)]
+    axes, scale = shown_as.axes, shown_as.scale
+    between = min(max((_WIDE - _LEFT - _RIGHT) / len(axes), _NEAREST), _FARTHEST)
+    width, height = _LEFT + _RIGHT + between * len(axes), _HEAD + _TALL + _FOOT
+    places = [_LEFT + between * number for number in range(len(axes) + 1)]
+    crowded = len(shown_as.ranked) > _CROWD
     drawn: list[str] = []
     for trial, value in reversed(shown_as.ranked):
         heights = [_height(axis, trial) for axis in axes]
-        points = zip(places, [*heights, _up(shown_as.scale.share(value))], strict=True)
-        style = shown_as.style(trial, value)
-        drawn.append(path(points, class_=f"l {style}", data_t=trial.id))
-    conditional = any(axis.when for axis in axes)
+        points = zip(places, [*heights, _up(scale.share(value))], strict=True)
+        style = f"l {shown_as.style(trial, value)}{' thin' if crowded else ''}"
+        drawn.append(path(points, class_=style, data_t=trial.id))
     for axis, x in zip(axes, places, strict=False):
-        drawn += _upright(x, axis.name, _ticks_of(axis), conditional and bool(axis.when))
-    scale = shown_as.scale
+        drawn += _upright(x, axis.name, _ticks_of(axis), bool(axis.when))
     objective = [(scale.share(v), plain(v)) for v in scale.ticks(6)]
     drawn += _upright(places[-1], shown_as.search.asked.objective, objective, False)
     return picture(width, height, "Parallel coordinates of the trials", *drawn, fixed=True)
@@ -159,7 +163,7 @@ def _upright(
     """An axis of the parallel coordinates with its name above it."""
     yield line(x, _HEAD, x, _HEAD + _TALL, "axis")
     before, _, last = name.rpartition(".")
-    most = int(_BETWEEN / LETTER) - 1
+    most = int(_NEAREST / LETTER) - 2
     words = text(clipped(before, most), x, _HEAD - 27, "name", "middle")
     words += text(clipped(last, most), x, _HEAD - 13, "name strong", "middle")
     yield element("g", element("title", escape(name)), words)
@@ -191,7 +195,9 @@ def against(shown_as: Picture, axis: Axis) -> str:
     drawn = [*frame.vertical("")]
     drawn += frame.horizontal("", _fitting(_ticks_of(axis), frame))
     groups: dict[float, list[float]] = {}
-    for number, (trial, value) in enumerate(reversed(shown_as.ranked)):
+    marked = evenly(len(shown_as.ranked), max(_MARKS // len(shown_as.axes), 50))
+    for number in reversed(marked):  # the best on top
+        trial, value = shown_as.ranked[number]
         if axis.name not in trial.values:
             continue
         x = axis.share(trial.values[axis.name])
@@ -236,7 +242,7 @@ def curves(
         epochs: where the horizontal axis ends.
         best: the best epoch.
     """
-    frame = Frame(300, 170, Scale(0.5, epochs + 0.5), scale, left=44, bottom=24, top=8)
+    frame = Frame(*_CURVE, Scale(0.5, epochs + 0.5), scale, left=34, bottom=22, top=8, right=8)
     ticks = [(v, plain(v)) for v in Scale(1, max(epochs, 2)).ticks(4) if v == int(v) <= epochs]
     drawn = [*frame.vertical(""), *frame.horizontal("", ticks)]
     for name, style in ((training_of(objective), "training"), (objective, "measured")):
@@ -249,7 +255,7 @@ def curves(
     for value in at_best[:1]:
         x, y = frame.at(best or 0, value)
         drawn.append(element("circle", cx=x, cy=y, r=4, class_="p best"))
-    return picture(300, 170, f"{objective} in each epoch", *drawn)
+    return picture(*_CURVE, f"{objective} in each epoch", *drawn)
 
 
 def training_of(objective: str) -> str:

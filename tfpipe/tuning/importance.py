@@ -16,7 +16,8 @@ from tfpipe.tuning.axes import Axis
 from tfpipe.tuning.stored import Trial
 
 _LEAST, _LEAST_EACH = 10, 2  # trials in all, and for each range
-_FOLDS, _TREES, _SHUFFLES = 4, 40, 5
+_MOST = 240  # trials that the forests learn from: a report is written while a search goes on
+_FOLDS, _TREES, _SHUFFLES = 4, 40, 3
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,18 @@ class Importance:
 def importance(axes: Sequence[Axis], trials: Sequence[tuple[Trial, float]]) -> Importance:
     """Which ranges matter most for the objective.
 
+    Of many trials some are taken, from the best to the worst.
+
     Args:
         axes: the ranges.
-        trials: those that count, with their objectives.
+        trials: those that count with their objectives, the best first.
     """
+    trials = [trials[i] for i in evenly(len(trials), _MOST)]
     least = max(_LEAST, _LEAST_EACH * len(axes))
     if len(trials) < least:
         return Importance(
             note=f"{len(trials)} finished trials are too few to say which ranges matter: it takes "
-            f"{least}."
+            f"{least} for {len(axes)} ranges."
         )
     values = np.array([value for _, value in trials])
     if not np.ptp(values):
@@ -64,6 +68,11 @@ def importance(axes: Sequence[Axis], trials: Sequence[tuple[Trial, float]]) -> I
     return Importance(shares, explained, note)
 
 
+def evenly(count: int, most: int) -> list[int]:
+    """The places 0 to `count`, or, where these are too many, as many of them as there may be."""
+    return [number * count // min(count, most) for number in range(min(count, most))]
+
+
 def _foretell(columns: Any, values: Any) -> tuple[float, Any]:
     """The share of the differences that is foretold, and by how much the error grows without each
     column."""
@@ -79,7 +88,7 @@ def _foretell(columns: Any, values: Any) -> tuple[float, Any]:
         shuffled = _errors(forest, _shuffled(columns[asked], random), values[asked])
         error += own
         harm += shuffled.reshape(_SHUFFLES, -1).mean(axis=0) - own
-    return 1 - error / float(((values - values.mean()) ** 2).sum()), np.maximum(harm, 0.0)
+    return float(1 - error / ((values - values.mean()) ** 2).sum()), np.maximum(harm, 0.0)
 
 
 def _shuffled(rows: Any, random: Any) -> Any:

@@ -20,12 +20,12 @@ from tfpipe.declare.loading import shown as path_shown
 from tfpipe.terminal import clock, number
 from tfpipe.training.reporting import SETTINGS
 from tfpipe.tuning import charts
-from tfpipe.tuning.axes import shown
+from tfpipe.tuning.axes import Axis, shown
 from tfpipe.tuning.importance import importance
 from tfpipe.tuning.picture import Picture, picture_of
 from tfpipe.tuning.stored import Search, Trial
 from tfpipe.tuning.svg import Scale, clipped, element
-from tfpipe.tuning.table import epochs_of
+from tfpipe.tuning.table import epochs_of, run_of
 
 _BESIDE = 5  # trials side by side
 _REASONS = 20  # different ones that are listed
@@ -101,8 +101,8 @@ def _headline(drawn: Picture) -> str:
     asked = drawn.search.asked
     tiles = _tiles(drawn)
     if not drawn.ranked:
-        words = "No trial has finished yet." if drawn.trials else "There is no trial yet."
-        return element("div", element("p", words, class_="empty"), tiles, class_="headline")
+        words = element("p", _nothing(drawn), class_="empty")
+        return element("div", words, tiles, class_="headline")
     best, value = drawn.ranked[0]
     named = element("small", escape(f"best {asked.objective}"))
     at = element("small", escape(f"trial {best.id}, epoch {best.epoch}"))
@@ -117,6 +117,14 @@ def _headline(drawn: Picture) -> str:
         element("p", "Train with these values: ", element("code", escape(_command(drawn.search)))),
         class_="headline",
     )
+
+
+def _nothing(drawn: Picture) -> str:
+    """What to say where no trial counts."""
+    failed = sum(trial.state == "failed" for trial in drawn.trials)
+    if failed and failed == len(drawn.trials):
+        return "No trial has finished: all of them failed." if failed > 1 else "The trial failed."
+    return "No trial has finished yet." if drawn.trials else "There is no trial yet."
 
 
 def _setting(name: str, declared: Any, best: Trial) -> str:
@@ -136,7 +144,7 @@ def _command(search: Search) -> str:
 
 
 def _tiles(drawn: Picture) -> str:
-    search, states = drawn.search, Counter(trial.state for trial in drawn.trials)
+    search, states = drawn.search, Counter[str](trial.state for trial in drawn.trials)
     asked = f" of {search.asked.trials}" if search.asked.trials is not None else ""
     done = sum(trial.over for trial in drawn.trials)
     parts = [f"{states[s]} {s}" for s in _STATES if states[s]]
@@ -161,16 +169,16 @@ def _progress(drawn: Picture) -> str:
     if not any(trial.id in drawn.times for trial in drawn.trials):
         return ""
     figures = element("div", charts.over_trials(drawn), charts.over_time(drawn), class_="two")
+    if not drawn.ranked:
+        return _section("Objective", figures)
     note = "Each point is a trial, the line is the best so far."
     if any(trial.state == "stopped" for trial, _ in drawn.ranked):
         note += " Hollow points were stopped by the median rule."
     if drawn.outside:
-        note += f" {_counted(len(drawn.outside), 'trial')} far worse than most: at the edge."
+        many = len(drawn.outside) > 1
+        said = f"{len(drawn.outside)} trials are" if many else "One trial is"
+        note += f" {said} far worse than most, and drawn at the edge."
     return _section("Objective", figures, note=f"{note} {charts.legend(drawn)}")
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun} is" if count == 1 else f"{count} {noun}s are"
 
 
 def _parallel(drawn: Picture) -> str:
@@ -197,6 +205,7 @@ def _ranges(drawn: Picture) -> str:
         title = element("b", escape(axis.name))
         title += "" if share is None else element("span", f"{share:.0%}")
         bar = "" if share is None else _bar(share)
+        bar += element("small", escape(f"where {_where(axis)}")) if axis.when else ""
         drawing = charts.against(drawn, axis)
         figures.append(element("figure", element("figcaption", title, bar), drawing))
     note = escape(found.note)
@@ -205,6 +214,8 @@ def _ranges(drawn: Picture) -> str:
             "The percentages are the importance of each range to a random forest "
             f"(RandomForestRegressor of scikit-learn, permutation importance). {note}"
         )
+    if any(not axis.numeric for axis in drawn.axes):
+        note += " A bar is the median of a value's trials."
     return _section(
         f"Each range against {drawn.search.asked.objective}",
         element("div", *figures, class_="many"),
@@ -267,7 +278,7 @@ def _row(name: str, cells: Iterable[str], style: str | None = None) -> str:
 def _curves(drawn: Picture, best: Sequence[Trial]) -> Iterator[str]:
     """The learning curves, on the same axes."""
     search, objective = drawn.search, drawn.search.asked.objective
-    known = [_all_rows(search, trial) for trial in best]
+    known = [run_of(search, trial) for trial in best]
     names = {objective, charts.training_of(objective)}
     values = [
         row.metrics[name]
@@ -286,13 +297,6 @@ def _curves(drawn: Picture, best: Sequence[Trial]) -> Iterator[str]:
         yield element("td", charts.curves(rows, objective, scale, epochs, trial.epoch))
 
 
-def _all_rows(search: Search, trial: Trial) -> list[Any]:
-    """The epochs of a trial, with those of the trials that it goes on with."""
-    from dataclasses import replace
-
-    return epochs_of(search, replace(trial, first_epoch=0))
-
-
 def _failures(drawn: Picture) -> str:
     """Why trials failed, the most frequent reason first."""
     failed = [trial for trial in drawn.trials if trial.state == "failed"]
@@ -306,8 +310,8 @@ def _failures(drawn: Picture) -> str:
     rows = [element("tr", titles)]
     for (kind, reason), trials in ordered[:_REASONS]:
         more = f" and {len(trials) - _LISTED} more" if len(trials) > _LISTED else ""
-        cells = f"{len(trials)}: {', '.join(trials[:_LISTED])}{more}", kind
-        cells += (clipped(reason, _LONGEST),)
+        named = f"{len(trials)}: {', '.join(trials[:_LISTED])}{more}"
+        cells = (named, kind, clipped(reason, _LONGEST))
         rows.append(element("tr", *(element("td", escape(cell)) for cell in cells)))
     left = len(ordered) - _REASONS
     note = f"The {_REASONS} most frequent reasons of {len(ordered)}." if left > 0 else ""
@@ -322,8 +326,7 @@ def _asked(drawn: Picture) -> str:
     titles = "".join(element("th", title) for title in ("range", "values", "declared", "where"))
     rows = [element("tr", titles)]
     for axis in drawn.axes:
-        where = ", ".join(f"{name} is {shown(value)}" for name, value in axis.when)
-        rows.append(_row(axis.name, [axis.described(), shown(axis.declared), where]))
+        rows.append(_row(axis.name, [axis.described(), shown(axis.declared), _where(axis)]))
     declaration = escape(json.dumps(search.pipeline, indent=2))
     whole = element("details", element("summary", "The declaration"), element("pre", declaration))
     ranges = element("table", *rows, class_="ranges")
@@ -331,6 +334,11 @@ def _asked(drawn: Picture) -> str:
     listed = [f"{element('a', file, href=file)} ({what})" for file, what in links]
     note = f"Beside this file: {', '.join(listed)}, trials/ (a run of each)."
     return _section("What was asked", _scrolled(facts), _scrolled(ranges), whole, note=note)
+
+
+def _where(axis: Axis) -> str:
+    """In which trials there is such a value."""
+    return ", ".join(f"{name} is {shown(value)}" for name, value in axis.when)
 
 
 def _facts(search: Search) -> Iterator[tuple[str, str]]:

@@ -160,12 +160,13 @@ class Frame:
         return self.height - self.bottom - self.top
 
     def vertical(self, title: str) -> Iterator[str]:
-        """The lines and numbers of the vertical axis, its title above them."""
-        for value in self.y.ticks(max(2, round(self._tall / 42))):
+        """The lines and numbers of the vertical axis, its title in the corner above them."""
+        for value in self.y.ticks(max(2, round(self._tall / 36))):
             height = self.height_of(value)
             yield line(self.left, height, self.width - self.right, height, "grid")
             yield text(plain(value), self.left - 7, height + 4, "tick", "end")
-        yield text(title, 2, self.top - 4 if self.top > 14 else 10, "name")
+        if title:
+            yield text(title, 2, 11, "name")
 
     def horizontal(self, title: str, ticks: Sequence[tuple[float, str]]) -> Iterator[str]:
         """The numbers of the horizontal axis, and its title in the corner below them."""

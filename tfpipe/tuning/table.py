@@ -3,6 +3,8 @@
 import csv
 import io
 from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from tfpipe import runs
@@ -46,8 +48,23 @@ def write_table(search: Search) -> None:
 
 def epochs_of(search: Search, trial: Trial) -> list[EpochRow]:
     """The epochs that a trial itself has trained, not those of a trial that it goes on with."""
-    rows = read_rows(search.run(trial).metrics_file, trial.epochs)
-    return [row for row in rows if trial.first_epoch < row.epoch <= trial.epochs]
+    return [r for r in run_of(search, trial) if r.epoch > trial.first_epoch]
+
+
+def run_of(search: Search, trial: Trial) -> list[EpochRow]:
+    """The epochs of a trial, with those of the trials that it goes on with."""
+    file = search.run(trial).metrics_file
+    try:
+        found = file.stat()
+    except OSError:  # it has not trained yet
+        return []
+    return [r for r in _rows(file, found.st_mtime_ns, found.st_size) if r.epoch <= trial.epochs]
+
+
+@lru_cache(maxsize=1024)
+def _rows(file: Path, changed: int, size: int) -> tuple[EpochRow, ...]:
+    """The rows of a file, which is read again once it has changed."""
+    return tuple(read_rows(file, 0))
 
 
 def _columns(search: Search, trials: Iterable[Trial]) -> tuple[dict[str, str], dict[str, str]]:
