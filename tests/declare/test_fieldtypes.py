@@ -195,6 +195,7 @@ def test_types_in_words(annotation, words):
         (Literal["a", "b"], hp.Choice("a", values=["a", "b"])),
         (tuple[Fraction, ...], (0.1, hp.Float(0.2, min=0, max=0.5))),
         (Fraction | tuple[Fraction, ...], hp.Choice(0.1, values=[0.1, (0.1, 0.2)])),
+        (dict[str, Fraction], {"a": 0.1, "b": hp.Float(0.2, min=0, max=0.5)}),
     ],
 )
 def test_a_range_stands_wherever_its_values_may(annotation, value):
@@ -225,6 +226,13 @@ def test_a_range_stands_wherever_its_values_may(annotation, value):
             (0.1, hp.Float(0.2, min=-1, max=0.5)),
             "Job.x takes a tuple, each item a number of at least 0 and below 1, "
             "got -1.0 (float) at x[1], in (0.1, hp.Float(0.2, min=-1.0, max=0.5)).",
+        ),
+        (
+            dict[str, Fraction],
+            {"a": 0.1, "b": hp.Choice(0.2, values=(0.2, 1.5))},
+            "Job.x takes a mapping of a text to a number of at least 0 and below 1, "
+            "got {'a': 0.1, 'b': 1.5} (dict), "
+            "in {'a': 0.1, 'b': hp.Choice(0.2, values=(0.2, 1.5))}.",
         ),
     ],
 )

@@ -37,6 +37,36 @@ from tfpipe.models import CNN_2_4_6
             lambda: hp.Int(2, min=1, max=5, step=0),
             "Int.step takes a whole number of at least 1 or none, got 0 (int).",
         ),
+        (
+            lambda: hp.Float(0.1, min=0.1, max=1, step=0.5, log=True),
+            "hp.Float: with log=True a step is the factor between tried values, such as 2 or 10: "
+            "give one above 1, or leave it out, got 0.5.",
+        ),
+        (
+            lambda: hp.Int(2, min=1, max=8, step=1, log=True),
+            "hp.Int: with log=True a step is the factor between tried values, such as 2 or 10: "
+            "give one above 1, or leave it out, got 1.",
+        ),
+        (
+            lambda: hp.Float(0.1, min=0, max=0.5, step=0.6),
+            "hp.Float: step=0.6 is too large for the range 0.0 to 0.5: only 0.0 would be tried.",
+        ),
+        (
+            lambda: hp.Int(2, min=2, max=7, step=4, log=True),
+            "hp.Int: step=4 is too large for the range 2 to 7: only 2 would be tried.",
+        ),
+        (
+            lambda: hp.Float(1.0, min=0, max=float("inf")),
+            "hp.Float(1.0, min=0.0, max=inf): its numbers must be finite.",
+        ),
+        (
+            lambda: hp.Float(float("nan"), min=0, max=1),
+            "hp.Float(nan, min=0.0, max=1.0): its numbers must be finite.",
+        ),
+        (
+            lambda: hp.Choice("a", values=("a", "b", "a")),
+            "hp.Choice: 'a' is given twice among its values.",
+        ),
         (lambda: hp.Bool("yes"), "Bool.value takes true or false, got 'yes' (str)."),
         (lambda: hp.Float(0.1, max=0.5), "Float needs a value for 'min'."),
     ],
@@ -58,6 +88,14 @@ def test_what_is_no_range_is_refused(make, message):
 )
 def test_candidates_begin_with_the_value(given, candidates):
     assert list(given.candidates()) == candidates
+
+
+def test_a_step_may_reach_the_end_though_binary_numbers_miss_it():
+    assert hp.Float(0.1, min=0.1, max=0.3, step=0.2).step == 0.2
+
+
+def test_equal_values_of_several_types_are_several_values():
+    assert len(hp.Choice(1, values=(1, True, 1.0, "1")).values) == 4
 
 
 def test_a_range_is_a_part():

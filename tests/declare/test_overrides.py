@@ -2,10 +2,16 @@
 
 import pytest
 
-from tfpipe import Pipeline, hp, keras
-from tfpipe.data import TFDS, augment
+from tfpipe import Pipeline, deferred, hp, keras
+from tfpipe.data import TFDS, Arrays, augment
 from tfpipe.declare.fieldtypes import Duration
-from tfpipe.declare.overrides import apply_overrides
+from tfpipe.declare.hp import same
+from tfpipe.declare.overrides import (
+    apply_overrides,
+    declared_at,
+    read_override,
+    write_override,
+)
 from tfpipe.declare.tree import flatten
 from tfpipe.errors import ConfigError
 from tfpipe.models import CNN_2_4_6, MLP
@@ -120,6 +126,209 @@ def test_an_override_changes_nothing_else():
 
 def test_one_number_of_a_tuple_can_be_set():
     assert apply_overrides(Job(), ["model.dropout.1=0.5"]).model.dropout == (0.2, 0.5, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("text", "weights"),
+    [
+        ("class_weights.cat=3", {"cat": 3.0, "a.b": 2.0, "1": 1.0}),
+        ("class_weights.a.b=3", {"cat": 1.0, "a.b": 3.0, "1": 1.0}),
+        ("class_weights.1=0.5", {"cat": 1.0, "a.b": 2.0, "1": 0.5}),
+    ],
+)
+def test_one_value_of_a_mapping_can_be_set(text, weights):
+    job = Job(class_weights={"cat": 1.0, "a.b": 2.0, "1": 1.0})
+    changed = apply_overrides(job, [text]).class_weights
+    assert changed == weights
+    assert list(changed) == list(weights)
+
+
+def test_a_range_in_a_mapping_can_be_set_or_given_other_bounds():
+    job = Job(class_weights={"cat": hp.Float(1.0, min=0.5, max=2)})
+    assert apply_overrides(job, ["class_weights.cat=3"]).class_weights == {"cat": 3.0}
+    changed = apply_overrides(job, ["class_weights.cat.max=4"]).class_weights
+    assert changed == {"cat": hp.Float(1.0, min=0.5, max=4)}
+
+
+def test_arguments_in_mappings_of_calls_can_be_set():
+    layer = keras.layers.Layer(config={"units": 3, 4: keras.regularizers.L2(0.1)})
+
+    class Own(Job):
+        layer: object = None
+
+    changed = apply_overrides(Own(layer=layer), ["layer.config.4.l2=0.2", "layer.config.units=5"])
+    assert changed.layer.kwargs["config"] == {"units": 5, 4: keras.regularizers.L2(0.2)}
+
+
+@pytest.mark.parametrize(
+    ("weights", "text", "message"),
+    [
+        (
+            {"cat": 1.0, "dog": 2.0},
+            "class_weights.dgo=1",
+            "class_weights.dgo=1: 'class_weights' has no key 'dgo'. Did you mean 'dog'?",
+        ),
+        (
+            {},
+            "class_weights.dog=1",
+            "class_weights.dog=1: 'class_weights' has no key 'dog'. It is empty: set the whole.",
+        ),
+        (
+            {"cat": 1.0},
+            "class_weights.cat=0",
+            "class_weights.cat=0: Job.class_weights takes 'balanced', a mapping of a text to a "
+            "number above 0 or none, got {'cat': 0} (dict).",
+        ),
+    ],
+)
+def test_what_does_not_fit_a_mapping_is_refused(weights, text, message):
+    with pytest.raises(ConfigError) as caught:
+        apply_overrides(Job(class_weights=weights), [text])
+    assert str(caught.value) == message
+
+
+def small():
+    return None
+
+
+def large():
+    return None
+
+
+OWN = deferred("callbacks.confusion")
+
+
+class Own(Job):
+    data = hp.Choice(Arrays(small), values=(Arrays(small), Arrays(large)))
+    callbacks = (OWN.Confusion(every=2),)
+    called: object = OWN.normalised
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("data=Arrays(large)", Arrays(large)),
+        ("data=Arrays(small, validation=0.1)", Arrays(small, validation=0.1)),
+        ("callbacks=(callbacks.confusion.Confusion(every=3),)", (OWN.Confusion(every=3),)),
+        ("called=callbacks.confusion.normalised", OWN.normalised),
+        (
+            "metrics=(keras.metrics.AUC, keras.metrics.Recall)",
+            (keras.metrics.AUC, keras.metrics.Recall),
+        ),
+        ("title=small", "small"),
+    ],
+)
+def test_what_a_declaration_names_can_be_written(text, value):
+    assert declared_at(apply_overrides(Own(), [text]), text.partition("=")[0]) == value
+
+
+def test_a_function_where_only_a_function_fits_is_written_by_its_name():
+    made = apply_overrides(Own(), ["data=Arrays(small)", "data.load=large"])
+    assert made.data == Arrays(large)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "data=Arrays(smal)",
+            "data=Arrays(smal): there is no 'smal' for data. Did you mean 'small' or 'Sample'?",
+        ),
+        ("data=small()", "data=small(): small is a function, and no part to declare."),
+        (
+            "callbacks=(callbacks.confusion.Other(),)",
+            "callbacks=(callbacks.confusion.Other(),): there is no 'callbacks.confusion.Other' "
+            "for callbacks. Did you mean 'callbacks.confusion.normalised' or "
+            "'callbacks.confusion.Confusion'?",
+        ),
+    ],
+)
+def test_what_a_declaration_does_not_name_is_refused(text, message):
+    with pytest.raises(ConfigError) as caught:
+        apply_overrides(Own(), [text])
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("epochs", 3, "epochs=3"),
+        ("share", 1e-07, "share=1e-07"),
+        ("share", None, "share=None"),
+        ("shuffle", False, "shuffle=False"),
+        ("title", "plain text, with (all) = of it", "title=plain text, with (all) = of it"),
+        ("title", "none", "title=none"),
+        ("share_or_text", "none", "share_or_text='none'"),
+        ("share_or_text", " 1", "share_or_text=' 1'"),
+        ("checkpoint_every", "90m", "checkpoint_every=90m"),
+        ("augment", (), "augment=()"),
+        ("augment", (augment.flip(),), "augment=(flip(),)"),
+        ("model", MLP(units=(8,)), "model=MLP(units=(8,))"),
+        ("model.dropout", (0.1, 0.2, 0.3), "model.dropout=(0.1, 0.2, 0.3)"),
+        ("model.dropout.0", 0.5, "model.dropout.0=0.5"),
+        ("class_weights", {"a": 1.0}, "class_weights={'a': 1.0}"),
+        (
+            "optimizer",
+            keras.optimizers.Adam(SCHEDULE),
+            "optimizer=keras.optimizers.Adam(learning_rate="
+            "keras.optimizers.schedules.CosineDecay(initial_learning_rate=0.001, "
+            "decay_steps=1000))",
+        ),
+        ("optimizer.nesterov", True, "optimizer.nesterov=True"),
+        ("optimizer.name", "1", "optimizer.name='1'"),
+        ("loss", keras.losses.Huber, "loss=keras.losses.Huber"),
+        ("data", Arrays(large), "data=Arrays(large)"),
+        (
+            "batch_size",
+            hp.Choice(32, values=(32, 64)),
+            "batch_size=hp.Choice(32, values=(32, 64))",
+        ),
+    ],
+)
+def test_a_value_is_written_so_that_it_reads_back(name, value, text):
+    class Job(Own):
+        share_or_text: float | str | None = None
+
+    assert write_override(Job(), name, value) == text
+    assert same(read_override(Job(), text), declared_at(apply_overrides(Job(), [text]), name))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("epoch", 3, "Own has no field 'epoch'. Did you mean 'epochs'?"),
+        (
+            "epochs",
+            0,
+            "Own.epochs takes a whole number of at least 1, got 0 (int).",
+        ),
+        (
+            "called",
+            (lambda: None),
+            "called: <lambda> cannot be written as an override, and so given to a "
+            "run. What can: numbers, texts, none, parts, Keras objects, named functions that the "
+            "declaration uses, and tuples and mappings of these.",
+        ),
+    ],
+)
+def test_what_no_text_gives_is_refused(name, value, message):
+    with pytest.raises(ConfigError) as caught:
+        write_override(Own(), name, value)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 10),
+        ("model.dropout.1", 0.3),
+        ("optimizer.momentum", 0.9),
+        ("optimizer.nesterov", False),  # Keras's default
+        ("optimizer.clipnorm", None),
+    ],
+)
+def test_a_declared_value_is_found_by_its_name(name, value):
+    assert same(declared_at(Job(), name), value)
 
 
 def test_the_bounds_of_a_range_can_be_set():

@@ -5,7 +5,12 @@ import sys
 
 import pytest
 
-from tfpipe.declare.signatures import argument_names, parameter_names, public_names
+from tfpipe.declare.signatures import (
+    argument_default,
+    argument_names,
+    parameter_names,
+    public_names,
+)
 
 MODULE = """
 class Both:
@@ -63,6 +68,31 @@ def test_parameters_of_ones_own_module(project, name, by_position, by_name):
     for _ in range(2):
         assert parameter_names(f"mine.things.{name}") == by_position
         assert argument_names(f"mine.things.{name}") == by_name
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "value"),
+    [
+        ("keras.optimizers.SGD", "learning_rate", 0.01),
+        ("keras.optimizers.SGD", "momentum", 0.0),
+        ("keras.optimizers.SGD", "clipnorm", None),
+        ("keras.callbacks.EarlyStopping", "patience", 0),
+        ("keras.callbacks.EarlyStopping", "monitor", "val_loss"),
+        ("keras.optimizers.SGD", "no_such", None),
+        ("keras.layers.Dense", "units", None),
+        ("no.such.Thing", "x", None),
+    ],
+)
+def test_what_an_argument_is_when_it_is_not_given(path, name, value):
+    found = argument_default(path, name)
+    assert (found, type(found)) == (value, type(value))
+
+
+def test_defaults_of_ones_own_module(project):
+    source = "def f(a, b=-1, *, c, d=(1, 'x'), e=len):\n    pass\n"
+    sys.path.insert(0, str(project({"mine/own.py": source})))
+    found = {name: argument_default("mine.own.f", name) for name in "abcdef"}
+    assert found == {"a": None, "b": -1, "c": None, "d": (1, "x"), "e": None, "f": None}
 
 
 def test_reading_imports_nothing():

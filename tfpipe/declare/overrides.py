@@ -319,7 +319,8 @@ def _look_up(name: str, place: _Place) -> Any:
             return Name(f"{module}.{name}")
     if name in place.own:
         return place.own[name]
-    known = (public_names(home) if home else None) or parts
+    known = {*((public_names(home) if home else None) or parts)}
+    known |= {own for own in place.own if not own.startswith("keras.")}
     raise ConfigError(f"there is no {name!r} for {field}. {suggest(name, known)}")
 
 
