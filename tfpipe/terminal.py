@@ -80,7 +80,8 @@ class Terminal:
         width = max((len(command) for command, _ in listed), default=0)
         self.say("[dim]Next:[/]")
         for command, purpose in listed:
-            self.say(f"  [cyan]{escape(f'{command:<{width}}')}[/]  [dim]{escape(purpose)}[/]")
+            text = f"  [cyan]{escape(f'{command:<{width}}')}[/]  [dim]{escape(purpose)}[/]"
+            self.console.print(text, soft_wrap=True)  # so that a long one is copied in one piece
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """A table: drawn on a terminal, in columns of plain text, however wide, otherwise."""

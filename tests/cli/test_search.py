@@ -1,6 +1,7 @@
 """`tfpipe search` and `tfpipe run --best` as a person meets them: words, exit codes, JSON."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ from searches import DROPOUT, NAME, RATE, made, trial
 
 import tfpipe.verbs.search as verb
 from tfpipe.cli.main import tfpipe as group
+from tfpipe.declare.loading import load
+from tfpipe.tuning.space import space_of
+from tfpipe.tuning.vary import vary
 
 NAN = "The loss became NaN in epoch 1."
 
@@ -279,3 +283,38 @@ def test_a_run_with_the_best_of_nothing(tfpipe: Any, small: Path) -> None:
         f"values yet. Trial 00: {NAN} Go on with it: tfpipe search --resume {NAME}\n"
     )
     assert not Path("runs").exists()
+
+
+# The documentation
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "search.md"
+
+
+def test_what_the_documentation_shows_can_be_asked_for(
+    tfpipe: Any, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = DOCS.read_text()
+    Path("digits.py").write_text(text.partition("```python\n")[2].partition("```")[0])
+    lines = [line for line in text.splitlines() if line.startswith("tfpipe search")]
+    assert len(lines) == 6
+    for line in lines:
+        words = line.split("  ")[0].split()[1:]
+        answer = tfpipe(*words)
+        assert (answer.code, answer.err) == (0, ""), line
+    assert [call[0] for call in asked] == ["search", "search", "go_on", "search", "work"]
+    assert {call[1].name for call in asked if call[0] == "search"} == {"digits"}
+
+
+def test_the_ranges_that_the_documentation_shows(small: Path) -> None:
+    (table,) = re.findall(r"\| `--vary` .*?\n\n", DOCS.read_text(), re.S)
+    texts = re.findall(r"^\| `([^-`][^`]*)`", table, re.M)
+    sizes = {text: space_of(vary(load(str(small)), [text]).pipeline).size for text in texts}
+    assert sizes == {
+        "optimizer.learning_rate=1e-4..1e-1:log": None,
+        "model.dropout=0.0..0.5": None,
+        "model.convs=2..6:2": 3,
+        "batch_size=16,32,64": 3,
+        "optimizer=SGD(0.01),Adam(0.001)": 2,
+        "model.batch_norm": 2,
+    }

@@ -149,8 +149,8 @@ def command(
     is a run in a process of its own, below searches/. A search that was stopped, or killed, goes on
     with --resume; tfpipe run FILE --best SEARCH trains with the best values.
 
-    On several machines that share a folder, one is the --chief and the others are each a --worker,
-    with the same FILE, overrides and --vary.
+    On several machines that share a folder, one is the --chief and the others are each a --worker
+    with the same FILE.
     """
     from tfpipe.cli.logs import log_shown
     from tfpipe.terminal import Terminal
