@@ -247,6 +247,7 @@ def test_whatever_keras_tuner_proposes_can_be_given_to_a_run():
     for values in proposals(40, seed=1):
         made = apply_overrides(Job(), SPACE.overrides({**values, "tuner/epochs": 3}))
         assert resolve(made) == made
+        assert SPACE.resolved(values) == made
         models.add(type(made.model))
         assert made.data.load is (few if values["data"] == "Arrays(few)" else many)
         assert made.batch_size == values["batch_size"]
@@ -333,6 +334,8 @@ def test_fields_that_do_not_fit_each_other_are_left_to_the_trial():
     values = {"model": "CNN_2_4_6", "model[CNN_2_4_6].convs": 2}
     [text] = one(model=outer).overrides(values)
     assert text == "model=CNN_2_4_6(convs=2, dropout=(0.1, 0.2))"
+    made = one(model=outer, epochs=hp.Int(2, min=1, max=9)).resolved({**values, "epochs": 5})
+    assert (made.model.convs, made.model.dropout, made.epochs) == (2, (0.1, 0.2), 5)
     with pytest.raises(ConfigError, match="2 rates; 2 convolutions are 1 block"):
         apply_overrides(Plain(), [text])
 

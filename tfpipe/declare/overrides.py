@@ -91,9 +91,7 @@ def write_override(pipeline: Pipeline, name: str, value: Any) -> str:
         write_override(pipeline, "optimizer", keras.optimizers.SGD(0.1))
         == "optimizer=keras.optimizers.SGD(learning_rate=0.1)"
     """
-    path = name.split(".")
-    with unvalidated():
-        wanted = _at(_set(pipeline, path, lambda *_: value), path)
+    wanted = _at(with_value(pipeline, name, value), name.split("."))
     bare = value if isinstance(value, str) else show(value)
     for text in dict.fromkeys((f"{name}={bare}", f"{name}={show(value)}")):
         with suppress(ConfigError):
@@ -104,6 +102,17 @@ def write_override(pipeline: Pipeline, name: str, value: Any) -> str:
         "What can: numbers, texts, none, parts, Keras objects, named functions that the "
         "declaration uses, and tuples and mappings of these."
     )
+
+
+def with_value(pipeline: Pipeline, name: str, value: Any) -> Pipeline:
+    """A copy with the value at a dotted name changed; its parts' fields are not compared.
+
+    Raises:
+        ConfigError: for a name that cannot be set, or a value that its field refuses.
+    """
+    with unvalidated():
+        changed: Pipeline = _set(pipeline, name.split("."), lambda *_: value)
+    return changed
 
 
 def read_override(pipeline: Pipeline, text: str) -> Any:

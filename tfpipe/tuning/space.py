@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.fieldtypes import is_range
 from tfpipe.declare.hp import Choice, same
-from tfpipe.declare.overrides import write_override
+from tfpipe.declare.overrides import with_value, write_override
 from tfpipe.declare.part import Part, unvalidated
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import ConfigError
@@ -79,6 +79,19 @@ class Space:
             ConfigError: when a value is missing, or is none of its dimension.
         """
         return tuple(self._override(d, values) for d in self.dimensions if not d.when)
+
+    def resolved(self, values: Mapping[str, Value]) -> Pipeline:
+        """The declaration with some values, as a trial has it; its fields are not compared.
+
+        Raises:
+            ConfigError: as `overrides` does.
+        """
+        pipeline = self.pipeline
+        with unvalidated():
+            for dimension in (d for d in self.dimensions if not d.when):
+                chosen = self._chosen(dimension.name, values)
+                pipeline = with_value(pipeline, dimension.name, chosen)
+        return pipeline
 
     def to_json(self) -> dict[str, Any]:
         """The space as plain data: its dimensions and its sizes."""
