@@ -312,17 +312,34 @@ def test_many_ranges_share_a_column(small: Path) -> None:
     ]
 
 
-def test_what_the_budget_ended_goes_on_with_resume(small: Path) -> None:
-    search = made(small, trial("00", state="interrupted"), root=Path(), budget=60.0)
-    search.state, search.reason = "interrupted", "The budget of 1m is used up."
+def test_what_the_budget_ended_goes_on_with_more_of_it(small: Path) -> None:
+    search = made(small, trial("00", state="interrupted"), root=Path(), budget=5400.0)
+    search.state, search.reason = "interrupted", "The budget of 90m is used up."
+    search.active_seconds = 5401.0
     assert said(lambda t: summary(search, t)) == (
         "\n"
-        "1 trial: 1 interrupted\n"
-        "The budget of 1m is used up.\n"
+        "1 trial in 1:30:01: 1 interrupted\n"
+        "The budget of 90m is used up.\n"
         "\n"
         "Next:\n"
-        f"  tfpipe search --resume {NAME}  go on from here\n"
+        f"  tfpipe search --resume {NAME} --budget 3h  go on for as long again\n"
     )
+
+
+def test_what_was_stopped_goes_on(small: Path) -> None:
+    search = made(small, trial("00", state="interrupted"), root=Path(), budget=60.0)
+    search.state = "interrupted"
+    assert commands(said(lambda t: summary(search, t))) == {
+        f"tfpipe search --resume {NAME}": "go on from here"
+    }
+
+
+def test_a_run_that_several_trials_went_on_with_is_listed_once(small: Path) -> None:
+    rungs = (trial("03", 0.75, run="00", first_epoch=1), trial("02", 0.5, run="01"))
+    search = made(small, trial("00", 0.75, epochs=1), trial("01", 0.25), *rungs)
+    lines = said(lambda t: summary(search, t)).splitlines()
+    assert [text.split()[0] for text in lines[4:6]] == ["00", "02"]
+    assert lines[6] == ""
     assert commands(said(lambda t: how_to_go_on(search, t))) == {
         f"tfpipe search --resume {NAME}": "go on from here"
     }

@@ -278,7 +278,11 @@ def summary(search: Search, terminal: Terminal) -> None:
 
 def report(search: Search, terminal: Terminal) -> None:
     """The trials so far: how many, the best ones, why others failed, and what to do next."""
-    trials, best = search.trials(), search.completed()[:_LISTED]
+    trials = search.trials()
+    by_run: dict[str, Trial] = {}  # trials that go on with a run may have the same best epoch
+    for trial in search.completed():
+        by_run.setdefault(trial.run, trial)
+    best = list(by_run.values())[:_LISTED]
     took = f" in {clock(search.active_seconds)}" if search.active_seconds else ""
     found = states(trials, killed=state_of(search) == "killed")
     terminal.say(f"{counted(len(trials), 'trial')}{took}" + (f": {found}" if found else ""))
@@ -312,9 +316,12 @@ def _next(search: Search, found: bool) -> list[tuple[str, str]]:
 
 def _further(search: Search) -> list[tuple[str, str]]:
     """The command that goes on with a search, where there is more to do."""
-    command = f"tfpipe search --resume {search.name}"
+    command, budget = f"tfpipe search --resume {search.name}", search.asked.budget
     if state_of(search) == "running":
         return []
+    if search.state == "interrupted" and budget and search.active_seconds >= budget:
+        more = f"{command} --budget {Duration(2 * budget)}"
+        return [(more + _at(search), "go on for as long again")]
     if search.state != "finished" or any(not trial.over for trial in search.trials()):
         return [(command + _at(search), "go on from here")]
     if search.asked.trials and search.asked.tuner in ("random", "bayesian"):
