@@ -66,7 +66,7 @@ def _progress(
     x: Scale,
     ticks: Sequence[tuple[float, str]],
     title: str,
-    unit: str = "trial",
+    unit: str = "trials so far",
 ) -> str:
     """Trials as points, those that failed below, and a line of steps for the best so far."""
     failed = [t for t in shown_as.trials if t.state == "failed" and t.id in places]

@@ -13,7 +13,7 @@ import keras
 
 from tfpipe import runs
 from tfpipe.errors import RunError
-from tfpipe.training.metrics import read_rows
+from tfpipe.training.metrics import as_float32, read_rows
 from tfpipe.tuning.stored import Trial
 
 
@@ -62,7 +62,8 @@ class MedianRule(keras.callbacks.Callback):
         if not self._after < done < self._trial.epochs:  # the last one is the end anyway
             return
         own = self._values(self._trial)[:epoch]
-        own += [float((logs or {})[self._objective])] if self._objective in (logs or {}) else []
+        if self._objective in (logs or {}):
+            own.append(float(as_float32((logs or {})[self._objective])))  # as metrics.csv has it
         best = max((self._sign * v for v in own if isfinite(v)), default=None)
         others = self._averages(done)
         if best is None or len(others) < self._least:
