@@ -12,8 +12,6 @@ from typing import Any, Literal, Protocol
 from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 from keras_tuner.src.engine.trial import TrialStatus
 
-from tfpipe.declare.overrides import apply_overrides
-from tfpipe.declare.tree import resolve
 from tfpipe.tuning.space import Space
 from tfpipe.tuning.stored import Search, Trial
 
@@ -107,6 +105,6 @@ class Proposals:
             run = number
         epochs = given.get("tuner/epochs")
         if epochs is None:
-            epochs = resolve(apply_overrides(self._space.pipeline, overrides)).all_epochs
+            epochs = self._space.resolved(values).all_epochs
         first = given.get("tuner/initial_epoch", 0)
         return Trial(number, values, overrides, run, int(epochs), int(first))
