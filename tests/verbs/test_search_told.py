@@ -205,6 +205,16 @@ def test_the_lines_that_change(small: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(("hard", "word"), [(False, "finished"), (True, "stopped")])
+def test_a_budget_that_is_used_up_is_said(small: Path, hard: bool, word: str) -> None:
+    search = made(small, trial("00", 0.5), budget=60.0, hard=hard)
+    search.active_seconds = 60.0
+    view = View(Terminal(io.StringIO(), live=True), search, 12)
+    assert plain(view.lines({"01": "epoch 1 of 5"})[0]) == (
+        f"1 of 12 trials done · 1 running · the budget is used up: what runs is {word}"
+    )
+
+
 def test_on_a_terminal_they_are_drawn_below_what_has_ended_and_go_away(small: Path) -> None:
     search, clock = made(small), Clock()
 
@@ -263,6 +273,14 @@ def test_one_that_runs_longer_than_the_mean_is_about_to_end(small: Path) -> None
     assert view.seconds_left() == 30.0, "the other workers cannot help with the last trial"
     clock.now += 100.0
     assert view.seconds_left() == 0.0
+
+
+def test_what_a_trial_took_before_it_was_stopped_counts(small: Path) -> None:
+    clock = Clock()
+    view = View(Terminal(io.StringIO()), made(small, trial("00", 0.5)), 2, now=clock)
+    view.began(trial("01", seconds=15.0))
+    clock.now += 5.0
+    assert view.seconds_left() == 20.0
 
 
 # The end

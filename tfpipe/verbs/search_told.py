@@ -145,7 +145,7 @@ class View:
     def began(self, trial: Trial) -> None:
         """A trial is begun, or taken up again."""
         self._trials[trial.id] = trial
-        self._since[trial.id] = self._now()
+        self._since[trial.id] = self._now() - trial.seconds  # of earlier attempts
 
     def ended(self, trial: Trial) -> None:
         """A trial is over, or interrupted."""
@@ -222,6 +222,9 @@ class View:
             *([f"[red]{failed} failed[/]"] if failed else []),
             *([] if left is None else [f"about {clock(left)} left"]),
         ]
+        if self._by_budget() <= 0:
+            hard = self._search.asked.hard
+            words[-1] = f"the budget is used up: what runs is {'stopped' if hard else 'finished'}"
         return " · ".join(words)
 
     def _over(self) -> list[Trial]:
@@ -232,21 +235,20 @@ class View:
 
         What a trial takes is taken to be the mean so far; a budget ends it earlier.
         """
-        found = [self._by_trials(), self._by_budget()]
-        known = [max(0.0, seconds) for seconds in found if seconds is not None]
-        return min(known, default=None)
+        found = max(0.0, min(self._by_trials(), self._by_budget()))
+        return None if found == float("inf") else found
 
-    def _by_budget(self) -> float | None:
+    def _by_budget(self) -> float:
         budget = self._search.asked.budget
         if budget is None:
-            return None
+            return float("inf")
         return budget - self._spent - (self._now() - self._began)
 
-    def _by_trials(self) -> float | None:
+    def _by_trials(self) -> float:
         """By the work that is left: trials, or epochs where trials are not equally long."""
         over = self._over()
         if self._total is None or not any(trial.completed for trial in over):
-            return None
+            return float("inf")
         took = sum(trial.seconds for trial in over)
         elapsed = {one: self._now() - since for one, since in self._since.items()}
         at_once = max(self._search.asked.workers, len(elapsed), 1)
