@@ -132,6 +132,7 @@ REFUSED = {
     ("small.py", "--worker", "a:1", "--chief", "9000"): WORKER.format("--chief"),
     ("small.py", "--worker", "a:1", "--json"): "--json is of no use to a --worker: its chief knows "
     "all trials.\n",
+    ("--root", ".", "show"): "Error: Write show first: tfpipe search show [SEARCH].\n",
     ("--worker", "a:1"): "Error: Name the file of a pipeline, or go on with --resume.\n",
     ("small.py", "--hard"): "Error: --hard goes with --budget.\n",
     ("small.py", "--budget", "2x"): "Error: Invalid value for '--budget': '2x' is no duration: "

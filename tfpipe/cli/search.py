@@ -159,6 +159,8 @@ def command(
     common: dict[str, Any] = {"root": root, "terminal": terminal}
     if file is None and resume is None:
         raise click.UsageError("Name the file of a pipeline, or go on with --resume.")
+    if file == "show":
+        raise click.UsageError("Write show first: tfpipe search show [SEARCH].")
     with log_shown(terminal):
         if resume is not None:
             found = _go_on(ctx, resume, given, common)
