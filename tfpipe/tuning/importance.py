@@ -49,8 +49,9 @@ def importance(axes: Sequence[Axis], trials: Sequence[tuple[Trial, float]]) -> I
     least = max(_LEAST, _LEAST_EACH * len(axes))
     if len(trials) < least:
         return Importance(
-            note=f"{len(trials)} finished trials are too few to say which ranges matter: it takes "
-            f"{least} for {len(axes)} ranges."
+            note="Too few trials have finished to say which ranges matter: "
+            f"{len(trials)} of at least {least} for {len(axes)} "
+            f"range{'s' if len(axes) > 1 else ''}."
         )
     values = np.array([value for _, value in trials])
     if not np.ptp(values):

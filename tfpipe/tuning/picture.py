@@ -77,7 +77,7 @@ def picture_of(search: Search) -> Picture:
         for t in trials
         if t.completed and t.objective is not None and math.isfinite(t.objective)
     ]
-    ranked = sorted(counted, key=lambda pair: (-pair[1] if rising else pair[1], pair[0].id))
+    ranked = sorted(counted, key=lambda pair: -pair[1] if rising else pair[1])
     scale = _scale([value for _, value in ranked])
     return Picture(search, axes_of(search.space), trials, ranked, scale, _times(search, trials))
 
