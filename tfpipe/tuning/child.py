@@ -8,6 +8,7 @@ however they went.
 import contextlib
 import faulthandler
 import importlib
+import io
 import json
 import logging
 import os
@@ -35,8 +36,8 @@ class Job:
         environ: environment variables beside those of the searching process.
         cpus: the numbers of the cores that it may use; all of them when None. TensorFlow makes as
             many threads as there are. On Linux only.
-        memory: the bytes of data that it may hold, TensorFlow's own 0.5 GB included; without end
-            when None. On Linux only.
+        memory: the bytes of data that it may hold, TensorFlow's own 0.7 GB included; without end
+            when None. On Linux only. TensorFlow waits 10 seconds for memory that it cannot have.
     """
 
     module: str
@@ -116,6 +117,9 @@ def _redirect(log: Path) -> None:
         os.dup2(nothing.fileno(), 0)
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a process that is killed flushes nothing
+            stream.reconfigure(line_buffering=True)
 
 
 def _limit(job: Job) -> None:

@@ -4,17 +4,18 @@ import contextlib
 import os
 import re
 import signal
-import sys
 from pathlib import Path
 
 from tfpipe.data.memory import human
 from tfpipe.tuning.child import Job
 
-_LAST = 16_384  # bytes of a log
+_COUNTS = Path("/proc/vmstat")
+_LAST = 65_536  # bytes of a log; the names of all modules, after a crash, take 10,000
 # What TensorFlow, NumPy, C++ and Linux say when an allocation fails.
 _MEMORY = re.compile(
     r"MemoryError|ResourceExhausted|RESOURCE_EXHAUSTED|\bOOM\b|bad_alloc|[Oo]ut of memory"
     r"|[Cc]annot allocate memory|pthread_create\(\) failed|can't start new thread"
+    r"|Cannot parse tensor from proto"  # a constant for which there is no room
 )
 # Lines that tell what happened, in logs that go on with a stack.
 _TELLING = re.compile(r"^(F\d{4} |Fatal Python error|terminate called|what\(\)|[\w.]+Error\b)")
@@ -37,16 +38,13 @@ def reap(pid: int) -> tuple[int, int] | None:
     return os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024
 
 
-def kills_for_memory() -> int:
-    """How often Linux has ended a process because memory ran out; 0 elsewhere."""
+def kills_for_memory() -> int | None:
+    """How often Linux has ended a process because memory ran out; None where nobody counts."""
     try:
-        for line in Path("/proc/vmstat").read_text().splitlines():
-            name, _, value = line.partition(" ")
-            if name == "oom_kill":
-                return int(value)
+        lines = _COUNTS.read_text().splitlines()
     except OSError:
-        pass
-    return 0
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
 
 
 def is_about_memory(text: str) -> bool:
@@ -55,39 +53,54 @@ def is_about_memory(text: str) -> bool:
 
 
 def explain(
-    job: Job, code: int, *, peak: int = 0, asked: bool = False, kernel: bool = False
+    job: Job,
+    code: int,
+    *,
+    since: int = 0,
+    peak: int = 0,
+    asked: bool = False,
+    kernel: bool | None = None,
 ) -> tuple[str, str]:
     """Why a child ended that left no word: what kind of end it was, and a sentence.
 
     Args:
         job: what it was to do.
         code: its exit code; negative for the signal that ended it.
+        since: where in the log its own words begin, in bytes.
         peak: the most memory that it held, in bytes; 0 when nobody knows.
         asked: whether the searching process had asked it to end.
-        kernel: whether the kernel ended processes for lack of memory while it ran.
+        kernel: whether the kernel ended processes for lack of memory while it ran; None when
+            nobody knows.
 
     Returns:
         "memory", "killed" or "crashed", and the reason.
     """
-    said, held = _last_words(job.log), f" when it held {human(peak)}" if peak else ""
-    how = described(code)
-    if code == -signal.SIGKILL and kernel and not asked:
-        return "memory", (
-            f"The memory of this computer ran out, and the system ended the trial{held}. Use a "
-            "smaller batch_size, a smaller model or fewer workers."
-        )
-    if code in _ended_by("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"):
-        by = "the search" if asked else "something else than the search"
-        return "killed", f"The trial was ended by {by} ({how}){held}."
-    if is_about_memory(said) or _near(job.memory, peak):
+    how, held = described(code), f" when it held {human(peak)}" if peak else ""
+    if code in _signals("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"):
+        return _killed(code, how + held, asked, kernel)
+    said, words = _last_words(job.log, since), ""
+    if is_about_memory(said) or _near(job.memory, peak, code):
         limit = f" It may hold {human(job.memory)} (--memory)." if job.memory else ""
         return "memory", (
             f"The trial ran out of memory ({how}){held}.{limit} Use a smaller batch_size or a "
             f"smaller model. Its log: {job.log}"
         )
-    words = _telling(said)
-    last = f" Its last words: {words}" if words else ""
-    return "crashed", f"The trial's process crashed ({how}){held}; its log: {job.log}.{last}"
+    if telling := _telling(said):
+        words = f" Its last words: {telling}"
+    return "crashed", f"The trial's process ended ({how}){held}; its log: {job.log}.{words}"
+
+
+def _killed(code: int, how: str, asked: bool, kernel: bool | None) -> tuple[str, str]:
+    """The end of a child that something has ended."""
+    if asked:
+        return "killed", f"The search ended the trial ({how})."
+    if code in _signals("SIGKILL") and kernel:
+        return "memory", (
+            f"The memory of this computer ran out, and the system ended the trial ({how}). Use a "
+            "smaller batch_size, a smaller model or fewer workers."
+        )
+    maybe = " The system does so when memory runs out." if kernel is None else ""
+    return "killed", f"Something else than the search ended the trial ({how}).{maybe}"
 
 
 def described(code: int) -> str:
@@ -98,22 +111,25 @@ def described(code: int) -> str:
     return f"exit code {code}"
 
 
-def _ended_by(*names: str) -> list[int]:
+def _signals(*names: str) -> list[int]:
+    """The exit codes of processes that were ended by these."""
     return [-getattr(signal, name) for name in names if hasattr(signal, name)]
 
 
-def _near(limit: int | None, peak: int) -> bool:
-    """Whether a process with a limit had used most of it: then a crash is one of memory.
+def _near(limit: int | None, peak: int, code: int) -> bool:
+    """Whether a process crashed that had used most of what it may hold: then for lack of more.
 
-    TensorFlow asks for large pieces at once, so that what it could not have was never held.
+    TensorFlow asks for large pieces at once, so that what it could not have was never held. Where
+    not even a thread could start, the C library ends the process with 127.
     """
-    return limit is not None and sys.platform == "linux" and peak > limit / 2
+    crashes = (*_signals("SIGABRT", "SIGSEGV", "SIGBUS"), 127)
+    return limit is not None and code in crashes and peak > limit / 2
 
 
-def _last_words(log: Path) -> str:
+def _last_words(log: Path, since: int) -> str:
     try:
         with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST))
+            file.seek(max(since, file.seek(0, os.SEEK_END) - _LAST))
             return file.read().decode(errors="replace")
     except OSError:
         return ""

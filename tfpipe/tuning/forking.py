@@ -125,7 +125,8 @@ def why_not_fork() -> str:
     # These stop before a fork and start after it, of themselves.
     known = 1 + tasks.count("jemalloc_bg_thd") + _blas_threads()
     if len(tasks) > known:
-        return f"{len(tasks) - known} unknown threads run in it"
+        more = len(tasks) - known
+        return f"{more} unknown thread{' runs' if more == 1 else 's run'} in it"
     for fd in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
             if (target := os.readlink(fd)).startswith(_DRIVERS):
@@ -147,9 +148,8 @@ def _main(modules: list[str]) -> None:
         signal.signal(number, signal.SIG_IGN)
     told = os.dup(1)
     os.dup2(2, 1)  # what modules print as they are imported is no message
-    import_tensorflow()
     for module in modules:
-        importlib.import_module(module)
+        import_tensorflow() if module == "tensorflow" else importlib.import_module(module)
     gc.collect()
     gc.freeze()  # so that a collection in a child does not touch, and so copy, all of this
     parent = Parent(os.dup(0), told)

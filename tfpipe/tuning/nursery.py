@@ -54,9 +54,12 @@ class Child:
         self.code: int | None = None  # None until it has ended; negative: a signal ended it
         self.peak = 0  # the most memory that it held, in bytes; 0 where nobody knows
         self.asked: list[int] = []  # the signals that were sent to it
-        self.kernel = False  # whether the kernel ended processes for lack of memory in its time
+        self.began_at = _size(job.log)  # where in the log its own words begin, in bytes
+        # Whether the kernel ended processes for lack of memory in its time, where that is counted.
+        self.kernel: bool | None = None
         self._kills = kills_for_memory()
         self._host: _Host | None = None
+        self._process: psutil.Process | None = None  # knows it from a later one of its number
 
     @property
     def how(self) -> str:
@@ -81,15 +84,27 @@ class Child:
             self.asked.append(number)
             self._host.signal(self, number)
 
+    def _begin(self, pid: int) -> None:
+        self.pid = pid
+        with contextlib.suppress(psutil.Error):
+            self._process = psutil.Process(pid)
+
     def _end(self, code: int, peak: int = 0) -> None:
         self.code, self.peak = code, peak
-        self.kernel = kills_for_memory() > self._kills
+        now = kills_for_memory()
+        self.kernel = None if now is None or self._kills is None else now > self._kills
 
 
 def why_it_died(child: Child) -> tuple[str, str]:
     """Why a child ended that left no word: "memory", "killed" or "crashed", and a sentence."""
-    code = 0 if child.code is None else child.code
-    return explain(child.job, code, peak=child.peak, asked=bool(child.asked), kernel=child.kernel)
+    return explain(
+        child.job,
+        0 if child.code is None else child.code,
+        since=child.began_at,
+        peak=child.peak,
+        asked=bool(child.asked),
+        kernel=child.kernel,
+    )
 
 
 class Nursery:
@@ -99,12 +114,18 @@ class Nursery:
         modules: what to import beforehand, beside TensorFlow.
         log: the file for what that prints; nowhere when None.
         fork: whether to fork; where it can be done when None.
+        tensorflow: whether to import that too; it takes seconds, which tests do without.
     """
 
     def __init__(
-        self, modules: Sequence[str] = (), *, log: Path | None = None, fork: bool | None = None
+        self,
+        modules: Sequence[str] = (),
+        *,
+        log: Path | None = None,
+        fork: bool | None = None,
+        tensorflow: bool = True,
     ) -> None:
-        self._modules, self._log = tuple(modules), log
+        self._modules, self._log = ("tensorflow",) * tensorflow + tuple(modules), log
         self._fork = sys.platform == "linux" if fork is None else fork
         self._running: list[Child] = []
         self.why_not = ""  # why children are not forked, where they could have been
@@ -152,7 +173,9 @@ class Nursery:
 
     def close(self) -> None:
         """End all children at once, and wait for their ends."""
-        self.poll()
+        self._look(0)
+        if self._parent is not None and not self._parent.ready:
+            self._parent.gone = True  # it has no children yet, and may be importing for long
         for child in self._running:
             child.kill()
         until = time.monotonic() + _PATIENCE
@@ -241,7 +264,7 @@ class _Parent:
             self.ready = not self.why_not
             self.gone = not self.ready
         elif what == "began":
-            self.children[given[0]].pid = given[1]
+            self.children[given[0]]._begin(given[1])
         else:
             self.children.pop(given[0])._end(*given[1:])
 
@@ -251,7 +274,7 @@ class _Parent:
         assert self._process.stdout
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
-        if not self.ready:  # it has no children, and may be importing for long
+        if not self.ready:
             self._process.kill()
         try:
             self._process.wait(_PATIENCE)
@@ -276,7 +299,7 @@ class _Alone:
                 env=os.environ | job.environ,
                 start_new_session=True,
             )
-        child.pid = self._process.pid
+        child._begin(self._process.pid)
 
     def signal(self, child: Child, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -309,29 +332,27 @@ class _Orphan:
     """
 
     def __init__(self, child: Child) -> None:
-        child._host, self._process = self, None
-        with contextlib.suppress(psutil.NoSuchProcess):
-            self._process = psutil.Process(child.pid) if child.pid else None
+        child._host = self
         self.look(child)
 
     def signal(self, child: Child, number: int) -> None:
-        if self._process is not None and self._process.is_running():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, _KILL)
+        """It is being ended already."""
 
     def look(self, child: Child) -> None:
-        """See whether it has ended."""
-        self.signal(child, _KILL)
-        if not self._runs():
-            child._end(-_KILL)
+        """End it, and see whether it has ended."""
+        with contextlib.suppress(psutil.Error):
+            if child._process is not None and child._process.is_running():
+                child._process.kill()
+                if child._process.status() != psutil.STATUS_ZOMBIE:
+                    return
+        child._end(-_KILL)
 
-    def _runs(self) -> bool:
-        try:
-            return self._process is not None and (
-                self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
-            )
-        except psutil.NoSuchProcess:
-            return False
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
 
 
 @contextlib.contextmanager
