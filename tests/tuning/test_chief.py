@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from tfpipe.declare.loading import load
-from tfpipe.errors import ConfigError, Interrupted, RunError, TrainingError
+from tfpipe.errors import ConfigError, Interrupted, RunError, StorageError, TfpipeError
 from tfpipe.tuning import remote as remote_module
 from tfpipe.tuning import stored, wire
 from tfpipe.tuning.chief import Chief, serve
@@ -114,8 +114,8 @@ def worker(chief, file, root):
     """Makes workers of the chief."""
     made = []
 
-    def make():
-        remote = Remote(chief.address, root, load(str(file)))
+    def make(**more):
+        remote = Remote(chief.address, root, load(str(file)), **more)
         made.append(remote)
         return remote.__enter__()
 
@@ -124,14 +124,19 @@ def worker(chief, file, root):
         remote.close()
 
 
+def wait_for(what):
+    """What a call gives once it gives something."""
+    for _ in range(1000):
+        if found := what():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("nothing came for 20 s")
+
+
 def taken(remote, slot="tuner0"):
     """The next trial of a worker's slot, waiting for it as `conduct` does."""
-    for _ in range(200):
-        found = remote.next(slot)
-        if found is not WAIT:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("there was no trial for 10 s")
+    (found,) = wait_for(lambda: [one for one in [remote.next(slot)] if one is not WAIT])
+    return found
 
 
 def done(trial, objective=0.1):
@@ -305,11 +310,10 @@ def test_a_worker_hears_that_its_trial_is_another_ones(chief, worker, monkeypatc
 
 def test_a_search_whose_time_is_used_up_lets_trials_finish(chief, worker):
     remote = worker()
-    asked = remote.asked(lambda: 0)
     trial = taken(remote)
     chief.halt("finish", "The search's time is used up.")
     remote._say()
-    assert asked() == 0
+    assert remote.asked() == 0
     assert remote.next("tuner1") is None
     assert not chief.finished
     remote.end(done(trial))
@@ -317,19 +321,258 @@ def test_a_search_whose_time_is_used_up_lets_trials_finish(chief, worker):
     assert chief.finished
 
 
-def test_workers_stop_at_once_when_the_chief_says_so(chief, worker):
-    remote = worker()
-    asked = remote.asked(lambda: 0)
+@pytest.mark.parametrize("person", [0, 1])
+def test_workers_stop_at_once_when_the_chief_says_so(chief, worker, person):
+    said = []
+    remote = worker(person=lambda: person, note=said.append)
     taken(remote)
+    assert remote.asked() == person
     chief.halt("now", "A person has stopped the search.")
     remote._say()
-    assert asked() == 1
-    assert remote.reason == "A person has stopped the search."
-    # What `conduct` raises then is no error here; a person's own stop is.
-    assert remote.__exit__(Interrupted, Interrupted("Stopped"), None)
+    assert remote.asked() == 1
+    # What `conduct` raises then is an error only when it was a person here.
+    assert remote.__exit__(Interrupted, Interrupted("Stopped"), None) is not bool(person)
+    assert said == (
+        [] if person else ["The chief has ended the search: A person has stopped the search."]
+    )
     assert chief.finished
-    remote.asked(lambda: 1)
-    assert not remote.__exit__(Interrupted, Interrupted("Stopped"), None)
+
+
+# When the chief goes away
+
+
+@pytest.fixture
+def away(proposals, search, file, root):
+    """A worker with a trial whose chief has just gone, its notes, and what brings a chief back."""
+    said, clock = [], Clock()
+    with Chief("0", proposals, search) as chief:
+        worker = Remote(chief.address, root, load(str(file)), note=said.append, clock=clock)
+        remote = worker.__enter__()
+        trial = taken(remote)
+        trial.attempts = 1
+        trial.write(search.folder(trial.id))
+
+    def back():
+        return Chief(chief.address, proposals_of(search, reload=True), search)
+
+    yield remote, trial, clock, said, back
+    remote.close()
+
+
+def test_a_chief_that_comes_back_in_time(away, search):
+    remote, trial, clock, said, back = away
+    assert remote.next("tuner1") is WAIT
+    clock.now += 6
+    assert remote.next("tuner1") is WAIT
+    assert said == [f"The chief at {remote.address} does not answer; it has 300 s to."]
+    with back() as chief:
+        with search.run(trial).lock():
+            # Its process still trains: nobody else may go on with it.
+            assert chief.hand_out("other/tuner0") is WAIT
+            wait_for(lambda: remote._say() or remote.lost == {trial.id})
+        clock.now += 1
+        again = remote.next("tuner0")
+        assert said[1:] == ["The chief answers again."]
+        assert (again.id, again.attempts) == (trial.id, 1)
+        assert remote.lost == set()
+        remote.end(done(again, 0.3))
+        assert [t.objective for t in search.trials()] == [0.3]
+
+
+def test_a_chief_that_stays_away(away, search):
+    remote, trial, clock, _, _ = away
+    remote.end(done(trial))
+    clock.now += 301
+    with pytest.raises(RunError) as caught:
+        remote.next("tuner0")
+    assert str(caught.value) == (
+        f"The chief at {remote.address} has not answered for 301 s. Trial 00 has ended and is "
+        f"kept: its run is {search.run(trial).path}. Go on with tfpipe search --resume "
+        f"{search.name} where the chief was, and start this worker again."
+    )
+
+
+def test_a_chief_whose_search_is_finished(away, search):
+    remote, _, clock, _, _ = away
+    search.state = "finished"
+    search.write()
+    clock.now += 1
+    assert remote.next("tuner0") is None
+
+
+def test_what_fails_at_the_chief_ends_the_search(chief, worker, monkeypatch):
+    def full(trial):
+        raise StorageError("The disk of X is full.")
+
+    remote = worker()
+    trial = taken(remote)
+    monkeypatch.setattr(chief.proposals, "end", full)
+    with pytest.raises(RunError) as caught:
+        remote.end(done(trial))
+    assert str(caught.value) == (
+        f"The chief at {chief.address} answers: The chief has failed: The disk of X is full."
+    )
+    with pytest.raises(StorageError, match=r"^The disk of X is full\.$"):
+        chief.sweep()
+
+
+# A chief's own loop
+
+
+class Watch:
+    """Writes down what a watcher is told."""
+
+    def __init__(self):
+        self.said, self.running = [], []
+
+    def began(self, trial):
+        self.said.append(f"began {trial.id}")
+
+    def ended(self, trial):
+        self.said.append(f"{trial.state} {trial.id}")
+
+    def tick(self, running):
+        self.running.append(dict(running))
+
+    def note(self, text):
+        self.said.append(text)
+
+
+class Served:
+    """`serve` in a thread, with a worker that has come."""
+
+    def __init__(self, search, file, root):
+        self.watch, self.asks, self.spent, self.raised = Watch(), 0, 0.0, None
+        self.trial_ended = search.write_best  # it serves as the records, too
+        arguments = (search, proposals_of(search), self.watch, "0", lambda: self.asks, self)
+        self.thread = threading.Thread(target=self._run, args=arguments)
+        self.thread.start()
+        waits = wait_for(lambda: self.watch.said)[0]
+        self.port = waits.partition(". ")[0].rpartition(":")[2]
+        self.remote = Remote(self.port, root, load(str(file))).__enter__()
+
+    def _run(self, *arguments):
+        try:
+            serve(*arguments)
+        except TfpipeError as error:
+            self.raised = error
+
+    def end(self):
+        self.remote.close()
+        self.thread.join()
+        return [text.replace(self.remote.name, "NAME") for text in self.watch.said]
+
+
+@pytest.fixture
+def served(search, file, root):
+    made = Served(search, file, root)
+    yield made
+    made.asks = 2
+    made.end()
+
+
+def test_a_chief_serves_to_the_end(served, search):
+    for number in range(4):
+        trial = taken(served.remote)
+        (search.folder(trial.id) / "progress.json").write_text('{"doing": "epoch 2 of 3"}')
+        time.sleep(0.3 if number == 0 else 0)
+        served.remote.end(done(trial, 0.1 * number))
+    assert taken(served.remote) is None
+    assert served.end() == [
+        f"Waiting for workers at 127.0.0.1:{served.port}. Start them with tfpipe search FILE "
+        f"--worker 127.0.0.1:{served.port}, with the same --root folder.",
+        "NAME has come.",
+        *[f"{what} {number:02d}" for number in range(4) for what in ("began", "finished")],
+        "NAME has left.",
+    ]
+    assert served.raised is None
+    assert {"00": "epoch 2 of 3"} in served.watch.running
+    assert search.directory.read_json("best.json")["trial"] == "03"
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_a_budget_at_the_chief(served, search, hard):
+    search.asked.budget, search.asked.hard = 60.0, hard
+    trial = taken(served.remote)
+    served.spent = 60.0
+    wait_for(lambda: served.remote._say() or served.remote.stop)
+    assert served.remote.stop == ("now" if hard else "finish")
+    if not hard:
+        served.remote.end(done(trial))
+    assert served.end()[-1 if hard else -2] == ("interrupted 00" if hard else "finished 00")
+    assert served.raised is None
+
+
+def test_a_person_stops_the_chief(served):
+    taken(served.remote)
+    served.asks = 1
+    wait_for(lambda: served.remote._say() or served.remote.asked())
+    assert served.end()[-2:] == ["NAME has left.", "interrupted 00"]
+    assert str(served.raised) == "Stopped; everything so far is saved."
+
+
+def test_all_trials_failing_for_one_reason_end_a_search_on_several_machines(served):
+    for _ in range(3):
+        failed = {"state": "failed", "kind": "DataError", "reason": "There is no data."}
+        served.remote.end(replace(taken(served.remote), **failed))
+    wait_for(lambda: served.remote._say() or served.remote.asked())
+    served.end()
+    assert str(served.raised) == (
+        "All 3 trials failed for one reason, so no other is begun: There is no data."
+    )
+
+
+# What others may ask
+
+
+def stub(chief):
+    _, requests, services = wire.keras_tuner_messages()
+    channel = grpc.insecure_channel(chief.address)
+    return channel, requests, services.OracleStub(channel)
+
+
+def test_keras_tuners_own_worker_is_told_what_this_is(chief, monkeypatch):
+    from keras_tuner.src.distribute.oracle_client import OracleClient
+
+    host, port = chief.address.split(":")
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", host)
+    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", port)
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "tuner0")
+    client = OracleClient(chief.proposals.oracle)
+    with pytest.raises(grpc.RpcError) as caught:
+        client.create_trial("tuner0")
+    assert caught.value.details() == (
+        f"This is the chief of {chief.search.name}, for workers that tfpipe search FILE --worker "
+        "starts."
+    )
+    assert {hp.name for hp in client.get_space().space} == {
+        "optimizer",
+        "optimizer[SGD].learning_rate",
+        "optimizer[Adam].learning_rate",
+    }
+    chief.sweep()
+
+
+def test_requests_that_make_no_sense_do_the_chief_no_harm(chief):
+    channel, requests, service = stub(chief)
+    own = wire.metadata(chief.identity)
+    wrong = [
+        (channel.unary_unary(wire.ALIVE), b"[]", "This is no heartbeat"),
+        (channel.unary_unary(wire.ALIVE), b"\xff", "This is no heartbeat"),
+        (service.EndTrial, requests.EndTrialRequest(), "there is no record of a trial"),
+        (service.UpdateTrial, requests.UpdateTrialRequest(), "is in its folder"),
+        (service.UpdateSpace, requests.UpdateSpaceRequest(), "that the pipeline declares"),
+    ]
+    for method, request, said in wrong:
+        with pytest.raises(grpc.RpcError) as caught:
+            method(request, metadata=own)
+        assert said in caught.value.details()
+    broken = (*own, ("tfpipe-trial-bin", b'{"id": 3}'))
+    with pytest.raises(grpc.RpcError) as caught:
+        service.EndTrial(requests.EndTrialRequest(), metadata=broken)
+    assert caught.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+    channel.close()
+    chief.sweep()
 
 
 # Addresses
@@ -368,7 +611,7 @@ def test_a_port_in_use(chief, proposals, search):
 
 
 def test_a_port_that_is_taken_in_the_last_moment(proposals, search, monkeypatch):
-    monkeypatch.setattr("tfpipe.tuning.service._check_free", lambda address: None)
+    monkeypatch.setattr("tfpipe.tuning.service.check_free", lambda address: None)
     with socket.create_server(("127.0.0.1", 0)) as taken_port:
         port = taken_port.getsockname()[1]
         with pytest.raises(ConfigError, match=rf"^--chief 127\.0\.0\.1:{port} cannot be listened"):
@@ -469,8 +712,9 @@ def test_no_chief(file, root):
         port = server.getsockname()[1]
     address = SimpleNamespace(address=f"127.0.0.1:{port}")
     assert joining(address, file, root, patience=0.3) == (
-        f"--worker 127.0.0.1:{port}: No chief has answered within 0.3 s. Start it with tfpipe search "
-        f"FILE --chief 127.0.0.1:{port}; with --chief {port} alone it hears its own machine only."
+        f"--worker 127.0.0.1:{port}: No chief has answered within 0.3 s. Start it with tfpipe "
+        f"search FILE --chief 127.0.0.1:{port}; with --chief {port} alone it hears its own machine "
+        "only."
     )
 
 

@@ -300,7 +300,9 @@ class Chief:
             if slot in self._out:
                 return self._out[slot]
             found = None if self._stop[0] else self.proposals.next(slot)
-            if isinstance(found, Trial):
+            if isinstance(found, Trial) and self._still_trained(found):
+                found = WAIT
+            elif isinstance(found, Trial):
                 self._out[slot] = found
                 self.events.put(("began", found))
             elif found is None and not self._stop[0]:
@@ -322,6 +324,13 @@ class Chief:
             return True
 
     # Inside
+
+    def _still_trained(self, trial: Trial) -> bool:
+        """Put back a trial that a worker of an earlier chief is at, until it hears of this one."""
+        if not self.search.run(trial).is_active():
+            return False
+        self.proposals.put_back(trial)
+        return True
 
     def _has(self, slot: str, number: str) -> bool:
         return slot in self._out and self._out[slot].id == number

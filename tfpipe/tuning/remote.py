@@ -22,10 +22,11 @@ from tfpipe.tuning import wire
 from tfpipe.tuning.proposals import WAIT, Answer
 from tfpipe.tuning.stored import Search, Trial, read
 
-PATIENCE = 60.0  # seconds to wait for a chief that does not answer
+PATIENCE = 300.0  # seconds to wait for a chief that does not answer, which may be starting
 
 _BEAT = 2.0  # seconds between two signs of life
 _DEADLINE = 10.0  # seconds for an answer
+_WORD = 5.0  # seconds until a person is told that the chief does not answer
 _PAUSE = 0.5  # seconds before a slot asks again, when there was no trial for it
 _SLOW = 15.0  # seconds that a network folder may take to show what another machine has written
 
@@ -37,6 +38,8 @@ class Remote:
         address: HOST:PORT of the chief, or a port of this machine.
         root: the folder that holds searches/, shared with the chief.
         loaded: the pipeline, which must be the chief's: without overrides it gets the chief's.
+        person: how often a person has asked to stop.
+        note: tells a person something.
         patience: seconds to wait for a chief that does not answer.
         clock: seconds, rising.
 
@@ -57,6 +60,8 @@ class Remote:
         root: Path,
         loaded: Loaded,
         *,
+        person: Callable[[], int] = int,
+        note: Callable[[str], object] = str,
         patience: float = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -65,11 +70,11 @@ class Remote:
         self.lost: set[str] = set()
         self.stop, self.reason = "", ""
         self._root, self._loaded = root, loaded
+        self._person, self._note, self._noted = person, note, False
         self._patience, self._clock, self._heard = patience, clock, clock()
         self._held: dict[str, str] = {}  # the numbers of trials, by slot
         self._unsaid: list[Trial] = []
         self._ask_at: dict[str, float] = {}
-        self._person: Callable[[], int] = int
         self._closing = threading.Event()
         self._beating = threading.Thread(target=self._beat, name="tfpipe-alive", daemon=True)
 
@@ -99,8 +104,11 @@ class Remote:
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
         self.close()
-        # That the chief has ended the search is no person's doing here, and no failure.
-        return isinstance(error, Interrupted) and self.stop == "now" and not self._person()
+        if not isinstance(error, Interrupted) or self._person() or self.stop != "now":
+            return False
+        # No person's doing here, and no failure.
+        self._note(f"The chief has ended the search: {self.reason}")
+        return True
 
     def close(self) -> None:
         """Say goodbye: the trials that are not over go to others."""
@@ -146,14 +154,9 @@ class Remote:
         self._ask_at.clear()
         self._deliver()
 
-    def asked(self, person: Callable[[], int]) -> Callable[[], int]:
-        """How often somebody has asked to stop: a person here, or the chief.
-
-        Args:
-            person: how often a person has.
-        """
-        self._person = person
-        return lambda: person() or int(self.stop == "now")
+    def asked(self) -> int:
+        """How often somebody has asked to stop: a person here, or the chief."""
+        return self._person() or int(self.stop == "now")
 
     # Inside
 
@@ -222,9 +225,20 @@ class Remote:
                 raise RunError(f"The chief at {self.address} answers: {error.details()}") from None
             if self._clock() - self._heard > self._patience:
                 raise self._gone() from None
+            self._tell_of_silence()
             return None
         self._heard = self._clock()
+        if self._noted:
+            self._note("The chief answers again.")
+            self._noted = False
         return answer
+
+    def _tell_of_silence(self) -> None:
+        if not self._noted and self._clock() - self._heard > _WORD:
+            self._noted = True
+            self._note(
+                f"The chief at {self.address} does not answer; it has {self._patience:.0f} s to."
+            )
 
     def _gone(self) -> RunError:
         kept = "".join(
@@ -286,6 +300,9 @@ class Remote:
             except (grpc.RpcError, ValueError, TypeError) as error:
                 if not isinstance(error, grpc.RpcError) or not _is_silence(error):
                     raise self._no_chief("What answers there is no chief of a search") from None
+                if self._person():
+                    raise Interrupted("Stopped before the first trial.") from None
+                self._tell_of_silence()
                 if self._clock() > until:
                     said = f"No chief has answered within {self._patience:g} s"
                     raise self._no_chief(said) from None

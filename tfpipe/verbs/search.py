@@ -213,11 +213,11 @@ def work(
         from tfpipe.tuning.conduct import conduct
         from tfpipe.tuning.remote import Remote
 
-        with Remote(address, Path(root), loaded) as remote:
+        joined = Remote(address, Path(root), loaded, person=asked_to_stop, note=terminal.note)
+        with joined as remote:
             slots = _slots(workers, _device(loaded))
             with View(terminal, remote.search) as view:
-                asked = remote.asked(asked_to_stop)
-                conduct(remote.search, remote, view, slots, nursery, asked)
+                conduct(remote.search, remote, view, slots, nursery, remote.asked)
 
 
 def _space(loaded: Loaded) -> Space:
