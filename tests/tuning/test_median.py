@@ -60,6 +60,7 @@ class Trained:
 def test_a_trial_below_the_median_of_averages_is_stopped(folder: Path) -> None:
     training = Trained(folder)
     assert training.stopped_after(0.1, 0.41, 0.45, 0.9) == 3
+    assert training.rule.stopped
     assert training.rule.reason == (
         "Its best val_accuracy after 3 epochs, 0.45, is worse than the median of 3 other trials, "
         "0.5."
@@ -69,7 +70,7 @@ def test_a_trial_below_the_median_of_averages_is_stopped(folder: Path) -> None:
 def test_equal_to_the_median_is_not_worse(folder: Path) -> None:
     training = Trained(folder)
     assert training.stopped_after(0.1, 0.4, 0.5) is None
-    assert training.rule.reason == ""
+    assert (training.rule.stopped, training.rule.reason) == (False, "")
 
 
 def test_the_best_epoch_so_far_counts(folder: Path) -> None:

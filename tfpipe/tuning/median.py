@@ -57,6 +57,11 @@ class MedianRule(keras.callbacks.Callback):
         self._known: dict[str, tuple[Trial, list[float]]] = {}  # what is completed stays as it is
         self.reason = ""
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it stopped the trial."""
+        return bool(self.reason)
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         done = epoch + 1
         if not self._after < done < self._trial.epochs:  # the last one is the end anyway
