@@ -10,7 +10,7 @@ from rich.text import Text
 from searches import DROPOUT, NAME, RATE, made, trial
 
 from tfpipe.declare.loading import load
-from tfpipe.errors import TrainingError
+from tfpipe.errors import Interrupted, TrainingError
 from tfpipe.terminal import Terminal
 from tfpipe.tuning.space import space_of
 from tfpipe.verbs.search_told import View, header, how_to_go_on, show, state_of, summary
@@ -175,7 +175,7 @@ def test_piped_there_is_a_line_for_each_trial_that_has_ended(small: Path) -> Non
 
 def test_a_worker_counts_nothing_as_it_knows_its_own_trials_alone(small: Path) -> None:
     def act(terminal: Terminal) -> None:
-        with View(terminal, made(small)) as view:
+        with View(terminal, made(small, root=Path())) as view:
             view.began(trial("01"))
             assert [plain(text) for text in view.lines({"01": "starting"})] == [
                 "1 running here",
@@ -184,8 +184,22 @@ def test_a_worker_counts_nothing_as_it_knows_its_own_trials_alone(small: Path) -
             view.ended(trial("01", 0.25))
 
     assert said(act) == (
+        f"{NAME} · a worker of this search\n"
+        f"  directory  searches/{NAME}\n"
+        "  pipeline   small.py::Small\n"
+        "  objective  val_accuracy, the highest; of a trial its best epoch counts\n"
+        "\n"
         "trial 01  val acc 0.2500 at epoch 4 of 5  0:40  learning_rate=0.01 dropout=0.25\n"
+        "The chief has no more trials. 1 trial ended here.\n"
     )
+
+
+def test_a_worker_that_is_stopped_does_not_say_that_all_is_done(small: Path) -> None:
+    def act(terminal: Terminal) -> None:
+        with pytest.raises(Interrupted), View(terminal, made(small)):
+            raise Interrupted("Stopped.")
+
+    assert "no more trials" not in said(act)
 
 
 def test_the_lines_that_change(small: Path) -> None:

@@ -127,11 +127,17 @@ class View:
         self._total, self._epochs = total, epochs
         self._trials = {trial.id: trial for trial in search.trials()}
         self._since: dict[str, float] = {}
+        self._ended = 0
         self._spent, self._began = search.active_seconds, now()
         self._live: Live | None = None
         self._drawn = float("-inf")
 
     def __enter__(self) -> "View":
+        if self._total is None:
+            facts = _facts(self._search, None)
+            kept = {name: facts[name] for name in ("directory", "pipeline", "objective")}
+            self._terminal.header(f"{self._search.name} · a worker of this search", kept)
+            self._terminal.say()
         return self
 
     def __exit__(
@@ -141,6 +147,9 @@ class View:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+        if self._total is None and error is None:
+            ran = counted(self._ended, "trial")
+            self._terminal.say(f"The chief has no more trials. {ran} ended here.")
 
     def began(self, trial: Trial) -> None:
         """A trial is begun, or taken up again."""
@@ -151,6 +160,7 @@ class View:
         """A trial is over, or interrupted."""
         self._trials[trial.id] = trial
         self._since.pop(trial.id, None)
+        self._ended += 1
         self._drawn = float("-inf")  # what is drawn is no longer so
         best = self._total is not None and trial is self.best
         self._terminal.say(line(self._label(), trial, self._search, best))
