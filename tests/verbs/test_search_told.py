@@ -114,8 +114,8 @@ LINES = {
         "learning_rate=0.01 dropout=0.25",
     ),
     "failed": (
-        trial("03", state="failed", kind="nan", reason="The loss\nbecame [red]NaN."),
-        "trial 03  failed (nan)  learning_rate=0.01 dropout=0.25  The loss became [red]NaN.",
+        trial("03", state="failed", kind="nan", reason=f"The loss\nis [red]NaN. {NAN}"),
+        "trial 03  failed (nan)  learning_rate=0.01 dropout=0.25  The loss is [red]NaN.",
     ),
     "interrupted": (
         trial("03", state="interrupted", values={RATE: 0.00123456}),
@@ -382,6 +382,16 @@ def test_a_finished_grid_has_no_more_trials(small: Path) -> None:
         f"tfpipe run small.py::Small --best {NAME}",
         f"tensorboard --logdir searches/{NAME}",
     ]
+
+
+def test_the_reason_that_ended_a_search_is_said_once(small: Path) -> None:
+    search = made(small, trial("00", state="failed", kind="nan", reason=NAN))
+    search.state, search.reason = "failed", f"All trials failed for one reason: {NAN}"
+    text = said(lambda t: show(search, t))
+    assert (
+        f"{search.reason}\n1 trial failed (nan): The loss became NaN in epoch 1. (trial 00)\n"
+        in (text)
+    )
 
 
 def test_nothing_trained_is_an_error(small: Path) -> None:

@@ -303,7 +303,7 @@ def report(search: Search, terminal: Terminal) -> None:
     if best:
         terminal.say()
         terminal.table(*table(search, best))
-    for text in failures(trials):
+    for text in failures(trials, search.reason):
         terminal.note(text)
     terminal.say()
     if best:

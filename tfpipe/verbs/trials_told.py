@@ -1,5 +1,6 @@
 """What a person sees of a search's trials: a line for each, the best ones, why others failed."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def line(label: str, trial: Trial, search: Search, best: bool = False) -> str:
     name = f"{label}trial {trial.id}"
     if trial.state == "failed":
         kind = f" ({escape(trial.kind)})" if trial.kind else ""
-        return f"{name}  [red]failed{kind}[/]  {values}  {escape(_one_sentence(trial.reason))}"
+        return f"{name}  [red]failed{kind}[/]  {values}  {escape(_first_sentence(trial.reason))}"
     if not trial.completed:
         return f"{name}  [yellow]interrupted[/]  {clock(trial.seconds)}  {values}"
     facts = [
@@ -114,17 +115,26 @@ def table(search: Search, trials: Sequence[Trial]) -> tuple[list[str], list[list
     return columns, [row + text for row, text in zip(rows, texts, strict=True)]
 
 
-def failures(trials: Iterable[Trial]) -> list[str]:
-    """The failed trials by the kind of failure, each kind with its first reason."""
+def failures(trials: Iterable[Trial], said: str = "") -> list[str]:
+    """The failed trials by the kind of failure, each kind with its first reason.
+
+    Args:
+        trials: of any state.
+        said: what has been said already; a reason in it is not said at length again.
+    """
     kinds: dict[str, list[Trial]] = {}
     for trial in trials:
         if trial.state == "failed":
             kinds.setdefault(trial.kind, []).append(trial)
-    return [
-        f"{counted(len(among), 'trial')} failed{f' ({kind})' if kind else ''}: "
-        f"{_one_sentence(among[0].reason)} (trial {among[0].id})"
-        for kind, among in kinds.items()
-    ]
+    found = []
+    for kind, among in kinds.items():
+        reason = among[0].reason
+        shown_reason = _first_sentence(reason) if reason in said else " ".join(reason.split())
+        which = f" ({kind})" if kind else ""
+        found.append(
+            f"{counted(len(among), 'trial')} failed{which}: {shown_reason} (trial {among[0].id})"
+        )
+    return found
 
 
 def target_of(search: Search) -> str:
@@ -145,8 +155,8 @@ def kept(search: Search, apart: Iterable[str] = ()) -> list[str]:
     return [text for name, text in texts if name not in without]
 
 
-def _one_sentence(text: str) -> str:
-    return " ".join(text.split())
+def _first_sentence(text: str) -> str:
+    return re.split(r"(?<=[.!?]) (?=[A-Z])", " ".join(text.split()))[0]
 
 
 def counted(count: int, what: str) -> str:
