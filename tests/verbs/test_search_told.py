@@ -394,6 +394,30 @@ def test_the_reason_that_ended_a_search_is_said_once(small: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(("trials", "more"), [(3, 6), (5, 7), (7, None)])
+def test_no_more_trials_are_suggested_than_there_are_settings(
+    small: Path, trials: int, more: int | None
+) -> None:
+    search = made(small, trial("00", 0.5), root=Path(), trials=trials)
+    search.state, search.space["size"] = "finished", 7
+    found = [text for text in commands(said(lambda t: summary(search, t))) if "--resume" in text]
+    assert found == ([f"tfpipe search --resume {NAME} --trials {more}"] if more else [])
+
+
+def test_names_with_spaces_and_brackets_can_be_copied(small: Path) -> None:
+    file = small.rename(small.parent / "a [b] c.py")
+    search = made(file, trial("00", 0.5), root=Path())
+    search.state = "interrupted"
+    text = said(lambda t: summary(search, t))
+    folder = "searches/a [b] c/20261121-101502"
+    assert f"best.json, table.csv and report.html are in {folder}\n" in text
+    assert list(commands(text)) == [
+        "tfpipe run 'a [b] c.py::Small' --best 'a [b] c/20261121-101502'",
+        f"tensorboard --logdir '{folder}'",
+        "tfpipe search --resume 'a [b] c/20261121-101502'",
+    ]
+
+
 def test_nothing_trained_is_an_error(small: Path) -> None:
     search = made(small, *(trial(n, state="failed", reason=NAN) for n in ("00", "01")))
     with pytest.raises(TrainingError) as error:

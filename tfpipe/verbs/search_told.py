@@ -307,9 +307,8 @@ def report(search: Search, terminal: Terminal) -> None:
         terminal.note(text)
     terminal.say()
     if best:
-        terminal.say(
-            f"best.json, table.csv and report.html are in [bold]{search.directory.path}[/]"
-        )
+        folder = escape(str(search.directory.path))
+        terminal.say(f"best.json, table.csv and report.html are in [bold]{folder}[/]")
         terminal.say()
     terminal.commands(_next(search, bool(best)))
 
@@ -328,7 +327,7 @@ def _next(search: Search, found: bool) -> list[tuple[str, str]]:
 
 def _further(search: Search) -> list[tuple[str, str]]:
     """The command that goes on with a search, where there is more to do."""
-    command, budget = f"tfpipe search --resume {search.name}", search.asked.budget
+    command, budget = _resume(search), search.asked.budget
     if state_of(search) == "running":
         return []
     if search.state == "interrupted" and budget and search.active_seconds >= budget:
@@ -336,8 +335,9 @@ def _further(search: Search) -> list[tuple[str, str]]:
         return [(more + _at(search), "go on for as long again")]
     if search.state != "finished" or any(not trial.over for trial in search.trials()):
         return [(command + _at(search), "go on from here")]
-    if search.asked.trials and search.asked.tuner in ("random", "bayesian"):
-        more = f"{command} --trials {2 * search.asked.trials}"
+    trials, size = search.asked.trials, search.space.get("size")
+    if trials and search.asked.tuner in ("random", "bayesian") and (not size or size > trials):
+        more = f"{command} --trials {min(2 * trials, size or 2 * trials)}"
         return [(more + _at(search), "more trials")]
     return []
 
@@ -345,8 +345,7 @@ def _further(search: Search) -> list[tuple[str, str]]:
 def how_to_go_on(search: Search, terminal: Terminal) -> None:
     """The command that goes on with a search that was stopped."""
     terminal.say()
-    command = f"tfpipe search --resume {search.name}{_at(search)}"
-    terminal.commands([(command, "go on from here")])
+    terminal.commands([(_resume(search) + _at(search), "go on from here")])
 
 
 def state_of(search: Search) -> str:
@@ -361,6 +360,10 @@ def show(search: Search, terminal: Terminal) -> None:
     terminal.header(f"{search.name} · search", facts)
     terminal.say()
     report(search, terminal)
+
+
+def _resume(search: Search) -> str:
+    return f"tfpipe search --resume {shlex.quote(search.name)}"
 
 
 def _at(search: Search) -> str:
