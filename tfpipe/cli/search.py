@@ -94,7 +94,12 @@ class SearchCommand(SampleCommand):
     show_default=True,
     help="How the next values are chosen.",
 )
-@click.option("--trials", type=click.IntRange(min=1), metavar="N", help="How many values to try.")
+@click.option(
+    "--trials",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many sets of values to try: 20, if there are so many; all with grid.",
+)
 @click.option(
     "--budget",
     type=Time(),
@@ -110,9 +115,16 @@ class SearchCommand(SampleCommand):
     help="How many trials at a time; they share the processors and GPUs.",
 )
 @click.option("--objective", metavar="METRIC", help="What decides, such as val_accuracy.")
-@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Of the choice of values.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Of the choice of values; that of FILE by default.",
+)
 @sample_option
-@click.option("--median-rule", is_flag=True, help="Stop trials that are worse than most.")
+@click.option(
+    "--median-rule", is_flag=True, help="Stop trials that do worse than half of the others."
+)
 @click.option("--declared-first", is_flag=True, help="Try the values in FILE first.")
 @click.option("--memory", type=Memory(), metavar="SIZE", help="What a trial may take: 4GB.")
 @click.option(
