@@ -1,5 +1,7 @@
 """A search on several machines: a chief and its workers, talking over real sockets."""
 
+import contextlib
+import platform
 import shutil
 import socket
 import threading
@@ -12,12 +14,20 @@ import grpc
 import pytest
 
 from tfpipe.declare.loading import load
-from tfpipe.errors import ConfigError, Interrupted, RunError, StorageError, TfpipeError
+from tfpipe.errors import (
+    ConfigError,
+    Interrupted,
+    RunError,
+    StorageError,
+    TfpipeError,
+    TrainingError,
+)
 from tfpipe.tuning import remote as remote_module
 from tfpipe.tuning import stored, wire
-from tfpipe.tuning.chief import Chief, serve
+from tfpipe.tuning.chief import Chief, _how_to_join, serve
 from tfpipe.tuning.oracles import make_oracle
 from tfpipe.tuning.proposals import WAIT, Proposals
+from tfpipe.tuning.records import Records
 from tfpipe.tuning.remote import Remote
 from tfpipe.tuning.space import space_of
 
@@ -124,13 +134,14 @@ def worker(chief, file, root):
         remote.close()
 
 
-def wait_for(what):
+def wait_for(what, seconds=20):
     """What a call gives once it gives something."""
-    for _ in range(1000):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
         if found := what():
             return found
         time.sleep(0.02)
-    raise AssertionError("nothing came for 20 s")
+    raise AssertionError(f"nothing came for {seconds} s")
 
 
 def taken(remote, slot="tuner0"):
@@ -303,6 +314,18 @@ def test_a_worker_hears_that_its_trial_is_another_ones(chief, worker, monkeypatc
     assert remote.lost == {trial.id}
     remote.end(done(trial, 0.9))  # is not taken, and no error
     assert chief.running() == [trial.id]
+
+
+def test_a_worker_where_all_fails_leaves_the_trials_to_others(chief, worker):
+    remote = worker()
+    failed = {"state": "failed", "kind": "DeviceError", "reason": "There is no GPU."}
+    for _ in range(2):
+        remote.end(replace(taken(remote), **failed))
+    with pytest.raises(TrainingError, match=r"^All 3 trials failed for one reason"):
+        remote.end(replace(taken(remote), **failed))
+    other = worker()
+    other.end(done(taken(other)))
+    assert [t.state for t in chief.search.trials()] == ["failed"] * 3 + ["finished"]
 
 
 # Stopping
@@ -512,9 +535,10 @@ def test_a_person_stops_the_chief(served):
 
 
 def test_all_trials_failing_for_one_reason_end_a_search_on_several_machines(served):
-    for _ in range(3):
+    for number in range(3):
         failed = {"state": "failed", "kind": "DataError", "reason": "There is no data."}
-        served.remote.end(replace(taken(served.remote), **failed))
+        with pytest.raises(TrainingError) if number == 2 else contextlib.nullcontext():
+            served.remote.end(replace(taken(served.remote), **failed))
     wait_for(lambda: served.remote._say() or served.remote.asked())
     served.end()
     assert str(served.raised) == (
@@ -601,6 +625,22 @@ def test_what_is_no_address(text):
     )
 
 
+@pytest.mark.parametrize(
+    ("address", "worker", "more"),
+    [
+        ("127.0.0.1:8000", "127.0.0.1:8000", ""),
+        ("[::1]:8000", "[::1]:8000", ""),
+        ("0.0.0.0:8000", f"{platform.node()}:8000", " Whoever reaches this port can take part."),
+        ("10.0.0.5:8000", "10.0.0.5:8000", " Whoever reaches this port can take part."),
+    ],
+)
+def test_how_people_are_told_to_join(address, worker, more):
+    assert _how_to_join(address) == (
+        f"Waiting for workers at {address}. Start them with tfpipe search FILE --worker {worker}, "
+        f"with the same --root folder.{more}"
+    )
+
+
 def test_a_port_in_use(chief, proposals, search):
     with pytest.raises(ConfigError) as caught:
         Chief(chief.address, proposals, search).__enter__()
@@ -650,6 +690,16 @@ def test_the_same_declaration_in_another_place_is_taken(chief, file, root, tmp_p
     file.rename(moved)
     with Remote(chief.address, root, load(str(moved))) as remote:
         assert taken(remote).id == "00"
+
+
+def test_another_file_in_the_place_of_the_chiefs_is_refused(chief, file, root, tmp_path):
+    own = tmp_path / "own.py"
+    own.write_text(PIPELINE)
+    file.write_text(PIPELINE.replace("epochs = 3", "epochs = 4"))
+    assert joining(chief, own, root) == (
+        f"{file}::Tuned declares another epochs than when {chief.search.name} began, and trials "
+        "that are trained differently cannot be compared. Undo the change, or start a new search."
+    )
 
 
 def test_overrides_are_the_chiefs_or_must_be_the_same(file, root):
@@ -729,3 +779,41 @@ def test_a_server_that_is_no_chief(file, root):
     finally:
         server.stop(0)
     assert "What answers there is no chief of a search." in said
+
+
+# All of it, with processes
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_in_the_middle_of_a_trial(small, root, python):
+    varied = ["optimizer.learning_rate=hp.Float(0.01, min=0.001, max=0.1, log=True)", "epochs=12"]
+    loaded = load(str(small), varied)
+    asked = stored.Asked("random", 3, "val_accuracy", "max", 1)
+    space = space_of(loaded.pipeline).to_json()
+    search = stored.create(root, loaded, datetime(2026, 11, 21), asked, space)
+    watch, records = Watch(), Records(search)
+    arguments = (search, proposals_of(search), watch, "0", lambda: 0, records)
+    chief = threading.Thread(target=serve, args=arguments, kwargs={"silence": 3.0}, daemon=True)
+    chief.start()
+    address = wait_for(lambda: watch.said)[0].partition(". ")[0].rpartition(" ")[2]
+    command = ("-m", "tfpipe", "search", small, "--worker", address, "--root", root)
+    workers = [python(*command), python(*command)]
+    table = search.folder("00") / "metrics.csv"
+    wait_for(lambda: table.is_file() and len(table.read_text().splitlines()) > 3, seconds=120)
+    (trial,) = (one for one in search.trials() if one.id == "00")
+    (killed,) = (one for one in workers if f"-{one.pid}-" in trial.worker)
+    before = table.read_text().splitlines()[:3]
+    killed.kill()
+    chief.join(timeout=120)
+    other = next(one for one in workers if one is not killed)
+    assert other.end().code == 0
+    assert [t.state for t in search.trials()] == ["finished"] * 3
+    first = search.trials()[0]
+    assert first.attempts == 2
+    assert f"-{other.pid}-" in first.worker
+    assert table.read_text().splitlines()[:3] == before  # with their times: it went on
+    for trial in search.trials():
+        rows = (search.folder(trial.id) / "metrics.csv").read_text().splitlines()[1:]
+        assert [row.split(",")[0] for row in rows] == [str(n) for n in range(1, 13)]
+    assert sorted(watch.said.count(f"finished 0{n}") for n in range(3)) == [1, 1, 1]
+    assert search.directory.read_json("best.json")["value"] == search.best().objective

@@ -11,6 +11,7 @@ trial waits, for two processes may not write into one run.
 """
 
 import contextlib
+import platform
 import queue
 import threading
 import time
@@ -31,6 +32,7 @@ SILENCE = 30.0  # seconds without a word, after which a worker is gone
 _HELD = 20.0  # times that, while a process of the lost worker still holds the run
 _FAREWELL = 10.0  # seconds for the workers to hear that nothing is left
 _PATIENCE = 0.5  # seconds to wait while another worker's values are chosen
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _POLL, _TOLD = 0.05, 0.2
 # What a worker says of its trial; all else of the record is the chief's own.
 _SAID = (
@@ -93,11 +95,20 @@ def serve(
         StorageError: when the folder cannot be written.
     """
     with Chief(address, proposals, search, silence=silence) as chief:
-        watcher.note(
-            f"Waiting for workers at {chief.address}. Start them with tfpipe search FILE --worker "
-            f"{chief.address}, with the same --root folder."
-        )
+        watcher.note(_how_to_join(chief.address))
         _Service(search, watcher, chief, records).run(asked)
+
+
+def _how_to_join(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if host in ("0.0.0.0", "[::]"):
+        host = platform.node()
+    # Nobody asks for a password.
+    open_to = "" if host in _LOOPBACK else " Whoever reaches this port can take part."
+    return (
+        f"Waiting for workers at {address}. Start them with tfpipe search FILE --worker "
+        f"{host}:{port}, with the same --root folder.{open_to}"
+    )
 
 
 class _Service:

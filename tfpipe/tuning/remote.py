@@ -19,6 +19,7 @@ from typing import Any, Literal
 from tfpipe.declare.loading import Loaded, differing, load
 from tfpipe.errors import ConfigError, Interrupted, RunError
 from tfpipe.tuning import wire
+from tfpipe.tuning.conduct import all_alike
 from tfpipe.tuning.proposals import WAIT, Answer
 from tfpipe.tuning.stored import Search, Trial, read
 
@@ -74,6 +75,7 @@ class Remote:
         self._patience, self._clock, self._heard = patience, clock, clock()
         self._held: dict[str, str] = {}  # the numbers of trials, by slot
         self._unsaid: list[Trial] = []
+        self._ended: list[Trial] = []
         self._ask_at: dict[str, float] = {}
         self._closing = threading.Event()
         self._beating = threading.Thread(target=self._beat, name="tfpipe-alive", daemon=True)
@@ -148,11 +150,16 @@ class Remote:
 
         Raises:
             RunError: when the chief has not answered for long.
+            TrainingError: when all trials fail here for one reason: a worker that lacks something
+                would soon have used up those of the others.
         """
         self._held.pop(trial.worker, None)
         self._unsaid.append(trial)
         self._ask_at.clear()
         self._deliver()
+        self._ended.append(trial)
+        if failure := all_alike(self._ended):
+            raise failure
 
     def asked(self) -> int:
         """How often somebody has asked to stop: a person here, or the chief."""
@@ -345,6 +352,7 @@ class Remote:
                 f"{target} declares another {', '.join(fields)} than the chief's search "
                 f"{search.name}. Give the file that the chief has."
             )
+        search.load()  # as the trials will, from where the chief has it
 
 
 def _is_silence(error: Any) -> bool:
