@@ -158,7 +158,8 @@ class Durable(Oracle):
                     # Keras Tuner would build the metric to learn its direction, and that starts
                     # TensorFlow's devices in the process that searches.
                     trial.metrics.register(name, self._direction(name))
-                trial.metrics.update(name, value, step=step)
+                # Its tracker would warn of what is not a number.
+                trial.metrics.metrics[name].update(float(value), step=step)
             return trial
 
     def _direction(self, metric: str) -> str:
@@ -527,17 +528,19 @@ def make_oracle(
         epochs: the most epochs that a trial trains (Hyperband).
         project: the folder of its files, which is made.
         declared: the values of the first trial; drawn as those of any other without.
-        size: how many different settings there are; counted without.
+        size: how many different settings there are (`Space.size`); None for no end of them.
         reload: whether to go on with what the folder holds.
 
     Raises:
-        ConfigError: on a kind or a seed that there is not.
+        ConfigError: on a kind or a seed that there is not, or a range too fine for a grid.
         RunError: when the folder holds a search and is not to be reloaded, or cannot be.
     """
     if kind not in _ORACLES:
         raise ConfigError(f"There is no tuner {kind!r}. {suggest(kind, _ORACLES)}")
     if not 0 <= seed < 2**32:
         raise ConfigError(f"seed={seed} is no seed: give a whole number from 0 to {2**32 - 1}.")
+    if kind == "grid":
+        _check_steps(hyperparameters.space)
     there = (project / "oracle.json").exists()
     if there and not reload:
         raise RunError(f"{project} holds a search already: go on with it with --resume.")
@@ -550,8 +553,6 @@ def make_oracle(
         **limit,
     )
     oracle.max_trials = trials
-    if size is None:
-        size = count(hyperparameters.space, every)
     oracle.prepare(seed, project, declared, size)
     if there:
         oracle.reload()
@@ -562,6 +563,17 @@ def make_oracle(
     _write(project / "tuner0.json", {})
     oracle.save()
     return oracle
+
+
+def _check_steps(space: Sequence[Any]) -> None:
+    for hp in space:
+        if isinstance(hp, Float | Int) and hp.sampling == "linear" and hp.step is not None:
+            number = int((hp.max_value - hp.min_value) / hp.step) + 1
+            if number > _LISTED:
+                raise ConfigError(
+                    f"{hp.name}: a grid would take each of its {number:,} values. Give it a larger "
+                    "step, or choose another tuner."
+                )
 
 
 def plan(oracle: Durable, epochs: int) -> Plan:
