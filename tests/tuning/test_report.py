@@ -103,6 +103,7 @@ def test_the_best_comes_first_with_its_settings_and_the_command(small: Path) -> 
         trial("02", 0.75, state="stopped", values={RATE: 0.05, DROPOUT: 0.125}, ended=30.0),
         trial("03", None, state="failed", kind="nan", reason="The loss became nan.", ended=40.0),
         trial("04"),
+        words=("epochs=1", "data.validation=0.3"),
     )
     search.active_seconds = 3725.0
     train(search, "02", 0.5, 0.75)
@@ -115,8 +116,8 @@ def test_the_best_comes_first_with_its_settings_and_the_command(small: Path) -> 
     assert "trials done 4 of 12 2 finished, 1 stopped, 1 failed, 1 running" in words
     assert "searched for 1:02:05" in words
     assert "epochs trained 2 " in words
-    command = f"tfpipe run {small}::Small --best {NAME} --root {small.parent}"
-    assert f"Train with these values: {command}" in words
+    command = f"tfpipe run {small}::Small data.validation=0.3 --best {NAME} --root {small.parent}"
+    assert f"Train fully with these values: {command}" in words
     assert "1: 03 nan The loss became nan." in words
     assert "The best 3 side by side" in words
     assert "trial 02 trial 01 trial 00" in words

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tfpipe.tuning.axes import Axis, axes_of, shown
-from tfpipe.tuning.svg import Frame, Scale, clipped, element, picture, plain, text
+from tfpipe.tuning.svg import Frame, Scale, clipped, element, picture, plain, squeezed, text
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,8 @@ def test_words_of_others_stay_words() -> None:
     assert (root[0].text, root[1].attrib["data-t"], root.attrib["aria-label"]) == (evil,) * 3
     assert root.attrib["viewBox"] == "0 0 10 5.5"
     assert (clipped("abcdef", 6), clipped("abcdefg", 6)) == ("abcdef", "abcde…")
+    long = ("Adam(learning_rate=0.001)", "Adam(learning_rate=1.0)", "SGD")
+    assert [squeezed(name, 14) for name in long] == ["Adam(le…0.001)", "Adam(le…e=1.0)", "SGD"]
 
 
 def test_places_in_a_range() -> None:

@@ -16,12 +16,12 @@ from tfpipe.tuning.svg import (
     LETTER,
     Frame,
     Scale,
-    clipped,
     element,
     line,
     path,
     picture,
     plain,
+    squeezed,
     text,
 )
 
@@ -164,13 +164,13 @@ def _upright(
     yield line(x, _HEAD, x, _HEAD + _TALL, "axis")
     before, _, last = name.rpartition(".")
     most = int(_NEAREST / LETTER) - 2
-    words = text(clipped(before, most), x, _HEAD - 27, "name", "middle")
-    words += text(clipped(last, most), x, _HEAD - 13, "name strong", "middle")
+    words = text(squeezed(before, most), x, _HEAD - 27, "name", "middle")
+    words += text(squeezed(last, most), x, _HEAD - 13, "name strong", "middle")
     yield element("g", element("title", escape(name)), words)
     for share, label in ticks:
         height = _up(share)
         yield line(x - 4, height, x, height, "axis")
-        yield text(clipped(label, 14), x - 7, height + 4, "tick over", "end")
+        yield text(squeezed(label, 14), x - 7, height + 4, "tick over", "end")
     if conditional:
         height = _HEAD + _TALL + 22
         yield line(x - 4, height, x + 4, height, "axis")
@@ -221,9 +221,9 @@ def _fitting(ticks: Sequence[tuple[float, str]], frame: Frame) -> list[tuple[flo
     """Those labels of an axis that have room beside each other, shortened where need be."""
     across = frame.width - frame.left - frame.right
     each = across / max(len(ticks), 1)
-    most = max(int(each / LETTER), 4)
+    most = max(int(each / LETTER) - 1, 4)
     every = max(1, -(-int(4 * LETTER) // max(int(each), 1)))
-    return [(share, clipped(label, most * every)) for share, label in ticks[::every]]
+    return [(share, squeezed(label, most * every)) for share, label in ticks[::every]]
 
 
 def curves(
@@ -265,13 +265,8 @@ def training_of(objective: str) -> str:
 
 def legend(shown_as: Picture) -> str:
     """What the colours of the trials mean."""
-    worst, best = shown_as.scale.low, shown_as.scale.high
-    if not shown_as.rising:
-        worst, best = best, worst
+    low, high = shown_as.scale.low, shown_as.scale.high
+    inside = [value for _, value in shown_as.ranked if low <= value <= high]
     boxes = "".join(element("i", class_=f"q{level}") for level in range(LEVELS))
-    return element("span", f"{plain_short(worst)} ", boxes, f" {plain_short(best)}", class_="key")
-
-
-def plain_short(value: float) -> str:
-    """A metric in three or four digits."""
-    return f"{value:.3g}"
+    worst, best = f"{inside[-1]:.3g}", f"{inside[0]:.3g}"
+    return element("span", f"{worst} ", boxes, f" {best}", class_="key")

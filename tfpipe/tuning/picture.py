@@ -12,7 +12,9 @@ from tfpipe.tuning.stored import Search, Trial
 from tfpipe.tuning.svg import Scale
 
 LEVELS = 8  # colours from the worst trial to the best; report.css has them
-_REACH = 2.5  # how much farther than three quarters of the trials the charts go
+# How far the charts go: some way past three quarters of the trials, and where even those run away,
+# many times as far as half of them.
+_PAST_MOST, _PAST_HALF = 2.5, 100
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def _scale(values: Sequence[float]) -> Scale:
         return Scale(0.0, 1.0)
     best, count = values[0], len(values)
     half, most = abs(values[count // 2] - best), abs(values[(3 * count) // 4] - best)
-    reach = min(_REACH * most, 10 * half) if half else _REACH * most
+    reach = min(_PAST_MOST * most, _PAST_HALF * half) if half else _PAST_MOST * most
     kept = [v for v in values if abs(v - best) <= reach] if count >= 4 and reach else values
     low, high = min(kept), max(kept)
     if low > 0 and high / low > 30:

@@ -6,7 +6,6 @@ is report.js. Its content security policy lets it fetch nothing.
 
 import json
 import math
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
@@ -16,11 +15,11 @@ from typing import Any
 
 from tfpipe import runs
 from tfpipe.data.memory import human
-from tfpipe.declare.loading import shown as path_shown
 from tfpipe.terminal import clock, number
 from tfpipe.training.reporting import SETTINGS
 from tfpipe.tuning import charts
 from tfpipe.tuning.axes import Axis, shown
+from tfpipe.tuning.commands import target_of, train_with_best
 from tfpipe.tuning.importance import importance
 from tfpipe.tuning.picture import Picture, picture_of
 from tfpipe.tuning.stored import Search, Trial
@@ -85,8 +84,7 @@ def _section(title: str, *content: str, note: str = "") -> str:
 
 def _head(drawn: Picture) -> str:
     search = drawn.search
-    file, _, cls = search.target.rpartition("::")
-    about = f"{path_shown(Path(file))} · {cls} · {_TUNERS[search.asked.tuner]}"
+    about = f"{target_of(search)} · {_TUNERS[search.asked.tuner]}"
     reason = element("p", escape(search.reason), class_="reason") if search.reason else ""
     return element(
         "header",
@@ -106,6 +104,7 @@ def _headline(drawn: Picture) -> str:
     best, value = drawn.ranked[0]
     named = element("small", escape(f"best {asked.objective}"))
     at = element("small", escape(f"trial {best.id}, epoch {best.epoch}"))
+    command = train_with_best(drawn.search)
     found = element("div", named, element("strong", number(value)), at, class_="value")
     rows = "".join(_setting(axis.name, axis.declared, best) for axis in drawn.axes)
     titles = "".join(element("th", title) for title in ("range", "best", "declared"))
@@ -114,7 +113,7 @@ def _headline(drawn: Picture) -> str:
         "div",
         element("div", found, _scrolled(table), class_="best-of"),
         tiles,
-        element("p", "Train with these values: ", element("code", escape(_command(drawn.search)))),
+        element("p", "Train fully with these values: ", element("code", escape(command))),
         class_="headline",
     )
 
@@ -134,13 +133,6 @@ def _setting(name: str, declared: Any, best: Trial) -> str:
     style = "differs" if value != declared else None
     cells = element("td", escape(shown(value))), element("td", escape(shown(declared)))
     return element("tr", element("th", escape(name)), *cells, class_=style)
-
-
-def _command(search: Search) -> str:
-    file, _, cls = search.target.rpartition("::")
-    root = [] if search.root == Path(".") else ["--root", str(search.root)]
-    target = f"{path_shown(Path(file))}::{cls}"
-    return shlex.join(["tfpipe", "run", target, "--best", search.name, *root])
 
 
 def _tiles(drawn: Picture) -> str:

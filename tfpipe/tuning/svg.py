@@ -66,6 +66,14 @@ def clipped(content: str, most: int) -> str:
     return content if len(content) <= most else content[: most - 1] + "…"
 
 
+def squeezed(content: str, most: int) -> str:
+    """The same for names, which often differ at their ends: what is left out is in the middle."""
+    if len(content) <= most:
+        return content
+    end = (most - 1) // 2
+    return f"{content[: most - 1 - end]}…{content[len(content) - end :]}"
+
+
 def plain(value: float) -> str:
     """A number on an axis, in a few characters."""
     if value and (abs(value) >= 1e5 or abs(value) < 1e-3):
