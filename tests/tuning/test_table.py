@@ -46,7 +46,7 @@ def test_each_trial_has_a_row(small: Path) -> None:
         "optimizer.learning_rate=0.01 model.dropout=0.25",
         "02,finished,1,0.75,4,0.0,0.002,5,1.235,0,,02,,,"
         "optimizer.learning_rate=0.002 model.dropout=0.0",
-        "03,running,,,,0.25,0.01,0,40.0,0,,03,,,optimizer.learning_rate=0.01 model.dropout=0.25",
+        "03,running,,,,0.25,0.01,0,0.0,0,,03,,,optimizer.learning_rate=0.01 model.dropout=0.25",
     ]
 
 
