@@ -303,6 +303,23 @@ def test_poll_waits_for_the_first_to_end(quick: Nursery, tmp_path: Path) -> None
     assert quick.poll(30) == [long]
 
 
+@both
+def test_a_child_that_ends_before_the_next_starts_is_told_of_once(
+    nursery: Nursery, kind: str, tmp_path: Path
+) -> None:
+    first = nursery.start(Job("jobs", "leave 3", tmp_path / "0.txt"))
+    until = time.monotonic() + 60
+    while first.code is None and time.monotonic() < until:
+        second = nursery.start(Job("jobs", "leave 4", tmp_path / "1.txt"))
+        time.sleep(0.05)
+    found = []
+    while second not in found and time.monotonic() < until:
+        found += nursery.poll(0.1)
+    assert [c for c in found if c is first] == [first]
+    assert len(found) == len(set(found))
+    assert {c.code for c in found} == {3, 4}
+
+
 def test_nobody_outlives_the_search(jobs: Path, tmp_path: Path) -> None:
     search = subprocess.Popen(
         [sys.executable, "-c", SEARCH, str(tmp_path)], stdout=subprocess.PIPE, text=True

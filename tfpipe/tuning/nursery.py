@@ -195,7 +195,7 @@ class Nursery:
         elif seconds:
             time.sleep(seconds)
         for child in self._running:
-            if isinstance(child._host, _Alone | _Orphan):
+            if child.code is None and isinstance(child._host, _Alone | _Orphan):
                 child._host.look(child)
 
     def _without(self, parent: "_Parent") -> None:
@@ -340,9 +340,9 @@ class _Orphan:
 
     def look(self, child: Child) -> None:
         """End it, and see whether it has ended."""
-        with contextlib.suppress(psutil.Error):
+        with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
             if child._process is not None and child._process.is_running():
-                child._process.kill()
+                os.killpg(child._process.pid, _KILL)  # it ends itself so, too: never it alone
                 if child._process.status() != psutil.STATUS_ZOMBIE:
                     return
         child._end(-_KILL)
