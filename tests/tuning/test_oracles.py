@@ -16,8 +16,9 @@ from keras_tuner.engine.trial import Trial
 from threadpoolctl import threadpool_limits
 
 from tfpipe.errors import ConfigError, RunError
-from tfpipe.tuning import oracles as ours
-from tfpipe.tuning.oracles import Plan, count, every, make_oracle, plan, samples, settings
+from tfpipe.tuning import durable
+from tfpipe.tuning.oracles import Plan, make_oracle, plan
+from tfpipe.tuning.settings import count, every, samples, settings
 
 KINDS = ("random", "bayesian", "hyperband", "grid")
 PLAIN = {
@@ -225,7 +226,7 @@ def test_what_is_put_back_comes_first_in_order_and_measures_anew(oracle):
 def test_an_error_keeps_no_other_thread_out(oracle, monkeypatch):
     made = oracle()
     with monkeypatch.context() as patch:
-        patch.setattr(ours, "write_whole", lambda path, data: 1 / 0)
+        patch.setattr(durable, "write_whole", lambda path, data: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             made.create_trial("slot0")
     got = []
@@ -256,7 +257,7 @@ def killed_at(moment, oracle_of, monkeypatch):
 
     given = {}
     with monkeypatch.context() as patch:
-        patch.setattr(ours, "write_whole", write)
+        patch.setattr(durable, "write_whole", write)
         try:
             oracle = oracle_of(reload=False)
             search(oracle, given)
@@ -275,7 +276,7 @@ def search(oracle, given):
 def test_killed_at_any_write_no_trial_is_lost_doubled_or_changed(
     kind, oracle, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(ours, "write_whole", lambda path, data: path.write_bytes(data))
+    monkeypatch.setattr(durable, "write_whole", lambda path, data: path.write_bytes(data))
     asked = {"epochs": 3} if kind == "hyperband" else {"trials": 4}
     whole = oracle(kind, **asked, project=tmp_path / "whole")
     expected = run(whole)
@@ -322,7 +323,7 @@ def test_a_trial_that_only_its_own_file_knows_is_forgotten(oracle, tmp_path):
 
 
 def test_a_search_that_is_prolonged_keeps_its_names(oracle, monkeypatch):
-    monkeypatch.setattr(ours, "write_whole", lambda path, data: path.write_bytes(data))
+    monkeypatch.setattr(durable, "write_whole", lambda path, data: path.write_bytes(data))
     run(oracle(trials=3))
     longer = oracle(trials=102, reload=True)
     run(longer)
@@ -364,6 +365,7 @@ def test_a_project_of_other_ranges_is_refused(oracle, tmp_path):
         ("oracle.json", '{"half', "oracle.json cannot be read: Unterminated string"),
         ("oracle.json", "[]", "oracle.json is no state of this search: TypeError("),
         ("trial_00/trial.json", "{}", "oracle.json is no state of this search: KeyError('trial_id"),
+        ("oracle.json", None, "oracle.json cannot be read: [Errno 2] No such file"),
         ("trial_00/trial.json", None, "trial.json cannot be read: [Errno 2] No such file"),
     ],
 )
@@ -497,43 +499,6 @@ def test_a_grid_goes_on_where_it_was_and_stops_at_the_trials_asked_for(oracle):
     assert found == list(settings(small().space, samples))[:9]
 
 
-def test_candidates_are_of_their_type_in_order_and_without_twins():
-    hp = HyperParameters()
-    hp.Int("batch", 2, 32, step=2, sampling="log", default=8)
-    hp.Int("units", 1, 1000, sampling="log", default=64)
-    hp.Float("dropout", 0.0, 0.45, step=0.1, default=0.3)
-    hp.Float("rate", 0.0, 1.0, default=0.5)
-    hp.Boolean("norm", default=True)
-    batch, units, dropout, rate, norm = hp.space
-    assert samples(batch) == every(batch) == [8, 2, 4, 16, 32]
-    assert all(type(value) is int for value in (*samples(batch), *samples(units)))
-    assert samples(dropout) == pytest.approx([0.3, 0.0, 0.1, 0.2, 0.4])
-    assert samples(rate) == pytest.approx([0.5, *(n / 100 for n in range(5, 100, 10))])
-    assert samples(norm) == [True, False]
-    assert samples(units)[0] == 64
-    assert samples(units)[1:] == sorted(samples(units)[1:])
-    assert every(rate) is None
-    assert every(units) == [64, *(n for n in range(1, 1001) if n != 64)]
-
-
-def test_settings_are_counted_as_they_come_through_conditions_of_conditions():
-    hp = HyperParameters()
-    hp.Choice("a", ["x", "y"])
-    with hp.conditional_scope("a", ["x"]):
-        hp.Choice("b", [1, 2, 3])
-        with hp.conditional_scope("b", [2, 3]):
-            hp.Boolean("c")
-    hp.Choice("d", ["p", "q"])
-    listed = list(settings(hp.space, every))
-    assert count(hp.space, every) == len(listed) == len(different(listed)) == (1 + 2 * 2 + 1) * 2
-    assert {"a": "y", "d": "q"} in listed
-    many = HyperParameters()
-    for number in range(40):
-        many.Choice(f"choice{number}", ["x", "y", "z"])
-        many.Boolean(f"inner{number}", parent_name=f"choice{number}", parent_values=["x"])
-    assert count(many.space, every) == 4**40
-
-
 def test_a_range_too_fine_for_a_grid_is_refused(oracle):
     def fine():
         hp = HyperParameters()
@@ -562,7 +527,7 @@ def test_a_range_too_fine_for_a_grid_is_refused(oracle):
     ],
 )
 def test_hyperband_trains_what_is_planned(epochs, expected, oracle, monkeypatch):
-    monkeypatch.setattr(ours, "write_whole", lambda path, data: path.write_bytes(data))
+    monkeypatch.setattr(durable, "write_whole", lambda path, data: path.write_bytes(data))
     made = oracle("hyperband", epochs=epochs)
     found = run(made, most=1000)
     planned = plan(made, epochs)
