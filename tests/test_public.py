@@ -22,6 +22,7 @@ PUBLIC = {
         "predict",
         "resume",
         "run",
+        "search",
     ],
     "tfpipe.data": [
         "Arrays",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # To editors and type checkers the deferred Keras is Keras it
     from tfpipe.verbs.predict import predict as predict
     from tfpipe.verbs.resume import resume as resume
     from tfpipe.verbs.run import run as run
+    from tfpipe.verbs.search import search as search
 
 _WHERE = {
     "FineTune": "tfpipe.declare.fine_tune",
@@ -45,6 +46,7 @@ _WHERE = {
     "predict": "tfpipe.verbs.predict",
     "resume": "tfpipe.verbs.resume",
     "run": "tfpipe.verbs.run",
+    "search": "tfpipe.verbs.search",
 }
 
 __all__ = [  # noqa: RUF022 (the order of the README)
@@ -57,6 +59,7 @@ __all__ = [  # noqa: RUF022 (the order of the README)
     "Phase",
     "run",
     "resume",
+    "search",
     "predict",
     "compare_models",
     "check",

@@ -120,6 +120,7 @@ class _Conductor:
         self._exhausted = False
         self._ask_after = 0.0
         self._told = 0.0
+        self._said = False
         self._failure: Exception | None = None
 
     def run(self, slots: Sequence[Slot], asked: Callable[[], int]) -> None:
@@ -190,6 +191,9 @@ class _Conductor:
 
     def _stop_all(self, at_once: bool) -> None:
         """Ask the running trials to save their states and end; kill those that take too long."""
+        if not at_once and self._failure is None and not self._said:
+            self._said = True
+            self._watcher.note("Stopping: what runs saves its state.")
         for running in self._running.values():
             if running.until is None:
                 running.child.terminate()

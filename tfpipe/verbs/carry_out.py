@@ -1,5 +1,6 @@
 """Training, evaluating and exporting in a run's directory: what `run` and `resume` share."""
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -344,6 +345,12 @@ def as_known(error: BaseException, place: Path) -> BaseException:
     if type(error).__name__ == "ResourceExhaustedError" or isinstance(error, MemoryError):
         return OutOfMemory(
             "The memory ran out. Use a smaller batch_size or model, or precision=bfloat16. "
-            f"({text.splitlines()[0] if text else 'MemoryError'})"
+            f"({_without_places(text) or 'MemoryError'})"
         )
     return error
+
+
+def _without_places(text: str) -> str:
+    """The first line of what TensorFlow says, without the names of its operations and devices."""
+    first = next(iter(text.splitlines()), "")
+    return re.sub(r"\{\{.*?\}\} ?| on /job:.*", "", first)
