@@ -470,6 +470,21 @@ def test_what_runs_counts_on_the_scale_of_what_has_finished(oracle):
     assert len(different(trial.hyperparameters.values for trial in proposed)) == 4
 
 
+def test_equal_values_and_a_matrix_that_cannot_be_factorised_are_no_end(oracle, monkeypatch):
+    made = oracle("bayesian", trials=6)
+    found = []
+    for _ in range(4):
+        trial = made.create_trial("slot0")
+        found.append(dict(trial.hyperparameters.values))
+        finish(made, trial, 0.5)
+    monkeypatch.setattr(made.gpr, "fit", fails_to_factorise)
+    assert len(different(found + run(made))) == 6
+
+
+def fails_to_factorise(points, values):
+    raise np.linalg.LinAlgError("not positive definite")
+
+
 # Grid
 
 

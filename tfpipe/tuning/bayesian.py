@@ -1,5 +1,6 @@
 """Bayesian optimization: a Gaussian process over the finished trials chooses the next values."""
 
+import contextlib
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,17 +38,21 @@ class Bayesian(Durable, BayesianOptimizationOracle):
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Values that promise most, or untried ones by chance where those were tried."""
-        if not self.start_order:  # the declared ones, where they come first
+        proposal = self._most_promising(trial_id) if self.start_order else None
+        if proposal is None or (proposal["values"] and self._duplicate(proposal["values"])):
             return self._random_populate_space()
+        return proposal
+
+    def _most_promising(self, trial_id: str) -> dict[str, Any] | None:
+        """Keras Tuner's own proposal; None where its matrix cannot be factorised."""
         # On matrices as small as these, several threads take four times the processor time that one
         # takes, while trials run beside.
         with warnings.catch_warnings(), threadpool_limits(1):
             # scikit-learn tells of each kernel whose best length lies at its bound.
             warnings.simplefilter("ignore")
-            proposal: dict[str, Any] = super().populate_space(trial_id)
-        if proposal["values"] is not None and self._duplicate(proposal["values"]):
-            return self._random_populate_space()
-        return proposal
+            with contextlib.suppress(np.linalg.LinAlgError):
+                return dict(super().populate_space(trial_id))
+        return None
 
     def _vectorize_trials(self) -> tuple[np.ndarray, np.ndarray]:
         """The points and values that the process is fitted to; a lower value is better.
