@@ -1,6 +1,7 @@
 """Children that begin with everything imported, and outlive nobody."""
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 from tfpipe.data.memory import human
 from tfpipe.tuning.child import read_job
+from tfpipe.tuning.forking import Parent
 from tfpipe.tuning.nursery import Child, Job, Nursery, why_it_died
 
 JOBS = """
@@ -93,6 +95,7 @@ def pools(rest):
 SEARCH = """
 import json, sys, time
 from pathlib import Path
+from tfpipe.tuning.forking import Parent
 from tfpipe.tuning.nursery import Job, Nursery
 
 folder = Path(sys.argv[1])
@@ -374,6 +377,34 @@ def test_children_are_started_where_none_can_be_forked(jobs: Path, tmp_path: Pat
             "the process that imports TensorFlow beforehand ended before it had"
         )
     assert "No module named 'no_such_module'" in log.read_text()
+
+
+def test_a_process_that_cannot_start_has_ended(
+    alone: Nursery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: object, **named: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    jobs = [Job("jobs", "leave 0", tmp_path / f"{n}.txt") for n in range(2)]
+    said = "The process cannot be started: [Errno 12] Cannot allocate memory\n"
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", refuse)
+        child = alone.start(jobs[0])
+    assert alone.poll() == [child]
+    assert (child.code, child.pid, jobs[0].log.read_text()) == (1, None, said)
+    assert why_it_died(child)[0] == "memory"
+    hears, tells = os.pipe()
+    with open(hears) as heard, open(tells, "w"):
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        parent = Parent(-1, tells)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fork", refuse)
+            parent._fork(3, jobs[1].to_json())
+        assert json.loads(heard.readline()) == ["ended", 3, 1, 0]
+        assert jobs[1].log.read_text() == said
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+        for fd in (parent._lifeline, parent._held, parent._wake, parent._wake_reading):
+            os.close(fd)
 
 
 def test_a_process_that_has_opened_a_driver_is_not_forked(tmp_path: Path) -> None:

@@ -38,6 +38,13 @@ def reap(pid: int) -> tuple[int, int] | None:
     return os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024
 
 
+def not_started(job: Job, error: OSError) -> int:
+    """Say in the log of a job why it has no process; the exit code of what did not start."""
+    with contextlib.suppress(OSError), job.log.open("a") as log:
+        log.write(f"The process cannot be started: {error}\n")
+    return 1
+
+
 def kills_for_memory() -> int | None:
     """How often Linux has ended a process because memory ran out; None where nobody counts."""
     try:

@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 from tfpipe.devices.startup import import_tensorflow
 from tfpipe.tuning.child import live, read_job
-from tfpipe.tuning.endings import reap
+from tfpipe.tuning.endings import not_started, reap
 
 _DRIVERS = ("/dev/nvidia", "/dev/kfd", "/dev/dri", "/dev/accel", "/dev/vfio", "/dev/dxg")
 
@@ -82,12 +82,17 @@ class Parent:
     def _fork(self, number: int, text: str) -> None:
         # What is sent to the child before it has handlers of its own waits, and is not ignored.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python 3.12 warns of any thread; see why_not_fork
-            pid = os.fork()
-        if pid == 0:
-            self._become(text)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Python 3.12 warns of any thread; see why_not_fork
+                pid = os.fork()
+            if pid == 0:
+                self._become(text)
+        except OSError as error:  # no memory for it, or too many processes
+            self.tell("ended", number, not_started(read_job(text), error), 0)
+            return
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)  # as the child does: so that it is so when it is signalled
         self._children[pid] = number

@@ -26,7 +26,7 @@ from typing import Any, Protocol
 import psutil
 
 from tfpipe.tuning.child import Job
-from tfpipe.tuning.endings import described, explain, kills_for_memory, reap
+from tfpipe.tuning.endings import described, explain, kills_for_memory, not_started, reap
 
 __all__ = ["Child", "Job", "Nursery", "why_it_died"]
 
@@ -289,17 +289,12 @@ class _Alone:
 
     def __init__(self, child: Child) -> None:
         child._host = self
-        job = child.job
-        with _written_on(job.log) as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tfpipe.tuning.child", job.to_json()],
-                stdin=subprocess.PIPE,  # nothing is written to it; it ends with this process
-                stdout=log,
-                stderr=log,
-                env=os.environ | job.environ,
-                start_new_session=True,
-            )
-        child._begin(self._process.pid)
+        try:
+            self._process = _started(child.job)
+        except OSError as error:  # no memory for it, or too many processes
+            child._end(not_started(child.job, error))
+        else:
+            child._begin(self._process.pid)
 
     def signal(self, child: Child, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -323,6 +318,19 @@ class _Alone:
         assert self._process.stdin
         self._process.stdin.close()
         child._end(code, peak)
+
+
+def _started(job: Job) -> subprocess.Popen[bytes]:
+    """A Python of its own that does a job."""
+    with _written_on(job.log) as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tfpipe.tuning.child", job.to_json()],
+            stdin=subprocess.PIPE,  # nothing is written to it; it ends with this process
+            stdout=log,
+            stderr=log,
+            env=os.environ | job.environ,
+            start_new_session=True,
+        )
 
 
 class _Orphan:
