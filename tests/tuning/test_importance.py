@@ -60,6 +60,17 @@ def test_a_range_inside_of_a_choice_may_matter() -> None:
     assert found.shares["choice[x].inside"] > 0.8
 
 
+def test_the_epochs_of_a_trial_are_no_merit_of_its_values() -> None:
+    """Trials that train longer are better, and most of them happen to have a high rate."""
+    found = trials(80, lambda v, _: v["a"])
+    longer = [(t, t.values["rate"] > 0.003 or int(t.id) % 5 == 0) for t, _ in found]
+    judged = [(t, (2.0 if more else 0.0) + t.values["a"]) for t, more in longer]
+    assert importance((A, RATE), judged).shares["rate"] > 0.7
+    for one, more in longer:
+        one.epochs = 9 if more else 3
+    assert importance((A, RATE), judged).shares["rate"] < 0.2
+
+
 def test_chance_is_not_taken_for_a_cause() -> None:
     found = importance((A, RATE), trials(40, lambda _, chance: chance.random()))
     assert found.shares == {}

@@ -99,6 +99,14 @@ def test_the_last_epoch_is_the_end_anyway(folder: Path) -> None:
     assert training.rule.reason == ""
 
 
+def test_only_the_last_phase_of_a_training_is_stopped(folder: Path) -> None:
+    training = Trained(folder, phases=2)
+    training.rule.on_epoch_end(2, {"val_accuracy": 0.0, "phase": 1.0})
+    assert not training.model.stop_training
+    training.rule.on_epoch_end(3, {"val_accuracy": 0.0, "phase": 2.0})
+    assert training.model.stop_training
+
+
 def test_a_trial_that_ended_early_counts_with_what_it_has(folder: Path) -> None:
     trained(folder, "04", 0.0, state="stopped")
     trained(folder, "05", 0.0, 0.0, state="stopped")

@@ -316,24 +316,28 @@ def test_pauses_are_no_time_of_searching(small: Path) -> None:
     }
 
 
-def test_the_curves_of_trials_that_went_on_with_others(small: Path) -> None:
+def test_trials_that_go_on_with_one_another_stand_side_by_side_as_one(small: Path) -> None:
     rung = {"epochs": 2, "epoch": 2, "ended": 10.0}
     search = made(
         small,
         trial("00", 0.5, **rung),
         trial("01", 0.75, **{**rung, "epochs": 4, "epoch": 4, "first_epoch": 2, "run": "00"}),
+        trial("02", 0.25, **rung),
+        tuner="hyperband",
     )
     train(search, "00", 0.25, 0.5, 0.625, 0.75)
+    train(search, "02", 0.25, float("nan"))
     page = report_of(search)
+    words = " ".join(Read(page).words.split())
+    assert "trial 01 trial 02 model.dropout" in words
+    assert "epoch 4 of 4 2 of 2" in words
+    assert "Hyperband trains few trials for all epochs, and most for some." in words
+    assert "epochs trained 6 " in words
     curves = [c for c in charts_of(page) if c.attrib["aria-label"] == "val_accuracy in each epoch"]
-    lengths = [
-        e.attrib["d"].count("L") + 1
-        for c in curves
-        for e in c
-        if e.attrib.get("class") == "measured"
-    ]
-    assert lengths == [4, 2], "the best has all four epochs, the other the two of its own"
-    assert "epochs trained 4 " in " ".join(Read(page).words.split())
+    styles = [[e.attrib.get("class") for e in curve] for curve in curves]
+    assert [("measured" in s, "dot" in s) for s in styles] == [(True, False), (False, True)]
+    [line] = [e for e in curves[0] if e.attrib.get("class") == "measured"]
+    assert line.attrib["d"].count("L") == 3, "all four epochs, those of the first trial too"
 
 
 def test_what_was_asked_is_said(small: Path) -> None:

@@ -3,6 +3,7 @@
 Whatever stands for a trial has `data-t` with the trial's number, by which report.js finds it.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from html import escape
 from statistics import median
@@ -246,7 +247,8 @@ def curves(
     ticks = [(v, plain(v)) for v in Scale(1, max(epochs, 2)).ticks(4) if v == int(v) <= epochs]
     drawn = [*frame.vertical(""), *frame.horizontal("", ticks)]
     for name, style in ((training_of(objective), "training"), (objective, "measured")):
-        points = [frame.at(r.epoch, r.metrics[name]) for r in rows if name in r.metrics]
+        known = [(r.epoch, r.metrics.get(name, math.nan)) for r in rows]
+        points = [frame.at(epoch, value) for epoch, value in known if math.isfinite(value)]
         if name == objective and len(points) == 1:
             drawn.append(element("circle", cx=points[0][0], cy=points[0][1], r=2.5, class_="dot"))
         elif len(points) > 1:

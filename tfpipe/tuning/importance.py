@@ -56,8 +56,10 @@ def importance(axes: Sequence[Axis], trials: Sequence[tuple[Trial, float]]) -> I
     values = np.array([value for _, value in trials])
     if not np.ptp(values):
         return Importance(note="All trials are equally good, so no range matters.")
-    columns = np.array([_column(axis, [t for t, _ in trials]) for axis in axes]).T
-    explained, harm = _foretell(columns, values)
+    columns = [_column(axis, [t for t, _ in trials]) for axis in axes]
+    epochs = [float(t.epochs) for t, _ in trials]  # of Hyperband's trials some train longer
+    explained, harm = _foretell(np.array([*columns, epochs]).T, values)
+    harm = harm[:-1]
     if explained <= 0 or not harm.sum():
         return Importance(
             note="The forest cannot foretell a trial from the others, so it cannot say which "

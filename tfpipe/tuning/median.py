@@ -32,6 +32,7 @@ class MedianRule(keras.callbacks.Callback):
         direction: whether it is better the higher ("max") or the lower ("min") it is.
         after: how many epochs every trial may train.
         least: how many others there have to be.
+        phases: of how many phases the training is; only in the last one can all of it be stopped.
 
     Attributes:
         reason: why it stopped the trial; empty where it did not.
@@ -48,11 +49,12 @@ class MedianRule(keras.callbacks.Callback):
         direction: Literal["min", "max"],
         after: int = 1,
         least: int = 5,
+        phases: int = 1,
     ) -> None:
         super().__init__()
         self._folder, self._objective = trials, objective
         self._sign = 1.0 if direction == "max" else -1.0
-        self._after, self._least = after, least
+        self._after, self._least, self._phases = after, least, phases
         self._trial = Trial.read(trials / trial)
         self._known: dict[str, tuple[Trial, list[float]]] = {}  # what is completed stays as it is
         self.reason = ""
@@ -65,6 +67,8 @@ class MedianRule(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         done = epoch + 1
         if not self._after < done < self._trial.epochs:  # the last one is the end anyway
+            return
+        if (logs or {}).get("phase", self._phases) < self._phases:
             return
         own = self._values(self._trial)[:epoch]
         if self._objective in (logs or {}):

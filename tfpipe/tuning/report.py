@@ -166,6 +166,8 @@ def _progress(drawn: Picture) -> str:
     note = "Each point is a trial, the line is the best so far."
     if any(trial.state == "stopped" for trial, _ in drawn.ranked):
         note += " Hollow points were stopped by the median rule."
+    if drawn.search.asked.tuner == "hyperband":
+        note += " Hyperband trains few trials for all epochs, and most for some."
     if drawn.outside:
         many = len(drawn.outside) > 1
         said = f"{len(drawn.outside)} trials are" if many else "One trial is"
@@ -224,12 +226,15 @@ def _bar(share: float) -> str:
 
 def _beside(drawn: Picture) -> str:
     """The best trials in columns: values, metrics, learning curves."""
-    best = [trial for trial, _ in drawn.ranked[:_BESIDE]]
-    if not best:
+    if not drawn.ranked:
         return ""
+    runs_of: dict[str, Trial] = {}  # trials that go on with one another are one
+    for trial, _ in drawn.ranked:
+        runs_of.setdefault(trial.run, trial)
+    best = list(runs_of.values())[:_BESIDE]
     head = [element("th", "")] + [element("th", f"trial {t.id}", data_t=t.id) for t in best]
     rows = [element("tr", *head), *_values_beside(drawn, best), *_metrics_beside(drawn, best)]
-    rows.append(_row("epoch", [str(t.epoch) for t in best]))
+    rows.append(_row("epoch", [f"{t.epoch} of {t.epochs}" for t in best]))
     rows.append(_row("time", [clock(t.seconds) for t in best]))
     rows.append(element("tr", element("th", "learning curve"), *_curves(drawn, best)))
     title = "The best trial" if len(best) == 1 else f"The best {len(best)} side by side"
@@ -377,4 +382,4 @@ def _told(trial: Trial, names: Sequence[str]) -> list[Any]:
     objective = number(trial.objective) if trial.objective is not None else ""
     reason = clipped(" ".join(trial.reason.split()), 160) if trial.state == "failed" else ""
     values = [shown(trial.values.get(name)) for name in names]
-    return [trial.state, objective, trial.epoch, reason, values]
+    return [trial.state, objective, f"{trial.epoch} of {trial.epochs}", reason, values]
