@@ -68,7 +68,9 @@ def test_the_epochs_of_a_trial_are_no_merit_of_its_values() -> None:
     assert importance((A, RATE), judged).shares["rate"] > 0.7
     for one, more in longer:
         one.epochs = 9 if more else 3
-    assert importance((A, RATE), judged).shares["rate"] < 0.2
+    known = importance((A, RATE), judged)
+    assert known.shares["rate"] < 0.2
+    assert known.note.endswith("between trials, told how many epochs each has trained.")
 
 
 def test_chance_is_not_taken_for_a_cause() -> None:

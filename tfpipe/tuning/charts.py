@@ -30,7 +30,7 @@ _SIZE = (480.0, 270.0)
 _SMALL = (360.0, 230.0)
 _CURVE = (190.0, 124.0)
 # Of the parallel coordinates: their width where there is room, and the pixels between two axes.
-_WIDE, _NEAREST, _FARTHEST = 1156.0, 118.0, 230.0
+_WIDE, _NEAREST, _FARTHEST = 1156.0, 118.0, 320.0
 _LEFT, _RIGHT = 74.0, 58.0
 _TALL, _HEAD, _FOOT = 290.0, 52.0, 40.0
 _FAILED_ROOM = 26.0

@@ -67,7 +67,8 @@ def importance(axes: Sequence[Axis], trials: Sequence[tuple[Trial, float]]) -> I
         )
     shares = {axis.name: float(h) for axis, h in zip(axes, harm / harm.sum(), strict=True)}
     doubt = "" if explained >= 0.3 else " That is little: read the shares with care."
-    note = f"It foretells {explained:.0%} of the differences between trials.{doubt}"
+    told = ", told how many epochs each has trained" if len(set(epochs)) > 1 else ""
+    note = f"It foretells {explained:.0%} of the differences between trials{told}.{doubt}"
     return Importance(shares, explained, note)
 
 
