@@ -5,6 +5,7 @@ its run's metrics.csv; one that leaves no word was killed, and the search goes o
 """
 
 import json
+import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -242,6 +243,9 @@ class _Conductor:
         elif outcome.get("kind") == "StorageError":  # nothing that another trial does better
             trial.state = "interrupted"
             self._failure = StorageError(outcome["reason"])
+        elif state == "interrupted":
+            trial.state, trial.kind = "failed", "killed"
+            trial.reason = "Something else than the search told its process to stop."
         elif state == "failed":
             trial.state, trial.kind = "failed", outcome["kind"]
             trial.reason = outcome["reason"]
@@ -253,15 +257,15 @@ class _Conductor:
         """The best epoch of a trial, from what its run has written."""
         asked = self._search.asked
         rows = read_rows(self._search.run(trial).metrics_file, trial.epochs)[: trial.epochs]
-        known = [row for row in rows if asked.objective in row.metrics]
+        known = [r for r in rows if math.isfinite(r.metrics.get(asked.objective, math.nan))]
         if not known:
-            trial.state, trial.kind = "failed", "RunError"
-            trial.reason = f"Its metrics.csv has no {asked.objective}."
+            trial.state, trial.kind = "failed", "nan"
+            trial.reason = f"Its {asked.objective} was never a finite number."
             return
         choose = max if asked.direction == "max" else min
         best = choose(known, key=lambda row: row.metrics[asked.objective])
         trial.objective, trial.epoch = best.metrics[asked.objective], best.epoch
-        trial.metrics = dict(best.metrics)
+        trial.metrics = {n: v for n, v in best.metrics.items() if math.isfinite(v)}
 
     def _all_alike(self) -> Exception | None:
         """The error that ends the search when all trials fail for one reason."""

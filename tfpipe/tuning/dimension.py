@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Value = str | int | float | bool
 When = tuple[tuple[str, Value], ...]
 
+_LISTED = 1000
 _LONGEST_LABEL = 40  # longer ones make tables and reports hard to read
 
 
@@ -48,8 +49,9 @@ class Dimension:
         value: Value = self.range.value  # type: ignore[attr-defined]
         if isinstance(self.range, Float) and self.range.step is not None:
             # Steps of 0.1 come to 0.30000000000000004, which a grid would take beside 0.3.
-            close = (v for v in _stepped(self.range) if _number(self.range, v) == value)
-            return next(close, value)
+            index = round((self.range.value - self.range.min) / self.range.step)
+            near = self.range.min + index * self.range.step
+            return near if not self.range.log and _number(self.range, near) == value else value
         return value
 
     @property
@@ -65,6 +67,16 @@ class Dimension:
         values = self.labels or _grid(self.range)
         declared = self.declared if self.labels else _number(self.range, self.declared)
         return values if declared in values else (declared, *values)
+
+    @property
+    def grid_size(self) -> int:
+        """How many values `grid` has, which may be too many to list."""
+        steps = None if self.labels or isinstance(self.range, Bool) else _steps(self.range)  # type: ignore[arg-type]
+        if steps is None or steps <= _LISTED or self.range.log:  # type: ignore[attr-defined]
+            return len(self.grid)
+        low, step = self.range.min, self.range.step or 1  # type: ignore[attr-defined]
+        place = (self.range.value - low) / step  # type: ignore[attr-defined]
+        return steps + (not math.isclose(place, round(place), abs_tol=1e-6))
 
     def candidates(self) -> tuple[Value, ...]:
         """The values that stand for all: each of a Choice, the ends and the middle of others."""

@@ -65,10 +65,13 @@ class Proposals:
         if proposed.status == TrialStatus.IDLE:
             return WAIT
         folder = self.search.folder(proposed.trial_id)
-        if (folder / "trial.json").is_file():  # it was begun before
-            trial = replace(Trial.read(folder), state="running", kind="", reason="", ended=None)
-        else:
+        if not (folder / "trial.json").is_file():
             trial = self._recorded(proposed)
+        elif (found := Trial.read(folder)).over:  # killed before the oracle was told so
+            self.end(found)
+            return self.next(slot)
+        else:
+            trial = replace(found, state="running", kind="", reason="", ended=None)
         trial.worker = slot
         trial.write(folder)
         return trial
@@ -76,6 +79,8 @@ class Proposals:
     def end(self, trial: Trial) -> None:
         """Take a trial back that is over, and let the oracle learn from it."""
         trial.write(self.search.folder(trial.id))
+        if trial.id in self.oracle.end_order:
+            return
         known = self.oracle.get_trial(trial.id)
         known.metrics = MetricsTracker()  # as one that was taken up again may have some
         known.status, known.message = TrialStatus.FAILED, trial.reason or None

@@ -51,7 +51,7 @@ class Space:
     @property
     def grid_size(self) -> int:
         """The number of settings of a grid search, with 10 samples of a continuous range."""
-        return self._count(lambda dimension: len(dimension.grid), ()) or 0
+        return self._count(lambda dimension: dimension.grid_size, ()) or 0
 
     def hyperparameters(self) -> "keras_tuner.HyperParameters":
         """The space as Keras Tuner's, with its conditions, so that nothing appears later."""

@@ -50,7 +50,7 @@ def _failed(error: BaseException) -> dict[str, Any]:
     if not isinstance(error, TfpipeError):
         first = next((line for line in text.splitlines() if line.strip()), "")
         text = f"{type(error).__name__}: {first}"
-    kinds = {OutOfMemory: "memory", TrainingError: "nan"}
+    kinds: dict[type, str] = {OutOfMemory: "memory", TrainingError: "nan"}
     kind = kinds.get(type(error), type(error).__name__)
     return {"state": "failed", "kind": kind, "reason": text}
 
