@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from keras_tuner.engine.hyperparameters import Int
 from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.oracles import BayesianOptimizationOracle
 from scipy.linalg import solve_triangular
@@ -71,6 +72,14 @@ class Bayesian(Durable, BayesianOptimizationOracle):
         running = np.array([self._vector(trial) for trial in self.ongoing_trials.values()])
         mean, deviation = self.gpr.predict(running, return_std=True)
         return np.vstack([points, running]), np.concatenate([values, mean + deviation])
+
+    def _vector_to_values(self, vector: np.ndarray) -> dict[str, Any]:
+        # At the end of a logarithmic range Keras Tuner gives the whole number that comes after it.
+        values = dict(super()._vector_to_values(vector))
+        for hp in self.hyperparameters.space:
+            if isinstance(hp, Int) and hp.name in values:
+                values[hp.name] = min(values[hp.name], hp.max_value)
+        return values
 
     def _vector(self, trial: Trial) -> list[float]:
         values = trial.hyperparameters.values

@@ -236,7 +236,7 @@ class _Conductor:
         outcome = _read(folder / OUTCOME)
         state = outcome.get("state")
         if state in ("finished", "stopped"):
-            trial.state = state
+            trial.state, trial.reason = state, outcome.get("reason", "")
             self._measure(trial)
         elif running.until is not None:  # it was asked to stop, and may have been killed for it
             trial.state = "interrupted"

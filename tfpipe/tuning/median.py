@@ -4,7 +4,7 @@ Golovin et al., "Google Vizier: A Service for Black-Box Optimization", KDD 2017,
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
@@ -65,25 +65,35 @@ class MedianRule(keras.callbacks.Callback):
         return bool(self.reason)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self.hopeless(epoch, logs or {}):
+            self.model.stop_training = True
+
+    def hopeless(self, epoch: int, measured: Mapping[str, Any]) -> bool:
+        """Whether the trial stops after an epoch; `reason` then says why.
+
+        Args:
+            epoch: which, from 0.
+            measured: the metrics of that epoch.
+        """
         done = epoch + 1
         if not self._after < done < self._trial.epochs:  # the last one is the end anyway
-            return
-        if (logs or {}).get("phase", self._phases) < self._phases:
-            return
+            return False
+        if measured.get("phase", self._phases) < self._phases:
+            return False
         own = self._values(self._trial)[:epoch]
-        if self._objective in (logs or {}):
-            own.append(float(as_float32((logs or {})[self._objective])))  # as metrics.csv has it
+        if self._objective in measured:
+            own.append(float(as_float32(measured[self._objective])))  # as metrics.csv has it
         best = max((self._sign * v for v in own if isfinite(v)), default=None)
         others = self._averages(done)
         if best is None or len(others) < self._least:
-            return
+            return False
         median = statistics.median(others)
         if self._sign * median > best:
-            self.model.stop_training = True
             self.reason = (
                 f"Its best {self._objective} after {done} epochs, {self._sign * best:.4g}, is "
                 f"worse than the median of {len(others)} other trials, {median:.4g}."
             )
+        return self.stopped
 
     def _averages(self, done: int) -> list[float]:
         """Each other trial's objective, averaged over the epochs up to this one."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from tfpipe.tuning.hparams import write_config
 from tfpipe.tuning.report import write_report
 from tfpipe.tuning.stored import Search, State
 from tfpipe.tuning.table import write_table
@@ -29,6 +30,7 @@ class Records:
         self.search.write()
         self.search.write_best()
         write_table(self.search)
+        write_config(self.search)
         if self._reported is None or self._clock() - self._reported >= _BETWEEN:
             write_report(self.search)
             self._reported = self._clock()

@@ -191,7 +191,7 @@ class Search:
         """The trials that count, the best first."""
         sign = -1.0 if self.asked.direction == "max" else 1.0
         found = [t for t in self.trials() if t.completed]
-        return sorted(found, key=lambda t: (sign * (t.objective or 0.0), t.id))
+        return sorted(found, key=lambda t: (sign * (t.objective or 0.0), int(t.id)))
 
     def best(self) -> Trial | None:
         """The best trial; None before one is completed."""

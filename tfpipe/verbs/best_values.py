@@ -7,8 +7,8 @@ from pathlib import Path
 from tfpipe.declare.loading import Loaded, load, shown
 from tfpipe.errors import ConfigError, RunError
 from tfpipe.tuning import stored
+from tfpipe.tuning.commands import kept, target_of
 from tfpipe.tuning.stored import Search
-from tfpipe.verbs.trials_told import kept, target_of
 
 
 @dataclass(frozen=True)

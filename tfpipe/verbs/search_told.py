@@ -20,16 +20,15 @@ from tfpipe.declare.fieldtypes import Duration
 from tfpipe.errors import TrainingError
 from tfpipe.terminal import Terminal, clock
 from tfpipe.tuning.axes import Axis, axes_of, shown
+from tfpipe.tuning.commands import kept, target_of, train_with_best
 from tfpipe.tuning.stored import Search, Trial
 from tfpipe.verbs.trials_told import (
     counted,
     failures,
-    kept,
     line,
     result,
     states,
     table,
-    target_of,
     values_of,
 )
 
@@ -41,8 +40,6 @@ _TUNERS = {
 }
 _LISTED = 5  # of the best trials
 _OFTEN = 0.1  # seconds between two drawings
-# Fields by which a search is made shorter than the run that it is for.
-_SHORTER = ("epochs", "steps_per_epoch")
 
 
 def header(search: Search, terminal: Terminal, total: int | None = None) -> None:
@@ -315,8 +312,7 @@ def report(search: Search, terminal: Terminal) -> None:
 
 def _next(search: Search, found: bool) -> list[tuple[str, str]]:
     """The next useful commands."""
-    words = [target_of(search), *kept(search, _SHORTER), "--best", search.name]
-    run = shlex.join(["tfpipe", "run", *words]) + _at(search)
+    run = train_with_best(search)
     logs = shlex.join(["tensorboard", "--logdir", str(search.directory.path)])
     return [
         *([(run, "train fully with the best values")] if found else []),

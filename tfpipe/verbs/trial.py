@@ -7,7 +7,6 @@ doing as it goes; the process that conducts the search reads both.
 import json
 import sys
 import traceback
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from tfpipe import runs
 from tfpipe.data import disk
 from tfpipe.declare.loading import Loaded, load
 from tfpipe.declare.overrides import apply_overrides
+from tfpipe.declare.tree import resolve
 from tfpipe.errors import Interrupted, OutOfMemory, TfpipeError, TrainingError
 from tfpipe.runs import RunDirectory
 from tfpipe.terminal import Silent
@@ -96,37 +96,57 @@ def train(search: Search, number: str) -> dict[str, Any]:
     Raises:
         TfpipeError: as `tfpipe.verbs.run.run`.
     """
-    from tfpipe.tuning.median import MedianRule
+    from tfpipe.tuning.hparams import trial_ended, trial_started
 
     disk.folder.set(runs.cache(search.root))
     trial = Trial.read(search.folder(number))
-    median = None
-    if search.asked.median:
-        asked = search.asked
-        median = MedianRule(search.trials_folder, trial.id, asked.objective, asked.direction)
-    _run(search, trial, [median] if median else [])
-    stopped = median is not None and median.stopped
-    return {"state": "stopped" if stopped else "finished"}
+    run, loaded = search.run(trial), _declared(search, trial)
+    median = _median_rule(search, trial, loaded)
+    with runs.storage(run.path):
+        runs.furnished(run.path)
+    trial_started(run.tensorboard, trial.values, f"trial {trial.id}")
+    try:
+        _train(search, trial, loaded, run, median)
+    except Interrupted:
+        raise
+    except BaseException:
+        trial_ended(run.tensorboard, False)
+        raise
+    trial_ended(run.tensorboard, True)
+    if median is not None and median.stopped:
+        return {"state": "stopped", "reason": median.reason}
+    return {"state": "finished"}
 
 
-def _run(search: Search, trial: Trial, extra: Iterable[Any]) -> None:
-    """Train in the trial's run, from its last state where it has one, unless it is finished."""
-    from tfpipe.tuning.hparams import trial_ended, trial_started
+def _median_rule(search: Search, trial: Trial, loaded: Loaded) -> Any:
+    """What stops the trial where it is hopeless; None where nothing does."""
+    from tfpipe.tuning.median import MedianRule
+
+    asked, fine_tune = search.asked, resolve(loaded.pipeline).fine_tune
+    if not asked.median:
+        return None
+    phases = len(fine_tune.phases) if fine_tune else 1
+    where = search.trials_folder, trial.id
+    return MedianRule(*where, asked.objective, asked.direction, phases=phases)
+
+
+def _train(search: Search, trial: Trial, loaded: Loaded, run: RunDirectory, median: Any) -> None:
+    """Train in the trial's run, from its last state where it has one, unless it is over."""
+    from tfpipe.training.metrics import read_rows
     from tfpipe.verbs import resume as resuming
     from tfpipe.verbs import run as running
 
-    run, loaded = search.run(trial), _declared(search, trial)
     progress = Progress(search.folder(trial.id) / PROGRESS)
     common: dict[str, Any] = {"root": search.root, "test": False, "export": False}
-    common |= {"terminal": progress, "extra": list(extra)}
+    common |= {"terminal": progress, "extra": [median] if median else []}
     if not (run.path / "config.json").is_file():
-        with runs.storage(run.path):
-            runs.furnished(run.path)
-        trial_started(run.tensorboard, trial.values, f"trial {trial.id}")
         running.run(loaded, sample=search.asked.sample, directory=run.path, **common)
-    elif not _done(run, trial):
+        return
+    rows = read_rows(run.metrics_file, trial.epochs)
+    # It may have been killed between that decision and the end of its run.
+    hopeless = bool(median and rows and median.hopeless(rows[-1].epoch - 1, rows[-1].metrics))
+    if not hopeless and not _done(run, trial):
         resuming.resume(str(run.path), pipeline=loaded, **common)
-    trial_ended(run.tensorboard, True)
 
 
 def _done(run: RunDirectory, trial: Trial) -> bool:

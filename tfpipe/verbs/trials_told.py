@@ -2,11 +2,9 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from rich.markup import escape
 
-from tfpipe.declare.loading import shown as shown_path
 from tfpipe.terminal import SHORT, clock, number
 from tfpipe.tuning.axes import axes_of, shown
 from tfpipe.tuning.stored import Search, Trial
@@ -135,24 +133,6 @@ def failures(trials: Iterable[Trial], said: str = "") -> list[str]:
             f"{counted(len(among), 'trial')} failed{which}: {shown_reason} (trial {among[0].id})"
         )
     return found
-
-
-def target_of(search: Search) -> str:
-    """FILE::ClassName as a person would type it."""
-    file, _, cls = search.target.rpartition("::")
-    return f"{shown_path(Path(file))}::{cls}"
-
-
-def kept(search: Search, apart: Iterable[str] = ()) -> list[str]:
-    """The overrides that a search was made with, without its ranges.
-
-    Args:
-        search: which.
-        apart: fields to leave out besides.
-    """
-    without = {axis.name for axis in axes_of(search.space)} | set(apart)
-    texts = ((text.partition("=")[0].strip(), text) for text in search.overrides)
-    return [text for name, text in texts if name not in without]
 
 
 def _first_sentence(text: str) -> str:
