@@ -322,6 +322,11 @@ def test_test_runs_pytest_in_the_checkout(checkout):
     assert checkout.call("test", FAILING_TOOL="pytest").returncode == 1
 
 
+def test_all_tests_run_in_a_process_for_each_core(checkout):
+    processes = "-n|logical|--maxprocesses=4|--dist=loadfile|--no-loadscope-reorder"
+    assert checkout.call("test").stdout == f"pytest|{checkout.root}|--durations=10|{processes}\n"
+
+
 @pytest.mark.parametrize(("failing", "code"), [("", 0), ("ruff", 1), ("mypy", 1)])
 def test_check_runs_everything_and_fails_when_anything_does(checkout, failing, code):
     result = checkout.call("check", FAILING_TOOL=failing)
