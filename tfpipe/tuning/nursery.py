@@ -145,15 +145,15 @@ class Nursery:
 
     def start(self, job: Job) -> Child:
         """A child for a job; it runs soon."""
-        child = Child(job)
-        self._running.append(child)
         self._look(0)
+        child = Child(job)
         if self._fork:
             if self._parent is None:
                 self._parent = _Parent(self._modules, self._log)
             self._parent.start(child)
         else:
             _Alone(child)
+        self._running.append(child)
         return child
 
     def poll(self, seconds: float = 0.0) -> list[Child]:
