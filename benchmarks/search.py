@@ -121,14 +121,21 @@ def kills(options: argparse.Namespace) -> None:
 
 def _strike(command: list[str], folder: Path, draw: random.Random) -> str:
     """Kill a search some time after a trial has begun to train; what was running."""
+    began = time.time()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    while process.poll() is None and not list(folder.glob("searches/*/*/trials/*/progress.json")):
+    while process.poll() is None and not _training_since(began, folder):
         time.sleep(0.05)
-    time.sleep(draw.uniform(3, 25))
+    time.sleep(draw.uniform(1, 40))
     process.send_signal(signal.SIGKILL)
     process.wait()
     time.sleep(1)  # for the trials to follow
     return ", ".join(sorted(f"trial {r['id']} {r['state']}" for r in _records(folder)))
+
+
+def _training_since(moment: float, folder: Path) -> bool:
+    """Whether a trial has said since then that it does something."""
+    files = folder.glob("searches/*/*/trials/*/progress.json")
+    return any(file.stat().st_mtime > moment for file in files)
 
 
 def _records(folder: Path) -> list[dict[str, Any]]:
