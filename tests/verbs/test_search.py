@@ -264,6 +264,12 @@ def test_a_hard_budget_stops_and_keeps_what_runs(
             "Hyperband gives each trial its epochs: give epochs a value instead of a range, the "
             "most that a trial trains, or use another --tuner.",
         ),
+        (
+            ("model.convs=2,4",),
+            {"memory": 500_000_000},
+            "--memory 500 MB: TensorFlow alone takes most of that. Give a trial at least 800 "
+            "MB.",
+        ),
         (("model.convs=2,4",), {"workers": 0}, "--workers 0: give a number of at least 1."),
         (("model.convs=2,4",), {"budget": "2"}, "--budget: '2' is no duration: write it as 30s, "
          "10m or 2h."),

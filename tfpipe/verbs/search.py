@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tfpipe import errors, runs
+from tfpipe.data.memory import human
 from tfpipe.declare.fieldtypes import Duration
 from tfpipe.declare.loading import Loaded, load
 from tfpipe.declare.pipeline import Pipeline
@@ -30,6 +31,7 @@ from tfpipe.verbs.processes import count_stops
 from tfpipe.verbs.search_told import View, header, how_to_go_on, summary
 
 TRIALS = 20
+_LEAST_MEMORY = 800 * 1000**2  # a fit of a few thousand weights takes 700 MB
 # What a trial imports, for the nursery to have it ready.
 _IMPORTED = (
     "tfpipe.verbs.trial",
@@ -40,6 +42,7 @@ _IMPORTED = (
     "tfpipe.tuning.median",
     "tfpipe.verbs.resume",
     "tfpipe.verbs.run",
+    "tensorboard.summary.v2",
 )
 _TUNERS = ("random", "bayesian", "hyperband", "grid")
 
@@ -242,6 +245,11 @@ def _check(space: Space, tuner: str, trials: int | None, workers: int, memory: i
     for name, value in {"trials": trials, "workers": workers, "memory": memory}.items():
         if value is not None and value < 1:
             raise ConfigError(f"--{name} {value}: give a number of at least 1.")
+    if memory is not None and memory < _LEAST_MEMORY:
+        raise ConfigError(
+            f"--memory {human(memory)}: TensorFlow alone takes most of that. Give a trial at least "
+            f"{human(_LEAST_MEMORY)}."
+        )
     _check_size(space, tuner, trials)
     pipeline: Pipeline = resolve(space.pipeline)
     if tuner == "hyperband" and pipeline.fine_tune is not None:

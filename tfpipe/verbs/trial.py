@@ -19,6 +19,7 @@ from tfpipe.declare.tree import resolve
 from tfpipe.errors import Interrupted, OutOfMemory, TfpipeError, TrainingError
 from tfpipe.runs import RunDirectory
 from tfpipe.terminal import Silent
+from tfpipe.tuning.endings import is_about_memory
 from tfpipe.tuning.stored import OUTCOME, PROGRESS, Search, Trial, read
 from tfpipe.verbs.carry_out import as_known
 from tfpipe.verbs.progress import Progress
@@ -50,6 +51,8 @@ def _failed(error: BaseException) -> dict[str, Any]:
     if not isinstance(error, TfpipeError):
         first = next((line for line in text.splitlines() if line.strip()), "")
         text = f"{type(error).__name__}: {first}"
+    if not isinstance(error, TfpipeError) and is_about_memory(text):
+        return {"state": "failed", "kind": "memory", "reason": text}
     kinds: dict[type, str] = {OutOfMemory: "memory", TrainingError: "nan"}
     kind = kinds.get(type(error), type(error).__name__)
     return {"state": "failed", "kind": kind, "reason": text}
