@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from searches import made, trial
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -54,7 +55,7 @@ def test_the_python_verbs_work(
 
 
 @pytest.mark.parametrize("line", SHELL)
-def test_every_command_is_one(tfpipe: Any, line: str) -> None:
+def test_every_command_is_one(tfpipe: Any, line: str, tmp_path: Path) -> None:
     command, *words = shlex.split(line.partition("  ")[0], comments=True)
     if command == "scripts/test":
         assert (ROOT / command).is_file()
@@ -62,10 +63,14 @@ def test_every_command_is_one(tfpipe: Any, line: str) -> None:
     words = [w for w in words if not w.startswith("[") and w != "a.b=v" and w != "...]"]
     verb = words[0]
     assert tfpipe(verb, "--help").code == 0
-    if verb in ("run", "check", "config") and words[1] != "FILE":
+    if verb in ("run", "check", "config", "search") and words[1].startswith("pipelines/"):
         target = [str(ROOT / words[1]), *words[2:]]
+        if "--best" in words:
+            made(ROOT / words[1], trial("00", 0.7), root=tmp_path)
         quick = ["--sample", "320", "epochs=1", "--no-export"] if verb == "run" else []
         target = [w for w in target if w not in ("--sample", "2000")]
+        if verb == "search":
+            quick = ["--sample", "320", "epochs=1", "--trials", "1"]
         extra = quick or (["--sample", "320"] if verb == "check" else [])
         answer = tfpipe(verb, *target, *extra)
         assert answer.code == 0, answer.err
