@@ -468,7 +468,7 @@ class Served:
         self.watch, self.asks, self.spent, self.raised = Watch(), 0, 0.0, None
         self.trial_ended = search.write_best  # it serves as the records, too
         arguments = (search, proposals_of(search), self.watch, "0", lambda: self.asks, self)
-        self.thread = threading.Thread(target=self._run, args=arguments)
+        self.thread = threading.Thread(target=self._run, args=arguments, daemon=True)
         self.thread.start()
         waits = wait_for(lambda: self.watch.said)[0]
         self.port = waits.partition(". ")[0].rpartition(":")[2]
@@ -482,7 +482,8 @@ class Served:
 
     def end(self):
         self.remote.close()
-        self.thread.join()
+        self.thread.join(timeout=60)
+        assert not self.thread.is_alive()
         return [text.replace(self.remote.name, "NAME") for text in self.watch.said]
 
 
@@ -502,8 +503,7 @@ def test_a_chief_serves_to_the_end(served, search):
         served.remote.end(done(trial, 0.1 * number))
     assert taken(served.remote) is None
     assert served.end() == [
-        f"Waiting for workers at 127.0.0.1:{served.port}. Start them with tfpipe search FILE "
-        f"--worker 127.0.0.1:{served.port}, with the same --root folder.",
+        _how_to_join(f"127.0.0.1:{served.port}", search),
         "NAME has come.",
         *[f"{what} {number:02d}" for number in range(4) for what in ("began", "finished")],
         "NAME has left.",
@@ -544,6 +544,23 @@ def test_all_trials_failing_for_one_reason_end_a_search_on_several_machines(serv
     assert str(served.raised) == (
         "All 3 trials failed for one reason, so no other is begun: There is no data."
     )
+
+
+def test_one_worker_where_all_fails_does_not_end_the_search(served, search, file, root):
+    with Remote(served.port, root, load(str(file))) as other:
+        trial = taken(other)
+        for number in range(3):
+            failed = {"state": "failed", "kind": "DeviceError", "reason": "There is no GPU."}
+            with pytest.raises(TrainingError) if number == 2 else contextlib.nullcontext():
+                served.remote.end(replace(taken(served.remote), **failed))
+        served.remote.close()
+        wait_for(lambda: served.watch.said.count("failed 03"))
+        other._say()
+        assert other.asked() == 0
+        other.end(done(trial))
+    served.end()
+    assert served.raised is None
+    assert [t.state for t in search.trials()] == ["finished", "failed", "failed", "failed"]
 
 
 # What others may ask
@@ -634,10 +651,10 @@ def test_what_is_no_address(text):
         ("10.0.0.5:8000", "10.0.0.5:8000", " Whoever reaches this port can take part."),
     ],
 )
-def test_how_people_are_told_to_join(address, worker, more):
-    assert _how_to_join(address) == (
-        f"Waiting for workers at {address}. Start them with tfpipe search FILE --worker {worker}, "
-        f"with the same --root folder.{more}"
+def test_how_people_are_told_to_join(address, worker, more, search, file, root):
+    assert _how_to_join(address, search) == (
+        f"Waiting for workers at {address}.{more} Start them with: tfpipe search {file}::Tuned "
+        f"--worker {worker} --root {root}"
     )
 
 

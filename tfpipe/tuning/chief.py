@@ -17,8 +17,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from tfpipe.declare.loading import shown
 from tfpipe.errors import Interrupted, TfpipeError
 from tfpipe.tuning import wire
 from tfpipe.tuning.conduct import Watcher, all_alike, doing
@@ -95,19 +97,20 @@ def serve(
         StorageError: when the folder cannot be written.
     """
     with Chief(address, proposals, search, silence=silence) as chief:
-        watcher.note(_how_to_join(chief.address))
+        watcher.note(_how_to_join(chief.address, search))
         _Service(search, watcher, chief, records).run(asked)
 
 
-def _how_to_join(address: str) -> str:
+def _how_to_join(address: str, search: Search) -> str:
     host, _, port = address.rpartition(":")
     if host in ("0.0.0.0", "[::]"):
         host = platform.node()
+    file, colons, name = search.target.partition("::")
     # Nobody asks for a password.
     open_to = "" if host in _LOOPBACK else " Whoever reaches this port can take part."
     return (
-        f"Waiting for workers at {address}. Start them with tfpipe search FILE --worker "
-        f"{host}:{port}, with the same --root folder.{open_to}"
+        f"Waiting for workers at {address}.{open_to} Start them with: tfpipe search "
+        f"{shown(Path(file))}{colons}{name} --worker {host}:{port} --root {search.root.absolute()}"
     )
 
 
@@ -155,7 +158,13 @@ class _Service:
                 self._records.trial_ended()
                 self._watcher.ended(about)
                 if about.state == "failed" and self._failure is None:
-                    self._failure = all_alike(self._search.trials())
+                    self._failure = self._all_alike()
+
+    def _all_alike(self) -> TfpipeError | None:
+        """The error for trials that all fail for one reason, unless it is that of one worker."""
+        trials = self._search.trials()
+        at = {_worker_of(trial.worker) for trial in trials if trial.state == "failed"}
+        return all_alike(trials) if len(at) > 1 or set(self._chief.workers) <= at else None
 
     def _tell(self) -> None:
         now = time.monotonic()
@@ -235,12 +244,17 @@ class Chief:
     def finished(self) -> bool:
         """Whether all trials are back, and the workers have heard that there are no more."""
         with self._lock:
-            present = not all(worker.gone for worker in self._workers.values())
-            return self._over and (not present or self._farewell > _FAREWELL)
+            return self._over and (not self.workers or self._farewell > _FAREWELL)
 
     @property
     def _over(self) -> bool:
         return (self._exhausted or bool(self._stop[0])) and not self._out
+
+    @property
+    def workers(self) -> list[str]:
+        """The names of the workers that are there."""
+        with self._lock:
+            return [name for name, worker in self._workers.items() if not worker.gone]
 
     def running(self) -> list[str]:
         """The numbers of the trials that workers have."""
@@ -349,6 +363,9 @@ class Chief:
     def _end(self, slot: str, trial: Trial) -> None:
         self.proposals.end(trial)
         del self._out[slot]
+        wanted = self.search.asked.trials
+        if wanted is not None and sum(one.over for one in self.search.trials()) >= wanted:
+            self._exhausted = True  # whether or not anybody asks once more
         self.events.put(("ended", trial))
 
     def _hear_of(self, name: str) -> None:
