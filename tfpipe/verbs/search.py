@@ -5,33 +5,38 @@ process of its own, so one that fails, or is killed, is a line in the table and 
 """
 
 import contextlib
-import json
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tfpipe import errors, runs
-from tfpipe.data.memory import human
+from tfpipe import runs
 from tfpipe.declare.fieldtypes import Duration
 from tfpipe.declare.loading import Loaded, load
-from tfpipe.declare.pipeline import Pipeline
-from tfpipe.declare.tree import resolve, to_json
-from tfpipe.devices.startup import start_tensorflow
-from tfpipe.errors import ConfigError, Interrupted, RunError, TrainingError, suggest
+from tfpipe.declare.tree import resolve
+from tfpipe.devices.machine import Machine
+from tfpipe.devices.startup import import_tensorflow
+from tfpipe.errors import Interrupted
 from tfpipe.terminal import Silent, Terminal
 from tfpipe.tuning import stored
 from tfpipe.tuning.service import check_free
-from tfpipe.tuning.space import Space, space_of
+from tfpipe.tuning.shares import Share, shares
+from tfpipe.tuning.space import Space
 from tfpipe.tuning.stored import Asked, Search, Tuner
 from tfpipe.tuning.vary import vary as varied
 from tfpipe.verbs.processes import count_stops
 from tfpipe.verbs.search_told import View, header, how_to_go_on, summary
+from tfpipe.verbs.searchable import (
+    check,
+    check_changes,
+    count,
+    look,
+    objective_of,
+    seconds_of,
+    space_in,
+)
 
-TRIALS = 20
-_LEAST_MEMORY = 800 * 1000**2  # a fit of a few thousand weights takes 700 MB
 # What a trial imports, for the nursery to have it ready.
 _IMPORTED = (
     "tfpipe.verbs.trial",
@@ -44,7 +49,6 @@ _IMPORTED = (
     "tfpipe.verbs.run",
     "tensorboard.summary.v2",
 )
-_TUNERS = ("random", "bayesian", "hyperband", "grid")
 
 
 def search(
@@ -105,19 +109,20 @@ def search(
     terminal = terminal or (Silent() if quiet else Terminal())
     root = Path(root)
     loaded = varied(file if isinstance(file, Loaded) else load(str(file)), vary)
-    space = _space(loaded)
-    _check(space, tuner, trials, workers, memory)
-    seconds = _seconds(budget)
+    space = space_in(loaded)
+    check(space, tuner, trials, workers, memory)
+    seconds = seconds_of(budget)
     runs.check_writable(root)
     if chief is not None:
         check_free(chief)
+    parts = _shares(workers, loaded) if chief is None else []
     with count_stops() as asked_to_stop, Nursery(_IMPORTED) as nursery:
         _start_keras_tuner()
-        found = _look(nursery, loaded, sample, root, terminal, asked_to_stop)
-        decided, direction = _objective(objective, found)
+        found = look(nursery, loaded, sample, root, terminal, asked_to_stop)
+        decided, direction = objective_of(objective, found)
         asked = Asked(
             tuner=tuner,
-            trials=_count(space, tuner, trials),
+            trials=count(space, tuner, trials),
             objective=decided,
             direction=direction,
             seed=resolve(loaded.pipeline).seed if seed is None else seed,
@@ -132,7 +137,7 @@ def search(
         )
         made = stored.create(root, loaded, datetime.now(), asked, space.to_json())
         with made.directory.lock("being carried on"):
-            return _carry_on(made, space, terminal, nursery, asked_to_stop, again=False)
+            return _carry_on(made, space, terminal, parts, nursery, asked_to_stop)
 
 
 def go_on(
@@ -170,18 +175,19 @@ def go_on(
         if found.asked.chief is None:  # else workers may be writing
             found.directory.tidy()
         found = stored.read(found.directory.path, Path(root))  # as it is now that nobody writes
-        space = _space(found.load())
+        space = space_in(found.load())
         changes: dict[str, Any] = {
             "trials": trials,
-            "budget": _seconds(budget),
+            "budget": seconds_of(budget),
             "hard": hard,
             "workers": workers,
         }
-        _check_changes(found, space, trials)
+        check_changes(found, space, trials)
         found.asked = replace(found.asked, **{n: v for n, v in changes.items() if v is not None})
+        parts = [] if found.asked.chief else _shares(found.asked.workers, found.load())
         with count_stops() as asked_to_stop, Nursery(_IMPORTED) as nursery:
             _start_keras_tuner()
-            return _carry_on(found, space, terminal, nursery, asked_to_stop, again=True)
+            return _carry_on(found, space, terminal, parts, nursery, asked_to_stop)
 
 
 def work(
@@ -211,6 +217,7 @@ def work(
 
     terminal = terminal or Terminal()
     loaded = varied(file if isinstance(file, Loaded) else load(str(file)), vary)
+    parts = _shares(workers, loaded)
     with count_stops() as asked_to_stop, Nursery(_IMPORTED) as nursery:
         _start_keras_tuner()
         from tfpipe.tuning.conduct import conduct
@@ -218,179 +225,23 @@ def work(
 
         joined = Remote(address, Path(root), loaded, person=asked_to_stop, note=terminal.note)
         with joined as remote:
-            slots = _slots(workers, _device(loaded))
+            slots = _slots(parts)
             with View(terminal, remote.search) as view:
                 conduct(remote.search, remote, view, slots, nursery, remote.asked)
 
 
-def _space(loaded: Loaded) -> Space:
-    """The ranges of a pipeline that other processes can load too."""
-    again = (
-        None
-        if loaded.path is None
-        else load(f"{loaded.path}::{type(loaded.pipeline).__name__}", loaded.overrides)
-    )
-    if again is None or to_json(again.pipeline) != to_json(loaded.pipeline):
-        raise ConfigError(
-            "A search starts the pipeline in other processes, from its file and its overrides "
-            "alone: declare all of it in a file, and give arguments as overrides."
-        )
-    return space_of(loaded.pipeline)
-
-
-def _check(space: Space, tuner: str, trials: int | None, workers: int, memory: int | None) -> None:
-    """Refuse what cannot be searched, before anything is read; raises ConfigError."""
-    if tuner not in _TUNERS:
-        raise ConfigError(f"There is no tuner {tuner!r}. {suggest(tuner, _TUNERS)}")
-    for name, value in {"trials": trials, "workers": workers, "memory": memory}.items():
-        if value is not None and value < 1:
-            raise ConfigError(f"--{name} {value}: give a number of at least 1.")
-    if memory is not None and memory < _LEAST_MEMORY:
-        raise ConfigError(
-            f"--memory {human(memory)}: TensorFlow alone takes most of that. Give a trial at least "
-            f"{human(_LEAST_MEMORY)}."
-        )
-    _check_size(space, tuner, trials)
-    pipeline: Pipeline = resolve(space.pipeline)
-    if tuner == "hyperband" and pipeline.fine_tune is not None:
-        raise ConfigError(
-            "Hyperband gives each trial its epochs, and fine_tune declares them phase by phase: "
-            "use another --tuner."
-        )
-    if tuner == "hyperband" and any(d.name == "epochs" for d in space.dimensions):
-        raise ConfigError(
-            "Hyperband gives each trial its epochs: give epochs a value instead of a range, the "
-            "most that a trial trains, or use another --tuner."
-        )
-    if tuner == "hyperband" and pipeline.epochs < 3:
-        raise ConfigError(
-            f"Hyperband compares trials after 1, 3, 9 ... epochs, and epochs={pipeline.epochs}: "
-            "declare at least 3, or use another --tuner."
-        )
-
-
-def _check_size(space: Space, tuner: str, trials: int | None) -> None:
-    if trials is None:
-        return
-    if tuner == "hyperband":
-        raise ConfigError(
-            "Hyperband counts its trials itself, from the declared epochs: leave out --trials, or "
-            "use another --tuner."
-        )
-    size = space.grid_size if tuner == "grid" else space.size
-    if size is not None and size < trials:
-        raise ConfigError(
-            f"--trials {trials}: there are only {size} different settings in these ranges. Use "
-            f"--trials {size} at most, or widen a range."
-        )
-
-
-def _check_changes(found: Search, space: Space, trials: int | None) -> None:
-    """Refuse to go on where nothing is left, or with fewer trials than there are."""
-    _check_size(space, found.asked.tuner, trials)
-    made = len(found.trials())
-    if trials is not None and trials < made:
-        raise ConfigError(f"--trials {trials}: {found.name} has begun {made} already.")
-    wanted = trials or found.asked.trials
-    if found.state == "finished" and (wanted is None or made >= wanted):
-        more = (
-            f" Ask for more with: tfpipe search --resume {found.name} --trials {2 * made}"
-            if found.asked.tuner in ("random", "bayesian")
-            else ""
-        )
-        raise RunError(f"{found.name} is finished ({made} trials).{more}")
-
-
-def _count(space: Space, tuner: Tuner, trials: int | None) -> int | None:
-    """How many trials there are to be; None where the tuner counts them itself."""
-    if trials is not None or tuner == "hyperband":
-        return trials
-    if tuner == "grid":
-        return space.grid_size
-    return TRIALS if space.size is None else min(TRIALS, space.size)
-
-
-def _seconds(budget: float | str | None) -> float | None:
-    if isinstance(budget, str):
-        try:
-            return float(Duration.parse(budget))
-        except ValueError as error:
-            raise ConfigError(f"--budget: {error}.") from None
-    return budget
-
-
 def _start_keras_tuner() -> None:
-    start_tensorflow()  # quietly; Keras Tuner imports it
+    import_tensorflow()  # quietly; Keras Tuner imports it
     import keras_tuner  # noqa: F401
-
-
-def _look(
-    nursery: Any,
-    loaded: Loaded,
-    sample: int | bool | None,
-    root: Path,
-    terminal: Terminal,
-    asked_to_stop: Any,
-) -> dict[str, Any]:
-    """What is measured and on what, found out as the first trial would; raises what it would."""
-    from tfpipe.tuning.conduct import MODULE
-    from tfpipe.tuning.nursery import Job
-
-    assert loaded.path is not None
-    with tempfile.TemporaryDirectory(prefix="tfpipe.") as folder:
-        answer, log = Path(folder) / "look.json", Path(folder) / "log.txt"
-        job = {
-            "look": str(answer),
-            "target": f"{loaded.path}::{type(loaded.pipeline).__name__}",
-            "overrides": list(loaded.overrides),
-            "sample": sample,
-            "root": str(root.absolute()),
-        }
-        with terminal.waiting("looking at the pipeline and its data"):
-            child = nursery.start(Job(MODULE, json.dumps(job), log))
-            while child.code is None and not asked_to_stop():
-                nursery.poll(0.1)
-        if child.code is None:
-            child.kill()
-            raise Interrupted("Stopped before the first trial; nothing was written.")
-        found = json.loads(answer.read_text()) if answer.is_file() else {}
-        if found.get("state") == "finished":
-            return dict(found)
-        words = log.read_text(errors="replace").strip().splitlines()[-1:] if log.is_file() else []
-    kind = getattr(errors, str(found.get("kind")), None) or TrainingError
-    reason = (
-        found.get("reason") or f"The pipeline cannot be trained ({child.how}). {''.join(words)}"
-    )
-    raise kind(reason)
-
-
-def _objective(name: str | None, found: dict[str, Any]) -> tuple[str, Any]:
-    """The metric that decides, and its direction; raises ConfigError for one not measured."""
-    from tfpipe.training.callbacks import rises
-
-    measured = found["measured"]
-    if name is None:
-        wanted = [found["monitor"], "val_accuracy", "val_loss"]
-        usable = [m for m in wanted if m in measured and m.startswith("val_")]
-        if not usable:
-            raise ConfigError(
-                "There is no validation split, and a search that goes by the training data finds "
-                "what learns it by heart. Hold some out with data.validation=0.1, or say "
-                "--objective loss."
-            )
-        name = "val_accuracy" if usable[0] == "val_loss" and "val_accuracy" in usable else usable[0]
-    if name not in measured:
-        raise ConfigError(f"--objective {name}: that is not measured. {suggest(name, measured)}")
-    return name, "max" if rises(name) else "min"
 
 
 def _carry_on(
     search: Search,
     space: Space,
     terminal: Terminal,
+    parts: Sequence[Share],
     nursery: Any,
-    asked_to_stop: Any,
-    again: bool,
+    asked_to_stop: Callable[[], int],
 ) -> Search:
     """Run what is left, and tell of it."""
     from tfpipe.tuning.conduct import conduct
@@ -399,7 +250,7 @@ def _carry_on(
     from tfpipe.tuning.proposals import Proposals
     from tfpipe.tuning.records import Records
 
-    asked = search.asked
+    asked, project = search.asked, search.directory.path / "tuner"
     oracle = make_oracle(
         asked.tuner,
         space.hyperparameters(),
@@ -408,10 +259,10 @@ def _carry_on(
         trials=asked.trials,
         seed=asked.seed,
         epochs=resolve(space.pipeline).all_epochs,
-        project=search.directory.path / "tuner",
+        project=project,
         declared=space.declared() if asked.declared_first else None,
         size=space.size,
-        reload=again,
+        reload=(project / "oracle.json").exists() or bool(search.trials()),
     )
     proposals, records = Proposals(search, space, oracle), Records(search)
     search.state, search.reason = "running", ""
@@ -426,7 +277,7 @@ def _carry_on(
 
             serve(search, proposals, view, asked.chief, asked_to_stop, records)
         else:
-            slots = _slots(asked.workers, _device(search.load()))
+            slots = _slots(parts)
             conduct(search, proposals, view, slots, nursery, asked_to_stop, records)
     summary(search, terminal)
     return search
@@ -450,16 +301,12 @@ def _closed(records: Any, terminal: Terminal) -> Iterator[None]:
         records.close("finished")
 
 
-def _slots(workers: int, device: str) -> list[Any]:
-    from tfpipe.devices.machine import Machine
+def _shares(workers: int, loaded: Loaded) -> list[Share]:
+    """Each worker's part of the machine; raises ConfigError where there are not so many."""
+    return shares(workers, Machine(), str(resolve(loaded.pipeline).device))
+
+
+def _slots(parts: Sequence[Share]) -> list[Any]:
     from tfpipe.tuning.conduct import Slot
-    from tfpipe.tuning.shares import shares
 
-    return [
-        Slot(f"tuner{number}", share)
-        for number, share in enumerate(shares(workers, Machine(), device))
-    ]
-
-
-def _device(loaded: Loaded) -> str:
-    return str(resolve(loaded.pipeline).device)
+    return [Slot(f"tuner{number}", share) for number, share in enumerate(parts)]

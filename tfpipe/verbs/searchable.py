@@ -1,0 +1,182 @@
+"""What of a pipeline can be searched, and by what: looked at before anything is written."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tfpipe import errors
+from tfpipe.data.memory import human
+from tfpipe.declare.fieldtypes import Duration
+from tfpipe.declare.loading import Loaded, load
+from tfpipe.declare.pipeline import Pipeline
+from tfpipe.declare.tree import resolve, to_json
+from tfpipe.errors import ConfigError, Interrupted, RunError, TrainingError, suggest
+from tfpipe.terminal import Terminal
+from tfpipe.tuning.space import Space, space_of
+from tfpipe.tuning.stored import Search, Tuner
+
+TRIALS = 20
+_LEAST_MEMORY = 800 * 1000**2  # a fit of a few thousand weights takes 700 MB
+_TUNERS = ("random", "bayesian", "hyperband", "grid")
+
+
+def space_in(loaded: Loaded) -> Space:
+    """The ranges of a pipeline that other processes can load too."""
+    again = (
+        None
+        if loaded.path is None
+        else load(f"{loaded.path}::{type(loaded.pipeline).__name__}", loaded.overrides)
+    )
+    if again is None or to_json(again.pipeline) != to_json(loaded.pipeline):
+        raise ConfigError(
+            "A search starts the pipeline in other processes, from its file and its overrides "
+            "alone: declare all of it in a file, and give arguments as overrides."
+        )
+    return space_of(loaded.pipeline)
+
+
+def check(space: Space, tuner: str, trials: int | None, workers: int, memory: int | None) -> None:
+    """Refuse what cannot be searched, before anything is read; raises ConfigError."""
+    if tuner not in _TUNERS:
+        raise ConfigError(f"There is no tuner {tuner!r}. {suggest(tuner, _TUNERS)}")
+    for name, value in {"trials": trials, "workers": workers, "memory": memory}.items():
+        if value is not None and value < 1:
+            raise ConfigError(f"--{name} {value}: give a number of at least 1.")
+    if memory is not None and memory < _LEAST_MEMORY:
+        raise ConfigError(
+            f"--memory {human(memory)}: TensorFlow alone takes most of that. Give a trial at least "
+            f"{human(_LEAST_MEMORY)}."
+        )
+    _check_size(space, tuner, trials)
+    pipeline: Pipeline = resolve(space.pipeline)
+    if tuner == "hyperband" and pipeline.fine_tune is not None:
+        raise ConfigError(
+            "Hyperband gives each trial its epochs, and fine_tune declares them phase by phase: "
+            "use another --tuner."
+        )
+    if tuner == "hyperband" and any(d.name == "epochs" for d in space.dimensions):
+        raise ConfigError(
+            "Hyperband gives each trial its epochs: give epochs a value instead of a range, the "
+            "most that a trial trains, or use another --tuner."
+        )
+    if tuner == "hyperband" and pipeline.epochs < 3:
+        raise ConfigError(
+            f"Hyperband compares trials after 1, 3, 9 ... epochs, and epochs={pipeline.epochs}: "
+            "declare at least 3, or use another --tuner."
+        )
+
+
+def _check_size(space: Space, tuner: str, trials: int | None) -> None:
+    if trials is None:
+        return
+    if tuner == "hyperband":
+        raise ConfigError(
+            "Hyperband counts its trials itself, from the declared epochs: leave out --trials, or "
+            "use another --tuner."
+        )
+    size = space.grid_size if tuner == "grid" else space.size
+    if size is not None and size < trials:
+        raise ConfigError(
+            f"--trials {trials}: there are only {size} different settings in these ranges. Use "
+            f"--trials {size} at most, or widen a range."
+        )
+
+
+def check_changes(found: Search, space: Space, trials: int | None) -> None:
+    """Refuse to go on where nothing is left, or with fewer trials than there are."""
+    _check_size(space, found.asked.tuner, trials)
+    made = len(found.trials())
+    if trials is not None and trials < made:
+        raise ConfigError(f"--trials {trials}: {found.name} has begun {made} already.")
+    wanted = trials or found.asked.trials
+    if found.state == "finished" and (wanted is None or made >= wanted):
+        more = (
+            f" Ask for more with: tfpipe search --resume {found.name} --trials {2 * made}"
+            if found.asked.tuner in ("random", "bayesian")
+            else ""
+        )
+        raise RunError(f"{found.name} is finished ({made} trials).{more}")
+
+
+def count(space: Space, tuner: Tuner, trials: int | None) -> int | None:
+    """How many trials there are to be; None where the tuner counts them itself."""
+    if trials is not None or tuner == "hyperband":
+        return trials
+    if tuner == "grid":
+        return space.grid_size
+    return TRIALS if space.size is None else min(TRIALS, space.size)
+
+
+def seconds_of(budget: float | str | None) -> float | None:
+    if isinstance(budget, str):
+        try:
+            return float(Duration.parse(budget))
+        except ValueError as error:
+            raise ConfigError(f"--budget: {error}.") from None
+    return budget
+
+
+def look(
+    nursery: Any,
+    loaded: Loaded,
+    sample: int | bool | None,
+    root: Path,
+    terminal: Terminal,
+    asked_to_stop: Callable[[], int],
+) -> dict[str, Any]:
+    """What is measured and on what, found out as the first trial would; raises what it would."""
+    from tfpipe.tuning.conduct import MODULE
+    from tfpipe.tuning.nursery import Job
+
+    assert loaded.path is not None
+    with tempfile.TemporaryDirectory(prefix="tfpipe.") as folder:
+        answer, log = Path(folder) / "look.json", Path(folder) / "log.txt"
+        job = {
+            "look": str(answer),
+            "target": f"{loaded.path}::{type(loaded.pipeline).__name__}",
+            "overrides": list(loaded.overrides),
+            "sample": sample,
+            "root": str(root.absolute()),
+        }
+        with terminal.waiting("looking at the pipeline and its data"):
+            child = nursery.start(Job(MODULE, json.dumps(job), log))
+            while child.code is None and not asked_to_stop():
+                nursery.poll(0.1)
+        if child.code is None:
+            child.kill()
+            raise Interrupted("Stopped before the first trial; nothing was written.")
+        found = json.loads(answer.read_text()) if answer.is_file() else {}
+        if found.get("state") == "finished":
+            return dict(found)
+        words = log.read_text(errors="replace").strip().splitlines()[-1:] if log.is_file() else []
+    kind = getattr(errors, str(found.get("kind")), None) or TrainingError
+    reason = (
+        found.get("reason") or f"The pipeline cannot be trained ({child.how}). {''.join(words)}"
+    )
+    raise kind(reason)
+
+
+def objective_of(name: str | None, found: dict[str, Any]) -> tuple[str, Any]:
+    """The metric that decides, and its direction; raises ConfigError for one not measured."""
+    from tfpipe.training.callbacks import rises
+
+    measured = found["measured"]
+    if name is None:
+        # What is monitored by default, the validation loss, comes after the accuracy.
+        wanted = [found["monitor"]] * (found["monitor"] != "val_loss") + [
+            "val_accuracy",
+            "val_loss",
+        ]
+        usable = [m for m in wanted if m in measured and m.startswith("val_")]
+        if not usable:
+            raise ConfigError(
+                "There is no validation split, and a search that goes by the training data finds "
+                "what learns it by heart. Hold some out with data.validation=0.1, or say "
+                "--objective loss."
+            )
+        name = usable[0]
+    if name not in measured:
+        raise ConfigError(f"--objective {name}: that is not measured. {suggest(name, measured)}")
+    return name, "max" if rises(name) else "min"
