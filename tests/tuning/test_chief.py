@@ -387,7 +387,7 @@ def test_a_chief_that_comes_back_in_time(away, search):
     assert remote.next("tuner1") is WAIT
     clock.now += 6
     assert remote.next("tuner1") is WAIT
-    assert said == [f"The chief at {remote.address} does not answer; it has 300 s to."]
+    assert said == [f"The chief at {remote.address} does not answer. Asking again for 300 s."]
     with back() as chief:
         with search.run(trial).lock():
             # Its process still trains: nobody else may go on with it.
@@ -395,7 +395,7 @@ def test_a_chief_that_comes_back_in_time(away, search):
             wait_for(lambda: remote._say() or remote.lost == {trial.id})
         clock.now += 1
         again = remote.next("tuner0")
-        assert said[1:] == ["The chief answers again."]
+        assert said[1:] == ["The chief answers."]
         assert (again.id, again.attempts) == (trial.id, 1)
         assert remote.lost == set()
         remote.end(done(again, 0.3))

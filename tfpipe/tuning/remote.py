@@ -234,17 +234,21 @@ class Remote:
                 raise self._gone() from None
             self._tell_of_silence()
             return None
+        self._has_answered()
+        return answer
+
+    def _has_answered(self) -> None:
         self._heard = self._clock()
         if self._noted:
-            self._note("The chief answers again.")
             self._noted = False
-        return answer
+            self._note("The chief answers.")
 
     def _tell_of_silence(self) -> None:
         if not self._noted and self._clock() - self._heard > _WORD:
             self._noted = True
             self._note(
-                f"The chief at {self.address} does not answer; it has {self._patience:.0f} s to."
+                f"The chief at {self.address} does not answer. Asking again for "
+                f"{self._patience:.0f} s."
             )
 
     def _gone(self) -> RunError:
@@ -302,7 +306,7 @@ class Remote:
         while True:
             try:
                 told = json.loads(self._describe(b"{}", timeout=_DEADLINE))
-                self._heard = self._clock()
+                self._has_answered()
                 return dict(told)
             except (grpc.RpcError, ValueError, TypeError) as error:
                 if not isinstance(error, grpc.RpcError) or not _is_silence(error):
