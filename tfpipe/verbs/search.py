@@ -184,6 +184,8 @@ def go_on(
         }
         check_changes(found, space, trials)
         found.asked = replace(found.asked, **{n: v for n, v in changes.items() if v is not None})
+        if found.asked.chief is not None:
+            check_free(found.asked.chief)
         parts = [] if found.asked.chief else _shares(found.asked.workers, found.load())
         with count_stops() as asked_to_stop, Nursery(_IMPORTED) as nursery:
             _start_keras_tuner()
