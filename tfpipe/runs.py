@@ -305,6 +305,40 @@ def named(reference: str, there: list[RunDirectory], kind: str) -> RunDirectory:
     return matching[0]
 
 
+def find_made(
+    root: Path, folder: str, file: str, reference: str, kind: str, start: str
+) -> RunDirectory:
+    """The one of what a verb has made that a name, a beginning of one, a path or `last` means.
+
+    Args:
+        root: the folder that holds `folder`.
+        folder: where they are, such as "searches".
+        file: what each of them has in it.
+        reference: which is meant.
+        kind: what they are, for people: "search".
+        start: the words that make one.
+
+    Raises:
+        RunError: when there is none, or several.
+    """
+    if (Path(reference) / file).is_file():
+        return at(Path(reference).resolve())
+    paths = sorted((root / folder).glob(f"*/*/{file}"), key=lambda p: p.parent.name)
+    there = [at(path.parent) for path in paths]
+    if not there:
+        raise RunError(f"There are no {folder} in {root / folder}. Start one with {start}.")
+    return named(reference, there, kind)
+
+
+def read_small(path: Path) -> dict[str, Any]:
+    """A small JSON file that another process writes; empty where it is not there or torn."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that a reader, or a crash, sees the old content or the new, never half."""
     with storage(path.parent):

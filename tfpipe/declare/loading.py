@@ -100,6 +100,26 @@ def load_unchanged(
     return loaded
 
 
+def check_alone(loaded: Loaded, who: str) -> None:
+    """Refuse a pipeline that other processes cannot load as it is.
+
+    Args:
+        loaded: the pipeline.
+        who: what starts the other processes, such as "A search".
+
+    Raises:
+        ConfigError: when its file and its overrides do not declare all of it.
+    """
+    if loaded.path is not None:
+        again = load(f"{loaded.path}::{type(loaded.pipeline).__name__}", loaded.overrides)
+        if to_json(again.pipeline) == to_json(loaded.pipeline):
+            return
+    raise ConfigError(
+        f"{who} starts the pipeline in other processes, from its file and its overrides alone: "
+        "declare all of it in a file, and give arguments as overrides."
+    )
+
+
 def differing(pipeline: Pipeline, was: Any) -> list[str]:
     """The fields in which a pipeline is not the one of some JSON."""
     now, then = (in_module(data, "") for data in (to_json(pipeline), was))

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from tfpipe import runs
 from tfpipe.errors import Interrupted, StorageError, TrainingError
 from tfpipe.training.metrics import read_rows
 from tfpipe.tuning.nursery import Child, Job, Nursery, why_it_died
@@ -233,7 +234,7 @@ class _Conductor:
     def _judge(self, trial: Trial, running: _Running) -> None:
         """What became of a trial."""
         folder = self._search.folder(trial.id)
-        outcome = _read(folder / OUTCOME)
+        outcome = runs.read_small(folder / OUTCOME)
         state = outcome.get("state")
         if state in ("finished", "stopped"):
             trial.state, trial.reason = state, outcome.get("reason", "")
@@ -284,7 +285,7 @@ class _Conductor:
 
 def doing(folder: Path) -> str:
     """What the trial of a folder says that it is doing."""
-    found = _read(folder / PROGRESS)
+    found = runs.read_small(folder / PROGRESS)
     return str(found.get("doing", "starting"))
 
 
@@ -310,12 +311,3 @@ def all_alike(trials: Sequence[Trial]) -> TrainingError | None:
 
 def _without_numbers(text: str) -> str:
     return re.sub(r"\d[\d.,e+-]*", "#", text)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """A small file that a trial's process writes; empty where it is not there or torn."""
-    try:
-        found = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -305,12 +305,5 @@ def find(root: Path, reference: str) -> Search:
     Raises:
         RunError: when there is none, or several.
     """
-    if (Path(reference) / _FILE).is_file():
-        return read(Path(reference).resolve(), root)
-    paths = sorted((root / "searches").glob(f"*/*/{_FILE}"), key=lambda p: p.parent.name)
-    there = [runs.at(path.parent) for path in paths]
-    if not there:
-        raise RunError(
-            f"There are no searches in {root / 'searches'}. Start one with tfpipe search FILE."
-        )
-    return read(runs.named(reference, there, "search").path, root)
+    words = ("search", "tfpipe search FILE")
+    return read(runs.find_made(root, "searches", _FILE, reference, *words).path, root)

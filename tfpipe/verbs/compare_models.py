@@ -17,9 +17,9 @@ import psutil
 
 from tfpipe import errors, runs
 from tfpipe.data.memory import human
-from tfpipe.declare.loading import Loaded, load
+from tfpipe.declare.loading import Loaded, check_alone, load
 from tfpipe.declare.pipeline import Pipeline
-from tfpipe.declare.tree import resolve, to_json
+from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError, Interrupted
 from tfpipe.terminal import Silent, Terminal, clock
 from tfpipe.verbs import comparison as stored
@@ -147,16 +147,7 @@ def _check(
             "give --sample a size instead."
         )
     check_comparable(loaded.pipeline)
-    again = (
-        None
-        if loaded.path is None
-        else load(f"{loaded.path}::{type(loaded.pipeline).__name__}", loaded.overrides)
-    )
-    if again is None or to_json(again.pipeline) != to_json(loaded.pipeline):
-        raise ConfigError(
-            "compare-models starts the pipeline in other processes, from its file and its "
-            "overrides alone: declare all of it in a file, and give arguments as overrides."
-        )
+    check_alone(loaded, "compare-models")
     pipeline: Pipeline = resolve(loaded.pipeline)
     if through_base:
         return "through the base every epoch, as asked"
@@ -205,7 +196,7 @@ def _one(
     peak = _watch(
         worker, comparison.folder(entry.network), terminal, f"{label} {entry.network}", asked
     )
-    outcome = stored.read_json(comparison.folder(entry.network) / OUTCOME)
+    outcome = runs.read_small(comparison.folder(entry.network) / OUTCOME)
     if outcome.get("state") == "finished":
         entry.state, entry.model = "finished", outcome["model"]
         entry.numbers = Numbers(**outcome["numbers"])
@@ -284,7 +275,7 @@ def _memory(worker: Worker) -> int:
 
 def _progress(folder: Path) -> str:
     """How far a network's process is, as it says itself."""
-    found = stored.read_json(folder / PROGRESS)
+    found = runs.read_small(folder / PROGRESS)
     return f"{found['doing']} · " if "doing" in found else ""
 
 

@@ -9,7 +9,6 @@ Every file appears whole or not at all, and all of them are written anew after e
 
 import csv
 import io
-import json
 import shutil
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
@@ -253,22 +252,5 @@ def find(root: Path, reference: str) -> Comparison:
     Raises:
         RunError: when there is none, or several.
     """
-    if (Path(reference) / _FILE).is_file():
-        return read(Path(reference).resolve(), root)
-    paths = sorted((root / "comparisons").glob(f"*/*/{_FILE}"), key=lambda p: p.parent.name)
-    there = [runs.at(path.parent) for path in paths]
-    if not there:
-        raise RunError(
-            f"There are no comparisons in {root / 'comparisons'}. Start one with tfpipe "
-            "compare-models FILE."
-        )
-    return read(runs.named(reference, there, "comparison").path, root)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A small file that a network's process writes; empty where it is not there or torn."""
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    words = ("comparison", "tfpipe compare-models FILE")
+    return read(runs.find_made(root, "comparisons", _FILE, reference, *words).path, root)

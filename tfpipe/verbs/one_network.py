@@ -23,7 +23,7 @@ from tfpipe.data import disk
 from tfpipe.declare.loading import Loaded
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import ConfigError, Interrupted, TfpipeError
-from tfpipe.verbs.comparison import Comparison, Numbers, read, read_json
+from tfpipe.verbs.comparison import Comparison, Numbers, read
 from tfpipe.verbs.progress import Progress, peak_memory
 from tfpipe.verbs.supervised import attend
 
@@ -202,7 +202,7 @@ class _Notebook:
     def __init__(self, file: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._file, self._clock, self._began = file, clock, clock()
         self.content: dict[str, Any] = {"wall_seconds": 0.0, "peak_bytes": 0, "step_times": []}
-        self.content |= read_json(file)
+        self.content |= runs.read_small(file)
 
     def note(self, **values: Any) -> None:
         self.content |= values

@@ -9,9 +9,9 @@ from typing import Any
 from tfpipe import errors
 from tfpipe.data.memory import human
 from tfpipe.declare.fieldtypes import Duration
-from tfpipe.declare.loading import Loaded, load
+from tfpipe.declare.loading import Loaded, check_alone
 from tfpipe.declare.pipeline import Pipeline
-from tfpipe.declare.tree import resolve, to_json
+from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError, Interrupted, RunError, TrainingError, suggest
 from tfpipe.terminal import Terminal
 from tfpipe.tuning.space import Space, space_of
@@ -24,16 +24,7 @@ _TUNERS = ("random", "bayesian", "hyperband", "grid")
 
 def space_in(loaded: Loaded) -> Space:
     """The ranges of a pipeline that other processes can load too."""
-    again = (
-        None
-        if loaded.path is None
-        else load(f"{loaded.path}::{type(loaded.pipeline).__name__}", loaded.overrides)
-    )
-    if again is None or to_json(again.pipeline) != to_json(loaded.pipeline):
-        raise ConfigError(
-            "A search starts the pipeline in other processes, from its file and its overrides "
-            "alone: declare all of it in a file, and give arguments as overrides."
-        )
+    check_alone(loaded, "A search")
     return space_of(loaded.pipeline)
 
 
