@@ -371,8 +371,7 @@ def test_a_real_sigkill_in_the_writing_of_a_state(tmp_path: Path) -> None:
     (directory,) = tmp_path.glob("runs/*/*")
     assert list(directory.glob("checkpoints/.state-0001-000004.*/arrays.npz"))
     assert json.loads((directory / "status.json").read_text())["state"] == "running"
-    resumes = [sys.executable, "-m", "tfpipe", "resume", "--no-export"]
-    subprocess.run(resumes, cwd=tmp_path, capture_output=True, check=True)
+    tfpipe.resume(root=tmp_path, export=False, quiet=True)
     ran = run(load(str(file)), tmp_path / "straight")
     assert_equal(directory, outcome(ran.directory))
 
