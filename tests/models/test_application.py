@@ -436,7 +436,7 @@ def test_data_that_does_not_fit_is_refused(
 
 RELOAD = """
 import sys
-sys.modules["tfpipe"] = None
+sys.modules |= dict.fromkeys(("tfpipe", "matplotlib", "pandas", "scipy", "sklearn"))
 import keras, numpy as np
 held = np.load("held.npz")
 model = keras.models.load_model("model.keras")

@@ -218,6 +218,7 @@ def test_a_last_batch_that_does_not_divide_is_left_out_and_said(two: Device) -> 
 
 PLAIN = """
 import sys
+sys.modules |= dict.fromkeys(("tfpipe", "matplotlib", "pandas", "scipy", "sklearn"))
 import keras, numpy as np, tensorflow as tf
 best, saved, file = sys.argv[1:]
 x = np.load(file)
@@ -225,7 +226,6 @@ model = keras.models.load_model(best)
 serving = tf.saved_model.load(saved).signatures["serving_default"]
 assert serving(image=tf.constant(x))["probabilities"].shape == (5, 3)
 assert model(x).shape == (5, 3)
-assert "tfpipe" not in sys.modules
 """
 
 
