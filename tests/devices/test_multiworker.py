@@ -23,6 +23,8 @@ from tfpipe.verbs.processes import free_ports
 # What every program starts with: `n` workers, of which this is `index`; n = 1 trains alone.
 BEGIN = """
 import json, os, signal, sys
+# Keras would import these, and nothing here uses them.
+sys.modules |= dict.fromkeys(("matplotlib", "pandas", "scipy", "sklearn"))
 import numpy as np
 from pathlib import Path
 from tfpipe.devices import multiworker
@@ -221,6 +223,8 @@ def test_sigterm_ends_a_worker_that_has_started(trainings: Trainings) -> None:
 
 
 UNEVEN = """
+import sys
+sys.modules |= dict.fromkeys(("matplotlib", "pandas", "scipy", "sklearn"))
 import numpy as np
 import tensorflow as tf
 from tfpipe.devices.multiworker import adapt
