@@ -12,6 +12,7 @@ import keras_tuner
 import pytest
 
 import tfpipe
+from tfpipe.declare.loading import load
 from tfpipe.errors import ConfigError, DataError, RunError, TrainingError
 from tfpipe.tuning import nursery
 from tfpipe.tuning.conduct import all_alike
@@ -298,6 +299,18 @@ def test_what_cannot_be_searched(
         search(small, *vary, **asked)
     assert str(error.value) == message
     assert not (tmp_path / "searches").exists()
+
+
+def test_what_is_given_in_python_cannot_be_started_elsewhere(
+    search: Callable[..., Search], small: Path
+) -> None:
+    pipeline = type(load(str(small)).pipeline)(epochs=3)
+    with pytest.raises(ConfigError) as error:
+        search(pipeline, "model.convs=2,4")
+    assert str(error.value) == (
+        "A search starts the pipeline in other processes, from its file and its overrides alone: "
+        "declare all of it in a file, and give arguments as overrides."
+    )
 
 
 def test_there_has_to_be_validation(search: Callable[..., Search], small: Path) -> None:

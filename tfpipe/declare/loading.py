@@ -138,6 +138,13 @@ def from_instance(pipeline: Pipeline) -> Loaded:
     return Loaded(pipeline, pipeline, path, path.stem if alone else f"{path.stem}.{cls.__name__}")
 
 
+def loaded_from(given: "str | Path | Pipeline | Loaded") -> Loaded:
+    """A pipeline as a verb's caller gives it: FILE or FILE::ClassName, an instance, or loaded."""
+    if isinstance(given, Loaded):
+        return given
+    return from_instance(given) if isinstance(given, Pipeline) else load(str(given))
+
+
 def _candidates(module: ModuleType) -> dict[str, type[Pipeline]]:
     """The pipelines that a module defines itself, by name."""
     return {

@@ -17,7 +17,7 @@ import psutil
 
 from tfpipe import errors, runs
 from tfpipe.data.memory import human
-from tfpipe.declare.loading import Loaded, check_alone, load
+from tfpipe.declare.loading import Loaded, check_alone, loaded_from
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError, Interrupted
@@ -43,7 +43,7 @@ _COMMON = (
 
 
 def compare_models(
-    file: str | Path | Loaded,
+    file: str | Path | Pipeline | Loaded,
     models: str = "all",
     *,
     root: str | Path = ".",
@@ -79,7 +79,7 @@ def compare_models(
     terminal = terminal or (Silent() if quiet else Terminal())
     root = Path(root)
     names = chosen(models)
-    loaded = file if isinstance(file, Loaded) else load(str(file))
+    loaded = loaded_from(file)
     training = _check(loaded, data_fraction, through_base, sample)
     runs.check_writable(root)
     comparison = stored.create(

@@ -13,7 +13,8 @@ from typing import Any
 
 from tfpipe import runs
 from tfpipe.declare.fieldtypes import Duration
-from tfpipe.declare.loading import Loaded, load
+from tfpipe.declare.loading import Loaded, loaded_from
+from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.tree import resolve
 from tfpipe.devices.machine import Machine
 from tfpipe.devices.startup import import_tensorflow
@@ -52,7 +53,7 @@ _IMPORTED = (
 
 
 def search(
-    file: str | Path | Loaded,
+    file: str | Path | Pipeline | Loaded,
     *,
     vary: Sequence[str] = (),
     tuner: Tuner = "bayesian",
@@ -74,7 +75,7 @@ def search(
     """Search for the values with which a pipeline does best.
 
     Args:
-        file: FILE or FILE::ClassName of a pipeline, or one that is loaded from a file.
+        file: FILE or FILE::ClassName of a pipeline, or one that a file declares.
         vary: further ranges, such as "optimizer.learning_rate=1e-4..1e-1:log".
         tuner: how the next values are chosen: random, bayesian, hyperband or grid.
         trials: how many; when None 20, or all settings where there are fewer (grid). Hyperband
@@ -108,7 +109,7 @@ def search(
 
     terminal = terminal or (Silent() if quiet else Terminal())
     root = Path(root)
-    loaded = varied(file if isinstance(file, Loaded) else load(str(file)), vary)
+    loaded = varied(loaded_from(file), vary)
     space = space_in(loaded)
     check(space, tuner, trials, workers, memory)
     seconds = seconds_of(budget)
@@ -193,7 +194,7 @@ def go_on(
 
 
 def work(
-    file: str | Path | Loaded,
+    file: str | Path | Pipeline | Loaded,
     address: str,
     *,
     vary: Sequence[str] = (),
@@ -218,7 +219,7 @@ def work(
     from tfpipe.tuning.nursery import Nursery
 
     terminal = terminal or Terminal()
-    loaded = varied(file if isinstance(file, Loaded) else load(str(file)), vary)
+    loaded = varied(loaded_from(file), vary)
     parts = _shares(workers, loaded)
     with count_stops() as asked_to_stop, Nursery(_IMPORTED) as nursery:
         _start_keras_tuner()
