@@ -1,11 +1,12 @@
 """Searches beside Keras Tuner by hand, and searches that are killed.
 
-    python -m benchmarks.search beside --trials 12 --epochs 5
+    python -m benchmarks.search beside --trials 4 --epochs 4 --rounds 3
     python -m benchmarks.search kills --kills 5
 
-`beside` runs the same random search three times, each in a process of its own: written by hand with
-Keras Tuner, one trial after the other; `tfpipe search --workers 1`; and `--workers 2`. The trials
-have the same values, which is checked, on the same 10,000 images of CIFAR-10 (in TFDS_DATA_DIR).
+`beside` runs the same random search in three ways that take turns, each in a process of its own:
+written by hand with Keras Tuner, one trial after the other; `tfpipe search --workers 1`; and
+`--workers 2`. The trials have the same values, which is checked, on the same 10,000 images of
+CIFAR-10 (in TFDS_DATA_DIR).
 
 `kills` kills a search of 8 trials with SIGKILL at random moments, resumes it each time, and checks
 that no trial is lost, doubled, or trained again.
@@ -16,6 +17,7 @@ import csv
 import json
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -59,6 +61,11 @@ def beside(options: argparse.Namespace) -> None:
                 tried[way] = _tried(way, folder)
             hours.setdefault(way, []).append(options.trials * 3600 / found["seconds"])
             print(f"round {number + 1}  {way}: {hours[way][-1]:.1f} trials an hour", flush=True)
+        _write(options, hours, tried)
+
+
+def _write(options: argparse.Namespace, hours: dict[str, list[float]], tried: Any) -> None:
+    """Write the figures so far, once it is seen that all have tried the same."""
     for way, values in tried.items():
         assert [v for v, _ in values] == [v for v, _ in tried["by hand"]], f"{way}: other trials"
     ratios = {
@@ -70,9 +77,8 @@ def beside(options: argparse.Namespace) -> None:
         "epochs": options.epochs,
         "trials_an_hour": {w: [round(f, 1) for f in figures] for w, figures in hours.items()},
         "ratio": ratios,
-        "best": {way: max(score for _, score in values) for way, values in tried.items()},
+        "median_ratio": {way: statistics.median(figures) for way, figures in ratios.items()},
     }
-    print(json.dumps(table, indent=1))
     Path(options.out).write_text(json.dumps(table, indent=1) + "\n")
 
 
@@ -125,7 +131,7 @@ def _strike(command: list[str], folder: Path, draw: random.Random) -> str:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     while process.poll() is None and not _training_since(began, folder):
         time.sleep(0.05)
-    time.sleep(draw.uniform(1, 40))
+    time.sleep(draw.uniform(1, 90))
     process.send_signal(signal.SIGKILL)
     process.wait()
     time.sleep(1)  # for the trials to follow
