@@ -1,12 +1,12 @@
 """Searches beside Keras Tuner by hand, and searches that are killed.
 
-    python -m benchmarks.search beside --trials 4 --epochs 4 --rounds 3
+    python -m benchmarks.search beside --network mlp --trials 4 --epochs 40 --rounds 3
     python -m benchmarks.search kills --kills 5
 
 `beside` runs the same random search in three ways that take turns, each in a process of its own:
 written by hand with Keras Tuner, one trial after the other; `tfpipe search --workers 1`; and
 `--workers 2`. The trials have the same values, which is checked, on the same 10,000 images of
-CIFAR-10 (in TFDS_DATA_DIR).
+MNIST, or of CIFAR-10 with `--network cnn` (in TFDS_DATA_DIR).
 
 `kills` kills a search of 8 trials with SIGKILL at random moments, resumes it each time, and checks
 that no trial is lost, doubled, or trained again.
@@ -28,9 +28,9 @@ from typing import Any
 from benchmarks.turns import TFPIPE, measured
 from tfpipe import Pipeline, hp, keras
 from tfpipe.data import TFDS
-from tfpipe.models import CNN_2_4_6
+from tfpipe.models import CNN_2_4_6, MLP
 
-FILE = "benchmarks/search.py::Searched"
+FILE = "benchmarks/search.py::"
 
 
 class Searched(Pipeline):
@@ -48,6 +48,23 @@ class Searched(Pipeline):
     batch_size = 32
     drop_remainder = True
     epochs = 5
+
+
+class SearchedMLP(Pipeline):
+    """Four ranges of an MLP on 10,000 digits: steps of a millisecond, as on tables."""
+
+    data = TFDS("mnist", train="train[:10000]", validation=1000, test=None)
+    model = MLP(
+        units=(hp.Int(64, min=32, max=256, log=True), 64),
+        dropout=hp.Float(0.2, min=0.0, max=0.5),
+        batch_norm=hp.Bool(False),
+    )
+    optimizer = keras.optimizers.SGD(
+        learning_rate=hp.Float(1e-2, min=1e-3, max=1e-1, log=True), momentum=0.9
+    )
+    batch_size = 32
+    drop_remainder = True
+    epochs = 40
 
 
 def beside(options: argparse.Namespace) -> None:
@@ -73,6 +90,7 @@ def _write(options: argparse.Namespace, hours: dict[str, list[float]], tried: An
         for way, figures in hours.items()
     }
     table = {
+        "network": options.network,
         "trials": options.trials,
         "epochs": options.epochs,
         "trials_an_hour": {w: [round(f, 1) for f in figures] for w, figures in hours.items()},
@@ -86,9 +104,10 @@ def _command(way: str, options: argparse.Namespace, folder: str) -> list[str]:
     trials, epochs, seed = str(options.trials), str(options.epochs), str(options.seed)
     if way == "by hand":
         script = "benchmarks/contender_keras_tuner.py"
-        return [sys.executable, script, trials, epochs, seed, folder]
+        return [sys.executable, script, options.network, trials, epochs, seed, folder]
     wanted = ["--tuner", "random", "--trials", trials, "--seed", seed, *way.split()]
-    return [*TFPIPE, "search", FILE, f"epochs={epochs}", *wanted, "--root", folder]
+    file = FILE + {"cnn": "Searched", "mlp": "SearchedMLP"}[options.network]
+    return [*TFPIPE, "search", file, f"epochs={epochs}", *wanted, "--root", folder]
 
 
 def _tried(way: str, folder: str) -> list[tuple[list[Any], float]]:
@@ -111,7 +130,7 @@ def kills(options: argparse.Namespace) -> None:
     draw = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as folder:
         wanted = ["--trials", "8", "--workers", str(options.workers), "--root", folder]
-        words = ["search", FILE, "epochs=3", "checkpoint_every=20", *wanted]
+        words = ["search", FILE + "Searched", "epochs=3", "checkpoint_every=20", *wanted]
         kept: dict[str, str] = {}
         for number in range(options.kills):
             struck = _strike([*TFPIPE, *words], Path(folder), draw)
@@ -176,6 +195,7 @@ def _check(folder: Path, kept: dict[str, str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("beside", "kills"))
+    parser.add_argument("--network", choices=("cnn", "mlp"), default="mlp")
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=1)

@@ -15,6 +15,17 @@ import tensorflow as tf
 from tfpipe.runs import RunDirectory, storage
 
 
+class EpochBoard(keras.callbacks.TensorBoard):
+    """Writes a point an epoch.
+
+    Keras's own asks after every step, for each metric, whether to write that too: in a small
+    network a tenth of the time.
+    """
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Nothing."""
+
+
 def boards_of(
     declared: list[Any], run: RunDirectory, again: bool = False
 ) -> tuple[list[Any], list[Any]]:
@@ -28,7 +39,7 @@ def boards_of(
         if callback.log_dir == "logs":  # Keras's default: not a place that was chosen
             callback.log_dir = str(run.tensorboard)
         callback.write_graph &= not again
-    added = [] if own else [keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)]
+    added = [] if own else [EpochBoard(str(run.tensorboard), write_graph=False)]
     return added, own or added
 
 
