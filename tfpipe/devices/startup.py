@@ -8,6 +8,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from tfpipe.errors import DeviceError, MissingDependency
@@ -59,12 +60,16 @@ def start_tensorflow() -> Any:
         MissingDependency: when no TensorFlow is installed.
         DeviceError: when two are installed over each other, or it does not import.
     """
-    if "tensorflow" in sys.modules:
-        return sys.modules["tensorflow"]
     tf = import_tensorflow()
-    with _quiet():
-        tf.config.list_physical_devices()  # asks the drivers, which have their say on stderr
+    _see_devices(tf)
     return tf
+
+
+@cache
+def _see_devices(tf: Any) -> None:
+    """Ask the drivers once in a process, quietly, whoever has imported TensorFlow there."""
+    with _quiet():
+        tf.config.list_physical_devices()  # the drivers have their say on stderr
 
 
 def import_tensorflow() -> Any:

@@ -176,7 +176,8 @@ def go_on(
         if found.asked.chief is None:  # else workers may be writing
             found.directory.tidy()
         found = stored.read(found.directory.path, Path(root))  # as it is now that nobody writes
-        space = space_in(found.load())
+        loaded = found.load()
+        space = space_in(loaded)
         changes: dict[str, Any] = {
             "trials": trials,
             "budget": seconds_of(budget),
@@ -187,7 +188,7 @@ def go_on(
         found.asked = replace(found.asked, **{n: v for n, v in changes.items() if v is not None})
         if found.asked.chief is not None:
             check_free(found.asked.chief)
-        parts = [] if found.asked.chief else _shares(found.asked.workers, found.load())
+        parts = [] if found.asked.chief else _shares(found.asked.workers, loaded)
         with count_stops() as asked_to_stop, Nursery(_IMPORTED) as nursery:
             _start_keras_tuner()
             return _carry_on(found, space, terminal, parts, nursery, asked_to_stop)

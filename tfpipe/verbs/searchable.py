@@ -117,7 +117,7 @@ def look(
     terminal: Terminal,
     asked_to_stop: Callable[[], int],
 ) -> dict[str, Any]:
-    """What is measured and on what, found out as the first trial would; raises what it would."""
+    """What is measured, found out as the first trial would; raises what it would."""
     from tfpipe.tuning.conduct import MODULE
     from tfpipe.tuning.nursery import Job
 
@@ -156,10 +156,9 @@ def objective_of(name: str | None, found: dict[str, Any]) -> tuple[str, Any]:
     measured = found["measured"]
     if name is None:
         # What is monitored by default, the validation loss, comes after the accuracy.
-        wanted = [found["monitor"]] * (found["monitor"] != "val_loss") + [
-            "val_accuracy",
-            "val_loss",
-        ]
+        wanted = ["val_accuracy", "val_loss"]
+        if found["monitor"] != "val_loss":  # which it is where nothing monitors anything
+            wanted.insert(0, found["monitor"])
         usable = [m for m in wanted if m in measured and m.startswith("val_")]
         if not usable:
             raise ConfigError(

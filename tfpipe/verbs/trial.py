@@ -59,7 +59,7 @@ def _failed(error: BaseException) -> dict[str, Any]:
 
 
 def look(job: dict[str, Any]) -> dict[str, Any]:
-    """What can be known of a pipeline before it is trained: what it measures, and on what.
+    """What can be known of a pipeline before it is trained: what it measures and goes by.
 
     Args:
         job: target, overrides, sample and root.
@@ -69,7 +69,7 @@ def look(job: dict[str, Any]) -> dict[str, Any]:
     """
     from tfpipe.declare.deferred import build
     from tfpipe.training.loop import best_monitor
-    from tfpipe.verbs.prepare import first_batch, prepare, source_name
+    from tfpipe.verbs.prepare import first_batch, prepare
 
     disk.folder.set(runs.cache(Path(job["root"])))
     loaded = load(job["target"], job["overrides"])
@@ -77,19 +77,10 @@ def look(job: dict[str, Any]) -> dict[str, Any]:
     first_batch(prepared, Silent())
     own = [str(n) for n in prepared.compiled.model.get_metrics_result()]
     validated = "validation" in prepared.spec.splits
-    assert prepared.pipeline.data is not None
     return {
         "state": "finished",
         "measured": own + [f"val_{n}" for n in own] * validated,
         "monitor": best_monitor([build(c) for c in prepared.pipeline.callbacks], validated),
-        "device": prepared.picked.device,
-        "kind": prepared.picked.kind,
-        "reason": prepared.picked.reason,
-        "precision": prepared.precision.name,
-        "data": prepared.stands_for or source_name(prepared.pipeline.data),
-        "splits": dict(prepared.spec.splits),
-        "steps": prepared.steps,
-        "epochs": prepared.pipeline.all_epochs,
     }
 
 
