@@ -24,8 +24,8 @@ class Stopwatch(keras.callbacks.Callback):
         self._figures: dict[str, Any] = {"first_step": None, "epochs": [], "saving": []}
 
     def on_train_begin(self, logs: Any = None) -> None:
-        if "tfpipe.training.state" in sys.modules:
-            state: Any = sys.modules["tfpipe.training.state"]
+        if "tfpipe.training.checkpoint" in sys.modules:
+            state: Any = sys.modules["tfpipe.training.checkpoint"]
             state.save = self._timed(state.save)
 
     def _timed(self, save: Callable[..., Any]) -> Callable[..., Any]:

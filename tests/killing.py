@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 import tfpipe
 from tfpipe import Pipeline
-from tfpipe.training import state
+from tfpipe.training import checkpoint as state
 
 TIMES = ("seconds", "examples_per_second", "input_wait")
 

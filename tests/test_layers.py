@@ -18,17 +18,22 @@ ROOT = Path(__file__).parent.parent
 # Each layer may import itself and those before it.
 LAYERS = (
     "errors",
+    "text",
     "terminal",
+    "storage",
     "declare",
     "runs",
+    "tasks",
     "data",
     "models",
     "devices",
+    "processes",
     "training",
     "evaluation",
-    "tuning",
     "export",
     "serving",
+    "jobs",
+    "tuning",
     "verbs",
     "cli",
 )
@@ -47,7 +52,7 @@ HEAVY = {
     "sklearn",
     "mlxtend",
 }
-LIGHT_LAYERS = ("errors", "terminal", "declare", "runs", "cli")
+LIGHT_LAYERS = ("errors", "text", "terminal", "storage", "declare", "runs", "processes", "cli")
 LIGHT_ENTRIES = (
     *FACADE,
     "tfpipe.data",

@@ -14,7 +14,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from callbacks.drawing import Drawing
-from tfpipe.training.tensorboard import forget_after
+from tfpipe.training.callbacks.tensorboard import forget_after
 
 Events = Callable[[Path], list[tuple[str, int, np.ndarray]]]
 

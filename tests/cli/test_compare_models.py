@@ -41,7 +41,7 @@ from tfpipe.verbs import compare_models
 CHILD = '''
 import json, os, signal, sys, time
 from pathlib import Path
-from tfpipe.verbs.supervised import attend
+from tfpipe.processes.supervised import attend
 attend()
 folder = Path(sys.argv[1])
 

@@ -7,10 +7,11 @@ from datetime import datetime
 
 import pytest
 
-from tfpipe import __version__, runs
+from tfpipe import __version__
 from tfpipe.cli import main as module
 from tfpipe.cli.main import VERBS
 from tfpipe.errors import CheckFailed, Interrupted
+from tfpipe.runs.directory import create_run
 
 pytestmark = pytest.mark.usefixtures("job")
 SHELLS = ("bash", "zsh", "fish")
@@ -186,7 +187,7 @@ def test_overrides_are_completed(complete):
 
 
 def test_runs_are_completed(complete, tmp_path):
-    runs.create(tmp_path, "job", datetime(2026, 11, 20)).write_json("config.json", {})
+    create_run(tmp_path, "job", datetime(2026, 11, 20)).write_json("config.json", {})
     assert complete("runs", "show", "") == ["plain,last", "plain,job/20261120-000000"]
     assert complete("runs", "show", "j") == ["plain,job/20261120-000000"]
     assert complete("runs", "show", "--root", "nowhere", "j") == []

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpipe.data import imagenet
-from tfpipe.data.images import decode
+from tfpipe.data.images import imagenet
+from tfpipe.data.images.decoding import decode
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import DataError
+from tfpipe.jobs.predictor import Predictor, check_images
 from tfpipe.models.heads import head_for
 from tfpipe.verbs.predict import predict
-from tfpipe.verbs.predictor import Predictor, check_images
 
 INCEPTION = Path(__file__).parents[2] / "pipelines" / "inception_predict.py"
 # The shipped declaration with a network small enough for a test, at its own size.
@@ -172,7 +172,7 @@ def test_a_file_that_cannot_be_read_is_told_and_the_others_go_on(ask: Any, tmp_p
 def test_any_number_of_files_is_read_in_parts(
     weights: Path, network: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tfpipe.verbs.predictor._BATCH", 3)
+    monkeypatch.setattr("tfpipe.jobs.predictor._BATCH", 3)
     paths = [write(tmp_path / f"{i}.png", i) for i in range(8)]
     given = [*SMALL, f"model.weights={weights}"]
     found = predict(str(INCEPTION), [str(tmp_path)], overrides=given, top=1)

@@ -226,7 +226,7 @@ def test_tensorflow_says_nothing(small: Path, tmp_path: Path) -> None:
 def test_data_that_cannot_be_had_is_known_at_once(
     tfpipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tfpipe.data import reach
+    from tfpipe.data import probe as reach
 
     monkeypatch.setattr(reach, "_ask", lambda *_: "Name or service not known")
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "empty"))

@@ -5,8 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from tfpipe import runs
-from tfpipe.runs import Status
+from tfpipe.runs.directory import Status, create_run
 
 NOW = datetime(2026, 11, 20, 10, 15, 2)
 FINISHED = Status(
@@ -20,7 +19,7 @@ FINISHED = Status(
 
 
 def make(root, pipeline, status, now=NOW):
-    run = runs.create(root, pipeline, now)
+    run = create_run(root, pipeline, now)
     run.write_json("config.json", {})
     run.write_status(status)
     return run

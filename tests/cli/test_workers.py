@@ -19,8 +19,8 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 import tfpipe
 from tfpipe.declare.loading import load
-from tfpipe.training import state
-from tfpipe.verbs.processes import free_ports
+from tfpipe.processes.worker import free_ports
+from tfpipe.training import checkpoint as state
 
 # Two phases, the second of which is begun, killed in and resumed by all workers together.
 # No dropout: each replica draws the same mask. 13 test samples: the last batch has one. The network

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfpipe.data import augment
 from tfpipe.data.augment.chain import _uniform, apply_all, check_all
-from tfpipe.data.images import seen
+from tfpipe.data.images.decoding import seen
 from tfpipe.declare.kinds import Augmentation
 from tfpipe.declare.spec import Feature
 from tfpipe.errors import ConfigError

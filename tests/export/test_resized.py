@@ -13,7 +13,7 @@ from PIL import Image
 import tfpipe
 from tfpipe import Pipeline
 from tfpipe.data import ImageFolder, augment
-from tfpipe.data.images import decode
+from tfpipe.data.images.decoding import decode
 from tfpipe.evaluation.predict import answers
 from tfpipe.models import MLP
 

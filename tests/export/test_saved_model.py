@@ -16,7 +16,7 @@ from PIL import Image
 import tfpipe
 from tfpipe import Pipeline
 from tfpipe.data import Arrays
-from tfpipe.data.images import decode
+from tfpipe.data.images.decoding import decode
 from tfpipe.errors import CheckFailed
 from tfpipe.evaluation.predict import answers
 from tfpipe.models import CNN_2_4_6, MLP

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfpipe.errors import ModelError
-from tfpipe.models.contracts import CONTRACTS
+from tfpipe.models.pretrained.contracts import CONTRACTS
 from tfpipe.models.samples import Images, refuse_swapped, refuse_values
 
 RNG = np.random.default_rng(0)

@@ -16,7 +16,7 @@ import pytest
 import tensorflow as tf
 
 from tfpipe.errors import ConfigError
-from tfpipe.training import state
+from tfpipe.training import checkpoint as state
 from tfpipe.training.replicas import check_replicas
 
 # The networks are smooth, see tests/cli/test_workers.py. What is left in the last batch of 12: of

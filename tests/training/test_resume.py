@@ -33,7 +33,7 @@ from tfpipe.data import Arrays, augment
 from tfpipe.declare.loading import load
 from tfpipe.errors import ConfigError
 from tfpipe.models import CNN_2_4_6, MLP
-from tfpipe.training import state
+from tfpipe.training import checkpoint as state
 
 
 def images() -> Any:

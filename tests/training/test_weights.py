@@ -118,7 +118,7 @@ def test_balanced_needs_to_know_the_labels() -> None:
             x, y = uneven()
             return tf.data.Dataset.from_tensor_slices((x, y)).batch(10)
 
-    from tfpipe.data.own import Own as Described
+    from tfpipe.data.sources.own import Own as Described
 
     pipeline = Own()
     described = pipeline.replace(data=Described(pipeline.input_fn))

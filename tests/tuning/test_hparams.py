@@ -13,8 +13,8 @@ from tensorboard.backend.event_processing import data_provider, plugin_event_mul
 from tensorboard.plugins.base_plugin import TBContext
 from werkzeug.test import Client
 
-from tfpipe import runs
-from tfpipe.training.tensorboard import boards_of, forget_after
+from tfpipe.runs.directory import RunDirectory, run_at
+from tfpipe.training.callbacks.tensorboard import boards_of, forget_after
 from tfpipe.tuning import hparams
 from tfpipe.tuning.hparams import trial_ended, trial_started, write_config
 from tfpipe.tuning.stored import Search
@@ -60,7 +60,7 @@ class Page:
 
 def board(search: Search, number: str) -> Path:
     """The tensorboard/ folder of a trial's run."""
-    return runs.at(search.folder(number)).tensorboard
+    return run_at(search.folder(number)).tensorboard
 
 
 def events(folder: Path) -> list[str]:
@@ -160,7 +160,7 @@ def fit(folder: Path) -> dict[str, list[float]]:
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(loss="mse", jit_compile=False)
     x = np.ones((8, 1), "float32")
-    callbacks, _ = boards_of([], runs.RunDirectory(folder.parent, "00"))
+    callbacks, _ = boards_of([], RunDirectory(folder.parent, "00"))
     fitted = model.fit(x, x, epochs=2, verbose=0, validation_data=(x, x), callbacks=callbacks)
     return fitted.history
 

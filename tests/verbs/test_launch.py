@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tfpipe.devices.cluster import Cluster
-from tfpipe.runs import RunDirectory
+from tfpipe.devices.cluster.membership import Cluster
+from tfpipe.runs.directory import RunDirectory
 from tfpipe.verbs import launch
 
 ADDRESSES = ("127.0.0.1:1", "127.0.0.1:2")

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import tfpipe
-from tfpipe import runs
 from tfpipe.declare.loading import load
 from tfpipe.errors import ConfigError, RunError
+from tfpipe.jobs.restore import find
+from tfpipe.runs.directory import list_runs
 from tfpipe.terminal import Terminal
-from tfpipe.verbs.stopped import find
 
 JOB = """
 import numpy as np
@@ -217,7 +217,7 @@ def test_an_unknown_name_is_suggested(stopped: Folder) -> None:
 
 
 def test_a_run_that_is_being_trained_is_refused(stopped: Folder) -> None:
-    (run,) = runs.found(stopped.root)
+    (run,) = list_runs(stopped.root)
     with run.lock():
         said = stopped.refused(RunError, stopped.name)
     assert said.startswith(f"{stopped.name} is being trained by another process (process ")

@@ -14,9 +14,9 @@ import pytest
 import tfpipe
 from tfpipe.declare.loading import load
 from tfpipe.errors import ConfigError, DataError, RunError, TrainingError
-from tfpipe.tuning import nursery
+from tfpipe.processes import nursery
+from tfpipe.processes.nursery import Nursery
 from tfpipe.tuning.conduct import all_alike
-from tfpipe.tuning.nursery import Nursery
 from tfpipe.tuning.stored import Search, Trial, find
 from tfpipe.verbs.search import go_on
 
@@ -51,7 +51,7 @@ class Odd(Pipeline):
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Nursery]:
     """A nursery for all searches of this file: starting one takes as long as three trials."""
-    with Nursery(["tfpipe.verbs.trial", "tfpipe.verbs.run", "tfpipe.training.loop"]) as made:
+    with Nursery(["tfpipe.tuning.trial", "tfpipe.verbs.run", "tfpipe.training.loop"]) as made:
         yield made
 
 

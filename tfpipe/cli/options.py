@@ -37,9 +37,9 @@ class RunName(click.ParamType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        from tfpipe.runs import found
+        from tfpipe.runs.directory import list_runs
 
-        names = ["last", *(run.name for run in found(Path(ctx.params.get("root") or ".")))]
+        names = ["last", *(run.name for run in list_runs(Path(ctx.params.get("root") or ".")))]
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
@@ -150,12 +150,12 @@ def worker_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def team_of(cluster: str | None, worker: int | None, deadline: float) -> Any:
-    """The workers that this process belongs to (`tfpipe.verbs.prepare.Team`); None alone."""
+    """The workers that this process belongs to (`tfpipe.jobs.plan.Team`); None alone."""
     import os
 
-    from tfpipe.devices.cluster import find_cluster
-    from tfpipe.verbs.prepare import Team
-    from tfpipe.verbs.supervised import attend
+    from tfpipe.devices.cluster.membership import find_cluster
+    from tfpipe.jobs.plan import Team
+    from tfpipe.processes.supervised import attend
 
     attend()
     found = find_cluster(cluster, worker, os.environ)

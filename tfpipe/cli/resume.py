@@ -43,9 +43,9 @@ def command(
     changes of what decides the result need --fork.
     """
     from tfpipe.cli.logs import log_shown
+    from tfpipe.jobs.restore import declaration
     from tfpipe.terminal import Terminal
     from tfpipe.verbs.resume import resume
-    from tfpipe.verbs.stopped import declaration
 
     reference = words[0] if words and "=" not in words[0] else None
     overrides = words[1:] if reference else words
@@ -58,8 +58,8 @@ def command(
             "--cluster, --worker or --fork."
         )
     if several and workers is not None:
+        from tfpipe.jobs.restore import find
         from tfpipe.verbs.launch import launch
-        from tfpipe.verbs.stopped import find
 
         run = find(root, reference, terminal)
         begin = ["resume", str(run.path), *overrides]
@@ -69,7 +69,7 @@ def command(
         raise click.UsageError("With several workers, name the run: tfpipe resume RUN ...")
     with log_shown(terminal):
         if team is not None and not team.cluster.chief:
-            from tfpipe.verbs.follow import follow
+            from tfpipe.jobs.worker import follow
 
             loaded, sample = declaration(str(reference), overrides, root)
             follow(loaded, team, root=root, sample=sample, terminal=terminal)

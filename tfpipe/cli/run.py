@@ -86,7 +86,7 @@ def command(
         _tell(found, size, terminal)
     with log_shown(terminal):
         if team is not None and not team.cluster.chief:
-            from tfpipe.verbs.follow import follow
+            from tfpipe.jobs.worker import follow
 
             follow(loaded, team, root=root, sample=size, terminal=terminal)
             return None
@@ -118,7 +118,7 @@ def _train(
     **more: Any,
 ) -> Any:
     """Start a run in this process, or go on with the newest unfinished one; the `Run`."""
-    from tfpipe.runs import newest_unfinished
+    from tfpipe.runs.directory import newest_unfinished
     from tfpipe.verbs.resume import resume
     from tfpipe.verbs.run import run
 
@@ -152,16 +152,16 @@ def _launch(
     """Start the workers of a new run, or of the newest unfinished one."""
     from datetime import datetime
 
-    from tfpipe import runs
     from tfpipe.declare.tree import resolve
+    from tfpipe.jobs.plan import check_divides
+    from tfpipe.runs.directory import check_writable, create_run, newest_unfinished
     from tfpipe.verbs.launch import launch
-    from tfpipe.verbs.prepare import check_divides
 
     root = Path(flags[flags.index("--root") + 1])
     check_divides(resolve(loaded.pipeline).batch_size, workers, f"{workers} workers")
-    runs.check_writable(root)
-    unfinished = runs.newest_unfinished(root, loaded.name) if go_on else None
-    directory = unfinished or runs.create(root, loaded.name, datetime.now())
+    check_writable(root)
+    unfinished = newest_unfinished(root, loaded.name) if go_on else None
+    directory = unfinished or create_run(root, loaded.name, datetime.now())
     sampled = [] if sample is None else ["--sample"] if sample is True else [f"--sample={sample}"]
     begin = ["run", *words, *sampled, "--directory", str(directory.path)]
     if unfinished is not None:

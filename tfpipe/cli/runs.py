@@ -29,9 +29,9 @@ def command(ctx: click.Context, root: Path, as_json: bool) -> None:
 @debug_option
 def ls(root: Path, as_json: bool) -> None:
     """List the runs, the newest last."""
-    from tfpipe.runs import found
+    from tfpipe.runs.directory import list_runs
 
-    entries = [_entry(run, _status(run)) for run in found(root)]
+    entries = [_entry(run, _status(run)) for run in list_runs(root)]
     if as_json:
         print_json(entries)
         return
@@ -58,9 +58,9 @@ def show(run: str, root: Path, as_json: bool) -> None:
 
     RUN is a name, a unique beginning of one, a path, or `last`.
     """
-    from tfpipe.runs import find
+    from tfpipe.runs.directory import find_run
 
-    chosen = find(root, run)
+    chosen = find_run(root, run)
     entry = _entry(chosen, chosen.status_so_far())
     if as_json:
         print_json(entry)
@@ -88,7 +88,7 @@ def show(run: str, root: Path, as_json: bool) -> None:
 def _status(run: Any) -> Any:
     """A run's status; one that cannot be read says so instead of hiding all others."""
     from tfpipe.errors import RunError
-    from tfpipe.runs import Status
+    from tfpipe.runs.directory import Status
 
     try:
         return run.status_so_far()

@@ -21,7 +21,7 @@ from tfpipe.errors import StorageError
 if TYPE_CHECKING:
     import numpy as np
 
-    from tfpipe.data.decoding import Store
+    from tfpipe.data.images.files import Store
 
 folder: ContextVar[Path] = ContextVar("folder", default=Path("runs/.cache"))
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from tfpipe.data.augment.chain import apply_all, check_all
 from tfpipe.data.columns import Columns
-from tfpipe.data.images import seen
+from tfpipe.data.images.decoding import seen
 from tfpipe.declare.kinds import Augmentation
 from tfpipe.declare.spec import Feature
 from tfpipe.errors import DataError

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from tfpipe.data.columns import Columns
-from tfpipe.data.csv_reader import not_decoded
+from tfpipe.data.csv.reader import not_decoded
 from tfpipe.data.layouts import VALIDATION, folders
 from tfpipe.data.problems import Problem
 from tfpipe.errors import DataError, suggest

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tfpipe.devices import gpu, multiworker, tpu
+from tfpipe.devices import gpu, tpu
 from tfpipe.devices.candidate import Candidate
 from tfpipe.devices.candidates import look_cpu
-from tfpipe.devices.cluster import Cluster
+from tfpipe.devices.cluster import strategy as multiworker
+from tfpipe.devices.cluster.membership import Cluster
+from tfpipe.devices.device_spec import Wanted, read
 from tfpipe.devices.machine import Gpu, Machine
-from tfpipe.devices.tries import first_line, tried
-from tfpipe.devices.wanted import Wanted, read
+from tfpipe.devices.probe import first_line, tried
 from tfpipe.errors import DeviceError
 
 # The end of a reason that passed something over.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from tfpipe.models.contracts import CONTRACTS
+from tfpipe.models.pretrained.contracts import CONTRACTS
 
 # Told apart in print and by the colour-blind (Okabe and Ito), then again with other marks.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5C5C5C")

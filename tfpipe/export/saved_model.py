@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfpipe.data.images import decode
+from tfpipe.data.images.decoding import decode
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.declare.tree import to_json
 from tfpipe.errors import StorageError
 from tfpipe.evaluation.predict import answers
 from tfpipe.export.parity import verify
 from tfpipe.models.heads import Head
-from tfpipe.runs import Taken, whole_folder
+from tfpipe.storage import Taken, whole_folder
 
 
 class Served(tf.Module):

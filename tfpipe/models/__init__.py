@@ -1,14 +1,14 @@
 """Model builders: each reads an element spec and makes a Keras model that gives logits."""
 
-from tfpipe.models.application import Application
 from tfpipe.models.cnn_2_4_6 import CNN_2_4_6
 from tfpipe.models.convnet import Block, ConvNet
 from tfpipe.models.custom import Custom
-from tfpipe.models.hub import Hub
 from tfpipe.models.lenet import LeNet
 from tfpipe.models.linear import Linear
 from tfpipe.models.mlp import MLP
-from tfpipe.models.networks import VGG16, InceptionV3, MobileNet, NASNetMobile
+from tfpipe.models.pretrained.application import Application
+from tfpipe.models.pretrained.hub import Hub
+from tfpipe.models.pretrained.networks import VGG16, InceptionV3, MobileNet, NASNetMobile
 from tfpipe.models.text import TextClassifier
 
 __all__ = [

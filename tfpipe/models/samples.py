@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tfpipe.errors import ModelError
-from tfpipe.models.contracts import Contract, Scaling
+from tfpipe.models.pretrained.contracts import Contract, Scaling
 
 Values = tuple[float, float]
 

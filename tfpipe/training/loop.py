@@ -18,11 +18,12 @@ import tensorflow as tf
 from tfpipe.data.input_fn import steps_per_epoch
 from tfpipe.declare.pipeline import Pipeline, current_epoch, has_own_input
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.devices.multiworker import adapt, is_multi_worker
+from tfpipe.devices.cluster.strategy import adapt, is_multi_worker
 from tfpipe.errors import ConfigError, DataError, Interrupted
-from tfpipe.runs import RunDirectory
-from tfpipe.training import memory, state
-from tfpipe.training.callbacks import (
+from tfpipe.runs.directory import RunDirectory
+from tfpipe.training import checkpoint as state
+from tfpipe.training.callbacks import state as memory
+from tfpipe.training.callbacks.run_callbacks import (
     Average,
     BestModel,
     Position,
@@ -32,13 +33,13 @@ from tfpipe.training.callbacks import (
     SaveState,
     Watch,
 )
+from tfpipe.training.callbacks.tensorboard import boards_of, count_from, flush, go_on
+from tfpipe.training.callbacks.view import replaces_rows, show, view_of
 from tfpipe.training.compile import Compiled, build_state, enter_phase
 from tfpipe.training.metrics import cut_log
 from tfpipe.training.phases import Phases
 from tfpipe.training.reporting import EpochRow, Reporter
 from tfpipe.training.steps import InputWait, set_functions
-from tfpipe.training.tensorboard import boards_of, count_from, flush, go_on
-from tfpipe.training.view import replaces_rows, show, view_of
 from tfpipe.training.weights import weighted
 
 # Of several workers the chief alone writes.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfpipe.runs import storage, write_whole
+from tfpipe.storage import storage, write_whole
 from tfpipe.training.reporting import EpochRow
 
 _OWN = ("epoch", "seconds", "examples_per_second", "input_wait")

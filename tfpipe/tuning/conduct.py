@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from tfpipe import runs
 from tfpipe.errors import Interrupted, StorageError, TrainingError
+from tfpipe.processes.nursery import Child, Job, Nursery, why_it_died
+from tfpipe.storage import read_small
 from tfpipe.training.metrics import read_rows
-from tfpipe.tuning.nursery import Child, Job, Nursery, why_it_died
 from tfpipe.tuning.proposals import WAIT, Proposing
 from tfpipe.tuning.records import Records
 from tfpipe.tuning.stored import LOG, OUTCOME, PROGRESS, Search, Trial
@@ -24,7 +24,7 @@ from tfpipe.tuning.stored import LOG, OUTCOME, PROGRESS, Search, Trial
 if TYPE_CHECKING:
     from tfpipe.tuning.shares import Share
 
-MODULE = "tfpipe.verbs.trial"
+MODULE = "tfpipe.tuning.trial"
 
 _POLL = 0.05
 _TOLD = 0.2
@@ -234,7 +234,7 @@ class _Conductor:
     def _judge(self, trial: Trial, running: _Running) -> None:
         """What became of a trial."""
         folder = self._search.folder(trial.id)
-        outcome = runs.read_small(folder / OUTCOME)
+        outcome = read_small(folder / OUTCOME)
         state = outcome.get("state")
         if state in ("finished", "stopped"):
             trial.state, trial.reason = state, outcome.get("reason", "")
@@ -285,7 +285,7 @@ class _Conductor:
 
 def doing(folder: Path) -> str:
     """What the trial of a folder says that it is doing."""
-    found = runs.read_small(folder / PROGRESS)
+    found = read_small(folder / PROGRESS)
     return str(found.get("doing", "starting"))
 
 

@@ -17,7 +17,7 @@ from keras_tuner import HyperParameters, Oracle
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from tfpipe.errors import RunError
-from tfpipe.runs import write_whole
+from tfpipe.storage import write_whole
 from tfpipe.tuning.settings import Values, every, rounded, settings
 
 STOPPED = {"status": TrialStatus.STOPPED, "values": None}

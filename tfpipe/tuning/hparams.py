@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tfpipe import runs
+from tfpipe.storage import storage, write_whole
 from tfpipe.training.reporting import SETTINGS
 from tfpipe.tuning.axes import Axis, Value, axes_of
 from tfpipe.tuning.stored import Search
@@ -145,11 +145,11 @@ def _write(folder: Path, kind: str, summary: Any, moment: float) -> None:
     content = _record(summary, moment)
     if before and before[-1].read_bytes() == content:
         return
-    with runs.storage(folder):
+    with storage(folder):
         folder.mkdir(parents=True, exist_ok=True)
         # TensorBoard reads whatever has `tfevents` in its name, and what is being written too.
         part = folder / f"hparams.{kind}.part"
-        runs.write_whole(part, content)
+        write_whole(part, content)
         os.replace(part, folder / f"events.out.tfevents.{time.time():017.6f}.hparams.{kind}")
         for file in before:
             file.unlink(missing_ok=True)

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import keras
 
-from tfpipe import runs
 from tfpipe.errors import RunError
+from tfpipe.runs.directory import run_at
 from tfpipe.training.metrics import as_float32, read_rows
 from tfpipe.tuning.stored import Trial
 
@@ -124,7 +124,7 @@ class MedianRule(keras.callbacks.Callback):
 
     def _values(self, trial: Trial) -> list[float]:
         """The objective in each epoch of a trial's run, those of the trials before it included."""
-        rows = read_rows(runs.at(self._folder / trial.run).metrics_file, trial.epochs)
+        rows = read_rows(run_at(self._folder / trial.run).metrics_file, trial.epochs)
         kept = [row for row in rows if row.epoch <= trial.epochs]
         return [row.metrics[self._objective] for row in kept if self._objective in row.metrics]
 

@@ -13,8 +13,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from tfpipe import runs
 from tfpipe.data.memory import human
+from tfpipe.storage import write_whole
 from tfpipe.terminal import clock, number
 from tfpipe.training.reporting import SETTINGS
 from tfpipe.tuning import charts
@@ -50,7 +50,7 @@ def write_report(search: Search) -> None:
         StorageError: when it cannot be written.
     """
     page = report_of(search).encode()
-    runs.write_whole(search.directory.path / "report.html", page)
+    write_whole(search.directory.path / "report.html", page)
 
 
 def report_of(search: Search) -> str:

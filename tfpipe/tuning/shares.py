@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tfpipe.devices import gpu, tpu
+from tfpipe.devices.device_spec import Wanted, read
 from tfpipe.devices.machine import Machine
-from tfpipe.devices.wanted import Wanted, read
 from tfpipe.errors import ConfigError
 
 _CUDA, _HIP = "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"

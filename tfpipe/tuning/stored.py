@@ -15,11 +15,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from tfpipe import runs
 from tfpipe.declare.loading import Loaded, load_unchanged
 from tfpipe.declare.tree import to_json
 from tfpipe.errors import RunError
-from tfpipe.runs import RunDirectory
+from tfpipe.runs.directory import RunDirectory, find_directory, run_at
+from tfpipe.storage import new_folder, storage, write_whole
 
 Tuner = Literal["random", "bayesian", "hyperband", "grid"]
 State = Literal["running", "finished", "interrupted", "failed"]
@@ -119,9 +119,9 @@ class Trial:
 
     def write(self, folder: Path) -> None:
         """Write trial.json into the trial's folder, which is made."""
-        with runs.storage(folder):
+        with storage(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        runs.write_whole(folder / _TRIAL, (json.dumps(asdict(self), indent=2) + "\n").encode())
+        write_whole(folder / _TRIAL, (json.dumps(asdict(self), indent=2) + "\n").encode())
 
     @classmethod
     def read(cls, folder: Path) -> "Trial":
@@ -180,7 +180,7 @@ class Search:
 
     def run(self, trial: Trial) -> RunDirectory:
         """The run that a trial trains, or goes on with."""
-        return runs.at(self.folder(trial.run))
+        return run_at(self.folder(trial.run))
 
     def trials(self) -> list[Trial]:
         """All trials so far, in the order in which they were made."""
@@ -267,12 +267,12 @@ def create(root: Path, loaded: Loaded, now: datetime, asked: Asked, space: Any) 
         StorageError: when it cannot be written.
     """
     assert loaded.path is not None
-    with runs.storage(root):
-        path = runs.new_folder(root / "searches" / loaded.name, now)
+    with storage(root):
+        path = new_folder(root / "searches" / loaded.name, now)
         shutil.copyfile(loaded.path, path / "pipeline.py")
         (path / "trials").mkdir()
     search = Search(
-        runs.at(path),
+        run_at(path),
         root,
         f"{loaded.path}::{type(loaded.pipeline).__name__}",
         loaded.overrides,
@@ -287,7 +287,7 @@ def create(root: Path, loaded: Loaded, now: datetime, asked: Asked, space: Any) 
 
 def read(path: Path, root: Path) -> Search:
     """The search of a directory; raises RunError when it is broken."""
-    directory = runs.at(path)
+    directory = run_at(path)
     content: Mapping[str, Any] = directory.read_json(_FILE)
     try:
         content = {n: v for n, v in content.items() if n != "name"}
@@ -306,4 +306,4 @@ def find(root: Path, reference: str) -> Search:
         RunError: when there is none, or several.
     """
     words = ("search", "tfpipe search FILE")
-    return read(runs.find_made(root, "searches", _FILE, reference, *words).path, root)
+    return read(find_directory(root, "searches", _FILE, reference, *words).path, root)

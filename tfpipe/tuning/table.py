@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tfpipe import runs
+from tfpipe.storage import write_whole
 from tfpipe.training.metrics import read_rows
 from tfpipe.training.reporting import EpochRow
 from tfpipe.tuning.axes import axes_of
@@ -43,7 +43,7 @@ def write_table(search: Search) -> None:
         took = [len(epochs_of(search, t)), round(t.seconds, 3), t.attempts, t.worker, t.run]
         last = [t.kind, " ".join(t.reason.split()), " ".join(t.overrides)]
         writer.writerow([*first, t.objective, t.epoch, *values, *measured, *took, *last])
-    runs.write_whole(search.directory.path / "table.csv", stream.getvalue().encode())
+    write_whole(search.directory.path / "table.csv", stream.getvalue().encode())
 
 
 def epochs_of(search: Search, trial: Trial) -> list[EpochRow]:

@@ -10,9 +10,9 @@ from typing import Any
 from tfpipe.declare.loading import Loaded, from_instance
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import TrainingError
-from tfpipe.runs import at
+from tfpipe.jobs.plan import Prepared, check_samples, prepare
+from tfpipe.runs.directory import run_at
 from tfpipe.terminal import Silent, Terminal
-from tfpipe.verbs.prepare import Prepared, check_samples, prepare
 from tfpipe.verbs.rehearse import rehearse
 
 TIMED_STEPS = 5
@@ -89,9 +89,9 @@ def check(
 
 def _seconds_per_step(prepared: Prepared) -> list[float]:
     """Train a few steps of each phase on the first batches; the time of one step in each."""
+    from tfpipe.training.callbacks.view import show, view_of
     from tfpipe.training.compile import check_monitors, enter_phase
     from tfpipe.training.loop import dataset
-    from tfpipe.training.view import show, view_of
 
     pipeline, compiled = prepared.pipeline, prepared.compiled
     declared, found = pipeline.build_callbacks(), []
@@ -105,7 +105,7 @@ def _seconds_per_step(prepared: Prepared) -> list[float]:
         next(iter(dataset(pipeline, "validation")))
         measured |= {f"val_{name}" for name in logs}
     check_monitors(declared, measured)
-    nowhere = at(Path("runs") / prepared.loaded.name / "checked")  # which nobody makes
+    nowhere = run_at(Path("runs") / prepared.loaded.name / "checked")  # which nobody makes
     show(declared, view_of(pipeline, prepared.spec, compiled.head, nowhere))
     return found
 

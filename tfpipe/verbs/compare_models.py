@@ -15,19 +15,21 @@ from pathlib import Path
 
 import psutil
 
-from tfpipe import errors, runs
+from tfpipe import errors
 from tfpipe.data.memory import human
 from tfpipe.declare.loading import Loaded, check_alone, loaded_from
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError, Interrupted
+from tfpipe.processes.worker import Worker, count_stops, start_worker
+from tfpipe.runs.directory import check_writable, create_run
+from tfpipe.storage import read_small, storage
 from tfpipe.terminal import Silent, Terminal, clock
 from tfpipe.verbs import comparison as stored
 from tfpipe.verbs.comparison import Comparison, Entry, Numbers
 from tfpipe.verbs.comparison_told import header, how_to_go_on, line, summary
 from tfpipe.verbs.networks import check_comparable, chosen, with_network
 from tfpipe.verbs.one_network import MEASURED, OUTCOME, PROGRESS, run_name
-from tfpipe.verbs.processes import Worker, count_stops, start_worker
 
 _POLL = 0.1
 _GRACE = 60.0  # seconds to save the state in, once a person stops it
@@ -81,7 +83,7 @@ def compare_models(
     names = chosen(models)
     loaded = loaded_from(file)
     training = _check(loaded, data_fraction, through_base, sample)
-    runs.check_writable(root)
+    check_writable(root)
     comparison = stored.create(
         root,
         loaded,
@@ -134,7 +136,7 @@ def _check(
     loaded: Loaded, data_fraction: float, through_base: bool, sample: int | bool | None
 ) -> str:
     """Refuse what cannot be compared; how the networks will be trained, for people."""
-    from tfpipe.verbs.features import why_not
+    from tfpipe.jobs.features import why_not
 
     if not 0 < data_fraction <= 1:
         raise ConfigError(
@@ -196,7 +198,7 @@ def _one(
     peak = _watch(
         worker, comparison.folder(entry.network), terminal, f"{label} {entry.network}", asked
     )
-    outcome = runs.read_small(comparison.folder(entry.network) / OUTCOME)
+    outcome = read_small(comparison.folder(entry.network) / OUTCOME)
     if outcome.get("state") == "finished":
         entry.state, entry.model = "finished", outcome["model"]
         entry.numbers = Numbers(**outcome["numbers"])
@@ -216,14 +218,14 @@ def _one(
 def _begin(comparison: Comparison, entry: Entry) -> None:
     """Have a directory for the network's run, and write down that it is being trained."""
     folder = comparison.folder(entry.network)
-    with runs.storage(folder):
+    with storage(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name in (OUTCOME, PROGRESS):
             (folder / name).unlink(missing_ok=True)
     if not entry.run or not (comparison.root / entry.run).is_dir():
-        with runs.storage(folder):
+        with storage(folder):
             (folder / MEASURED).unlink(missing_ok=True)
-        made = runs.create(comparison.root, run_name(comparison, entry.network), datetime.now())
+        made = create_run(comparison.root, run_name(comparison, entry.network), datetime.now())
         entry.run = str(made.path.relative_to(comparison.root))
     entry.state = "running"
     comparison.write(figures=False)
@@ -275,7 +277,7 @@ def _memory(worker: Worker) -> int:
 
 def _progress(folder: Path) -> str:
     """How far a network's process is, as it says itself."""
-    found = runs.read_small(folder / PROGRESS)
+    found = read_small(folder / PROGRESS)
     return f"{found['doing']} · " if "doing" in found else ""
 
 

@@ -15,11 +15,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from tfpipe import runs
 from tfpipe.declare.loading import Loaded, load_unchanged
 from tfpipe.declare.tree import to_json
 from tfpipe.errors import RunError
-from tfpipe.runs import RunDirectory
+from tfpipe.runs.directory import RunDirectory, find_directory, run_at
+from tfpipe.storage import new_folder, storage, write_whole
 
 State = Literal["waiting", "running", "finished", "failed", "interrupted"]
 
@@ -150,7 +150,7 @@ class Comparison:
     def write(self, figures: bool = True) -> None:
         """Write comparison.json and table.csv, and the figures where something is finished."""
         self.directory.write_json(_FILE, self.to_json())
-        runs.write_whole(self.directory.path / "table.csv", self._table().encode())
+        write_whole(self.directory.path / "table.csv", self._table().encode())
         if not figures or not self.ranking():
             return
         from tfpipe.evaluation.comparison import Point, figures_of
@@ -159,7 +159,7 @@ class Comparison:
             Point(e.network, n.accuracy, n.parameters, n.step_seconds) for e, n in self.ranking()
         ]
         for file, data in figures_of(points, self.directory.path.parent.name).items():
-            runs.write_whole(self.directory.path / file, data)
+            write_whole(self.directory.path / file, data)
 
     def to_json(self) -> dict[str, Any]:
         """What comparison.json says."""
@@ -206,11 +206,11 @@ def create(root: Path, loaded: Loaded, now: datetime, **asked: Any) -> Compariso
         StorageError: when it cannot be written.
     """
     assert loaded.path is not None
-    with runs.storage(root):
-        path = runs.new_folder(root / "comparisons" / loaded.name, now)
+    with storage(root):
+        path = new_folder(root / "comparisons" / loaded.name, now)
         shutil.copyfile(loaded.path, path / "pipeline.py")
     return Comparison(
-        runs.at(path),
+        run_at(path),
         root,
         f"{loaded.path}::{type(loaded.pipeline).__name__}",
         loaded.overrides,
@@ -221,7 +221,7 @@ def create(root: Path, loaded: Loaded, now: datetime, **asked: Any) -> Compariso
 
 def read(path: Path, root: Path) -> Comparison:
     """The comparison of a directory; raises RunError when it is broken."""
-    directory = runs.at(path)
+    directory = run_at(path)
     content = directory.read_json(_FILE)
     try:
         content = {**content}
@@ -253,4 +253,4 @@ def find(root: Path, reference: str) -> Comparison:
         RunError: when there is none, or several.
     """
     words = ("comparison", "tfpipe compare-models FILE")
-    return read(runs.find_made(root, "comparisons", _FILE, reference, *words).path, root)
+    return read(find_directory(root, "comparisons", _FILE, reference, *words).path, root)

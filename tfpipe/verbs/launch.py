@@ -4,9 +4,9 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from tfpipe.devices.cluster import Cluster
-from tfpipe.runs import RunDirectory
-from tfpipe.verbs.workers import Limits, supervise
+from tfpipe.devices.cluster.membership import Cluster
+from tfpipe.processes.supervisor import Limits, supervise
+from tfpipe.runs.directory import RunDirectory
 
 
 def launch(

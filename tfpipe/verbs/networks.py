@@ -6,8 +6,8 @@ from typing import Any
 from tfpipe.declare.part import show
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import ConfigError
-from tfpipe.models.application import Application
-from tfpipe.models.contracts import contract_of
+from tfpipe.models.pretrained.application import Application
+from tfpipe.models.pretrained.contracts import contract_of
 
 # Those of the published comparison, in its order.
 PUBLISHED = (

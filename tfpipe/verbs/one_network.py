@@ -18,14 +18,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from tfpipe import runs
 from tfpipe.data import disk
 from tfpipe.declare.loading import Loaded
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import ConfigError, Interrupted, TfpipeError
+from tfpipe.jobs.progress import Progress, peak_memory
+from tfpipe.processes.supervised import attend
+from tfpipe.runs.directory import RunDirectory, cache_folder, run_at
+from tfpipe.storage import read_small, write_whole
 from tfpipe.verbs.comparison import Comparison, Numbers, read
-from tfpipe.verbs.progress import Progress, peak_memory
-from tfpipe.verbs.supervised import attend
 
 MEASURED, OUTCOME, PROGRESS = "measured.json", "outcome.json", "progress.json"
 _TIMES_KEPT = 2000
@@ -40,13 +41,13 @@ def train(comparison: Comparison, network: str) -> dict[str, Any]:
     Raises:
         TfpipeError: as `tfpipe.verbs.run.run`.
     """
-    from tfpipe.verbs.features import assemble, extract, why_not
+    from tfpipe.jobs.features import assemble, extract, why_not
 
     folder, root = comparison.folder(network), comparison.root
-    run = runs.at(root / comparison.entry(network).run)
+    run = run_at(root / comparison.entry(network).run)
     notebook = _Notebook(folder / MEASURED)
     try:
-        disk.folder.set(runs.cache(root))
+        disk.folder.set(cache_folder(root))
         loaded = _loaded(comparison, network)
         progress = Progress(folder / PROGRESS)
         if comparison.through_base or why_not(loaded.pipeline):
@@ -71,7 +72,7 @@ def train(comparison: Comparison, network: str) -> dict[str, Any]:
 
 def _loaded(comparison: Comparison, network: str) -> Loaded:
     """The pipeline of one network, with its share of the data."""
-    from tfpipe.data.fraction import take
+    from tfpipe.data.sources.fraction import take
     from tfpipe.verbs.networks import with_network
 
     loaded = comparison.load()
@@ -90,7 +91,7 @@ def run_name(comparison: Comparison, network: str) -> str:
 def _run(
     loaded: Loaded,
     sample: int | bool | None,
-    run: runs.RunDirectory,
+    run: RunDirectory,
     root: Path,
     progress: Progress,
     notebook: "_Notebook",
@@ -110,7 +111,7 @@ def _run(
         running.run(loaded, sample=sample, directory=run.path, **common)
 
 
-def _numbers(run: runs.RunDirectory, pipeline: Pipeline, measured: dict[str, Any]) -> Numbers:
+def _numbers(run: RunDirectory, pipeline: Pipeline, measured: dict[str, Any]) -> Numbers:
     """What is to be compared, from what the run and the notebook say."""
     from tfpipe.training.metrics import read_rows
 
@@ -147,7 +148,7 @@ def _numbers(run: runs.RunDirectory, pipeline: Pipeline, measured: dict[str, Any
 def _best(rows: list[Any], pipeline: Pipeline) -> Any:
     """The epoch that best.keras is of: what early stopping goes by, or the validation loss."""
     from tfpipe.declare.deferred import build
-    from tfpipe.training.callbacks import rises
+    from tfpipe.training.callbacks.run_callbacks import rises
     from tfpipe.training.loop import best_monitor
 
     monitor = best_monitor([build(c) for c in pipeline.callbacks], validated=True)
@@ -163,8 +164,8 @@ def _step_times(notebook: "_Notebook") -> Any:
     """A callback that times the steps, the first ones of a process and of an epoch left out."""
     import keras
 
+    from tfpipe.jobs.features import WARM_UP
     from tfpipe.models.count import parameters, trainable_parameters
-    from tfpipe.verbs.features import WARM_UP
 
     class StepTimes(keras.callbacks.Callback):
         steps = 0
@@ -202,7 +203,7 @@ class _Notebook:
     def __init__(self, file: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._file, self._clock, self._began = file, clock, clock()
         self.content: dict[str, Any] = {"wall_seconds": 0.0, "peak_bytes": 0, "step_times": []}
-        self.content |= runs.read_small(file)
+        self.content |= read_small(file)
 
     def note(self, **values: Any) -> None:
         self.content |= values
@@ -213,7 +214,7 @@ class _Notebook:
             self.content["step_times"].append(seconds)
 
     def write(self) -> None:
-        runs.write_whole(self._file, json.dumps(self.content).encode())
+        write_whole(self._file, json.dumps(self.content).encode())
 
     def close(self) -> None:
         """Add what this attempt took."""
@@ -239,7 +240,7 @@ def _main(job: dict[str, str]) -> int:
         first = next((line for line in str(error).splitlines() if line.strip()), "")
         outcome = {"state": "failed", "kind": "", "reason": f"{type(error).__name__}: {first}"}
         code = 1
-    runs.write_whole(file, json.dumps(outcome).encode())
+    write_whole(file, json.dumps(outcome).encode())
     return code
 
 

@@ -4,16 +4,16 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from tfpipe import runs
 from tfpipe.data.layouts import SUFFIXES, images_below
 from tfpipe.declare.loading import Loaded, from_instance, load
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import ConfigError, DataError, RunError, suggest
+from tfpipe.jobs.best_model import of_run
+from tfpipe.jobs.predictor import Answer, Predictor
+from tfpipe.jobs.pretrained import of_declaration
+from tfpipe.jobs.restore import read_stopped
+from tfpipe.runs.directory import RunDirectory, find_run
 from tfpipe.terminal import Silent, Terminal
-from tfpipe.verbs.best_model import of_run
-from tfpipe.verbs.predictor import Answer, Predictor
-from tfpipe.verbs.pretrained import of_declaration
-from tfpipe.verbs.stopped import read_stopped
 
 
 def predict(
@@ -99,9 +99,9 @@ def _below(folder: Path) -> list[str]:
         raise DataError(f"{error.filename or folder} cannot be read: {error.strerror}.") from None
 
 
-def _run(target: str, root: Path) -> runs.RunDirectory:
+def _run(target: str, root: Path) -> RunDirectory:
     try:
-        return runs.find(root, target)
+        return find_run(root, target)
     except RunError as error:
         if Path(target).exists():
             raise ConfigError(

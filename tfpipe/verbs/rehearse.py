@@ -89,7 +89,7 @@ def _child(
 
 
 def _compare(straight: Path, killed: Path) -> dict[str, Any]:
-    from tfpipe.training import state
+    from tfpipe.training import checkpoint as state
 
     (one,), (other,) = (list(root.glob("runs/*/*")) for root in (straight, killed))
     first, second = (state.latest(run / "checkpoints") for run in (one, other))

@@ -1,18 +1,15 @@
 """`tfpipe run`: train, evaluate once on the test split, export, and record all of it."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tfpipe import runs
-from tfpipe.data import disk
 from tfpipe.declare.loading import Loaded, from_instance
 from tfpipe.declare.pipeline import Pipeline
+from tfpipe.jobs.execute import Run
+from tfpipe.jobs.plan import Team
+from tfpipe.jobs.start import start_run
 from tfpipe.terminal import Silent, Terminal
-from tfpipe.verbs.carry_out import Job, Run, carry_out
-from tfpipe.verbs.prepare import Team, first_batch, prepare
-from tfpipe.verbs.records import write_records
 
 
 def run(
@@ -50,14 +47,14 @@ def run(
         result.history["loss"]
     """
     loaded = pipeline if isinstance(pipeline, Loaded) else from_instance(pipeline)
-    terminal = terminal or (Silent() if quiet else Terminal())
-    root = Path(root)
-    runs.check_writable(root)
-    disk.folder.set(runs.cache(root))
-    prepared = prepare(loaded, sample, terminal, team)
-    data = first_batch(prepared, terminal)
-    made = runs.at(directory) if directory else runs.create(root, loaded.name, datetime.now())
-    with made.lock():
-        write_records(made, prepared, first_batch_sha256=data)
-        job = Job(prepared, made, root, terminal, test, export, extra=extra)
-        return carry_out(job)
+    return start_run(
+        loaded,
+        terminal=terminal or (Silent() if quiet else Terminal()),
+        root=Path(root),
+        sample=sample,
+        test=test,
+        export=export,
+        extra=extra,
+        team=team,
+        directory=directory,
+    )

@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tfpipe import runs
 from tfpipe.declare.fieldtypes import Duration
 from tfpipe.declare.loading import Loaded, loaded_from
 from tfpipe.declare.pipeline import Pipeline
@@ -19,6 +18,8 @@ from tfpipe.declare.tree import resolve
 from tfpipe.devices.machine import Machine
 from tfpipe.devices.startup import import_tensorflow
 from tfpipe.errors import Interrupted
+from tfpipe.processes.worker import count_stops
+from tfpipe.runs.directory import check_writable
 from tfpipe.terminal import Silent, Terminal
 from tfpipe.tuning import stored
 from tfpipe.tuning.service import check_free
@@ -26,7 +27,6 @@ from tfpipe.tuning.shares import Share, shares
 from tfpipe.tuning.space import Space
 from tfpipe.tuning.stored import Asked, Search, Tuner
 from tfpipe.tuning.vary import vary as varied
-from tfpipe.verbs.processes import count_stops
 from tfpipe.verbs.search_told import View, header, how_to_go_on, summary
 from tfpipe.verbs.searchable import (
     check,
@@ -40,14 +40,14 @@ from tfpipe.verbs.searchable import (
 
 # What a trial imports, for the nursery to have it ready.
 _IMPORTED = (
-    "tfpipe.verbs.trial",
+    "tfpipe.tuning.trial",
     "tfpipe.evaluation.evaluate",
     "tfpipe.training.loop",
-    "tfpipe.training.tensorboard",
+    "tfpipe.training.callbacks.tensorboard",
     "tfpipe.tuning.hparams",
     "tfpipe.tuning.median",
-    "tfpipe.verbs.resume",
-    "tfpipe.verbs.run",
+    "tfpipe.jobs.resume",
+    "tfpipe.jobs.start",
     "tensorboard.summary.v2",
 )
 
@@ -105,7 +105,7 @@ def search(
         found = tfpipe.search("pipelines/cifar10_cnn.py", trials=12)
         found.best().overrides
     """
-    from tfpipe.tuning.nursery import Nursery
+    from tfpipe.processes.nursery import Nursery
 
     terminal = terminal or (Silent() if quiet else Terminal())
     root = Path(root)
@@ -113,7 +113,7 @@ def search(
     space = space_in(loaded)
     check(space, tuner, trials, workers, memory)
     seconds = seconds_of(budget)
-    runs.check_writable(root)
+    check_writable(root)
     if chief is not None:
         check_free(chief)
     parts = _shares(workers, loaded) if chief is None else []
@@ -168,7 +168,7 @@ def go_on(
         RunError: for no such search, one that another process is at, or nothing left to do.
         ConfigError: when the file declares something else now.
     """
-    from tfpipe.tuning.nursery import Nursery
+    from tfpipe.processes.nursery import Nursery
 
     terminal = terminal or (Silent() if quiet else Terminal())
     found = stored.find(Path(root), reference)
@@ -217,7 +217,7 @@ def work(
         ConfigError: for another pipeline than the chief's.
         RunError: when the chief does not answer.
     """
-    from tfpipe.tuning.nursery import Nursery
+    from tfpipe.processes.nursery import Nursery
 
     terminal = terminal or Terminal()
     loaded = varied(loaded_from(file), vary)

@@ -118,8 +118,8 @@ def look(
     asked_to_stop: Callable[[], int],
 ) -> dict[str, Any]:
     """What is measured, found out as the first trial would; raises what it would."""
+    from tfpipe.processes.nursery import Job
     from tfpipe.tuning.conduct import MODULE
-    from tfpipe.tuning.nursery import Job
 
     assert loaded.path is not None
     with tempfile.TemporaryDirectory(prefix="tfpipe.") as folder:
@@ -151,7 +151,7 @@ def look(
 
 def objective_of(name: str | None, found: dict[str, Any]) -> tuple[str, Any]:
     """The metric that decides, and its direction; raises ConfigError for one not measured."""
-    from tfpipe.training.callbacks import rises
+    from tfpipe.training.callbacks.run_callbacks import rises
 
     measured = found["measured"]
     if name is None:

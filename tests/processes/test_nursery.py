@@ -1,0 +1,446 @@
+"""Children that begin with everything imported, and outlive nobody."""
+
+import contextlib
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tfpipe.data.memory import human
+from tfpipe.processes.child import read_job
+from tfpipe.processes.forking import Parent
+from tfpipe.processes.nursery import Child, Job, Nursery, why_it_died
+
+JOBS = """
+import json, os, random, resource, signal, subprocess, sys, time
+from pathlib import Path
+
+def main(argument):
+    word, _, rest = argument.partition(" ")
+    return globals()[word](rest) or 0
+
+def leave(code):
+    print("began")
+    return int(code)
+
+def sleep(seconds):
+    print("asleep")
+    time.sleep(float(seconds))
+
+def give_up(text):
+    sys.exit(text)
+
+def fail(text):
+    raise ValueError(text)
+
+def crash(text):
+    print("before", "x" * 100)
+    os.abort()
+
+def save(text):
+    def stop(number, frame):
+        print("saved")
+        sys.exit(130)
+    signal.signal(signal.SIGTERM, stop)
+    print("ready")
+    time.sleep(60)
+
+def leave_behind(rest):
+    started = subprocess.Popen(["sleep", "60"])
+    print(started.pid)
+    if rest:
+        time.sleep(60)
+
+def hold(megabytes):
+    return len(bytearray(int(megabytes) << 20)) == 0
+
+def show(rest):
+    import numpy
+    numbers = [random.random(), float(numpy.random.random())]
+    print(json.dumps({
+        "pid": os.getpid(), "group": os.getpgrp(), "input": sys.stdin.read(),
+        "cores": sorted(os.sched_getaffinity(0)), "asked": os.environ.get("ASKED"),
+        "score": int(Path("/proc/self/oom_score_adj").read_text()), "numbers": numbers,
+        "limit": resource.getrlimit(resource.RLIMIT_DATA)[0],
+        "usual": [signal.getsignal(n) == signal.SIG_DFL for n in (signal.SIGTERM, signal.SIGHUP)]
+        + [signal.getsignal(signal.SIGINT) == signal.default_int_handler],
+        "blocked": len(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+        "pipes": [t for f in os.listdir("/proc/self/fd") if (t := target(f)).startswith("pipe:")],
+    }))
+
+def target(number):
+    try:
+        return os.readlink(f"/proc/self/fd/{number}")
+    except OSError:
+        return ""
+
+def pools(rest):
+    import threadpoolctl
+    import tensorflow as tf
+    before = len(os.listdir("/proc/self/task"))
+    x = tf.ones((400, 400))
+    assert float(tf.reduce_sum(x @ x)) == 400.0 ** 3
+    blas = [e["num_threads"] for e in threadpoolctl.threadpool_info()]
+    print(json.dumps([blas, before, len(os.listdir("/proc/self/task")), "keras" in sys.modules]))
+"""
+
+SEARCH = """
+import json, sys, time
+from pathlib import Path
+from tfpipe.processes.forking import Parent
+from tfpipe.processes.nursery import Job, Nursery
+
+folder = Path(sys.argv[1])
+forking, alone = Nursery(tensorflow=False), Nursery(fork=False)
+children = [n.start(Job("jobs", "leave_behind x", folder / f"{i}.txt"))
+            for i, n in enumerate((forking, forking, alone))]
+while not all((folder / f"{i}.txt").exists() and (folder / f"{i}.txt").read_text().endswith("\\n")
+              for i in range(3)):
+    forking.poll(0.05)
+print(json.dumps([forking._parent._process.pid, *(c.pid for c in children)]), flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the module of the jobs, where children find it."""
+    folder = tmp_path_factory.mktemp("jobs")
+    (folder / "jobs.py").write_text(JOBS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def quick() -> Iterator[Nursery]:
+    """A nursery that forks, and imports nothing before."""
+    with Nursery(["numpy"], tensorflow=False) as nursery:
+        yield nursery
+
+
+@pytest.fixture(scope="module")
+def alone() -> Iterator[Nursery]:
+    """A nursery that starts a Python for each child."""
+    with Nursery(fork=False) as nursery:
+        yield nursery
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Callable[..., Job]:
+    return lambda argument, **given: Job("jobs", argument, tmp_path / "log.txt", **given)
+
+
+def ended(nursery: Nursery, *children: Child) -> list[Child]:
+    """The children, when all have ended."""
+    until = time.monotonic() + 120
+    while any(child.code is None for child in children):
+        assert time.monotonic() < until
+        nursery.poll(0.1)
+    return list(children)
+
+
+def saying(nursery: Nursery, child: Child, text: str) -> Child:
+    """The child, when it has said something."""
+    until = time.monotonic() + 120
+    while not (child.job.log.exists() and text in child.job.log.read_text()):
+        assert time.monotonic() < until
+        assert child.code is None, child.job.log.read_text()
+        nursery.poll(0.05)
+    return child
+
+
+def gone(pids: list[int]) -> bool:
+    """Whether all these processes end within a while."""
+    found = []
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(pid))
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        if all(not p.is_running() or p.status() == psutil.STATUS_ZOMBIE for p in found):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+both = pytest.mark.parametrize("kind", ["quick", "alone"])
+
+
+@pytest.fixture
+def nursery(kind: str, request: pytest.FixtureRequest) -> Nursery:
+    return request.getfixturevalue(kind)  # type: ignore[no-any-return]
+
+
+def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
+    for job in (
+        Job("a.b", '{"x": 1}\n"', tmp_path / "log.txt"),
+        Job("a.b", "", tmp_path / "log.txt", {"A": "1"}, (0, 3), 2**31),
+    ):
+        assert "\n" not in job.to_json()
+        assert read_job(job.to_json()) == job
+
+
+@both
+def test_how_children_end(nursery: Nursery, kind: str, tmp_path: Path) -> None:
+    words = ("leave 0", "leave 7", "give_up no more", "fail a\nb", "crash", "nothing")
+    files = [tmp_path / f"{n}.txt" for n in range(len(words))]
+    files[1].write_text("an earlier attempt\n")
+    children = [nursery.start(Job("jobs", w, f)) for w, f in zip(words, files, strict=True)]
+    ended(nursery, *children)
+    assert [c.code for c in children] == [0, 7, 1, 1, -signal.SIGABRT, 1]
+    assert [c.how for c in children[:2]] == ["exit code 0", "exit code 7"]
+    assert {c.forked for c in children} == {kind == "quick"}
+    assert all(c.peak > 2**20 and c.pid for c in children)
+    assert files[0].read_text() == "began\n"
+    assert files[1].read_text() == "an earlier attempt\nbegan\n"
+    assert files[2].read_text() == "no more\n"
+    assert "Traceback" in files[3].read_text()
+    assert [why_it_died(c)[0] for c in children] == ["crashed"] * 6
+    assert why_it_died(children[3])[1].endswith(
+        f"its log: {files[3]}. Its last words: ValueError: a"
+    )
+    assert "ended (SIGABRT) when it held " in why_it_died(children[4])[1]
+    assert "Its last words: Fatal Python error: Aborted" in why_it_died(children[4])[1]
+    assert "KeyError: 'nothing'" in why_it_died(children[5])[1]
+
+
+@both
+def test_a_child_has_its_place(nursery: Nursery, kind: str, tmp_path: Path) -> None:
+    own = min(os.sched_getaffinity(0))
+    score = int(Path("/proc/self/oom_score_adj").read_text())
+    jobs = [
+        Job("jobs", "show", tmp_path / "0.txt", {"ASKED": "yes"}, (own,), 2**33),
+        Job("jobs", "show", tmp_path / "1.txt"),
+    ]
+    children = ended(nursery, *map(nursery.start, jobs))
+    first, second = (json.loads(c.job.log.read_text()) for c in children)
+    assert [first[n] for n in ("cores", "asked", "limit")] == [[own], "yes", 2**33]
+    assert second["cores"] == sorted(os.sched_getaffinity(0))
+    assert (second["asked"], second["limit"]) == (None, -1)
+    assert first["pid"] == first["group"] == children[0].pid
+    assert first["input"] == ""
+    assert first["score"] == min(1000, score + 500)
+    assert (first["usual"], first["blocked"]) == ([True] * 3, 0)
+    assert len(first["pipes"]) == 1  # it ends with those who hold the other end, and no other
+    for mine, other in zip(first["numbers"], second["numbers"], strict=True):
+        assert mine != other
+
+
+@both
+def test_a_child_is_asked_to_end_and_may_save(
+    nursery: Nursery, kind: str, job: Callable[..., Job]
+) -> None:
+    child = saying(nursery, nursery.start(job("save")), "ready")
+    child.terminate()
+    ended(nursery, child)
+    assert (child.code, child.job.log.read_text()) == (130, "ready\nsaved\n")
+    child.terminate()  # it is over
+    assert child.asked == [signal.SIGTERM]
+
+
+@both
+def test_a_child_is_ended_with_all_it_has_started(
+    nursery: Nursery, kind: str, tmp_path: Path
+) -> None:
+    stays = nursery.start(Job("jobs", "leave_behind x", tmp_path / "stays.txt"))
+    leaves = nursery.start(Job("jobs", "leave_behind", tmp_path / "leaves.txt"))
+    ended(nursery, leaves)
+    saying(nursery, stays, "\n").kill()
+    ended(nursery, stays)
+    assert (leaves.code, stays.code) == (0, -signal.SIGKILL)
+    assert gone([int(c.job.log.read_text()) for c in (stays, leaves)])
+    assert why_it_died(stays) == (
+        "killed",
+        f"The search ended the trial (SIGKILL when it held {human(stays.peak)}).",
+    )
+
+
+def test_a_child_that_is_asked_at_once_ends(quick: Nursery, job: Callable[..., Job]) -> None:
+    child = quick.start(job("sleep 60"))
+    child.terminate()
+    assert ended(quick, child)[0].code == -signal.SIGTERM
+
+
+def test_a_child_that_something_else_ends(quick: Nursery, job: Callable[..., Job]) -> None:
+    child = saying(quick, quick.start(job("sleep 60")), "asleep")
+    os.kill(child.pid or 0, signal.SIGKILL)
+    ended(quick, child)
+    assert why_it_died(child) == (
+        "killed",
+        "Something else than the search ended the trial (SIGKILL when it held "
+        f"{human(child.peak)}).",
+    )
+
+
+@both
+def test_a_child_may_hold_so_much(nursery: Nursery, kind: str, job: Callable[..., Job]) -> None:
+    (child,) = ended(nursery, nursery.start(job("hold 2000", memory=10**9)))
+    assert child.code == 1
+    what, why = why_it_died(child)
+    assert what == "memory"
+    assert "It may hold 1.0 GB (--memory). Use a smaller batch_size or a smaller model." in why
+    (child,) = ended(nursery, nursery.start(job("hold 100", memory=10**9)))
+    assert child.code == 0
+
+
+def test_poll_waits_for_the_first_to_end(quick: Nursery, tmp_path: Path) -> None:
+    logs = [tmp_path / "0.txt", tmp_path / "1.txt"]
+    short, long = (
+        quick.start(Job("jobs", f"sleep {s}", log)) for s, log in zip((0.3, 60), logs, strict=True)
+    )
+    saying(quick, long, "asleep")
+    began = time.monotonic()
+    assert quick.poll(30) == [short]
+    assert time.monotonic() - began < 20
+    assert quick.poll() == []
+    long.kill()
+    assert quick.poll(30) == [long]
+
+
+@both
+def test_a_child_that_ends_before_the_next_starts_is_told_of_once(
+    nursery: Nursery, kind: str, tmp_path: Path
+) -> None:
+    first = nursery.start(Job("jobs", "leave 3", tmp_path / "0.txt"))
+    until = time.monotonic() + 60
+    while first.code is None and time.monotonic() < until:
+        second = nursery.start(Job("jobs", "leave 4", tmp_path / "1.txt"))
+        time.sleep(0.05)
+    found = []
+    while second not in found and time.monotonic() < until:
+        found += nursery.poll(0.1)
+    assert [c for c in found if c is first] == [first]
+    assert len(found) == len(set(found))
+    assert {c.code for c in found} == {3, 4}
+
+
+def test_nobody_outlives_the_search(jobs: Path, tmp_path: Path) -> None:
+    search = subprocess.Popen(
+        [sys.executable, "-c", SEARCH, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert search.stdout
+    with search:
+        pids = json.loads(search.stdout.readline())
+        started = [int((tmp_path / f"{i}.txt").read_text()) for i in range(3)]
+        assert all(psutil.pid_exists(pid) for pid in (*pids, *started))
+        search.kill()
+        assert gone([*pids, *started])
+
+
+def test_children_end_with_the_nursery_and_the_next_has_a_new_one(tmp_path: Path) -> None:
+    with Nursery(tensorflow=False) as nursery:
+        logs = [tmp_path / f"{n}.txt" for n in range(3)]
+        child = saying(nursery, nursery.start(Job("jobs", "leave_behind x", logs[0])), "\n")
+        assert nursery._parent
+        first = nursery._parent._process.pid
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(first, number)  # what a terminal or a batch system sends to all
+        assert ended(nursery, nursery.start(Job("jobs", "leave 3", logs[1])))[0].code == 3
+        os.kill(first, signal.SIGKILL)
+        ended(nursery, child)
+        assert (child.code, why_it_died(child)[0]) == (-signal.SIGKILL, "killed")
+        assert gone([child.pid or 0, int(logs[0].read_text())])
+        again = nursery.start(Job("jobs", "leave 4", logs[2]))
+        assert ended(nursery, again)[0].code == 4
+        assert again.forked
+
+
+def test_children_are_started_where_none_can_be_forked(jobs: Path, tmp_path: Path) -> None:
+    (jobs / "threads.py").write_text(
+        "import threading, time\n"
+        "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+    )
+    with Nursery(["threads"], tensorflow=False) as nursery:
+        stays, leaves = (
+            nursery.start(Job("jobs", word, tmp_path / f"{word[:5]}.txt"))
+            for word in ("sleep 60", "leave 5")
+        )
+        stays.kill()  # before it began
+        ended(nursery, stays, leaves)
+        assert (leaves.code, leaves.forked, stays.code) == (5, False, -signal.SIGKILL)
+        assert not stays.job.log.exists()
+        assert nursery.why_not == "1 unknown thread runs in it"
+    log = tmp_path / "nursery.txt"
+    with Nursery(["no_such_module"], tensorflow=False, log=log) as nursery:
+        child = nursery.start(Job("jobs", "leave 6", tmp_path / "6.txt"))
+        assert ended(nursery, child)[0].code == 6
+        assert nursery.why_not == (
+            "the process that imports TensorFlow beforehand ended before it had"
+        )
+    assert "No module named 'no_such_module'" in log.read_text()
+
+
+def test_a_process_that_cannot_start_has_ended(
+    alone: Nursery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: object, **named: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    jobs = [Job("jobs", "leave 0", tmp_path / f"{n}.txt") for n in range(2)]
+    said = "The process cannot be started: [Errno 12] Cannot allocate memory\n"
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", refuse)
+        child = alone.start(jobs[0])
+    assert alone.poll() == [child]
+    assert (child.code, child.pid, jobs[0].log.read_text()) == (1, None, said)
+    assert why_it_died(child)[0] == "memory"
+    hears, tells = os.pipe()
+    with open(hears) as heard, open(tells, "w"):
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        parent = Parent(-1, tells)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fork", refuse)
+            parent._fork(3, jobs[1].to_json())
+        assert json.loads(heard.readline()) == ["ended", 3, 1, 0]
+        assert jobs[1].log.read_text() == said
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+        for fd in (parent._lifeline, parent._held, parent._wake, parent._wake_reading):
+            os.close(fd)
+
+
+def test_a_process_that_has_opened_a_driver_is_not_forked(tmp_path: Path) -> None:
+    text = (
+        "import tfpipe.processes.forking as f; print(repr(f.why_not_fork()));"
+        "f._DRIVERS = ('/dev/zero',); file = open('/dev/zero'); print(f.why_not_fork())"
+    )
+    said = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines() == ["''", "it has opened /dev/zero"]
+
+
+def test_closing_ends_all_at_once(tmp_path: Path) -> None:
+    with Nursery(tensorflow=False) as nursery:
+        child = saying(nursery, nursery.start(Job("jobs", "save", tmp_path / "log.txt")), "ready")
+        assert nursery._parent
+        parent = nursery._parent._process
+    assert (child.code, child.asked) == (-signal.SIGKILL, [signal.SIGKILL])
+    assert parent.returncode == 0
+    began = time.monotonic()
+    with Nursery() as nursery:  # which imports for seconds
+        child = nursery.start(Job("jobs", "sleep 60", tmp_path / "log.txt"))
+    assert child.code == -signal.SIGKILL
+    assert time.monotonic() - began < 3
+
+
+def test_tensorflow_is_imported_and_counts_the_cores_of_its_child(tmp_path: Path) -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    with Nursery(["keras"], log=tmp_path / "nursery.txt") as nursery:
+        few = Job("jobs", "pools", tmp_path / "few.txt", cpus=(cores[0],))
+        all_of_them = Job("jobs", "pools", tmp_path / "all.txt")
+        children = ended(nursery, nursery.start(few), nursery.start(all_of_them))
+    assert nursery.why_not == ""
+    assert (tmp_path / "nursery.txt").read_text() == ""
+    (blas, before, after, keras), (_, before_all, after_all, _) = (
+        json.loads(c.job.log.read_text()) for c in children
+    )
+    assert keras
+    assert set(blas) == {1}
+    assert (after_all - before_all) - (after - before) >= len(cores) - 1

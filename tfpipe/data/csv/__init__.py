@@ -1,0 +1,1 @@
+"""Reading CSV files: rows, columns, and what does not fit."""

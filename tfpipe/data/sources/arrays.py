@@ -1,0 +1,79 @@
+"""Arrays: anything that fits in memory, from a function of one's own."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tfpipe.data.sources.base import HeldOut, StoredSplits
+from tfpipe.declare.part import show
+from tfpipe.declare.spec import ElementSpec, Feature, Label
+from tfpipe.errors import DataError
+
+if TYPE_CHECKING:
+    from tfpipe.data.columns import Columns
+
+
+class Arrays(StoredSplits):
+    """Samples that a function returns as NumPy arrays.
+
+    Args:
+        load: a function without arguments. It returns (x, y); or ((x, y), (x_test, y_test)) as
+            keras.datasets does; or a mapping of split names, "train" among them, to (x, y).
+            x has one row a sample: uint8 images of [rows, height, width] or
+            [rows, height, width, channels], vectors of [rows, numbers], texts, or a mapping of
+            names to arrays, of which [rows] numbers and words are the columns of a table. y holds
+            class indices (whole numbers), yes/no answers ([rows, several] of 0 and 1), or real
+            numbers; no one-hot rows. All splits are alike in shapes and types. (x, y, weights) in
+            place of (x, y) says how much each sample counts.
+        validation: what to hold out of the training samples: a share, or a number, which takes the
+            last ones; the name of a split; or None.
+        test: the same for the test split.
+        classes: the class names in order of their index; numbers from 0 when not given.
+
+    Raises:
+        DataError: when the function returns something else, or lengths differ.
+
+    Example:
+        data = Arrays(lambda: (np.random.rand(100, 4), np.arange(100) % 3), validation=0.2)
+    """
+
+    load: Callable[[], Any]
+    validation: HeldOut | None = 0.1
+    test: HeldOut | None = "test"
+    classes: tuple[str, ...] = ()
+
+    def element(self) -> tuple[tuple[Feature, ...], Label]:
+        return self._element
+
+    def _stored_sizes(self) -> dict[str, int]:
+        return {name: len(columns) for name, columns in self._loaded.items()}
+
+    def _read(self, stored: str) -> "Columns":
+        return self._loaded[stored]
+
+    @cached_property
+    def _loaded(self) -> "dict[str, Columns]":
+        from tfpipe.data.returned import by_split, columns_of
+
+        try:
+            returned = self.load()
+        except DataError:
+            raise
+        except Exception as error:
+            raise DataError(
+                f"Arrays: {show(self.load)}() failed with {type(error).__name__}: {error}"
+            ) from error
+        return {name: columns_of(name, pair) for name, pair in by_split(returned).items()}
+
+    @cached_property
+    def _element(self) -> tuple[tuple[Feature, ...], Label]:
+        from tfpipe.data.columns import check_labels
+        from tfpipe.data.returned import check_like, features_of, label_of
+
+        train = self._loaded["train"]
+        features = features_of(train)
+        label = label_of(train.labels, self.classes)
+        for name, columns in self._loaded.items():
+            check_like(train, columns, name)
+            check_labels(columns.labels, ElementSpec(features, label), f"split {name!r}")
+        return features, label

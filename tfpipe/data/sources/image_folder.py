@@ -1,0 +1,439 @@
+"""Folders of image files as a source: decoded once, kept in memory or in a file beside the run."""
+
+import hashlib
+import logging
+import os
+from collections import Counter
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import annotated_types
+
+from tfpipe.data.images.decoding import check_sizes
+from tfpipe.data.layouts import VALIDATION, Layout, Listing, split_names
+from tfpipe.data.problems import OnBad, Problem, left_out, refuse
+from tfpipe.data.sources.base import HeldOut, StoredSplits
+from tfpipe.declare.fieldtypes import Positive
+from tfpipe.declare.spec import Feature, Label
+from tfpipe.errors import DataError, suggest
+
+if TYPE_CHECKING:
+    import numpy as np
+    import tensorflow as tf
+
+    from tfpipe.data.columns import Columns
+    from tfpipe.data.images.files import Decoder, Store
+    from tfpipe.data.input_fn import Options
+    from tfpipe.data.splits import Split
+
+logger = logging.getLogger("tfpipe.data")
+
+Several = Annotated[int, annotated_types.Ge(2)]
+
+_COMPARED = 8
+_SHARE = 0.1
+
+
+class ImageFolder(StoredSplits):
+    """Images in a folder for each class: JPEG, PNG, GIF (the first picture) and BMP.
+
+    Read as they lie there: `<class>/*.jpg`; or ready splits, `train/<class>/*.jpg` beside `valid/`
+    (or `val/`, `validation/`) and `test/`; with more folders within a class's, such as
+    `train/<class>/images/`; and Tiny ImageNet's `val/images/` with `val_annotations.txt`.
+
+    All files are decoded once, before training, and kept as bytes in memory; where they do not fit,
+    or with cache=false, in a file in `runs/.cache`, which the next run uses again.
+
+    Args:
+        path: the folder, relative to the current one.
+        size: (height, width) that the model sees; None where the images are alike. Without a resize
+            all are stretched to it.
+        resize: (height, width) that images just cover when they are resized, their proportions
+            kept; the model sees the centre of `size`, or what augmentation draws of the whole.
+        kept: (height, width) at which images are held in memory, covering it in the same way, where
+            that is less than `resize`; they are enlarged batch by batch.
+        channels: 1 for grey, 3 for colour, 4 for colour and transparency, converting those that
+            have others; None where they are alike.
+        validation: a share of the training images to hold out, a number, which takes the last ones,
+            the name of a ready split, or None. "auto" is the ready split where there is one, else a
+            tenth of the training images.
+        test: the same for the test split. The default is left out where there is no such folder.
+        classes: the class folders to read, in order of their index; all of them, sorted as text,
+            when not given. Or how many there are, which is then checked.
+        names: a file that says what the class folders are called, here or in `path`: a JSON map of
+            folder to name, or lines of folder, tab, name.
+        on_bad: "error" refuses files that cannot be used; "skip" leaves them out and says so.
+
+    Raises:
+        DataError: when there is no such folder, fewer than two classes, a class without an image,
+            or a file that cannot be used.
+
+    Example:
+        data = ImageFolder("flowers", size=(224, 224), resize=(256, 256), channels=3)
+    """
+
+    path: str
+    size: tuple[Positive, Positive] | None = None
+    resize: tuple[Positive, Positive] | None = None
+    kept: tuple[Positive, Positive] | None = None
+    channels: Literal[1, 3, 4] | None = None
+    validation: HeldOut | None = "auto"
+    test: HeldOut | None = "test"
+    classes: tuple[str, ...] | Several = ()
+    names: str | None = None
+    on_bad: OnBad = "error"
+    streams: ClassVar[bool] = True
+
+    def validate(self) -> None:
+        """Refuse sizes that do not go together."""
+        check_sizes("ImageFolder", self.size, self.resize, self.kept)
+
+    def element(self) -> tuple[tuple[Feature, ...], Label]:
+        return self._element
+
+    def verify(self) -> None:
+        self._decoded(self._kept("train", "auto"))
+
+    def notes(self) -> list[str]:
+        layout = self._layout
+        found = [*layout.notes, *left_out(layout.problems, layout.lines, "lines")]
+        if self.on_bad == "skip":
+            self.verify()
+            found += left_out(self._problems(), self._total, "images")
+        return found + super().notes()
+
+    @property
+    def _root(self) -> Path:
+        return Path(self.path).expanduser()
+
+    @property
+    def _owner(self) -> str:
+        return f"ImageFolder({self.path!r})"
+
+    @property
+    def _shares(self) -> tuple[Any, Any]:
+        return self._validation, self.test
+
+    @cached_property
+    def _validation(self) -> HeldOut | None:
+        if self.validation != "auto":
+            return self.validation
+        return next((name for name in self._layout.splits if name in VALIDATION), _SHARE)
+
+    @cached_property
+    def _layout(self) -> Layout:
+        if not self._root.is_dir():
+            raise DataError(
+                f"{self._owner}: there is no folder {self._root.absolute()}. Set data.path, which "
+                "is relative to the current folder; or, to try the pipeline without it by "
+                "--sample, declare data.size=(height, width) and data.classes, by name or how many."
+            )
+        ready, skip = split_names(self._root), self.on_bad == "skip"
+        declared = [name for name in (self.validation, self.test) if isinstance(name, str)]
+        auto = [name for name in VALIDATION if name in ready and self.validation == "auto"]
+        chosen = self.classes if isinstance(self.classes, tuple) else ()
+        layout = Layout(self._root, self._owner, chosen, skip).read([*auto[:1], *declared])
+        for name in declared:
+            if name not in ("auto", "test", *layout.splits):
+                raise DataError(
+                    f"{self._owner}: {self._root.resolve()} has no split {name!r} with classes. "
+                    f"{suggest(name, ready[1:])}".strip()
+                )
+        if isinstance(self.classes, int) and len(layout.classes) != self.classes:
+            found = len(layout.classes)
+            raise DataError(
+                f"{self._owner}: {self._root.resolve()} has {found} class folders where "
+                f"data.classes={self.classes} says how many there are. Set data.classes={found}, "
+                "or find out what is missing or too many."
+            )
+        if not skip:
+            refuse(layout.problems, layout.lines, "lines", self._owner)
+        return layout
+
+    @cached_property
+    def _element(self) -> tuple[tuple[Feature, ...], Label]:
+        if not self._root.is_dir() and self.size and self.classes:
+            channels: int = self.channels or 3
+            folders = self.classes if isinstance(self.classes, tuple) else _numbered(self.classes)
+        else:
+            channels, folders = self._decoder.shape[2], self._layout.classes
+        size = self.size or self._decoder.shape[:2]
+        label = Label("label", "class", (), self._named(folders))
+        shape, kept = (*size, channels), self.kept or self.resize
+        return (Feature("image", shape, "uint8", "image", kept=kept, resize=self.resize),), label
+
+    def _named(self, folders: tuple[str, ...]) -> tuple[str, ...]:
+        """What the class folders are called."""
+        from tfpipe.data.class_names import class_names
+
+        if self.names is None:
+            return folders
+        path = Path(self.names).expanduser()
+        path = path if path.is_file() else self._root / path
+        if not path.is_file() and not self._root.is_dir():
+            return folders
+        return class_names(path, self._owner, folders)
+
+    @cached_property
+    def _decoder(self) -> "Decoder":
+        from tfpipe.data.images.files import Decoder, Fit
+
+        held: tuple[int, ...] | None = self.kept or self.resize or self.size
+        if held and self.channels:
+            shape = (*held, self.channels)
+        else:
+            found = self._shapes()
+            size = held or self._most("size", [s[:2] for s in found])
+            shape = (*size, self.channels or self._most("channels", [s[2] for s in found]))
+        fit: Fit | None = None if held is None else "stretch" if self.resize is None else "cover"
+        return Decoder(shape, fit, self.channels is not None)
+
+    def _shapes(self) -> list[tuple[int, ...]]:
+        """The shapes of a few training images."""
+        from tfpipe.data.images.files import a_few, shape_of
+
+        files = a_few(self._layout.splits["train"].files)
+        found = [shape_of(self._root / file) for file in files]
+        usable = [shape for shape in found if isinstance(shape, tuple)]
+        if not usable:
+            raise DataError(
+                f"{self._owner}: none of the {len(files)} images looked at can be used; the first "
+                f"is {self.path}/{files[0]}: {found[0]}."
+            )
+        return usable
+
+    def _most(self, field: str, values: list[Any]) -> Any:
+        """What most of the images are; refused where they are of many kinds."""
+        common = Counter(values).most_common()
+        if 2 * common[0][1] > len(values):
+            return common[0][0]
+        shown = [f"{count} of {_shown(value)}" for value, count in common[:3]]
+        what, value = ("sizes", "(height, width)") if field == "size" else ("channels", "3")
+        raise DataError(
+            f"{self._owner}: the images are of differing {what}: among {len(values)} there are "
+            f"{', '.join(shown)}. Declare data.{field}={value} to have all of them made alike."
+        )
+
+    # Splits
+
+    @property
+    def _used(self) -> dict[str, Listing]:
+        """The stored splits that are read."""
+        named = [name for name in self._shares if isinstance(name, str)]
+        return {
+            name: listing
+            for name, listing in self._layout.splits.items()
+            if name == "train" or name in named
+        }
+
+    @property
+    def _total(self) -> int:
+        return sum(len(listing.files) for listing in self._used.values())
+
+    def _stored_sizes(self) -> dict[str, int]:
+        return {name: len(self._read_labels(name)) for name in self._used}
+
+    def _read_labels(self, stored: str) -> "np.ndarray":
+        import numpy as np
+
+        return np.array(self._layout.splits[stored].labels, np.int64)[self._good(stored)]
+
+    def _good(self, stored: str) -> "np.ndarray":
+        """The rows of a stored split that are left; no file is decoded where all must be."""
+        import numpy as np
+
+        rows = np.arange(len(self._layout.splits[stored].files))
+        if self.on_bad == "error":
+            return rows
+        if not self._wrong:
+            self.verify()
+        return np.delete(rows, [row for row, _ in self._wrong[stored]])
+
+    def _plan(self, options: "Options") -> "dict[str, Split]":
+        from tfpipe.data.splits import plan
+
+        if options.seed not in self._plans:
+            self._plans[options.seed] = plan(
+                self._stored_sizes(),
+                *self._shares,
+                options.seed,
+                lambda: self._read_labels("train"),
+            )
+        return self._plans[options.seed]
+
+    # Pixels
+
+    def _kept(self, stored: str, cache: bool | str) -> bool:
+        """Whether the images are kept in memory, those of all splits; decided once, and said."""
+        from tfpipe.data import disk, memory
+
+        if isinstance(cache, bool):
+            return cache
+        if "all" not in self._keeping:
+            size = self._total * self.element()[0][0].nbytes
+            self._keeping["all"] = memory.fits(size)
+            logger.info(
+                "%s images: %s decoded, kept %s (data may take %.0f%% of the %s of free memory)",
+                f"{self._total:,}",
+                memory.human(size),
+                "in memory" if self._keeping["all"] else f"on disk in {disk.folder.get()}",
+                100 * memory.SHARE,
+                memory.human(memory.available()),
+            )
+        return self._keeping["all"]
+
+    def _read(self, stored: str) -> "Columns":
+        from tfpipe.data.columns import Columns
+        from tfpipe.data.tensors import shared
+
+        rows = self._decoded(True)[stored]
+        return Columns({"image": shared(rows)}, self._read_labels(stored))
+
+    def _stream(self, split: "Split", options: "Options") -> "tf.data.Dataset":
+        """Batches from the mapped file, which are those from memory in the same order."""
+        from tfpipe.data.columns import Columns
+        from tfpipe.data.input_fn import Memory
+        from tfpipe.data.tensors import shared
+
+        key = ("disk", options.seed, id(split))
+        if key not in self._memories:
+            import numpy as np
+
+            rows = self._decoded(False)[split.stored]
+            labels = np.array(self._layout.splits[split.stored].labels, np.int64)
+            good = self._good(split.stored)
+            chosen = good if split.rows is None else good[split.rows]
+            columns = Columns({"image": shared(rows)}, labels)
+            self._memories[key] = Memory(columns, chosen, self.element()[0])
+        return self._memories[key].batches(options)
+
+    @cached_property
+    def _places(self) -> "dict[bool, dict[str, np.ndarray]]":
+        return {}
+
+    @cached_property
+    def _wrong(self) -> dict[str, list[tuple[int, str]]]:
+        """The rows that cannot be used and why, by stored split; known once it was decoded."""
+        return {}
+
+    def _decoded(self, kept: bool) -> "dict[str, np.ndarray]":
+        """The images of all splits: the good ones in memory, or a row for each file on disk.
+
+        Raises:
+            DataError: for files that cannot be used, or a class of which nothing is left.
+        """
+        if kept not in self._places:
+            read = self._in_memory if kept else self._on_disk
+            self._places[kept] = {name: read(name, files) for name, files in self._used.items()}
+            if self.on_bad == "skip":
+                self._check_left()
+        if self.on_bad == "error":
+            refuse(self._problems(), self._total, "images", self._owner)
+        return self._places[kept]
+
+    def _in_memory(self, stored: str, listing: Listing) -> "np.ndarray":
+        import numpy as np
+
+        from tfpipe.data.tensors import aligned, keep
+
+        rows = aligned((len(listing.files), *self._decoder.shape))
+
+        def store(start: int, values: "np.ndarray") -> None:
+            rows[start : start + len(values)] = values
+
+        if False in self._places:  # asked for in memory only after it was written to disk
+            rows[:] = self._places[False][stored]
+        else:
+            self._wrong[stored] = self._decoder.decode(self._paths(listing), store)
+        bad = [row for row, _ in self._wrong[stored]]
+        return keep(rows, np.delete(np.arange(len(rows)), bad))
+
+    def _on_disk(self, stored: str, listing: Listing) -> "np.ndarray":
+        from tfpipe.data import disk
+
+        shape = (len(listing.files), *self._decoder.shape)
+
+        def fill(store: "Store") -> list[tuple[int, str]]:
+            if True not in self._places:
+                return self._decoder.decode(self._paths(listing), store)
+            for row, value in zip(self._good(stored), self._places[True][stored], strict=True):
+                store(int(row), value[None])
+            return self._wrong[stored]
+
+        with disk.alone(self._digest(listing)) as path:
+            found = disk.load(path, shape)
+            again = found is not None and self._agrees(listing, *found)
+            if not again:
+                disk.save(path, shape, fill)
+                found = disk.load(path, shape)
+        assert found is not None
+        logger.info("%s split: %s %s.npy", stored, "used again from" if again else "in", path)
+        rows, wrong = found
+        self._wrong[stored] = [(int(row), str(what)) for row, what in wrong]
+        return rows
+
+    def _agrees(self, listing: Listing, rows: "np.ndarray", wrong: Any) -> bool:
+        """Whether a file holds what the images do; a few of them are decoded again to tell."""
+        import numpy as np
+
+        from tfpipe.data.images.files import a_few
+
+        bad = {row for row, _ in wrong}
+        good = a_few([row for row in range(len(rows)) if row not in bad], _COMPARED)
+        paths = self._paths(listing)
+        return all(np.array_equal(rows[i], self._decoder.one(paths[i])) for i in good)
+
+    def _digest(self, listing: Listing) -> str:
+        """A name for what decoding these files gives."""
+        import tensorflow as tf
+
+        found = hashlib.sha256(repr((self._decoder, tf.__version__)).encode())
+        for file, path in zip(listing.files, self._paths(listing), strict=True):
+            try:
+                status = path.stat()
+                known = (status.st_size, status.st_mtime_ns)
+            except OSError:
+                known = (-1, -1)
+            found.update(repr((os.fsencode(file), known)).encode())
+        return found.hexdigest()[:32]
+
+    def _paths(self, listing: Listing) -> list[Path]:
+        return [self._root / file for file in listing.files]
+
+    # Problems
+
+    def _problems(self) -> list[Problem]:
+        """What cannot be used, split by split."""
+        return [
+            self._problem(stored, row, what)
+            for stored, wrong in self._wrong.items()
+            for row, what in wrong
+        ]
+
+    def _problem(self, stored: str, row: int, what: str) -> Problem:
+        return Problem(f"{self.path}/{self._layout.splits[stored].files[row]}", what)
+
+    def _check_left(self) -> None:
+        """Refuse to go on without a class that nothing is left of; raises DataError."""
+        import numpy as np
+
+        classes, wrong = self._layout.classes, self._wrong["train"]
+        labels = np.array(self._layout.splits["train"].labels)
+        lost = np.bincount(labels[np.array([row for row, _ in wrong], int)], minlength=len(classes))
+        for index in np.flatnonzero(np.bincount(labels, minlength=len(classes)) == lost):
+            first = next(self._problem("train", *w) for w in wrong if labels[w[0]] == index)
+            raise DataError(
+                f"{self._owner}: not one of the {lost[index]:,} training images of the class "
+                f"{classes[index]!r} can be used; the first is {first}."
+            )
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    """Names of so many class folders that nobody named."""
+    return tuple(str(number) for number in range(1, count + 1))
+
+
+def _shown(value: Any) -> str:
+    """A size or a number of channels in words."""
+    return "x".join(map(str, value)) if isinstance(value, tuple) else f"{value} channels"

@@ -1,0 +1,341 @@
+"""TensorFlow Datasets as a source, with an answer in seconds when the data cannot be had."""
+
+import contextlib
+import logging
+import os
+import sys
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tfpipe.data.images.decoding import check_sizes, pixels, stored
+from tfpipe.data.sources.base import HeldOut, StoredSplits
+from tfpipe.declare.fieldtypes import Positive
+from tfpipe.declare.spec import Feature, Label
+from tfpipe.errors import DataError, suggest
+
+if TYPE_CHECKING:
+    import numpy as np
+    import tensorflow as tf
+
+    from tfpipe.data.columns import Columns
+    from tfpipe.data.input_fn import Options
+    from tfpipe.data.splits import Split
+
+logger = logging.getLogger("tfpipe.data")
+
+# Class names that TFDS learns only from the downloaded files.
+CLASS_NAMES = {
+    "cifar10": (
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ),
+}
+_SHUFFLE_BYTES = 256_000_000
+
+
+class TFDS(StoredSplits):
+    """A data set of TensorFlow Datasets.
+
+    Args:
+        name: its name, with version or configuration where wanted: "cifar10", "mnist:3.*.*".
+        validation: a share of the training samples to hold out, a split of the data set
+            ("test", "validation[:50%]"), or None.
+        train: the split to train on, such as "train[:90%]"; the others may share no sample with it.
+        test: the split to evaluate on at the end; None for no test. The default is left out where
+            the data set has no such split.
+        size: (height, width) that the model sees; needed where images differ in size. Without a
+            resize all are stretched to it.
+        resize: (height, width) that images just cover when they are resized, their proportions
+            kept; the model sees the centre of `size`, or what augmentation draws of the whole.
+        kept: (height, width) at which images are held in memory, covering it in the same way, where
+            that is less than `resize`; they are enlarged batch by batch.
+        classes: the class names in order of their index, where the data set's own are not wanted.
+        data_dir: where prepared data lies; None for TFDS_DATA_DIR, else ~/tensorflow_datasets.
+        download: whether data that is not prepared may be downloaded.
+
+    Raises:
+        DataError: for an unknown name, or data that is neither prepared nor to be had.
+
+    Example:
+        data = TFDS("cifar10", validation=0.05)
+    """
+
+    name: str
+    validation: HeldOut | None = 0.1
+    train: str = "train"
+    test: str | None = "test"
+    size: tuple[Positive, Positive] | None = None
+    resize: tuple[Positive, Positive] | None = None
+    kept: tuple[Positive, Positive] | None = None
+    classes: tuple[str, ...] = ()
+    data_dir: str | None = None
+    download: bool = True
+    streams: ClassVar[bool] = True
+
+    def validate(self) -> None:
+        """Refuse sizes that do not go together."""
+        check_sizes("TFDS", self.size, self.resize, self.kept)
+
+    def element(self) -> tuple[tuple[Feature, ...], Label]:
+        features = self._builder.info.features
+        keys = self._builder.info.supervised_keys
+        if keys is None or not all(isinstance(k, str) for k in keys):
+            raise DataError(f"{self.name} does not say which feature is the label.")
+        x, y = keys
+        return (self._feature(x, features[x]),), self._label(y, features[y])
+
+    def _stored_sizes(self) -> dict[str, int]:
+        self._prepare()
+        sizes = {"train": self._split(self.train).num_examples}
+        for other in (self.test, self.validation):
+            if not isinstance(other, str) or (other == "test" and other not in self._known):
+                continue
+            sizes[other] = self._split(other).num_examples
+            if self._overlap(self.train, other):
+                raise DataError(
+                    f"{self!r}: {other!r} has samples of the training split, {self.train!r}. "
+                    "Leave them out of it, as in train='train[:90%]'."
+                )
+        return sizes
+
+    @property
+    def _known(self) -> Any:
+        return self._builder.info.splits
+
+    def _split(self, text: str) -> Any:
+        try:
+            return self._known[text]
+        except (KeyError, ValueError):
+            bare = text.split("[")[0]
+            raise DataError(
+                f"{self.name} has no split {text!r}. {suggest(bare, self._known)}"
+            ) from None
+
+    def _overlap(self, one: str, other: str) -> bool:
+        return any(
+            a.filename == b.filename and max(a.skip, b.skip) < min(a.skip + a.take, b.skip + b.take)
+            for a in self._split(one).file_instructions
+            for b in self._split(other).file_instructions
+        )
+
+    def _read(self, stored: str) -> "Columns":
+        import numpy as np
+        import tensorflow as tf
+
+        from tfpipe.data.columns import Columns
+
+        (feature,), label = self.element()
+        size = self._stored_sizes()[stored]
+        values = np.empty((size, *feature.stored_shape), feature.dtype)
+        labels = np.empty((size, *label.shape), np.int64 if label.kind == "class" else np.float32)
+        done = 0
+        batches = self._batches(stored, 256).map(self._decode_batch(feature), os.cpu_count() or 1)
+        for x, y in batches.prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
+            values[done : done + len(y)], labels[done : done + len(y)] = x, y
+            done += len(y)
+        return Columns({feature.name: values}, labels)
+
+    def _read_labels(self, stored: str) -> "np.ndarray":
+        import numpy as np
+
+        return np.concatenate([y for _, y in self._batches(stored, 4096).as_numpy_iterator()])
+
+    def _stream(self, split: "Split", options: "Options") -> "tf.data.Dataset":
+        """Batches read anew each epoch; shuffled in a buffer of encoded samples."""
+        import numpy as np
+        import tensorflow as tf
+
+        from tfpipe.data.input_fn import made
+
+        (feature,), _ = self.element()
+        size, first = split.size, options.first_sample(split.size)
+        kept = np.zeros(self._stored_sizes()[split.stored], bool)
+        kept[slice(None) if split.rows is None else split.rows] = True
+        mine = tf.constant(kept)
+
+        def one_pass(number: int) -> "tf.data.Dataset":
+            examples = self._encoded(split.stored).enumerate()
+            examples = examples.filter(lambda i, _: mine[i]).map(lambda _, e: e)
+            if not options.shuffle:
+                return examples
+            seed = int(np.random.default_rng([options.seed, number]).integers(2**31))
+            buffer = min(size, max(1000, _SHUFFLE_BYTES // max(1, feature.nbytes // 4)))
+            return examples.shuffle(buffer, seed=seed, reshuffle_each_iteration=False)
+
+        last = first + options.samples(size)
+        examples = one_pass(first // size)
+        for number in range(first // size + 1, -(-last // size)):
+            examples = examples.concatenate(one_pass(number))
+        skipped = options.position * options.batch_size
+        examples = examples.skip(first % size + skipped).take(max(0, last - first - skipped))
+        whole = options.drop_remainder or options.steps is not None
+        batches = examples.batch(options.batch_size, drop_remainder=whole)
+        batches = batches.map(self._decode_batch(feature), tf.data.AUTOTUNE)
+        if options.augment or feature.resize:
+            starts = tf.data.Dataset.range(first + skipped, 2**62, options.batch_size)
+            seed = tf.constant([options.seed, 0], tf.int64)
+            batches = tf.data.Dataset.zip(starts, batches).map(
+                lambda start, batch: (
+                    made(options.augment, batch[0], start, seed, feature),
+                    batch[1],
+                ),
+                tf.data.AUTOTUNE,
+            )
+        return batches.prefetch(tf.data.AUTOTUNE)
+
+    @cached_property
+    def _builder(self) -> Any:
+        import tensorflow_datasets as tfds
+
+        _no_chatter()
+        try:
+            return tfds.builder(self.name, data_dir=self.data_dir)
+        except tfds.core.registered.DatasetNotFoundError:
+            names = tfds.list_builders(with_community_datasets=False)
+            bare = self.name.split("/")[0].split(":")[0]
+            raise DataError(
+                f"TensorFlow Datasets has no data set {self.name!r}. {suggest(bare, names)}"
+            ) from None
+        except (ValueError, AssertionError, OSError) as error:
+            raise DataError(f"TFDS({self.name!r}): {_first_line(error)}") from error
+
+    def _prepare(self) -> None:
+        """Have the data prepared, or say within seconds why it cannot be."""
+        import tensorflow_datasets as tfds
+
+        from tfpipe.data.probe import host_of, unreachable
+
+        builder = self._builder
+        if builder.data_path.exists():
+            return
+        advice = (
+            f"Looked in {builder.data_path}. Point TFDS_DATA_DIR, or data.data_dir=DIRECTORY, at a "
+            "folder where it is prepared; or add --sample to run on generated data of the same "
+            "shape, with no download."
+        )
+        if not self.download:
+            raise DataError(f"{self.name} is not prepared, and download=False. {advice}")
+        address = _address(builder)
+        problem = unreachable(address) if address else None
+        if problem:
+            raise DataError(
+                f"{self.name} is not prepared, and cannot be downloaded: {host_of(address)} cannot "
+                f"be reached ({problem}). {advice}"
+            )
+        logger.info("%s: downloading and preparing in %s", self.name, builder.data_path)
+        try:
+            with contextlib.redirect_stdout(sys.stderr):  # standard output is for --json
+                tfds.display_progress_bar(sys.stderr.isatty())
+                builder.download_and_prepare()
+        except Exception as error:
+            raise DataError(
+                f"{self.name} could not be downloaded and prepared: {_first_line(error)}. {advice}"
+            ) from error
+
+    def _feature(self, key: str, feature: Any) -> Feature:
+        import numpy as np
+
+        shape = tuple(feature.shape)
+        kind = type(feature).__name__
+        if kind == "Image":
+            if self.size is not None:
+                shape = (*self.size, shape[2])
+            elif None in shape:
+                raise DataError(
+                    f"{self.name} has images of differing sizes: declare size=(height, width)."
+                )
+            kept = self.kept or self.resize
+            return Feature(key, shape, "uint8", "image", kept=kept, resize=self.resize)
+        if kind in ("Tensor", "Scalar") and None not in shape and feature.np_dtype != np.object_:
+            name = np.dtype(feature.np_dtype).name
+            return Feature(key, shape, name, "vector" if len(shape) == 1 else "array")
+        raise DataError(
+            f"{self.name}: the input {key!r} is {kind} of shape {shape}; images and arrays of "
+            "numbers are read."
+        )
+
+    def _label(self, key: str, feature: Any) -> Label:
+        import numpy as np
+
+        if type(feature).__name__ == "ClassLabel":
+            bare = self.name.split("/")[0].split(":")[0]
+            names = self.classes or feature.names
+            if not self.classes and list(names) == [str(i) for i in range(len(names))]:
+                names = CLASS_NAMES.get(bare, names)
+            if len(names) != feature.num_classes:
+                raise DataError(
+                    f"{self.name} has {feature.num_classes} classes, {len(names)} names were given."
+                )
+            return Label(key, "class", (), tuple(names))
+        if None not in feature.shape and np.issubdtype(feature.np_dtype, np.floating):
+            return Label(key, "real", tuple(feature.shape))
+        raise DataError(
+            f"{self.name}: the label {key!r} is {type(feature).__name__}; class labels and real "
+            "numbers are read."
+        )
+
+    def _batches(self, stored: str, size: int) -> "tf.data.Dataset":
+        """Batches of (input, label) in stored order, images still encoded."""
+        from tfpipe.data.images.tfrecords import batches
+
+        info, ((feature,), label) = self._builder.info, self.element()
+        parsed = feature.kind == "image" and label.kind == "class"
+        if not parsed or info.file_format is None or info.file_format.value != "tfrecord":
+            return self._encoded(stored).batch(size)
+        split = self._split(self.train if stored == "train" else stored)
+        return batches(split.file_instructions, feature.name, label.name, size)
+
+    def _encoded(self, stored: str) -> "tf.data.Dataset":
+        """(input, label) in stored order, images still encoded."""
+        import tensorflow_datasets as tfds
+
+        (feature,), label = self.element()
+        decoders = {feature.name: tfds.decode.SkipDecoding()} if feature.kind == "image" else None
+        examples = self._builder.as_dataset(
+            split=self.train if stored == "train" else stored,
+            shuffle_files=False,
+            decoders=decoders,
+            # One file after the other, so that a row has the same number however it is read.
+            read_config=tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1),
+        )
+        return examples.map(lambda e: (e[feature.name], e[label.name]))
+
+    def _decode_batch(self, feature: Feature) -> Any:
+        import tensorflow as tf
+
+        def one(encoded: Any) -> Any:
+            if self.size is not None:
+                return stored(encoded, feature)
+            return tf.ensure_shape(pixels(encoded, feature.shape[2]), feature.shape)
+
+        def batch(x: Any, y: Any) -> Any:
+            y = tf.cast(y, tf.int64 if y.dtype.is_integer else tf.float32)
+            if feature.kind != "image":
+                return x, y
+            images = tf.map_fn(one, x, fn_output_signature=tf.uint8, parallel_iterations=1)
+            return images, y
+
+        return batch
+
+
+def _address(builder: Any) -> str | None:
+    """Where a data set is downloaded from, as far as TFDS tells."""
+    addresses = [a for a in (builder.url_infos or {}) if a.startswith("http")]
+    return addresses[0] if addresses else (builder.info.homepage or None)
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def _no_chatter() -> None:
+    if not os.environ.get("TFPIPE_DEBUG"):
+        logging.getLogger("absl").setLevel(logging.ERROR)

@@ -1,0 +1,168 @@
+"""Windows: a series cut into pieces, each with a few values of the past and what comes next."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tfpipe.data.sources.base import Share, StoredSplits
+from tfpipe.declare.fieldtypes import Positive
+from tfpipe.declare.kinds import Source
+from tfpipe.declare.part import show
+from tfpipe.declare.spec import ElementSpec, Feature, Label
+from tfpipe.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tfpipe.data.columns import Columns
+    from tfpipe.data.input_fn import Options
+    from tfpipe.data.splits import Split
+
+
+class Windows(StoredSplits):
+    """Windows over a series of numbers: `past` values, and the `ahead` values that follow them.
+
+    A series of n values has n - past - ahead + 1 windows. They keep their order in time: the last
+    of them are for testing, those before for validation, the first ones for training. No value
+    that is predicted in one split is predicted in another, so with `ahead` above 1 the last
+    `ahead - 1` windows before a held-out split are left out.
+
+    Args:
+        series: a source with a number for its label, such as Generated("sine"), whose rows of
+            "train" are taken in stored order; or a function without arguments that returns a
+            one-dimensional array.
+        past: how many values a model reads, as one vector named "past".
+        ahead: how many values it predicts: a number for 1, a vector for more.
+        validation: how many windows to hold out, or the share of them; the last ones before the
+            test split. None for none.
+        test: the same for the test split; the last windows of all.
+
+    Raises:
+        ConfigError: when the series is a source that holds rows out itself.
+        DataError: for a series that is too short, has other dimensions or lacks a value.
+
+    Example:
+        data = Windows(Generated("sine"), past=4, validation=None, test=396)
+    """
+
+    series: Source | Callable[[], Any]
+    past: Positive
+    ahead: Positive = 1
+    validation: Share | Positive | None = 0.1
+    test: Share | Positive | None = None
+
+    def validate(self) -> None:
+        """Refuse a series with splits of its own, which would say nothing here."""
+        if not isinstance(self.series, Source):
+            return
+        for name in ("validation", "test"):
+            held = getattr(self.series, name, None)
+            if name in self.series._given and held is not None:
+                raise ConfigError(
+                    f"Windows.series has {name}={held!r}, which would do nothing: say it of the "
+                    f"windows instead, as in Windows(..., {name}={held!r})."
+                )
+
+    def element(self) -> tuple[tuple[Feature, ...], Label]:
+        shape = () if self.ahead == 1 else (self.ahead,)
+        return (Feature("past", (self.past,), "float32", "vector"),), Label("next", "real", shape)
+
+    def spec(self, seed: int = 0) -> ElementSpec:
+        features, label = self.element()
+        return ElementSpec(features, label, {n: len(rows) for n, rows in self._parts.items()})
+
+    def _stored_sizes(self) -> dict[str, int]:
+        return {"train": len(self._values) - self.past - self.ahead + 1}
+
+    def _plan(self, options: "Options") -> "dict[str, Split]":
+        import numpy as np
+
+        from tfpipe.data.splits import Split
+
+        return {n: Split("train", len(r), np.asarray(r)) for n, r in self._parts.items()}
+
+    def _read(self, stored: str) -> "Columns":
+        import numpy as np
+
+        from tfpipe.data.columns import Columns
+
+        windows = np.lib.stride_tricks.sliding_window_view(self._values, self.past + self.ahead)
+        past, following = windows[:, : self.past], windows[:, self.past :]
+        labels = following[:, 0] if self.ahead == 1 else following
+        return Columns({"past": past.copy()}, labels.copy())
+
+    @cached_property
+    def _parts(self) -> dict[str, range]:
+        """Which windows belong to which split."""
+        from tfpipe.data.splits import share_of
+
+        total = stop = self._stored_sizes()["train"]
+        found: dict[str, range] = {}
+        for name, wanted in (("test", self.test), ("validation", self.validation)):
+            if wanted is not None:
+                size = wanted if isinstance(wanted, int) else share_of(max(0, stop), wanted)
+                found[name] = range(stop - size, stop)
+                stop -= size + self.ahead - 1
+        found["train"] = range(stop)
+        if stop < 1 or any(len(rows) < 1 for rows in found.values()):
+            held = ", ".join(f"{len(found[n])} for {n}" for n in found if n != "train")
+            raise DataError(
+                f"Windows: {len(self._values)} values give {max(0, total)} windows of {self.past} "
+                f"past values and {self.ahead} ahead, which leaves none to train on"
+                + (f" beside {held}" if held else "")
+                + ". Use a longer series, shorter windows, or hold out less."
+            )
+        return {n: found[n] for n in ("train", "validation", "test") if n in found}
+
+    @cached_property
+    def _values(self) -> "np.ndarray":
+        """The series as float32."""
+        import numpy as np
+
+        values = self._of_source() if isinstance(self.series, Source) else self._of_function()
+        if values.ndim != 1:
+            raise DataError(
+                f"Windows: a series is one number after the other, of shape (n,); got shape "
+                f"{values.shape}."
+            )
+        missing = np.flatnonzero(~np.isfinite(values))
+        if len(missing):
+            first = int(missing[0])
+            raise DataError(
+                f"Windows: {len(missing)} of the {len(values)} values of the series are no finite "
+                f"numbers, the first is {values[first]} at index {first}. Fill the gaps, or take a "
+                "part of the series without any."
+            )
+        return values.astype(np.float32)
+
+    def _of_source(self) -> "np.ndarray":
+        """The labels of a source, in stored order."""
+        assert isinstance(self.series, Source)
+        _, label = self.series.element()
+        if label.kind != "real" or not isinstance(self.series, StoredSplits):
+            raise DataError(
+                f"Windows: a series is a source with a number for its label, stored in order; "
+                f"{self.series!r} has {label.name!r}, which is of kind {label.kind!r}."
+            )
+        return self.series._read_labels("train")
+
+    def _of_function(self) -> "np.ndarray":
+        import numpy as np
+
+        assert not isinstance(self.series, Source)
+        name = show(self.series)
+        try:
+            returned = self.series()
+        except DataError:
+            raise
+        except Exception as error:
+            raise DataError(
+                f"Windows: {name}() failed with {type(error).__name__}: {error}"
+            ) from error
+        try:
+            return np.asarray(returned, np.float64)
+        except (TypeError, ValueError):
+            raise DataError(
+                f"Windows: {name}() should return numbers, one after the other; got "
+                f"{type(returned).__name__}."
+            ) from None

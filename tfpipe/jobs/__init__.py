@@ -1,0 +1,1 @@
+"""A job in a run directory: its plan, its execution, its restoration."""

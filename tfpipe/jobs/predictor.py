@@ -1,0 +1,133 @@
+"""A model that is ready to say what is in pictures, however many there are."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tfpipe.declare.spec import ElementSpec, Feature
+from tfpipe.errors import DataError
+
+_BATCH, _BATCH_BYTES = 32, 64_000_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of a file.
+
+    Args:
+        file: the file, as it was named or found.
+        values: the names of the answers with their values, the most probable first.
+        error: why there is no answer; empty where there is one.
+    """
+
+    file: str
+    values: tuple[tuple[str, float], ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model that is ready to answer.
+
+    Args:
+        name: the pipeline's or the run's.
+        model: the keras.Model.
+        head: what its logits mean (`tfpipe.models.heads.Head`).
+        spec: what it reads and what its answers are called.
+        notes: what a person must not overlook about the answers.
+    """
+
+    name: str
+    model: Any
+    head: Any
+    spec: ElementSpec
+    notes: tuple[str, ...] = ()
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether the answers are probabilities of classes; else they are real numbers."""
+        return bool(self.head.task != "regression")
+
+    def answers(self, files: Iterable[str], top: int = 5) -> Iterator[Answer]:
+        """What the model says of each file, in order; those that cannot be read have an error.
+
+        However many there are, a few are in memory at a time: while some are computed, the next
+        are read.
+
+        Args:
+            files: image files.
+            top: how many answers of each to give.
+        """
+        rest = iter(files)
+        size = max(1, min(_BATCH, _BATCH_BYTES // self._feature.nbytes))
+        with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as threads:
+            reading: list[tuple[str, Future[Any]]] = []
+            while chunk := list(islice(rest, size)):
+                before, reading = reading, [(f, threads.submit(self._read, f)) for f in chunk]
+                yield from self._answer(before, top)
+            yield from self._answer(reading, top)
+
+    @property
+    def _feature(self) -> Feature:
+        return self.spec.feature
+
+    @cached_property
+    def _decode(self) -> Any:
+        """The decoding of a file's bytes, which runs without Python, so that threads help."""
+        import tensorflow as tf
+
+        from tfpipe.data.images.decoding import decode
+
+        signature = [tf.TensorSpec([], tf.string)]
+        return tf.function(lambda encoded: decode(encoded, self._feature), signature)
+
+    def _read(self, file: str) -> Any:
+        """The pixels of a file, or what is wrong with it."""
+        import tensorflow as tf
+
+        from tfpipe.data.images.files import shape_of
+
+        try:
+            return self._decode(tf.constant(Path(file).read_bytes()))
+        except (OSError, tf.errors.OpError):
+            found = shape_of(Path(file))
+            return found if isinstance(found, str) else f"has {found[2]} channels"
+
+    def _answer(self, reading: Sequence[tuple[str, "Future[Any]"]], top: int) -> Iterator[Answer]:
+        import tensorflow as tf
+
+        from tfpipe.evaluation.predict import answers
+
+        read = [(file, future.result()) for file, future in reading]
+        images = [found for _, found in read if not isinstance(found, str)]
+        rows = iter(answers(self.model, self.head, tf.stack(images)) if images else ())
+        for file, found in read:
+            if isinstance(found, str):
+                yield Answer(file, error=found)
+            else:
+                yield Answer(file, self._named(next(rows), top))
+
+    def _named(self, row: Any, top: int) -> tuple[tuple[str, float], ...]:
+        """The answers of a file by name, the most probable first."""
+        values = [float(value) for value in row]
+        if not self.has_probabilities:
+            name = self.spec.label.name
+            names = [name] if len(values) == 1 else [f"{name}[{i}]" for i in range(len(values))]
+            return tuple(zip(names, values, strict=True))
+        if self.head.task == "binary":
+            values = [1.0 - values[0], values[0]]
+        named = zip(self.spec.classes, values, strict=True)
+        return tuple(sorted(named, key=lambda pair: -pair[1])[:top])
+
+
+def check_images(spec: ElementSpec, name: str) -> None:
+    """Refuse what does not read one image; raises DataError."""
+    fitting = [f.kind == "image" and f.dtype == "uint8" for f in spec.features]
+    if fitting != [True]:
+        found = ", ".join(f"{f.name} ({f.kind}, {f.dtype})" for f in spec.features)
+        raise DataError(f"{name} reads {found}; tfpipe predict gives it one image file at a time.")

@@ -1,0 +1,105 @@
+"""Several workers: what the chief tells the others, and what a worker does that is not the chief.
+
+The chief decides what is trained from which state, and writes it all down. The others train and
+evaluate with it, and write nothing.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from tfpipe.data import disk
+from tfpipe.declare.loading import Loaded
+from tfpipe.devices import Picked
+from tfpipe.errors import RunError
+from tfpipe.jobs.plan import Team, first_batch, prepare
+from tfpipe.processes.supervised import ready
+from tfpipe.runs.directory import RunDirectory, cache_folder
+from tfpipe.terminal import Terminal
+
+_FLAGS = ("parts", "from_epoch", "over", "new_learning_rate", "remember", "save_first")
+
+
+def tell(picked: Picked, root: Path, resumed: Any) -> None:
+    """On the chief: tell the other workers what to go on from, and the supervisor that all are up.
+
+    Args:
+        picked: what this worker runs on; alone, it tells nobody.
+        root: the folder that holds runs/, which the workers share where a run is resumed.
+        resumed: what to go on from (`tfpipe.training.loop.Resumed`), or None.
+    """
+    from tfpipe.devices.cluster.strategy import announce
+
+    if picked.cluster is None:
+        return
+    plan: dict[str, Any] = {"state": None}
+    if resumed is not None:
+        plan = {name: getattr(resumed, name) for name in _FLAGS}
+        plan["state"] = os.path.relpath(resumed.saved.path, root)
+    announce(picked.strategy, picked.cluster.index, plan)
+    ready()
+
+
+def part(picked: Picked) -> None:
+    """Wait until all workers are here: one that left early would look as if it had died."""
+    from tfpipe.devices.cluster.strategy import announce
+
+    if picked.cluster is not None:
+        announce(picked.strategy, picked.cluster.index)
+
+
+def follow(
+    loaded: Loaded, team: Team, *, root: Path, sample: int | bool | None, terminal: Terminal
+) -> None:
+    """Train and evaluate with the chief, as a worker that writes nothing.
+
+    Args:
+        loaded: the pipeline, the same as the chief's.
+        team: the workers.
+        root: the folder that holds runs/.
+        sample: as the chief's.
+        terminal: where to tell how it goes.
+    """
+    from tfpipe.devices.cluster.strategy import announce
+    from tfpipe.evaluation.evaluate import evaluate
+    from tfpipe.training.loop import dataset, train
+    from tfpipe.training.reporting import Nobody
+
+    disk.folder.set(cache_folder(root))
+    prepared = prepare(loaded, sample, terminal, team)
+    first_batch(prepared, terminal)
+    picked, pipeline = prepared.picked, prepared.pipeline
+    plan = announce(picked.strategy, team.cluster.index)
+    ready()
+    terminal.say(f"worker {team.cluster.index} of {team.cluster.size} trains with the chief")
+    train(
+        pipeline,
+        prepared.spec,
+        prepared.compiled,
+        RunDirectory(root, loaded.name),
+        Nobody(),
+        resumed=_resumed(plan, root, pipeline.epochs),
+        chief=False,
+    )
+    if "test" in prepared.spec.splits:
+        evaluate(prepared.compiled.model, dataset(pipeline, "test"))
+    part(picked)
+
+
+def _resumed(plan: dict[str, Any], root: Path, epochs: int) -> Any:
+    from tfpipe.training import checkpoint as state
+    from tfpipe.training.loop import Resumed
+    from tfpipe.training.metrics import read_rows
+
+    if plan["state"] is None:
+        return None
+    path = root / plan["state"]
+    if not path.is_dir():
+        raise RunError(
+            f"This worker cannot read the saved state {path}: all workers need the folder of the "
+            "runs. Put it in a shared folder, with --root DIR."
+        )
+    saved = state.load(path)
+    rows = read_rows(path.parents[1] / "metrics.csv", epochs)[: saved.state.epoch]
+    flags = {name: plan[name] for name in _FLAGS}
+    return Resumed(saved, tuple(rows), **flags | {"parts": tuple(flags["parts"])})

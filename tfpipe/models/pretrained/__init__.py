@@ -1,0 +1,1 @@
+"""Pretrained networks: Keras Applications, TensorFlow Hub, their weights and input contracts."""

@@ -1,0 +1,1 @@
+"""Run directories: names, status, records, what changed between two."""

@@ -1,0 +1,1 @@
+"""The callbacks that every run has, and what they keep."""

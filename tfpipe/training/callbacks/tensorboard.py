@@ -1,0 +1,120 @@
+"""TensorBoard's event files of a run: who writes them, and one curve over several processes.
+
+Events that were written after the state that a run goes on from belong to work that was lost and is
+done again, so they are taken out. Files that hold none of them are left untouched.
+"""
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfpipe.runs.directory import RunDirectory
+from tfpipe.storage import storage
+
+
+class EpochBoard(keras.callbacks.TensorBoard):
+    """Writes a point an epoch.
+
+    Keras's own asks after every step, for each metric, whether to write that too: in a small
+    network a tenth of the time.
+    """
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Nothing."""
+
+
+def boards_of(
+    declared: list[Any], run: RunDirectory, again: bool = False
+) -> tuple[list[Any], list[Any]]:
+    """The TensorBoard callback to add, if any, and all that there will be.
+
+    A pipeline may declare its own, which then writes into the run's directory unless it names a
+    place. In a run that is resumed (`again`) the graph is written already.
+    """
+    own = [c for c in declared if isinstance(c, keras.callbacks.TensorBoard)]
+    for callback in own:
+        if callback.log_dir == "logs":  # Keras's default: not a place that was chosen
+            callback.log_dir = str(run.tensorboard)
+        callback.write_graph &= not again
+    added = [] if own else [EpochBoard(str(run.tensorboard), write_graph=False)]
+    return added, own or added
+
+
+def flush(boards: list[Any]) -> None:
+    """Write out what callbacks hold back, so that a killed process leaves no gap in the curve."""
+    for board in boards:
+        for writer in getattr(board, "_writers", {}).values():
+            writer.flush()
+
+
+def go_on(boards: list[Any], step: int) -> None:
+    """Let callbacks count steps from where a run is resumed.
+
+    Keras counts the steps of its curves by the batch in two attributes, from 0 in each process.
+    """
+    for board in boards:
+        board._global_train_batch = board._previous_epoch_iterations = step
+
+
+def count_from(boards: list[Any], steps: int) -> None:
+    """Let Keras's curves over the optimizer's steps go on where another optimizer takes over.
+
+    Args:
+        boards: the TensorBoard callbacks.
+        steps: how many steps were done before the optimizer that the model has now.
+    """
+    for board in boards:
+        if type(board).on_test_end is keras.callbacks.TensorBoard.on_test_end:
+            board.on_test_end = partial(_write_evaluation, board, steps)
+
+
+def _write_evaluation(board: Any, before: int, logs: dict[str, Any] | None = None) -> None:
+    """In the place of TensorBoard.on_test_end, which counts from 0 with each optimizer."""
+    step = int(board.model.optimizer.iterations.numpy()) + before
+    with board._val_writer.as_default():
+        for name, value in (logs or {}).items():
+            tf.summary.scalar(f"evaluation_{name}_vs_iterations", value, step=step)
+    board._pop_writer()
+
+
+def forget_after(folder: Path, moment: float) -> None:
+    """Take out what was written after a moment, in seconds since 1970."""
+    for file in sorted(folder.rglob("*tfevents*")):
+        with storage(file.parent):
+            _forget(file, moment)
+
+
+def _forget(file: Path, moment: float) -> None:
+    from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    records = list(RawEventFileLoader(str(file)).Load())
+    events = [Event.FromString(record) for record in records]
+    kept = [
+        record
+        for record, event in zip(records, events, strict=True)
+        if event.wall_time <= moment or event.HasField("file_version")
+    ]
+    if len(kept) == len(records):
+        return
+    if not any(event.wall_time <= moment for event in events):
+        file.unlink()
+        return
+    temporary = file.with_name(f".{file.name}.writing")
+    with tf.io.TFRecordWriter(str(temporary)) as writer:
+        for record in kept:
+            writer.write(record)
+    os.replace(temporary, file)
+
+
+def write_test_scalars(run: RunDirectory, metrics: dict[str, float], epoch: int) -> None:
+    """The test metrics, beside the last epoch of training."""
+    writer = tf.summary.create_file_writer(str(run.tensorboard / "test"))
+    with writer.as_default():
+        for name, value in metrics.items():
+            tf.summary.scalar(f"epoch_{name}", value, step=epoch)
+    writer.close()

@@ -1,0 +1,102 @@
+"""What a declared callback may look at: where the run writes, its classes, its data.
+
+A callback that has a method `set_run(run)` is given one before training begins, as Keras gives it
+the model with `set_model`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tfpipe.declare.pipeline import Pipeline, has_own_input
+from tfpipe.declare.spec import ElementSpec
+from tfpipe.errors import ConfigError, TfpipeError
+from tfpipe.models.heads import Head
+from tfpipe.runs.directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run, as its callbacks see it.
+
+    Args:
+        directory: the run's folder.
+        tensorboard: where event files go.
+        report: where figures go; whoever writes the first makes it.
+        classes: the class names in order of their index; empty for real numbers.
+        head: makes answers of logits.
+        splits: gives a split's batches in stored order, not augmented.
+    """
+
+    directory: Path
+    tensorboard: Path
+    report: Path
+    classes: tuple[str, ...]
+    head: Head
+    splits: Callable[[str], Any]
+
+    @property
+    def task(self) -> str:
+        """What is predicted: classification, binary, multilabel or regression."""
+        return self.head.task
+
+    def answers(self, logits: Any) -> Any:
+        """Probabilities of logits, or the values of a regression."""
+        return self.head.answers(logits)
+
+    def batches(self, split: str) -> Any:
+        """A tf.data.Dataset of (features, label) batches; None where there is no such split.
+
+        Args:
+            split: "train" or "validation". The test split is for the end of the run.
+        """
+        if split not in ("train", "validation"):
+            raise ValueError(
+                f"A callback may look at 'train' and 'validation', not at {split!r}: the test "
+                "split is touched once, at the end."
+            )
+        return self.splits(split)
+
+
+def view_of(pipeline: Pipeline, spec: ElementSpec, head: Head, run: RunDirectory) -> RunView:
+    """The view of a run that trains a pipeline.
+
+    Args:
+        pipeline: the declaration, its ranges resolved.
+        spec: the element spec of its data.
+        head: what the model's logits mean.
+        run: its directory.
+    """
+    plain = pipeline.replace(augment=(), shuffle=False, drop_remainder=False, steps_per_epoch=None)
+
+    def batches(split: str) -> Any:
+        if split not in spec.splits:
+            return None
+        if has_own_input(plain):
+            return plain.input_fn(split)
+        return Pipeline.input_fn(plain, split, 0)
+
+    return RunView(run.path, run.tensorboard, run.report, spec.classes, head, batches)
+
+
+def show(callbacks: Iterable[Any], view: RunView) -> None:
+    """Give the view to the callbacks that ask for one.
+
+    Raises:
+        ConfigError: when a callback refuses what it sees with a ValueError.
+    """
+    for callback in callbacks:
+        if not hasattr(callback, "set_run"):
+            continue
+        try:
+            callback.set_run(view)
+        except ValueError as error:
+            if isinstance(error, TfpipeError):
+                raise
+            raise ConfigError(f"callbacks: {error}") from error
+
+
+def replaces_rows(callbacks: Iterable[Any]) -> bool:
+    """Whether a callback tells of the epochs itself, so that the terminal has no row for each."""
+    return any(getattr(c, "replaces_rows", False) for c in callbacks)

@@ -1,0 +1,163 @@
+"""One trial of a search, or a look at the pipeline before the first, in a process of its own.
+
+`tfpipe.processes.nursery` starts it. What becomes of it is written down at the end, and what it is
+doing as it goes; the process that conducts the search reads both.
+"""
+
+import json
+import sys
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tfpipe.data import disk
+from tfpipe.declare.loading import Loaded, load
+from tfpipe.declare.overrides import apply_overrides
+from tfpipe.declare.tree import resolve
+from tfpipe.errors import Interrupted, OutOfMemory, TfpipeError, TrainingError
+from tfpipe.jobs.execute import as_known
+from tfpipe.jobs.progress import Progress
+from tfpipe.processes.endings import is_about_memory
+from tfpipe.runs.directory import RunDirectory, cache_folder, furnish
+from tfpipe.storage import storage, write_whole
+from tfpipe.terminal import Silent
+from tfpipe.tuning.stored import OUTCOME, PROGRESS, Search, Trial, read
+
+
+def main(argument: str) -> int:
+    """Do what a JSON text says, and write down what became of it; the exit code."""
+    job = json.loads(argument)
+    if "look" in job:
+        file, action = Path(job["look"]), lambda: look(job)
+    else:
+        search = read(Path(job["search"]), Path(job["root"]))
+        file, action = search.folder(job["trial"]) / OUTCOME, lambda: train(search, job["trial"])
+    try:
+        outcome, code = action(), 0
+    except Interrupted as error:
+        outcome, code = {"state": "interrupted", "reason": str(error)}, error.exit_code
+    except Exception as error:  # noqa: BLE001 (whatever it is, the other trials go on)
+        known = as_known(error, file.parent)
+        if known is error:
+            traceback.print_exc()
+        outcome, code = _failed(known), getattr(known, "exit_code", 1)
+    write_whole(file, json.dumps(outcome).encode())
+    return code
+
+
+def _failed(error: BaseException) -> dict[str, Any]:
+    text = str(error)
+    if not isinstance(error, TfpipeError):
+        first = next((line for line in text.splitlines() if line.strip()), "")
+        text = f"{type(error).__name__}: {first}"
+    if not isinstance(error, TfpipeError) and is_about_memory(text):
+        return {"state": "failed", "kind": "memory", "reason": text}
+    kinds: dict[type, str] = {OutOfMemory: "memory", TrainingError: "nan"}
+    kind = kinds.get(type(error), type(error).__name__)
+    return {"state": "failed", "kind": kind, "reason": text}
+
+
+def look(job: dict[str, Any]) -> dict[str, Any]:
+    """What can be known of a pipeline before it is trained: what it measures and goes by.
+
+    Args:
+        job: target, overrides, sample and root.
+
+    Raises:
+        TfpipeError: for all that would stop every trial.
+    """
+    from tfpipe.declare.deferred import build
+    from tfpipe.jobs.plan import first_batch, prepare
+    from tfpipe.training.loop import best_monitor
+
+    disk.folder.set(cache_folder(Path(job["root"])))
+    loaded = load(job["target"], job["overrides"])
+    prepared = prepare(loaded, job["sample"], Silent())
+    first_batch(prepared, Silent())
+    own = [str(n) for n in prepared.compiled.model.get_metrics_result()]
+    validated = "validation" in prepared.spec.splits
+    return {
+        "state": "finished",
+        "measured": own + [f"val_{n}" for n in own] * validated,
+        "monitor": best_monitor([build(c) for c in prepared.pipeline.callbacks], validated),
+    }
+
+
+def train(search: Search, number: str) -> dict[str, Any]:
+    """Train a trial up to its last epoch, from where its run is.
+
+    Raises:
+        TfpipeError: as `tfpipe.jobs.start.start_run`.
+    """
+    from tfpipe.tuning.hparams import trial_ended, trial_started
+
+    disk.folder.set(cache_folder(search.root))
+    trial = Trial.read(search.folder(number))
+    run, loaded = search.run(trial), _declared(search, trial)
+    median = _median_rule(search, trial, loaded)
+    with storage(run.path):
+        furnish(run.path)
+    trial_started(run.tensorboard, trial.values, f"trial {trial.id}")
+    try:
+        _train(search, trial, loaded, run, median)
+    except Interrupted:
+        raise
+    except BaseException:
+        trial_ended(run.tensorboard, False)
+        raise
+    trial_ended(run.tensorboard, True)
+    if median is not None and median.stopped:
+        return {"state": "stopped", "reason": median.reason}
+    return {"state": "finished"}
+
+
+def _median_rule(search: Search, trial: Trial, loaded: Loaded) -> Any:
+    """What stops the trial where it is hopeless; None where nothing does."""
+    from tfpipe.tuning.median import MedianRule
+
+    asked, fine_tune = search.asked, resolve(loaded.pipeline).fine_tune
+    if not asked.median:
+        return None
+    phases = len(fine_tune.phases) if fine_tune else 1
+    where = search.trials_folder, trial.id
+    return MedianRule(*where, asked.objective, asked.direction, phases=phases)
+
+
+def _train(search: Search, trial: Trial, loaded: Loaded, run: RunDirectory, median: Any) -> None:
+    """Train in the trial's run, from its last state where it has one, unless it is over."""
+    from tfpipe.jobs.resume import resume_run
+    from tfpipe.jobs.start import start_run
+    from tfpipe.training.metrics import read_rows
+
+    progress = Progress(search.folder(trial.id) / PROGRESS)
+    common: dict[str, Any] = {"root": search.root, "test": False, "export": False}
+    common |= {"terminal": progress, "extra": [median] if median else []}
+    if not (run.path / "config.json").is_file():
+        start_run(loaded, sample=search.asked.sample, directory=run.path, **common)
+        return
+    rows = read_rows(run.metrics_file, trial.epochs)
+    # It may have been killed between that decision and the end of its run.
+    hopeless = bool(median and rows and median.hopeless(rows[-1].epoch - 1, rows[-1].metrics))
+    if not hopeless and not _done(run, trial):
+        resume_run(str(run.path), pipeline=loaded, **common)
+
+
+def _done(run: RunDirectory, trial: Trial) -> bool:
+    """Whether a run is finished as far as a trial wants it."""
+    declared = run.read_json("config.json")["pipeline"]["epochs"]
+    return run.status_so_far().state == "finished" and int(declared) >= trial.epochs
+
+
+def _declared(search: Search, trial: Trial) -> Loaded:
+    """The declaration with the trial's values."""
+    loaded = search.load()
+    texts = trial.overrides
+    if search.asked.tuner == "hyperband":
+        texts = (*texts, f"epochs={trial.epochs}")
+    changed = apply_overrides(loaded.pipeline, texts)
+    return replace(loaded, pipeline=changed, overrides=(*loaded.overrides, *texts))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
