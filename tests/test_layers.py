@@ -7,9 +7,12 @@ one sentence each.
 import ast
 import graphlib
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -52,6 +55,9 @@ HEAVY = {
     "sklearn",
     "mlxtend",
 }
+# Modules in a folder; a reader loses the overview beyond that.
+LARGEST_FOLDER = 16
+
 LIGHT_LAYERS = ("errors", "text", "terminal", "storage", "declare", "runs", "processes", "cli")
 LIGHT_ENTRIES = (
     *FACADE,
@@ -63,14 +69,26 @@ LIGHT_ENTRIES = (
 )
 
 
+# When an import happens.
+AT_LOAD, LATER, FOR_TYPES, BY_NAME = "at load", "later", "for types", "by name"
+
+
 @dataclass(frozen=True)
 class Import:
-    """One import statement: `importer` asks for `target`, when it is loaded itself or later."""
+    """One import: `importer` asks for `target`, whatever way it is written.
+
+    Args:
+        importer: the module that holds it.
+        target: the module that it names.
+        line: where.
+        when: when the importer is loaded; later, inside a function; only for a type checker; or by
+            name, as a text that another program or `importlib` imports.
+    """
 
     importer: str
     target: str
     line: int
-    at_load: bool
+    when: str
 
     def __str__(self) -> str:
         return f"{self.importer}:{self.line} imports {self.target}"
@@ -90,6 +108,7 @@ def parts(file: Path, root: Path) -> tuple[str, ...]:
     return name[:-1] if name[-1] == "__init__" else name
 
 
+@lru_cache(maxsize=8)
 def imports(root: Path) -> list[Import]:
     known = modules(root)
     return [found for name, file in known.items() for found in imports_of(name, file, known)]
@@ -98,29 +117,46 @@ def imports(root: Path) -> list[Import]:
 def imports_of(name: str, file: Path, known: dict[str, Path]) -> list[Import]:
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
-    return [
-        Import(name, target, statement.lineno, at_load)
-        for statement, at_load in import_statements(tree)
+    statements = [
+        Import(name, target, statement.lineno, when)
+        for statement, when in import_statements(tree)
         for target in targets(statement, package, known)
     ]
+    by_name = [
+        Import(name, text.value, text.lineno, BY_NAME)
+        for text in texts(tree)
+        if text.value in known and text.value != "tfpipe"
+    ]
+    return [*statements, *by_name]
 
 
 def import_statements(
-    node: ast.AST, at_load: bool = True
-) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
-    for child in children(node):
+    node: ast.AST, when: str = AT_LOAD
+) -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:
+    for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import | ast.ImportFrom):
-            yield child, at_load
+            yield child, when
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from import_statements(child, LATER)
+        elif is_for_types(child):
+            yield from import_statements(ast.Module(child.body, []), FOR_TYPES)
+            yield from import_statements(ast.Module(child.orelse, []), when)
         else:
-            in_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
-            yield from import_statements(child, at_load and not in_function)
+            yield from import_statements(child, when)
 
 
-def children(node: ast.AST) -> Iterator[ast.AST]:
-    """The child nodes, without what only a type checker sees."""
-    if isinstance(node, ast.If) and ast.unparse(node.test).split(".")[-1] == "TYPE_CHECKING":
-        return iter(node.orelse)
-    return ast.iter_child_nodes(node)
+def is_for_types(node: ast.AST) -> TypeGuard[ast.If]:
+    return isinstance(node, ast.If) and ast.unparse(node.test).split(".")[-1] == "TYPE_CHECKING"
+
+
+def texts(node: ast.AST) -> Iterator[ast.Constant]:
+    """The texts in a module, but the names of its loggers, which are no modules."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Call) and ast.unparse(child.func).endswith("getLogger"):
+            continue
+        if isinstance(child, ast.Constant) and isinstance(child.value, str):
+            yield child
+        yield from texts(child)
 
 
 def targets(
@@ -179,9 +215,9 @@ def is_allowed(found: Import) -> bool:
 
 
 def circles(root: Path) -> list[str]:
-    graph: dict[str, set[str]] = {name: set() for name in modules(root)}
+    graph: dict[str, set[str]] = {name: set() for name in modules(root) if name not in FACADE}
     for found in imports(root):
-        if found.at_load and found.target in graph:
+        if found.importer in graph and found.target in graph:
             graph[found.importer].add(found.target)
     try:
         graphlib.TopologicalSorter(graph).prepare()
@@ -191,13 +227,37 @@ def circles(root: Path) -> list[str]:
     return []
 
 
+def crowded_folders(root: Path) -> list[str]:
+    files = [file for file in modules(root).values() if file.name != "__init__.py"]
+    sizes = Counter(str(file.parent.relative_to(root)) for file in files)
+    return [
+        f"{folder}/ holds {size} modules, more than {LARGEST_FOLDER}: split it"
+        for folder, size in sorted(sizes.items())
+        if size > LARGEST_FOLDER
+    ]
+
+
+def namesakes(root: Path) -> list[str]:
+    """Public classes that share their name with another: one name, one thing."""
+    homes: dict[str, list[str]] = {}
+    for name, file in modules(root).items():
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(name)
+    return [
+        f"{name} is a class in {' and in '.join(places)}: rename all but one"
+        for name, places in sorted(homes.items())
+        if len(places) > 1
+    ]
+
+
 def heavy_imports(root: Path) -> list[str]:
     reached = reached_at_load(root)
     return [
         f"{found} when it is loaded, which must stay quick: "
         + (" -> ".join(reached.get(found.importer, [])) or f"{layer(found.importer)} is light")
         for found in imports(root)
-        if found.at_load
+        if found.when == AT_LOAD
         and found.target.split(".")[0] in HEAVY
         and (found.importer in reached or layer(found.importer) in LIGHT_LAYERS)
     ]
@@ -208,7 +268,7 @@ def reached_at_load(root: Path) -> dict[str, list[str]]:
     known = modules(root)
     asked: dict[str, list[str]] = {name: [] for name in known}
     for found in imports(root):
-        if found.at_load:
+        if found.when == AT_LOAD:
             asked[found.importer].append(found.target)
     ways: dict[str, list[str]] = {}
     waiting = [[name] for name in LIGHT_ENTRIES]
@@ -241,10 +301,26 @@ def outside_imports(root: Path) -> list[str]:
     return [f"{found}, and must not know of it" for found in (*callbacks, *package)]
 
 
-RULES = (unknown_layers, upward_imports, circles, heavy_imports, outside_imports)
+RULES = (
+    unknown_layers,
+    upward_imports,
+    circles,
+    heavy_imports,
+    outside_imports,
+    crowded_folders,
+    namesakes,
+)
 
 
-@pytest.mark.parametrize("rule", RULES)
+# What is not yet so; each mark fails when it is, and goes then.
+NOT_YET = {circles, crowded_folders}
+KEPT = [
+    pytest.param(rule, marks=pytest.mark.xfail(strict=True)) if rule in NOT_YET else rule
+    for rule in RULES
+]
+
+
+@pytest.mark.parametrize("rule", KEPT)
 def test_tfpipe_keeps(rule):
     assert "tfpipe" in modules(ROOT)
     assert rule(ROOT) == []
@@ -314,10 +390,22 @@ def test_a_circle_through_the_package_itself_is_found(tree):
     assert len(circles(root)) == 1
 
 
-@pytest.mark.parametrize("late", ["def f():\n  import tfpipe.data.a", "class A:\n  pass"])
-def test_an_import_in_a_function_makes_no_circle(tree, late):
-    root = tree({"tfpipe.data.a": "import tfpipe.data.b", "tfpipe.data.b": late})
-    assert circles(root) == []
+@pytest.mark.parametrize(
+    "back",
+    [
+        "def f():\n  import tfpipe.data.a",
+        "if TYPE_CHECKING:\n  from tfpipe.data.a import A",
+        "command = ['-m', 'tfpipe.data.a']",
+    ],
+)
+def test_a_circle_is_found_however_it_is_closed(tree, back):
+    root = tree({"tfpipe.data.a": "import tfpipe.data.b", "tfpipe.data.b": back})
+    assert len(circles(root)) == 1
+
+
+def test_the_name_of_a_logger_is_no_import(tree):
+    root = tree({"tfpipe.cli.main": "", "tfpipe.errors": "logging.getLogger('tfpipe.cli.main')"})
+    assert upward_imports(root) == []
 
 
 @pytest.mark.parametrize(
@@ -332,6 +420,8 @@ def test_an_import_in_a_function_makes_no_circle(tree, late):
         ("tfpipe.serving.server", "import tfpipe.evaluation"),
         ("tfpipe.serving.server", "import tfpipe.tuning"),
         ("tfpipe.verbs", "def run():\n    import tfpipe.cli.main"),
+        ("tfpipe.data.sources", "MODULE = 'tfpipe.cli.main'"),
+        ("tfpipe.data.sources", "if TYPE_CHECKING:\n    import tfpipe.cli.main"),
         ("tfpipe.cli.main", "from tfpipe import Pipeline"),
     ],
 )
@@ -341,13 +431,12 @@ def test_an_import_against_the_order_is_found(tree, importer, statement):
     assert message.startswith(f"{importer}:")
 
 
-def test_what_only_a_type_checker_sees_is_exempt(tree):
+def test_what_only_a_type_checker_sees_is_never_heavy(tree):
     source = """
 from typing import TYPE_CHECKING
 import typing
 if TYPE_CHECKING:
     import tensorflow as tf
-    from tfpipe.cli import main
 if typing.TYPE_CHECKING:
     import keras
 """
@@ -412,3 +501,23 @@ def test_an_import_across_the_packages_is_found(tree, importer, statement):
     root = tree({"tfpipe.errors": "", importer: statement})
     [message] = outside_imports(root)
     assert message.startswith(f"{importer}:")
+
+
+def test_a_crowded_folder_is_found(tree):
+    names = [f"tfpipe.data.m{number}" for number in range(LARGEST_FOLDER)]
+    assert crowded_folders(tree(dict.fromkeys(names, ""))) == []
+    [message] = crowded_folders(tree({"tfpipe.data.more": ""}))
+    assert message == "tfpipe/data/ holds 17 modules, more than 16: split it"
+
+
+def test_two_public_classes_of_one_name_are_found(tree):
+    root = tree(
+        {
+            "tfpipe.data.a": "class Table: ...\nclass _Row: ...",
+            "tfpipe.models.b": "class Table: ...\nclass _Row: ...\nclass Model:\n  class Part: ...",
+            "tfpipe.models.c": "class Part: ...",
+        }
+    )
+    assert namesakes(root) == [
+        "Table is a class in tfpipe.data.a and in tfpipe.models.b: rename all but one"
+    ]

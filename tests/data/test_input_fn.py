@@ -9,7 +9,7 @@ import pytest
 from tfpipe import Pipeline
 from tfpipe.data import Arrays, augment
 from tfpipe.data.columns import Columns
-from tfpipe.data.input_fn import Memory, Options, order_of, steps_per_epoch
+from tfpipe.data.input_fn import InMemory, Options, order_of, steps_per_epoch
 from tfpipe.declare.pipeline import current_epoch
 from tfpipe.declare.spec import Feature
 from tfpipe.errors import ConfigError, DataError
@@ -74,7 +74,7 @@ def test_more_steps_than_the_data_has() -> None:
 def test_a_batch_is_augmented_by_its_place_in_training() -> None:
     pixels = np.repeat(np.random.default_rng(0).integers(0, 256, (1, 6, 6, 1), np.uint8), 32, 0)
     image = Feature("image", (6, 6, 1), "uint8", "image")
-    memory = Memory(Columns({"image": pixels}, np.arange(32)), None, [image])
+    memory = InMemory(Columns({"image": pixels}, np.arange(32)), None, [image])
 
     def images(batch_size: int, epoch: int) -> np.ndarray:
         options = Options(batch_size=batch_size, epoch=epoch, augment=(augment.brightness(0.4),))

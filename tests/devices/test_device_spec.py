@@ -2,24 +2,24 @@
 
 import pytest
 
-from tfpipe.devices.device_spec import Wanted, read
+from tfpipe.devices.device_spec import DeviceSpec, read
 from tfpipe.errors import DeviceError
 
 
 @pytest.mark.parametrize(
     ("device", "wanted"),
     [
-        ("auto", Wanted("auto", "auto")),
-        ("cpu", Wanted("cpu", "cpu")),
-        ("cpu:2", Wanted("cpu:2", "cpu", cpus=2)),
-        ("gpu", Wanted("gpu", "gpu")),
-        ("gpu:1", Wanted("gpu:1", "gpu", gpus=(1,))),
-        ("gpu:2, 0", Wanted("gpu:2, 0", "gpu", gpus=(2, 0))),
-        ("tpu", Wanted("tpu", "tpu")),
-        ("tpu:my-tpu", Wanted("tpu:my-tpu", "tpu", tpu="my-tpu")),
+        ("auto", DeviceSpec("auto", "auto")),
+        ("cpu", DeviceSpec("cpu", "cpu")),
+        ("cpu:2", DeviceSpec("cpu:2", "cpu", cpus=2)),
+        ("gpu", DeviceSpec("gpu", "gpu")),
+        ("gpu:1", DeviceSpec("gpu:1", "gpu", gpus=(1,))),
+        ("gpu:2, 0", DeviceSpec("gpu:2, 0", "gpu", gpus=(2, 0))),
+        ("tpu", DeviceSpec("tpu", "tpu")),
+        ("tpu:my-tpu", DeviceSpec("tpu:my-tpu", "tpu", tpu="my-tpu")),
     ],
 )
-def test_what_a_device_means(device: str, wanted: Wanted) -> None:
+def test_what_a_device_means(device: str, wanted: DeviceSpec) -> None:
     assert read(device) == wanted
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tfpipe.processes import endings
-from tfpipe.processes.child import Job
+from tfpipe.processes.child import ChildJob
 from tfpipe.processes.endings import described, explain, is_about_memory, kills_for_memory
 
 GB = 10**9
@@ -21,12 +21,12 @@ Extension modules: numpy._core, h5py._errors (total: 2)
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Job:
-    return Job("a.b", "", tmp_path / "log.txt")
+def job(tmp_path: Path) -> ChildJob:
+    return ChildJob("a.b", "", tmp_path / "log.txt")
 
 
-def limited(job: Job, limit: int) -> Job:
-    return Job(job.module, job.argument, job.log, memory=limit)
+def limited(job: ChildJob, limit: int) -> ChildJob:
+    return ChildJob(job.module, job.argument, job.log, memory=limit)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def limited(job: Job, limit: int) -> Job:
         "CUDA_ERROR_OUT_OF_MEMORY: out of memory",
     ],
 )
-def test_what_says_that_memory_could_not_be_had(job: Job, said: str) -> None:
+def test_what_says_that_memory_could_not_be_had(job: ChildJob, said: str) -> None:
     assert is_about_memory(said)
     job.log.write_text(said)
     assert explain(job, 1, peak=2 * GB) == (
@@ -58,7 +58,7 @@ def test_what_does_not() -> None:
         assert not is_about_memory(said)
 
 
-def test_the_system_ends_a_trial_for_its_memory(job: Job) -> None:
+def test_the_system_ends_a_trial_for_its_memory(job: ChildJob) -> None:
     assert explain(job, -signal.SIGKILL, peak=3 * GB, kernel=True) == (
         "memory",
         "The memory of this computer ran out, and the system ended the trial (SIGKILL when it held "
@@ -66,7 +66,7 @@ def test_the_system_ends_a_trial_for_its_memory(job: Job) -> None:
     )
 
 
-def test_somebody_ends_a_trial(job: Job) -> None:
+def test_somebody_ends_a_trial(job: ChildJob) -> None:
     job.log.write_text("MemoryError")  # it was not that which ended it
     for kernel, more in ((False, ""), (None, " The system does so when memory runs out.")):
         assert explain(job, -signal.SIGKILL, kernel=kernel) == (
@@ -80,7 +80,7 @@ def test_somebody_ends_a_trial(job: Job) -> None:
     )
 
 
-def test_a_crash_is_told_by_its_last_words(job: Job) -> None:
+def test_a_crash_is_told_by_its_last_words(job: ChildJob) -> None:
     assert explain(job, -signal.SIGSEGV) == (
         "crashed",
         f"The trial's process ended (SIGSEGV); its log: {job.log}.",
@@ -95,14 +95,14 @@ def test_a_crash_is_told_by_its_last_words(job: Job) -> None:
     assert explain(job, 3)[1].endswith("Its last words: two")
 
 
-def test_the_words_of_an_earlier_attempt_are_not_its_own(job: Job) -> None:
+def test_the_words_of_an_earlier_attempt_are_not_its_own(job: ChildJob) -> None:
     job.log.write_text("MemoryError\n")
     assert explain(job, 1, since=12)[0] == "crashed"
     job.log.write_text("x" * 100_000 + "\nMemoryError\n")
     assert explain(job, 1, since=12)[0] == "memory"
 
 
-def test_a_crash_near_the_limit_is_one_of_memory(job: Job) -> None:
+def test_a_crash_near_the_limit_is_one_of_memory(job: ChildJob) -> None:
     crashes = (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS, 127)
     for code in crashes:
         assert explain(limited(job, 4 * GB), code, peak=3 * GB) == (

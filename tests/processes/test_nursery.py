@@ -17,7 +17,7 @@ import pytest
 from tfpipe.data.memory import human
 from tfpipe.processes.child import read_job
 from tfpipe.processes.forking import Parent
-from tfpipe.processes.nursery import Child, Job, Nursery, why_it_died
+from tfpipe.processes.nursery import Child, ChildJob, Nursery, why_it_died
 
 JOBS = """
 import json, os, random, resource, signal, subprocess, sys, time
@@ -96,11 +96,11 @@ SEARCH = """
 import json, sys, time
 from pathlib import Path
 from tfpipe.processes.forking import Parent
-from tfpipe.processes.nursery import Job, Nursery
+from tfpipe.processes.nursery import ChildJob, Nursery
 
 folder = Path(sys.argv[1])
 forking, alone = Nursery(tensorflow=False), Nursery(fork=False)
-children = [n.start(Job("jobs", "leave_behind x", folder / f"{i}.txt"))
+children = [n.start(ChildJob("jobs", "leave_behind x", folder / f"{i}.txt"))
             for i, n in enumerate((forking, forking, alone))]
 while not all((folder / f"{i}.txt").exists() and (folder / f"{i}.txt").read_text().endswith("\\n")
               for i in range(3)):
@@ -135,8 +135,8 @@ def alone() -> Iterator[Nursery]:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Callable[..., Job]:
-    return lambda argument, **given: Job("jobs", argument, tmp_path / "log.txt", **given)
+def job(tmp_path: Path) -> Callable[..., ChildJob]:
+    return lambda argument, **given: ChildJob("jobs", argument, tmp_path / "log.txt", **given)
 
 
 def ended(nursery: Nursery, *children: Child) -> list[Child]:
@@ -182,8 +182,8 @@ def nursery(kind: str, request: pytest.FixtureRequest) -> Nursery:
 
 def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
     for job in (
-        Job("a.b", '{"x": 1}\n"', tmp_path / "log.txt"),
-        Job("a.b", "", tmp_path / "log.txt", {"A": "1"}, (0, 3), 2**31),
+        ChildJob("a.b", '{"x": 1}\n"', tmp_path / "log.txt"),
+        ChildJob("a.b", "", tmp_path / "log.txt", {"A": "1"}, (0, 3), 2**31),
     ):
         assert "\n" not in job.to_json()
         assert read_job(job.to_json()) == job
@@ -194,7 +194,7 @@ def test_how_children_end(nursery: Nursery, kind: str, tmp_path: Path) -> None:
     words = ("leave 0", "leave 7", "give_up no more", "fail a\nb", "crash", "nothing")
     files = [tmp_path / f"{n}.txt" for n in range(len(words))]
     files[1].write_text("an earlier attempt\n")
-    children = [nursery.start(Job("jobs", w, f)) for w, f in zip(words, files, strict=True)]
+    children = [nursery.start(ChildJob("jobs", w, f)) for w, f in zip(words, files, strict=True)]
     ended(nursery, *children)
     assert [c.code for c in children] == [0, 7, 1, 1, -signal.SIGABRT, 1]
     assert [c.how for c in children[:2]] == ["exit code 0", "exit code 7"]
@@ -218,8 +218,8 @@ def test_a_child_has_its_place(nursery: Nursery, kind: str, tmp_path: Path) -> N
     own = min(os.sched_getaffinity(0))
     score = int(Path("/proc/self/oom_score_adj").read_text())
     jobs = [
-        Job("jobs", "show", tmp_path / "0.txt", {"ASKED": "yes"}, (own,), 2**33),
-        Job("jobs", "show", tmp_path / "1.txt"),
+        ChildJob("jobs", "show", tmp_path / "0.txt", {"ASKED": "yes"}, (own,), 2**33),
+        ChildJob("jobs", "show", tmp_path / "1.txt"),
     ]
     children = ended(nursery, *map(nursery.start, jobs))
     first, second = (json.loads(c.job.log.read_text()) for c in children)
@@ -237,7 +237,7 @@ def test_a_child_has_its_place(nursery: Nursery, kind: str, tmp_path: Path) -> N
 
 @both
 def test_a_child_is_asked_to_end_and_may_save(
-    nursery: Nursery, kind: str, job: Callable[..., Job]
+    nursery: Nursery, kind: str, job: Callable[..., ChildJob]
 ) -> None:
     child = saying(nursery, nursery.start(job("save")), "ready")
     child.terminate()
@@ -251,8 +251,8 @@ def test_a_child_is_asked_to_end_and_may_save(
 def test_a_child_is_ended_with_all_it_has_started(
     nursery: Nursery, kind: str, tmp_path: Path
 ) -> None:
-    stays = nursery.start(Job("jobs", "leave_behind x", tmp_path / "stays.txt"))
-    leaves = nursery.start(Job("jobs", "leave_behind", tmp_path / "leaves.txt"))
+    stays = nursery.start(ChildJob("jobs", "leave_behind x", tmp_path / "stays.txt"))
+    leaves = nursery.start(ChildJob("jobs", "leave_behind", tmp_path / "leaves.txt"))
     ended(nursery, leaves)
     saying(nursery, stays, "\n").kill()
     ended(nursery, stays)
@@ -264,13 +264,13 @@ def test_a_child_is_ended_with_all_it_has_started(
     )
 
 
-def test_a_child_that_is_asked_at_once_ends(quick: Nursery, job: Callable[..., Job]) -> None:
+def test_a_child_that_is_asked_at_once_ends(quick: Nursery, job: Callable[..., ChildJob]) -> None:
     child = quick.start(job("sleep 60"))
     child.terminate()
     assert ended(quick, child)[0].code == -signal.SIGTERM
 
 
-def test_a_child_that_something_else_ends(quick: Nursery, job: Callable[..., Job]) -> None:
+def test_a_child_that_something_else_ends(quick: Nursery, job: Callable[..., ChildJob]) -> None:
     child = saying(quick, quick.start(job("sleep 60")), "asleep")
     os.kill(child.pid or 0, signal.SIGKILL)
     ended(quick, child)
@@ -282,7 +282,9 @@ def test_a_child_that_something_else_ends(quick: Nursery, job: Callable[..., Job
 
 
 @both
-def test_a_child_may_hold_so_much(nursery: Nursery, kind: str, job: Callable[..., Job]) -> None:
+def test_a_child_may_hold_so_much(
+    nursery: Nursery, kind: str, job: Callable[..., ChildJob]
+) -> None:
     (child,) = ended(nursery, nursery.start(job("hold 2000", memory=10**9)))
     assert child.code == 1
     what, why = why_it_died(child)
@@ -295,7 +297,8 @@ def test_a_child_may_hold_so_much(nursery: Nursery, kind: str, job: Callable[...
 def test_poll_waits_for_the_first_to_end(quick: Nursery, tmp_path: Path) -> None:
     logs = [tmp_path / "0.txt", tmp_path / "1.txt"]
     short, long = (
-        quick.start(Job("jobs", f"sleep {s}", log)) for s, log in zip((0.3, 60), logs, strict=True)
+        quick.start(ChildJob("jobs", f"sleep {s}", log))
+        for s, log in zip((0.3, 60), logs, strict=True)
     )
     saying(quick, long, "asleep")
     began = time.monotonic()
@@ -310,10 +313,10 @@ def test_poll_waits_for_the_first_to_end(quick: Nursery, tmp_path: Path) -> None
 def test_a_child_that_ends_before_the_next_starts_is_told_of_once(
     nursery: Nursery, kind: str, tmp_path: Path
 ) -> None:
-    first = nursery.start(Job("jobs", "leave 3", tmp_path / "0.txt"))
+    first = nursery.start(ChildJob("jobs", "leave 3", tmp_path / "0.txt"))
     until = time.monotonic() + 60
     while first.code is None and time.monotonic() < until:
-        second = nursery.start(Job("jobs", "leave 4", tmp_path / "1.txt"))
+        second = nursery.start(ChildJob("jobs", "leave 4", tmp_path / "1.txt"))
         time.sleep(0.05)
     found = []
     while second not in found and time.monotonic() < until:
@@ -339,17 +342,17 @@ def test_nobody_outlives_the_search(jobs: Path, tmp_path: Path) -> None:
 def test_children_end_with_the_nursery_and_the_next_has_a_new_one(tmp_path: Path) -> None:
     with Nursery(tensorflow=False) as nursery:
         logs = [tmp_path / f"{n}.txt" for n in range(3)]
-        child = saying(nursery, nursery.start(Job("jobs", "leave_behind x", logs[0])), "\n")
+        child = saying(nursery, nursery.start(ChildJob("jobs", "leave_behind x", logs[0])), "\n")
         assert nursery._parent
         first = nursery._parent._process.pid
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             os.kill(first, number)  # what a terminal or a batch system sends to all
-        assert ended(nursery, nursery.start(Job("jobs", "leave 3", logs[1])))[0].code == 3
+        assert ended(nursery, nursery.start(ChildJob("jobs", "leave 3", logs[1])))[0].code == 3
         os.kill(first, signal.SIGKILL)
         ended(nursery, child)
         assert (child.code, why_it_died(child)[0]) == (-signal.SIGKILL, "killed")
         assert gone([child.pid or 0, int(logs[0].read_text())])
-        again = nursery.start(Job("jobs", "leave 4", logs[2]))
+        again = nursery.start(ChildJob("jobs", "leave 4", logs[2]))
         assert ended(nursery, again)[0].code == 4
         assert again.forked
 
@@ -361,7 +364,7 @@ def test_children_are_started_where_none_can_be_forked(jobs: Path, tmp_path: Pat
     )
     with Nursery(["threads"], tensorflow=False) as nursery:
         stays, leaves = (
-            nursery.start(Job("jobs", word, tmp_path / f"{word[:5]}.txt"))
+            nursery.start(ChildJob("jobs", word, tmp_path / f"{word[:5]}.txt"))
             for word in ("sleep 60", "leave 5")
         )
         stays.kill()  # before it began
@@ -371,7 +374,7 @@ def test_children_are_started_where_none_can_be_forked(jobs: Path, tmp_path: Pat
         assert nursery.why_not == "1 unknown thread runs in it"
     log = tmp_path / "nursery.txt"
     with Nursery(["no_such_module"], tensorflow=False, log=log) as nursery:
-        child = nursery.start(Job("jobs", "leave 6", tmp_path / "6.txt"))
+        child = nursery.start(ChildJob("jobs", "leave 6", tmp_path / "6.txt"))
         assert ended(nursery, child)[0].code == 6
         assert nursery.why_not == (
             "the process that imports TensorFlow beforehand ended before it had"
@@ -385,7 +388,7 @@ def test_a_process_that_cannot_start_has_ended(
     def refuse(*given: object, **named: object) -> None:
         raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
-    jobs = [Job("jobs", "leave 0", tmp_path / f"{n}.txt") for n in range(2)]
+    jobs = [ChildJob("jobs", "leave 0", tmp_path / f"{n}.txt") for n in range(2)]
     said = "The process cannot be started: [Errno 12] Cannot allocate memory\n"
     with monkeypatch.context() as patch:
         patch.setattr(subprocess, "Popen", refuse)
@@ -418,14 +421,16 @@ def test_a_process_that_has_opened_a_driver_is_not_forked(tmp_path: Path) -> Non
 
 def test_closing_ends_all_at_once(tmp_path: Path) -> None:
     with Nursery(tensorflow=False) as nursery:
-        child = saying(nursery, nursery.start(Job("jobs", "save", tmp_path / "log.txt")), "ready")
+        child = saying(
+            nursery, nursery.start(ChildJob("jobs", "save", tmp_path / "log.txt")), "ready"
+        )
         assert nursery._parent
         parent = nursery._parent._process
     assert (child.code, child.asked) == (-signal.SIGKILL, [signal.SIGKILL])
     assert parent.returncode == 0
     began = time.monotonic()
     with Nursery() as nursery:  # which imports for seconds
-        child = nursery.start(Job("jobs", "sleep 60", tmp_path / "log.txt"))
+        child = nursery.start(ChildJob("jobs", "sleep 60", tmp_path / "log.txt"))
     assert child.code == -signal.SIGKILL
     assert time.monotonic() - began < 3
 
@@ -433,8 +438,8 @@ def test_closing_ends_all_at_once(tmp_path: Path) -> None:
 def test_tensorflow_is_imported_and_counts_the_cores_of_its_child(tmp_path: Path) -> None:
     cores = sorted(os.sched_getaffinity(0))
     with Nursery(["keras"], log=tmp_path / "nursery.txt") as nursery:
-        few = Job("jobs", "pools", tmp_path / "few.txt", cpus=(cores[0],))
-        all_of_them = Job("jobs", "pools", tmp_path / "all.txt")
+        few = ChildJob("jobs", "pools", tmp_path / "few.txt", cpus=(cores[0],))
+        all_of_them = ChildJob("jobs", "pools", tmp_path / "all.txt")
         children = ended(nursery, nursery.start(few), nursery.start(all_of_them))
     assert nursery.why_not == ""
     assert (tmp_path / "nursery.txt").read_text() == ""

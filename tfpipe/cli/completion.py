@@ -6,13 +6,13 @@ from click.shell_completion import get_completion_class
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def command(shell: str) -> None:
+@click.pass_context
+def command(context: click.Context, shell: str) -> None:
     """Print the completion script for SHELL.
 
     In bash or zsh: eval "$(tfpipe completion bash)". In fish: tfpipe completion fish | source.
     """
-    from tfpipe.cli.main import tfpipe
-
-    found = get_completion_class(shell)
-    assert found is not None
-    click.echo(found(tfpipe, {}, "tfpipe", "_TFPIPE_COMPLETE").source())
+    completion = get_completion_class(shell)
+    assert completion is not None
+    root = context.find_root().command
+    click.echo(completion(root, {}, "tfpipe", "_TFPIPE_COMPLETE").source())

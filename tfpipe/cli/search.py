@@ -42,7 +42,7 @@ class Time(click.ParamType):
             self.fail(f"{error}.", param, ctx)
 
 
-class Memory(click.ParamType):
+class MemorySize(click.ParamType):
     """An amount of memory, in bytes."""
 
     name = "memory"
@@ -126,7 +126,7 @@ class SearchCommand(SampleCommand):
     "--median-rule", is_flag=True, help="Stop trials that do worse than half of the others."
 )
 @click.option("--declared-first", is_flag=True, help="Try the values in FILE first.")
-@click.option("--memory", type=Memory(), metavar="SIZE", help="What a trial may take: 4GB.")
+@click.option("--memory", type=MemorySize(), metavar="SIZE", help="What a trial may take: 4GB.")
 @click.option(
     "--chief",
     metavar="[HOST:]PORT",

@@ -85,7 +85,7 @@ def _permutation(size: int, seed: int, pass_number: int) -> np.ndarray:
     return np.random.default_rng([seed, pass_number]).permutation(size)
 
 
-class Memory:
+class InMemory:
     """Batches from columns in memory.
 
     Args:

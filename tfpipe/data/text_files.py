@@ -26,7 +26,7 @@ _AT_ONCE = 200  # files for a thread to read
 
 
 @dataclass(frozen=True)
-class Listing:
+class TextListing:
     """The text files of a folder.
 
     Args:
@@ -45,7 +45,7 @@ class Listing:
         return sum(len(files) for split in self.splits.values() for files in split.values())
 
 
-def list_texts(root: Path, declared: tuple[str, ...], skip: bool) -> Listing:
+def list_texts(root: Path, declared: tuple[str, ...], skip: bool) -> TextListing:
     """Find the texts of each split and class.
 
     Args:
@@ -76,7 +76,7 @@ def list_texts(root: Path, declared: tuple[str, ...], skip: bool) -> Listing:
     for name in names[1:]:
         _check_same(root, name, splits[name], classes, empty)
     files = {n: {c: split.get(c, []) for c in classes} for n, split in splits.items()}
-    return Listing(classes, files, empty)
+    return TextListing(classes, files, empty)
 
 
 def _split(root: Path, name: str, declared: tuple[str, ...]) -> dict[str, list[str]]:
@@ -130,7 +130,7 @@ def _named(names: list[str]) -> str:
 
 
 def read_texts(
-    root: Path, listing: Listing, encoding: str
+    root: Path, listing: TextListing, encoding: str
 ) -> tuple[dict[str, Columns], list[Problem]]:
     """The texts of each split in UTF-8, and what is wrong with the others.
 

@@ -9,7 +9,7 @@ PARAMETER_SERVER = ("ps", "parameter_server", "parameter-server", "parameterserv
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DeviceSpec:
     """A device as it was asked for.
 
     Args:
@@ -27,7 +27,7 @@ class Wanted:
     tpu: str | None = None
 
 
-def read(device: str) -> Wanted:
+def read(device: str) -> DeviceSpec:
     """What a declared device means.
 
     Raises:
@@ -43,14 +43,14 @@ def read(device: str) -> Wanted:
     if kind not in ("auto", "cpu", "gpu", "tpu") or (kind == "auto" and colon):
         raise DeviceError(f"There is no device {device!r}. {suggest(device, KNOWN)}")
     if not colon:
-        return Wanted(device, kind)
+        return DeviceSpec(device, kind)
     if kind == "cpu":
-        return Wanted(device, kind, cpus=_cpus(device, rest))
+        return DeviceSpec(device, kind, cpus=_cpus(device, rest))
     if kind == "gpu":
-        return Wanted(device, kind, gpus=_gpus(device, rest))
+        return DeviceSpec(device, kind, gpus=_gpus(device, rest))
     if not rest.strip():
         raise DeviceError(f"device={device!r}: after tpu: comes the TPU's name, as in tpu:my-tpu.")
-    return Wanted(device, kind, tpu=rest.strip())
+    return DeviceSpec(device, kind, tpu=rest.strip())
 
 
 def _cpus(device: str, text: str) -> int:

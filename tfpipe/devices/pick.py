@@ -13,7 +13,7 @@ from tfpipe.devices.candidate import Candidate
 from tfpipe.devices.candidates import look_cpu
 from tfpipe.devices.cluster import strategy as multiworker
 from tfpipe.devices.cluster.membership import Cluster
-from tfpipe.devices.device_spec import Wanted, read
+from tfpipe.devices.device_spec import DeviceSpec, read
 from tfpipe.devices.machine import Gpu, Machine
 from tfpipe.devices.probe import first_line, tried
 from tfpipe.errors import DeviceError
@@ -146,13 +146,13 @@ def _auto(machine: Machine) -> Picked:
     )
 
 
-def _attempts(machine: Machine) -> Iterator[Wanted]:
+def _attempts(machine: Machine) -> Iterator[DeviceSpec]:
     """What `auto` tries, best first; the next only when the one before it has failed."""
-    yield Wanted("auto", "tpu")
-    yield Wanted("auto", "gpu")
+    yield DeviceSpec("auto", "tpu")
+    yield DeviceSpec("auto", "gpu")
     if len(machine.gpus()) > 1:  # which work alone, where their communication is broken
-        yield Wanted("auto", "gpu", gpus=(0,))
-    yield Wanted("auto", "cpu")
+        yield DeviceSpec("auto", "gpu", gpus=(0,))
+    yield DeviceSpec("auto", "cpu")
 
 
 def _because(picked: Picked, passed: list[Candidate]) -> str:
@@ -165,13 +165,13 @@ def _because(picked: Picked, passed: list[Candidate]) -> str:
     return "; ".join(parts) + (HINT if overlooked else "")
 
 
-def _start(wanted: Wanted, machine: Machine) -> Picked | Candidate:
+def _start(wanted: DeviceSpec, machine: Machine) -> Picked | Candidate:
     """The device with its strategy, tried; or why it cannot be used."""
     starts = {"tpu": _start_tpu, "gpu": _start_gpu, "cpu": _start_cpu}
     return starts[wanted.kind](wanted, machine)
 
 
-def _start_tpu(wanted: Wanted, machine: Machine) -> Picked | Candidate:
+def _start_tpu(wanted: DeviceSpec, machine: Machine) -> Picked | Candidate:
     candidate = tpu.look(machine, wanted.tpu, asked=wanted.device != "auto")
     if not candidate.usable:
         return candidate
@@ -189,7 +189,7 @@ def _start_tpu(wanted: Wanted, machine: Machine) -> Picked | Candidate:
     return Picked(strategy, device, _why(wanted, "a TPU was found"), "tpu")
 
 
-def _start_gpu(wanted: Wanted, machine: Machine) -> Picked | Candidate:
+def _start_gpu(wanted: DeviceSpec, machine: Machine) -> Picked | Candidate:
     candidate = gpu.look(machine)
     if not candidate.usable:
         return candidate
@@ -212,7 +212,7 @@ def _start_gpu(wanted: Wanted, machine: Machine) -> Picked | Candidate:
     return Picked(strategy, device, reason, "gpu", "auto" if xla else False, gpus=chosen)
 
 
-def _start_cpu(wanted: Wanted, machine: Machine) -> Picked | Candidate:
+def _start_cpu(wanted: DeviceSpec, machine: Machine) -> Picked | Candidate:
     strategy = machine.cpu_strategy(wanted.cpus)
     _, error = tried(lambda: machine.step(strategy, False))
     if error is not None:
@@ -224,11 +224,11 @@ def _start_cpu(wanted: Wanted, machine: Machine) -> Picked | Candidate:
     return Picked(strategy, device, _why(wanted, gpu.NONE_FOUND), "cpu")
 
 
-def _why(wanted: Wanted, found: str) -> str:
+def _why(wanted: DeviceSpec, found: str) -> str:
     return found if wanted.device == "auto" else "asked for"
 
 
-def _chosen(wanted: Wanted, present: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
+def _chosen(wanted: DeviceSpec, present: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
     """The GPUs that were asked for; raises DeviceError for one that is not there."""
     missing = [number for number in wanted.gpus if number >= len(present)]
     if missing:

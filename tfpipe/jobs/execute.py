@@ -59,7 +59,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Job:
+class RunPlan:
     """What is to be done in a run's directory.
 
     Args:
@@ -85,7 +85,7 @@ class Job:
     extra: Sequence[Any] = ()
 
 
-def carry_out(job: Job) -> Run:
+def execute(job: RunPlan) -> Run:
     """Train, evaluate once on the test split, and export; status.json says how it goes.
 
     Raises:
@@ -119,7 +119,7 @@ def carry_out(job: Job) -> Run:
 class _Watcher:
     """Passes on what training tells, and keeps status.json up to date."""
 
-    def __init__(self, job: Job, parameters: int) -> None:
+    def __init__(self, job: RunPlan, parameters: int) -> None:
         self._run = job.directory
         self._prepared = job.prepared
         self._pipeline = job.prepared.pipeline
@@ -169,7 +169,7 @@ def by_split(metrics: dict[str, float]) -> dict[str, dict[str, float]]:
     return found | ({"validation": validation} if validation else {})
 
 
-def _train_and_evaluate(job: Job, watcher: _Watcher) -> Run:
+def _train_and_evaluate(job: RunPlan, watcher: _Watcher) -> Run:
     from tfpipe.evaluation.evaluate import evaluate
     from tfpipe.training.callbacks.tensorboard import write_test_scalars
     from tfpipe.training.loop import dataset, train
@@ -202,7 +202,7 @@ def _train_and_evaluate(job: Job, watcher: _Watcher) -> Run:
     return Run(directory.name, directory.path, history, metrics, model, [], prepared, job.root)
 
 
-def _report(job: Job, metrics: dict[str, float]) -> None:
+def _report(job: RunPlan, metrics: dict[str, float]) -> None:
     """Write report/ about the test split, and tell how each class did where they are few."""
     from tfpipe.evaluation.classes import confusion
     from tfpipe.evaluation.figures import confusion_figure
@@ -226,7 +226,7 @@ def _report(job: Job, metrics: dict[str, float]) -> None:
     job.directory.write_json("report/report.json", report)
 
 
-def _finish(job: Job, result: Run, watcher: _Watcher) -> None:
+def _finish(job: RunPlan, result: Run, watcher: _Watcher) -> None:
     """Export, and say how it ended and what to do next."""
     terminal, notes = job.terminal, [*job.prepared.notes(), *job.notes]
     if job.export:
@@ -249,7 +249,7 @@ def _finish(job: Job, result: Run, watcher: _Watcher) -> None:
         terminal.note(note)
 
 
-def _how_to_resume(job: Job) -> None:
+def _how_to_resume(job: RunPlan) -> None:
     job.terminal.say()
     where = "" if job.root == Path(".") else f" --root {job.root}"
     job.terminal.commands([(f"tfpipe resume {job.directory.name}{where}", "go on from here")])
@@ -275,7 +275,7 @@ def _held_out(prepared: Prepared) -> dict[str, np.ndarray]:
     return {n: np.asarray(t)[:GOLDEN] for n, t in named.items()}
 
 
-def _header(job: Job) -> None:
+def _header(job: RunPlan) -> None:
     from tfpipe.models.count import parameters, trainable_parameters
 
     prepared, terminal = job.prepared, job.terminal

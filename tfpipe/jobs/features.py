@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfpipe.data.sources.features import Features, Table, save
+from tfpipe.data.sources.features import FeatureFile, Features, save
 from tfpipe.declare.loading import Loaded
 from tfpipe.declare.pipeline import Pipeline, has_own_input, overrides
 from tfpipe.declare.tree import to_json
@@ -186,7 +186,7 @@ def _passes(
         one = _Pass(
             answer, batches, prepared.pipeline.batch_size, before, sum(sizes.values()), done
         )
-        table = Table(key, size, tuple(body.output_shape[1:]), prepared.spec.label)
+        table = FeatureFile(key, size, tuple(body.output_shape[1:]), prepared.spec.label)
         passes[split] = key, save(table, one, one.known)
         before += size
     return passes

@@ -16,7 +16,7 @@ _BATCH, _BATCH_BYTES = 32, 64_000_000
 
 
 @dataclass(frozen=True)
-class Answer:
+class Prediction:
     """What a model says of a file.
 
     Args:
@@ -53,7 +53,7 @@ class Predictor:
         """Whether the answers are probabilities of classes; else they are real numbers."""
         return bool(self.head.task != "regression")
 
-    def answers(self, files: Iterable[str], top: int = 5) -> Iterator[Answer]:
+    def answers(self, files: Iterable[str], top: int = 5) -> Iterator[Prediction]:
         """What the model says of each file, in order; those that cannot be read have an error.
 
         However many there are, a few are in memory at a time: while some are computed, the next
@@ -98,7 +98,9 @@ class Predictor:
             found = shape_of(Path(file))
             return found if isinstance(found, str) else f"has {found[2]} channels"
 
-    def _answer(self, reading: Sequence[tuple[str, "Future[Any]"]], top: int) -> Iterator[Answer]:
+    def _answer(
+        self, reading: Sequence[tuple[str, "Future[Any]"]], top: int
+    ) -> Iterator[Prediction]:
         import tensorflow as tf
 
         from tfpipe.evaluation.predict import answers
@@ -108,9 +110,9 @@ class Predictor:
         rows = iter(answers(self.model, self.head, tf.stack(images)) if images else ())
         for file, found in read:
             if isinstance(found, str):
-                yield Answer(file, error=found)
+                yield Prediction(file, error=found)
             else:
-                yield Answer(file, self._named(next(rows), top))
+                yield Prediction(file, self._named(next(rows), top))
 
     def _named(self, row: Any, top: int) -> tuple[tuple[str, float], ...]:
         """The answers of a file by name, the most probable first."""

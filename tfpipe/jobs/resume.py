@@ -15,7 +15,7 @@ from tfpipe.declare.loading import Loaded
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.tree import from_json, resolve, to_json
 from tfpipe.errors import ConfigError, RunError
-from tfpipe.jobs.execute import Job, Run, carry_out
+from tfpipe.jobs.execute import Run, RunPlan, execute
 from tfpipe.jobs.plan import Prepared, Team, first_batch, prepare
 from tfpipe.jobs.records import write_records
 from tfpipe.jobs.restore import Stopped, find, read_stopped, redeclare
@@ -69,13 +69,13 @@ def resume_run(
         _check_weights(stopped, prepared, saved, found)
         found = _check_prepared(stopped, prepared, found, fork)
         resumed = None if saved is None else _resumed(stopped, prepared, saved, found, fork)
-        job = Job(prepared, run, root, terminal, test, export, resumed, extra=extra)
+        job = RunPlan(prepared, run, root, terminal, test, export, resumed, extra=extra)
         if not fork:
             _go_on_here(stopped, prepared, resumed, found, data)
-            return carry_out(replace(job, notes=_evaluated_before(stopped)))
+            return execute(replace(job, notes=_evaluated_before(stopped)))
         forked = _fork(stopped, prepared, resumed, found, data, root)
         with forked.lock():
-            return carry_out(replace(job, directory=forked))
+            return execute(replace(job, directory=forked))
 
 
 def _compare(stopped: Stopped, loaded: Loaded) -> list[Change]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tfpipe.data import disk
 from tfpipe.declare.loading import Loaded
-from tfpipe.jobs.execute import Job, Run, carry_out
+from tfpipe.jobs.execute import Run, RunPlan, execute
 from tfpipe.jobs.plan import Team, first_batch, prepare
 from tfpipe.jobs.records import write_records
 from tfpipe.runs.directory import cache_folder, check_writable, create_run, run_at
@@ -38,4 +38,4 @@ def start_run(
     run = run_at(directory) if directory else create_run(root, loaded.name, datetime.now())
     with run.lock():
         write_records(run, prepared, first_batch_sha256=data)
-        return carry_out(Job(prepared, run, root, terminal, test, export, extra=extra))
+        return execute(RunPlan(prepared, run, root, terminal, test, export, extra=extra))

@@ -26,7 +26,7 @@ _USUAL = ("SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD")
 
 
 @dataclass(frozen=True)
-class Job:
+class ChildJob:
     """What a child is to do.
 
     Args:
@@ -52,14 +52,14 @@ class Job:
         return json.dumps(asdict(self) | {"log": str(self.log.absolute())})
 
 
-def read_job(text: str) -> Job:
+def read_job(text: str) -> ChildJob:
     """A job from its JSON."""
     found = json.loads(text)
     cpus = None if found["cpus"] is None else tuple(found["cpus"])
-    return Job(**found | {"log": Path(found["log"]), "cpus": cpus})
+    return ChildJob(**found | {"log": Path(found["log"]), "cpus": cpus})
 
 
-def live(job: Job, lifeline: int) -> NoReturn:
+def live(job: ChildJob, lifeline: int) -> NoReturn:
     """Do a job in this process, and end it.
 
     Args:
@@ -92,7 +92,7 @@ def _code(given: Any) -> int:
     return 1
 
 
-def _settle(job: Job, lifeline: int) -> None:
+def _settle(job: ChildJob, lifeline: int) -> None:
     """Take the place that a job gives this process, before TensorFlow's runtime starts."""
     if hasattr(os, "setpgid") and os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
@@ -122,7 +122,7 @@ def _redirect(log: Path) -> None:
             stream.reconfigure(line_buffering=True)
 
 
-def _limit(job: Job) -> None:
+def _limit(job: ChildJob) -> None:
     """Hold this process to its cores and its memory, where the system can."""
     if job.cpus is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, job.cpus)

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from tfpipe.data.memory import human
-from tfpipe.processes.child import Job
+from tfpipe.processes.child import ChildJob
 
 _COUNTS = Path("/proc/vmstat")
 _LAST = 65_536  # bytes of a log; the names of all modules, after a crash, take 10,000
@@ -38,7 +38,7 @@ def reap(pid: int) -> tuple[int, int] | None:
     return os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024
 
 
-def not_started(job: Job, error: OSError) -> int:
+def not_started(job: ChildJob, error: OSError) -> int:
     """Say in the log of a job why it has no process; the exit code of what did not start."""
     with contextlib.suppress(OSError), job.log.open("a") as log:
         log.write(f"The process cannot be started: {error}\n")
@@ -60,7 +60,7 @@ def is_about_memory(text: str) -> bool:
 
 
 def explain(
-    job: Job,
+    job: ChildJob,
     code: int,
     *,
     since: int = 0,

@@ -25,10 +25,10 @@ from typing import Any, Protocol
 
 import psutil
 
-from tfpipe.processes.child import Job
+from tfpipe.processes.child import ChildJob
 from tfpipe.processes.endings import described, explain, kills_for_memory, not_started, reap
 
-__all__ = ["Child", "Job", "Nursery", "why_it_died"]
+__all__ = ["Child", "ChildJob", "Nursery", "why_it_died"]
 
 _PATIENCE = 10.0  # seconds for the parent to end the children and itself
 _EVERY = 0.05  # seconds between two looks at processes that nobody reports
@@ -48,7 +48,7 @@ class Child:
         job: what it does.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: ChildJob) -> None:
         self.job = job
         self.pid: int | None = None  # None until it runs
         self.code: int | None = None  # None until it has ended; negative: a signal ended it
@@ -143,7 +143,7 @@ class Nursery:
     ) -> None:
         self.close()
 
-    def start(self, job: Job) -> Child:
+    def start(self, job: ChildJob) -> Child:
         """A child for a job; it runs soon."""
         self._look(0)
         child = Child(job)
@@ -320,7 +320,7 @@ class _Alone:
         child._end(code, peak)
 
 
-def _started(job: Job) -> subprocess.Popen[bytes]:
+def _started(job: ChildJob) -> subprocess.Popen[bytes]:
     """A Python of its own that does a job."""
     with _written_on(job.log) as log:
         return subprocess.Popen(

@@ -24,7 +24,7 @@ from tfpipe.declare.loading import shown
 from tfpipe.errors import Interrupted, TfpipeError
 from tfpipe.tuning import wire
 from tfpipe.tuning.conduct import Watcher, all_alike, doing
-from tfpipe.tuning.proposals import WAIT, Answer
+from tfpipe.tuning.proposals import WAIT, NoTrial
 from tfpipe.tuning.records import Records
 from tfpipe.tuning.service import bind
 from tfpipe.tuning.stored import Search, Trial
@@ -53,12 +53,12 @@ _SAID = (
 Stop = Literal["", "finish", "now"]
 
 
-class Source(Protocol):
+class TrialSource(Protocol):
     """Where trials come from and go to: `tfpipe.tuning.proposals.Proposals`."""
 
     oracle: Any
 
-    def next(self, slot: str) -> Trial | Literal[Answer.WAIT] | None:
+    def next(self, slot: str) -> Trial | Literal[NoTrial.WAIT] | None:
         """A trial for a slot; WAIT where one may come later, None where none will."""
 
     def end(self, trial: Trial) -> None:
@@ -70,7 +70,7 @@ class Source(Protocol):
 
 def serve(
     search: Search,
-    proposals: Source,
+    proposals: TrialSource,
     watcher: Watcher,
     address: str,
     asked: Callable[[], int],
@@ -210,7 +210,7 @@ class Chief:
     def __init__(
         self,
         address: str,
-        proposals: Source,
+        proposals: TrialSource,
         search: Search,
         *,
         silence: float = SILENCE,
@@ -316,7 +316,7 @@ class Chief:
             lost = [n for slot, n in trials.items() if not self._has(slot, n)]
             return {"lost": lost, "stop": self._stop[0], "reason": self._stop[1]}
 
-    def hand_out(self, slot: str) -> Trial | Literal[Answer.WAIT] | None:
+    def hand_out(self, slot: str) -> Trial | Literal[NoTrial.WAIT] | None:
         """As `Source.next`; a slot that has not ended its trial gets the same one again."""
         if not self._lock.acquire(timeout=_PATIENCE):
             return WAIT  # values for somebody else are being chosen

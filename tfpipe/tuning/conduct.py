@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tfpipe.errors import Interrupted, StorageError, TrainingError
-from tfpipe.processes.nursery import Child, Job, Nursery, why_it_died
+from tfpipe.processes.nursery import Child, ChildJob, Nursery, why_it_died
 from tfpipe.storage import read_small
 from tfpipe.training.metrics import read_rows
 from tfpipe.tuning.proposals import WAIT, Proposing
@@ -174,7 +174,7 @@ class _Conductor:
         trial.write(folder)
         for name in (OUTCOME, PROGRESS):
             (folder / name).unlink(missing_ok=True)
-        job = Job(
+        job = ChildJob(
             MODULE,
             json.dumps(
                 {

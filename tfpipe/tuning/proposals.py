@@ -19,19 +19,19 @@ from tfpipe.tuning.stored import Search, Trial
 _INTERNAL = "tuner/"
 
 
-class Answer(Enum):
+class NoTrial(Enum):
     """What is said instead of a trial."""
 
     WAIT = "wait"
 
 
-WAIT: Literal[Answer.WAIT] = Answer.WAIT
+WAIT: Literal[NoTrial.WAIT] = NoTrial.WAIT
 
 
 class Proposing(Protocol):
     """Gives trials out and takes them back, here or at the chief."""
 
-    def next(self, slot: str) -> Trial | Literal[Answer.WAIT] | None:
+    def next(self, slot: str) -> Trial | Literal[NoTrial.WAIT] | None:
         """A trial for a slot; WAIT where one may come later, None where none will."""
 
     def end(self, trial: Trial) -> None:
@@ -57,7 +57,7 @@ class Proposals:
         self.search, self.oracle = search, oracle
         self._space = space
 
-    def next(self, slot: str) -> Trial | Literal[Answer.WAIT] | None:
+    def next(self, slot: str) -> Trial | Literal[NoTrial.WAIT] | None:
         """A trial for a slot; WAIT where one may come later, None where none will."""
         proposed = self.oracle.create_trial(slot)
         if proposed.status == TrialStatus.STOPPED:

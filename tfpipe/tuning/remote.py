@@ -20,7 +20,7 @@ from tfpipe.declare.loading import Loaded, differing, load
 from tfpipe.errors import ConfigError, Interrupted, RunError
 from tfpipe.tuning import wire
 from tfpipe.tuning.conduct import all_alike
-from tfpipe.tuning.proposals import WAIT, Answer
+from tfpipe.tuning.proposals import WAIT, NoTrial
 from tfpipe.tuning.stored import Search, Trial, read
 
 PATIENCE = 300.0  # seconds to wait for a chief that does not answer, which may be starting
@@ -125,7 +125,7 @@ class Remote:
 
     # In the place of Proposals
 
-    def next(self, slot: str) -> Trial | Literal[Answer.WAIT] | None:
+    def next(self, slot: str) -> Trial | Literal[NoTrial.WAIT] | None:
         """A trial for a slot; WAIT where one may come later, None where none will.
 
         Raises:
@@ -167,7 +167,7 @@ class Remote:
 
     # Inside
 
-    def _answered(self, proposed: Any, slot: str) -> Trial | Literal[Answer.WAIT] | None:
+    def _answered(self, proposed: Any, slot: str) -> Trial | Literal[NoTrial.WAIT] | None:
         from keras_tuner.engine.trial import TrialStatus
 
         status = TrialStatus.from_proto(proposed.status)

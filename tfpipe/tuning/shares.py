@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tfpipe.devices import gpu, tpu
-from tfpipe.devices.device_spec import Wanted, read
+from tfpipe.devices.device_spec import DeviceSpec, read
 from tfpipe.devices.machine import Machine
 from tfpipe.errors import ConfigError
 
@@ -93,7 +93,7 @@ def _cores(cpus: Sequence[int]) -> str:
     return f"cores {', '.join(map(str, sorted(cpus)))}"
 
 
-def _gpus(workers: int, machine: Machine, wanted: Wanted) -> Sequence[str]:
+def _gpus(workers: int, machine: Machine, wanted: DeviceSpec) -> Sequence[str]:
     """The GPUs to divide, as the variable that shows them names them; none for a CPU."""
     if wanted.kind == "cpu" or gpu.maker(machine) is None:
         return ()

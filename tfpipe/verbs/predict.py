@@ -9,7 +9,7 @@ from tfpipe.declare.loading import Loaded, from_instance, load
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import ConfigError, DataError, RunError, suggest
 from tfpipe.jobs.best_model import of_run
-from tfpipe.jobs.predictor import Answer, Predictor
+from tfpipe.jobs.predictor import Prediction, Predictor
 from tfpipe.jobs.pretrained import of_declaration
 from tfpipe.jobs.restore import read_stopped
 from tfpipe.runs.directory import RunDirectory, find_run
@@ -23,7 +23,7 @@ def predict(
     overrides: Iterable[str] = (),
     top: int = 5,
     root: str | Path = ".",
-) -> list[Answer]:
+) -> list[Prediction]:
     """What a model says of image files.
 
     Args:

@@ -118,7 +118,7 @@ def look(
     asked_to_stop: Callable[[], int],
 ) -> dict[str, Any]:
     """What is measured, found out as the first trial would; raises what it would."""
-    from tfpipe.processes.nursery import Job
+    from tfpipe.processes.nursery import ChildJob
     from tfpipe.tuning.conduct import MODULE
 
     assert loaded.path is not None
@@ -132,7 +132,7 @@ def look(
             "root": str(root.absolute()),
         }
         with terminal.waiting("looking at the pipeline and its data"):
-            child = nursery.start(Job(MODULE, json.dumps(job), log))
+            child = nursery.start(ChildJob(MODULE, json.dumps(job), log))
             while child.code is None and not asked_to_stop():
                 nursery.poll(0.1)
         if child.code is None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfpipe.data import Arrays, disk
-from tfpipe.data.sources.features import Features, Table, save
+from tfpipe.data.sources.features import FeatureFile, Features, save
 from tfpipe.declare.spec import Label
 from tfpipe.errors import DataError
 
@@ -37,8 +37,10 @@ def source(key: str = "train", label: Label = CLASSES, shape: tuple[int, ...] = 
     return Features(Arrays(made), "MobileNet", shape, label, {"train": SIZE}, {"train": key})
 
 
-def table(key: str = "train", label: Label = CLASSES, shape: tuple[int, ...] = (WIDTH,)) -> Table:
-    return Table(key, SIZE, shape, label)
+def table(
+    key: str = "train", label: Label = CLASSES, shape: tuple[int, ...] = (WIDTH,)
+) -> FeatureFile:
+    return FeatureFile(key, SIZE, shape, label)
 
 
 def batches(found: Any, **options: Any) -> list[Any]:

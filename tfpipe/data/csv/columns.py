@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tfpipe.data.csv.reader import JOINT, Table
+from tfpipe.data.csv.reader import JOINT, CsvRows
 from tfpipe.errors import DataError
 
 # More different words than this, and than this share of the rows, are names or texts.
@@ -32,7 +32,7 @@ class Values:
     broken: dict[int, str] = field(default_factory=dict)
 
 
-def numbers(table: Table, name: str, missing: Collection[str]) -> Values:
+def numbers(table: CsvRows, name: str, missing: Collection[str]) -> Values:
     """A column of numbers: float32, NaN where one is missing; all others are broken."""
     found = np.empty(len(table), np.float32)
     start = 0
@@ -42,7 +42,7 @@ def numbers(table: Table, name: str, missing: Collection[str]) -> Values:
     return _told(table, name, found)
 
 
-def words(table: Table, name: str, missing: Collection[str]) -> np.ndarray:
+def words(table: CsvRows, name: str, missing: Collection[str]) -> np.ndarray:
     """A column of words: bytes in UTF-8, b"" where one is missing."""
     found = np.empty(len(table), object)
     known: dict[str, bytes] = {}
@@ -57,7 +57,7 @@ def words(table: Table, name: str, missing: Collection[str]) -> np.ndarray:
     return found
 
 
-def texts(table: Table, name: str) -> Values:
+def texts(table: CsvRows, name: str) -> Values:
     """A column of texts: bytes in UTF-8 as they are written; an empty one is broken."""
     found = Values(np.empty(len(table), object))
     start = 0
@@ -73,7 +73,7 @@ def texts(table: Table, name: str) -> Values:
     return found
 
 
-def weights(table: Table, name: str, missing: Collection[str]) -> Values:
+def weights(table: CsvRows, name: str, missing: Collection[str]) -> Values:
     """A column that says how much each row counts: numbers of at least 0."""
     found = numbers(table, name, missing)
     for row in np.flatnonzero(np.isnan(found.array)).tolist():
@@ -83,7 +83,7 @@ def weights(table: Table, name: str, missing: Collection[str]) -> Values:
     return found
 
 
-def numbers_found(table: Table, name: str, missing: Collection[str]) -> Values | None:
+def numbers_found(table: CsvRows, name: str, missing: Collection[str]) -> Values | None:
     """A column as numbers where nine of ten of its values are; None where it is a category.
 
     Raises:
@@ -121,7 +121,7 @@ class Target:
 
 
 def target_of(
-    table: Table, name: str, kind: str, classes: tuple[str, ...], missing: Collection[str]
+    table: CsvRows, name: str, kind: str, classes: tuple[str, ...], missing: Collection[str]
 ) -> Target:
     """What the label of the training file is.
 
@@ -161,7 +161,7 @@ def target_of(
     return Target(in_order, in_order)
 
 
-def answers(table: Table, name: str, target: Target, missing: Collection[str]) -> Values:
+def answers(table: CsvRows, name: str, target: Target, missing: Collection[str]) -> Values:
     """The label column: class indices, or numbers; a missing one is broken."""
     if target.words is None:
         found = numbers(table, name, missing)
@@ -178,7 +178,7 @@ def answers(table: Table, name: str, target: Target, missing: Collection[str]) -
     return found
 
 
-def set_of(table: Table, name: str, missing: Collection[str]) -> set[str]:
+def set_of(table: CsvRows, name: str, missing: Collection[str]) -> set[str]:
     """The different words of a column; those that are missing do not count."""
     found: set[str] = set()
     for part in table.parts(name):
@@ -212,7 +212,7 @@ def identifier(name: str) -> str:
     return called if called and not called[0].isdigit() else f"column_{called}".strip("_")
 
 
-def _numbers(table: Table, name: str, missing: Collection[str]) -> Iterator[np.ndarray]:
+def _numbers(table: CsvRows, name: str, missing: Collection[str]) -> Iterator[np.ndarray]:
     """A column as numbers, some rows at a time: NaN where one is missing, infinity for others."""
     for text in table.parts(name):
         cells = text.split(JOINT)
@@ -232,7 +232,7 @@ def _plain(cells: list[str]) -> np.ndarray | None:
     return part if (np.abs(part) <= _LARGEST).all() else None  # false for NaN
 
 
-def _mostly_numbers(table: Table, name: str, missing: Collection[str]) -> np.ndarray | None:
+def _mostly_numbers(table: CsvRows, name: str, missing: Collection[str]) -> np.ndarray | None:
     """A column as numbers, where nine of ten of its values are; infinity for the others."""
     parts, wrong = [], 0
     for part in _numbers(table, name, missing):
@@ -244,7 +244,7 @@ def _mostly_numbers(table: Table, name: str, missing: Collection[str]) -> np.nda
     return found if 10 * wrong <= len(found) - int(np.isnan(found).sum()) else None
 
 
-def _told(table: Table, name: str, array: np.ndarray) -> Values:
+def _told(table: CsvRows, name: str, array: np.ndarray) -> Values:
     """Numbers, with what is wrong in the rows that hold infinity."""
     found = Values(array)
     wrong = np.flatnonzero(np.isinf(array)).tolist()
@@ -284,7 +284,7 @@ def _counted(values: set[float]) -> bool:
     return 2 <= len(values) <= MOST_CLASSES and values == set(range(len(values)))
 
 
-def _too_many(found: set[str], table: Table) -> bool:
+def _too_many(found: set[str], table: CsvRows) -> bool:
     return len(found) > max(MOST_WORDS, WORDS_SHARE * len(table))
 
 

@@ -20,7 +20,7 @@ from tfpipe.data.csv.columns import (
     weights,
     words,
 )
-from tfpipe.data.csv.reader import Format, Table, read_table
+from tfpipe.data.csv.reader import CsvRows, Format, read_table
 from tfpipe.data.problems import Problem, left_out, refuse
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError, suggest
@@ -29,7 +29,7 @@ Declared = str | tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TableRequest:
     """What is wanted of some CSV files.
 
     Args:
@@ -62,7 +62,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class TableData:
     """What was found.
 
     Args:
@@ -96,7 +96,7 @@ class _Plan:
         return [*self.features, self.label, *filter(None, [self.weight])]
 
 
-def load(wanted: Wanted) -> Loaded:
+def load(wanted: TableRequest) -> TableData:
     """Read files, find out what their columns hold and make arrays of them.
 
     Raises:
@@ -124,7 +124,7 @@ def load(wanted: Wanted) -> Loaded:
         refuse(problems, total, "rows", _called(wanted, shown))
     _check_left(splits, tables, plan, bool(wanted.classes))
     notes = left_out(problems, total, "rows")
-    return Loaded(tuple(plan.features.values()), _label(plan), splits, notes)
+    return TableData(tuple(plan.features.values()), _label(plan), splits, notes)
 
 
 def _label(plan: _Plan) -> Label:
@@ -134,11 +134,11 @@ def _label(plan: _Plan) -> Label:
     return Label(name, "class", (), plan.target.names)
 
 
-def _called(wanted: Wanted, shown: Iterable[str]) -> str:
+def _called(wanted: TableRequest, shown: Iterable[str]) -> str:
     return f"{wanted.owner}({', '.join(map(repr, shown))})"
 
 
-def _check_readable(tables: dict[str, Table], wanted: Wanted) -> None:
+def _check_readable(tables: dict[str, CsvRows], wanted: TableRequest) -> None:
     """Refuse files of which no row has the right number of columns."""
     for table in tables.values():
         if not len(table):
@@ -146,7 +146,7 @@ def _check_readable(tables: dict[str, Table], wanted: Wanted) -> None:
             refuse(problems, table.total, "rows", _called(wanted, [table.shown]))
 
 
-def _plan(train: Table, wanted: Wanted) -> _Plan:
+def _plan(train: CsvRows, wanted: TableRequest) -> _Plan:
     """What to read, told by the declaration and the training file."""
     label = _find(wanted.label, train, "label")
     weight = None if wanted.weight is None else _find(wanted.weight, train, "weight")
@@ -171,7 +171,7 @@ def _plan(train: Table, wanted: Wanted) -> _Plan:
 
 
 def _features(
-    train: Table, used: list[str], declared: dict[str, Declared], wanted: Wanted
+    train: CsvRows, used: list[str], declared: dict[str, Declared], wanted: TableRequest
 ) -> tuple[dict[str, Feature], dict[str, Values]]:
     """The inputs by column, and the columns that were read to find out what they hold."""
     features: dict[str, Feature] = {}
@@ -196,7 +196,7 @@ def feature_of(name: str, kind: Declared) -> Feature:
     return Feature(name, (), "string", "text" if kind == "text" else "category")
 
 
-def _find(name: str, table: Table, use: str) -> str:
+def _find(name: str, table: CsvRows, use: str) -> str:
     """A column as the file names it, from that name or what it is called in a model."""
     if name in table.names:
         return name
@@ -208,7 +208,7 @@ def _find(name: str, table: Table, use: str) -> str:
     )
 
 
-def _check_same(table: Table, train: Table, plan: _Plan) -> None:
+def _check_same(table: CsvRows, train: CsvRows, plan: _Plan) -> None:
     """Refuse a file that lacks columns of the training file, or has others."""
     lacking = [n for n in plan.columns if n not in table.names]
     others = [n for n in table.names if n not in train.names]
@@ -226,7 +226,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _columns(
-    table: Table, plan: _Plan, wanted: Wanted, known: dict[str, Values]
+    table: CsvRows, plan: _Plan, wanted: TableRequest, known: dict[str, Values]
 ) -> tuple[Columns, dict[int, str]]:
     """A file's sound rows, and what is wrong with the others, by row."""
     read: dict[str, Values] = {}
@@ -257,7 +257,7 @@ _READERS: dict[str, Callable[..., Values]] = {
 
 
 def _check_left(
-    splits: dict[str, Columns], tables: dict[str, Table], plan: _Plan, declared: bool
+    splits: dict[str, Columns], tables: dict[str, CsvRows], plan: _Plan, declared: bool
 ) -> None:
     """Refuse files of which nothing is left, or not all of the classes that were found."""
     for split, columns in splits.items():

@@ -40,7 +40,7 @@ class Format:
 
 
 @dataclass
-class Table:
+class CsvRows:
     """A CSV file's rows that have the right number of cells.
 
     Args:
@@ -75,7 +75,7 @@ class Table:
             parts.append(JOINT.join(cells))
 
 
-def read_table(file: Path, form: Format, shown: str) -> Table:
+def read_table(file: Path, form: Format, shown: str) -> CsvRows:
     """Read a CSV file.
 
     Args:
@@ -90,7 +90,7 @@ def read_table(file: Path, form: Format, shown: str) -> Table:
         lines = _Lines(text, form.encoding)
         records = _records(lines, form.delimiter)
         names = form.names or _header(records, lines, form.delimiter, shown)
-        table = Table(shown, names)
+        table = CsvRows(shown, names)
         waiting: list[list[str]] = []
         for line, row in records:
             if isinstance(row, str):

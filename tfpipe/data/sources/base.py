@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from tfpipe.data.columns import Columns
-    from tfpipe.data.input_fn import Memory, Options
+    from tfpipe.data.input_fn import InMemory, Options
     from tfpipe.data.splits import Split
 
 logger = logging.getLogger("tfpipe.data")
@@ -74,7 +74,7 @@ class StoredSplits(Source):
         return ElementSpec(features, label, sizes(self._stored_sizes(), *self._shares))
 
     def input_fn(self, split: str, **options: Any) -> "tf.data.Dataset":
-        from tfpipe.data.input_fn import Memory, Options, check_options
+        from tfpipe.data.input_fn import InMemory, Options, check_options
 
         chosen = Options(**options)
         found = self._plan(chosen)
@@ -88,7 +88,7 @@ class StoredSplits(Source):
         key = (split, chosen.seed)
         if key not in self._memories:
             images = [f for f in features if f.kind == "image"]
-            self._memories[key] = Memory(self._columns(part.stored), part.rows, images)
+            self._memories[key] = InMemory(self._columns(part.stored), part.rows, images)
         return self._memories[key].batches(chosen)
 
     def class_counts(self, seed: int = 0) -> dict[str, dict[str, int]]:
@@ -125,7 +125,7 @@ class StoredSplits(Source):
         return []
 
     @cached_property
-    def _memories(self) -> "dict[Any, Memory]":
+    def _memories(self) -> "dict[Any, InMemory]":
         return {}
 
     @cached_property

@@ -12,7 +12,7 @@ from tfpipe.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from tfpipe.data.columns import Columns
-    from tfpipe.data.csv.load import Loaded, Wanted
+    from tfpipe.data.csv.load import TableData, TableRequest
 
 LabelKind = Literal["auto", "class", "number"]
 Column = Literal["number", "category"] | tuple[str, ...]
@@ -26,7 +26,7 @@ class CSVSplits(StoredSplits):
         check_fields(self)
 
     @property
-    def _wanted(self) -> "Wanted":
+    def _wanted(self) -> "TableRequest":
         """What to read of which files."""
         raise NotImplementedError
 
@@ -41,7 +41,7 @@ class CSVSplits(StoredSplits):
         return files_of(dict(self.items())["path"])
 
     @cached_property
-    def _loaded(self) -> "Loaded":
+    def _loaded(self) -> "TableData":
         from tfpipe.data.csv.load import load
 
         sample = ", or run on generated data with --sample" if self._described else ""
@@ -140,11 +140,11 @@ class CSV(CSVSplits):
         return (features, label) if features and label else None
 
     @property
-    def _wanted(self) -> "Wanted":
-        from tfpipe.data.csv.load import Wanted
+    def _wanted(self) -> "TableRequest":
+        from tfpipe.data.csv.load import TableRequest
         from tfpipe.data.csv.reader import Format
 
-        return Wanted(
+        return TableRequest(
             "CSV",
             self._files,
             Format(self.delimiter, self.encoding, self.names),

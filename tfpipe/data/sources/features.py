@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from tfpipe.data.columns import Columns
-    from tfpipe.data.input_fn import Memory
+    from tfpipe.data.input_fn import InMemory
 
 NAME = "features"
 _WEIGHT = 1  # float32 of a row for the sample's weight, whether it has one or not
 
 
 @dataclass(frozen=True)
-class Table:
+class FeatureFile:
     """A file with a row for each sample of a split: its features, its label, its weight.
 
     Args:
@@ -86,7 +86,7 @@ class Table:
 
 
 def save(
-    table: Table, batches: Iterable[tuple[Any, ...]], known: Callable[[], dict[str, Any]]
+    table: FeatureFile, batches: Iterable[tuple[Any, ...]], known: Callable[[], dict[str, Any]]
 ) -> dict[str, Any]:
     """Write a split's features, unless the file is there; whole or not at all.
 
@@ -183,17 +183,17 @@ class Features(Source):
     def _those(self, split: str) -> str:
         return suggest(split, self.splits)
 
-    def _memory(self, split: str) -> "Memory":
-        from tfpipe.data.input_fn import Memory
+    def _memory(self, split: str) -> "InMemory":
+        from tfpipe.data.input_fn import InMemory
 
         if split not in self._memories:
-            self._memories[split] = Memory(self._columns(split), None)
+            self._memories[split] = InMemory(self._columns(split), None)
         return self._memories[split]
 
     def _columns(self, split: str) -> "Columns":
         from tfpipe.data import disk
 
-        table = Table(self.files[split], self.splits[split], self.shape, self.label)
+        table = FeatureFile(self.files[split], self.splits[split], self.shape, self.label)
         path = disk.folder.get() / table.key
         found = disk.load(path, table.bytes_shape)
         if found is None:
@@ -205,5 +205,5 @@ class Features(Source):
         return table.columns(rows, known["weighted"])
 
     @cached_property
-    def _memories(self) -> "dict[str, Memory]":
+    def _memories(self) -> "dict[str, InMemory]":
         return {}

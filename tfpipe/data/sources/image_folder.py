@@ -293,7 +293,7 @@ class ImageFolder(StoredSplits):
     def _stream(self, split: "Split", options: "Options") -> "tf.data.Dataset":
         """Batches from the mapped file, which are those from memory in the same order."""
         from tfpipe.data.columns import Columns
-        from tfpipe.data.input_fn import Memory
+        from tfpipe.data.input_fn import InMemory
         from tfpipe.data.tensors import shared
 
         key = ("disk", options.seed, id(split))
@@ -305,7 +305,7 @@ class ImageFolder(StoredSplits):
             good = self._good(split.stored)
             chosen = good if split.rows is None else good[split.rows]
             columns = Columns({"image": shared(rows)}, labels)
-            self._memories[key] = Memory(columns, chosen, self.element()[0])
+            self._memories[key] = InMemory(columns, chosen, self.element()[0])
         return self._memories[key].batches(options)
 
     @cached_property

@@ -19,8 +19,8 @@ from tfpipe.errors import DataError
 
 if TYPE_CHECKING:
     from tfpipe.data.columns import Columns
-    from tfpipe.data.csv.load import Wanted
-    from tfpipe.data.text_files import Listing
+    from tfpipe.data.csv.load import TableRequest
+    from tfpipe.data.text_files import TextListing
 
 
 class TextFolder(StoredSplits):
@@ -86,7 +86,7 @@ class TextFolder(StoredSplits):
         return self._texts[0][stored]
 
     @cached_property
-    def _listing(self) -> "Listing":
+    def _listing(self) -> "TextListing":
         from tfpipe.data.text_files import list_texts
 
         return list_texts(Path(self.path).expanduser(), self.classes, self.on_bad == "skip")
@@ -163,11 +163,11 @@ class TextCSV(CSVSplits):
         return (feature_of(identifier(self.text), "text"),), label
 
     @property
-    def _wanted(self) -> "Wanted":
-        from tfpipe.data.csv.load import Wanted
+    def _wanted(self) -> "TableRequest":
+        from tfpipe.data.csv.load import TableRequest
         from tfpipe.data.csv.reader import Format
 
-        return Wanted(
+        return TableRequest(
             "TextCSV",
             self._files,
             Format(self.delimiter, self.encoding, self.names),
