@@ -17,16 +17,17 @@ from typing import Any
 import pytest
 
 from tfpipe.errors import ModelError
-from tfpipe.models.pretrained import weight_fetching, weight_files
+from tfpipe.models.pretrained import weight_fetching
 from tfpipe.models.pretrained.weight_files import (
-    HOST,
-    NETWORKS,
+    Variant,
     WeightsFile,
     imagenet_file,
     models_folder,
+    published,
 )
 from tfpipe.models.pretrained.weights import find
 
+HOST = "https://storage.googleapis.com/tensorflow/keras-applications/"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 CONTENT = HDF5 + bytes(range(256)) * 4_000
 
@@ -67,24 +68,11 @@ class Asked(Exception):
     """Keras has asked for a file."""
 
 
-VARIANTS = [
-    *((name, {}) for name in NETWORKS if name not in weight_files._ALPHAS),
-    *(
-        (name, {"alpha": alpha, "size": size})
-        for name, (alphas, sizes) in weight_files._ALPHAS.items()
-        for alpha in alphas
-        for size in sizes
-    ),
-]
-
-
-def asked_by_keras(
-    monkeypatch: pytest.MonkeyPatch, network: str, top: bool, variant: dict[str, Any]
-) -> tuple[str, str, str]:
+def asked_by_keras(monkeypatch: pytest.MonkeyPatch, variant: Variant) -> tuple[str, str, str]:
     """The name, address and checksum that Keras itself hands to `get_file`."""
     import keras
 
-    build = getattr(keras.applications, network)
+    build = getattr(keras.applications, variant.network)
     module = import_module(build.__module__)
     nothing = Anything()
 
@@ -104,31 +92,29 @@ def asked_by_keras(
     for name in ("LayerScale", "StochasticDepth", "CustomScaleLayer"):
         if hasattr(module, name):
             monkeypatch.setattr(module, name, nothing)
-    options: dict[str, Any] = {"include_top": top, "weights": "imagenet"}
-    if variant:
-        options |= {"alpha": variant["alpha"], "input_shape": (variant["size"],) * 2 + (3,)}
+    options: dict[str, Any] = {"include_top": variant.top, "weights": "imagenet"}
+    if variant.size:
+        options |= {"alpha": variant.alpha, "input_shape": (variant.size, variant.size, 3)}
     with pytest.raises(Asked) as found:
         build(**options)
     return found.value.args  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("top", [True, False])
-def test_every_file_is_the_one_that_keras_asks_for(
-    monkeypatch: pytest.MonkeyPatch, top: bool
-) -> None:
-    for network, variant in VARIANTS:
+def test_every_file_is_the_one_that_keras_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variant, file in published().items():
         with monkeypatch.context() as patch:
-            asked = asked_by_keras(patch, network, top, variant)
-        size = (variant["size"],) * 2 if variant else None
-        file = imagenet_file(network, top=top, alpha=variant.get("alpha"), size=size)
+            asked = asked_by_keras(patch, variant)
         assert (file.name, file.address, file.digest) == asked
+        size = variant.size and (variant.size, variant.size)
+        where = {"top": variant.top, "alpha": variant.alpha, "size": size}
+        assert imagenet_file(variant.network, **where) == file
 
 
 def test_the_table_has_every_network_of_keras() -> None:
     import keras
 
     there = {name for name in dir(keras.applications) if name[0].isupper()}
-    assert set(NETWORKS) == there
+    assert {variant.network for variant in published()} == there
 
 
 def test_a_size_without_weights_of_its_own_takes_those_of_224() -> None:
