@@ -42,7 +42,7 @@ def test_json_gives_value_and_origin_by_dotted_name(tfpipe):
         "value": 0.2,
         "origin": "job.py:7",
         "range": {
-            "part": "tfpipe.declare.hp.Float",
+            "part": "tfpipe.hp.Float",
             "value": 0.2,
             "min": 0.0,
             "max": 0.5,

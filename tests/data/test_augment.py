@@ -9,9 +9,9 @@ import tensorflow as tf
 from tfpipe.data import augment
 from tfpipe.data.augment.chain import _Canvas, _uniform, apply_all, check_all
 from tfpipe.data.augment.kinds import Geometric, Pixelwise
+from tfpipe.declare.codec import from_json, to_json
 from tfpipe.declare.kinds import Augmentation
 from tfpipe.declare.spec import Feature
-from tfpipe.declare.tree import from_json, to_json
 from tfpipe.errors import ConfigError
 
 # One of each; a new augmentation fails here until it has an entry.

@@ -1,16 +1,8 @@
-"""A declaration as dotted names, as JSON and back."""
-
-import json
-
-import pytest
+"""The traversal of a declaration: names, copies, ranges."""
 
 from tfpipe import Pipeline, deferred, hp, keras
-from tfpipe.data import TFDS, Arrays, augment
-from tfpipe.declare.fieldtypes import Duration
-from tfpipe.declare.loading import load
-from tfpipe.declare.spec import ElementSpec, Feature, Label
-from tfpipe.declare.tree import flatten, from_json, resolve, to_json
-from tfpipe.errors import ConfigError
+from tfpipe.data import Arrays, augment
+from tfpipe.declare.tree import flatten, get_at, map_tree, resolve, set_at, variations, walk
 from tfpipe.models import CNN_2_4_6, MLP
 
 
@@ -61,82 +53,25 @@ def test_resolve_leaves_no_range():
     assert resolve(pipeline) == pipeline
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        Everything(),
-        Everything(epochs=3, augment=(), checkpoint_every=100),
-        resolve(Everything()),
-        MLP(units=()),
-        TFDS("mnist", validation="test"),
-        hp.Choice("a", values=("a", 3, None, MLP())),
-        deferred("callbacks.x").Odd(args=1, call="2", name="3", part=4, kwargs=None),
-        keras.layers.Layer({1: "a", "b": (2, 3)}, config={"name": "x", "part": "y"}),
-        keras.losses.Huber,
-        ElementSpec(
-            (Feature("image", (32, 32, 3), "uint8", "image"),),
-            Label("label", "class", classes=("cat", "dog")),
-            {"train": 10, "test": 5},
-        ),
-        ({"mapping": (1,)}, {"name": "a"}, {"function": 1.5}, {}),
-    ],
-)
-def test_json_and_back_is_equal(value):
-    text = json.dumps(to_json(value))
-    back = from_json(json.loads(text))
-    assert back == value
-    assert repr(back) == repr(value)
-    assert to_json(back) == json.loads(text)
+def test_a_copy_has_another_value_at_a_path_and_shares_the_rest():
+    changed = set_at(Everything(), ("optimizer", "learning_rate", "decay_steps"), 7)
+    assert get_at(changed, ("optimizer", "learning_rate", "decay_steps")) == 7
+    assert changed.model is Everything().model
+    assert set_at(keras.losses.Huber(), ("delta",), 2.0) == keras.losses.Huber(delta=2.0)
+    assert set_at(({"a": 1}, 2), (0, "a"), 3) == ({"a": 3}, 2)
 
 
-@pytest.mark.parametrize(
-    ("value", "data"),
-    [
-        (Duration(5400), "90m"),
-        ((1, 2.5, None, True, "a"), [1, 2.5, None, True, "a"]),
-        (keras.losses.Huber, {"name": "keras.losses.Huber"}),
-        (keras.losses.Huber(delta=2), {"call": "keras.losses.Huber", "delta": 2}),
-        (arrays, {"function": f"{__name__}:arrays"}),
-        (
-            augment.rotate(15),
-            {"part": "tfpipe.data.augment.rotate", "degrees": 15.0, "fill": "nearest"},
-        ),
-    ],
-)
-def test_values_as_json(value, data):
-    assert to_json(value) == data
+def test_what_nothing_changes_is_not_copied():
+    pipeline = Everything()
+    assert map_tree(pipeline, lambda value: value) is pipeline
 
 
-def test_what_json_cannot_hold_is_refused():
-    with pytest.raises(ConfigError) as error:
-        to_json((1, {2}))
-    assert str(error.value) == "{2} (set) cannot be written as JSON."
+def test_walking_gives_holders_before_what_they_hold():
+    value = ({"a": MLP(units=(8,))},)
+    paths = [path for path, _ in walk(value)]
+    assert paths[:4] == [(), (0,), (0, "a"), (0, "a", "units")]
 
 
-def test_a_part_that_is_not_loaded_is_refused():
-    with pytest.raises(
-        ConfigError,
-        match=r"^The part 'tfpipe\.models\.mlp\.MPL' is not known: load its file first\. "
-        r"Did you mean 'tfpipe\.models\.mlp\.MLP'",
-    ):
-        from_json({"part": "tfpipe.models.mlp.MPL"})
-
-
-@pytest.mark.parametrize(
-    "reference", ["os.nowhere:system", "nowhere:f", f"{__name__}:nothing", f"{__name__}:__name__"]
-)
-def test_a_function_that_is_not_loaded_is_refused(reference):
-    with pytest.raises(ConfigError) as error:
-        from_json({"function": reference})
-    assert str(error.value) == f"The function {reference!r} is not known: load its file first."
-
-
-def test_a_file_that_was_loaded_again_gives_its_newest_class(project):
-    source = (
-        "from tfpipe import Pipeline\nfrom tfpipe.data import TFDS\nfrom tfpipe.models import MLP\n"
-        "class Job(Pipeline):\n    data = TFDS('mnist')\n    model = MLP()\n"
-    )
-    project({"job.py": source})
-    old = load("job.py").pipeline
-    new = load("job.py").pipeline
-    assert from_json(to_json(old)) == new
+def test_each_range_is_varied_while_the_others_keep_their_values():
+    value = (hp.Bool(True), {"b": hp.Choice(1, values=(1, 2))})
+    assert list(variations(value)) == [(True, {"b": 1}), (False, {"b": 1}), (True, {"b": 2})]

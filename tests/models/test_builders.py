@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 
 import tfpipe.models
+from tfpipe.declare.codec import from_json, to_json
 from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.spec import ElementSpec, Feature
-from tfpipe.declare.tree import from_json, to_json
 from tfpipe.errors import ConfigError, TfpipeError
 from tfpipe.models import Application
 from tfpipe.models.count import parameters, preprocessing_state

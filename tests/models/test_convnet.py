@@ -9,9 +9,10 @@ import pytest
 
 from tfpipe import Pipeline, hp
 from tfpipe.data import Arrays
+from tfpipe.declare.codec import from_json, to_json
 from tfpipe.declare.overrides import apply_overrides
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.declare.tree import from_json, resolve, to_json
+from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError, ModelError
 from tfpipe.models import CNN_2_4_6, Block, ConvNet
 

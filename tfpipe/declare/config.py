@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from tfpipe.declare.fieldtypes import is_range
+from tfpipe.declare.codec import to_json
 from tfpipe.declare.loading import Loaded
 from tfpipe.declare.origins import origins
-from tfpipe.declare.tree import flatten, resolve, to_json
+from tfpipe.declare.tree import flatten, is_range, resolve
 
 
 def resolved_fields(loaded: Loaded) -> dict[str, dict[str, Any]]:

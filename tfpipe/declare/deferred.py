@@ -17,15 +17,26 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from tfpipe.declare.fieldtypes import freeze, is_range, show, without_ranges
-from tfpipe.declare.part import hashable
+from tfpipe.declare.fieldtypes import show
 from tfpipe.declare.signatures import parameter_names
+from tfpipe.declare.tree import (
+    Children,
+    Declared,
+    Node,
+    children,
+    dotted,
+    freeze,
+    hashable,
+    is_range,
+    own_value,
+    walk,
+)
 from tfpipe.errors import ConfigError, suggest
 
 __all__ = ["Deferred", "Name", "build", "check_signatures", "deferred", "keras"]
 
 
-class Name:
+class Name(Declared):
     """A module, class or function by its dotted name; call it to declare an object of it.
 
     Example:
@@ -81,7 +92,7 @@ def deferred(module: str) -> Any:
 keras: Any = Name("keras")
 
 
-class Deferred:
+class Deferred(Node):
     """A call that is made later: a dotted name and its arguments.
 
     Args:
@@ -159,7 +170,7 @@ class Deferred:
 
 def build(value: Any) -> Any:
     """A declared value as Keras wants it: parts built, ranges resolved, tuples as lists."""
-    value = without_ranges(value)
+    value = own_value(value)
     if isinstance(value, (Deferred, Name)):
         return value.build()
     if isinstance(value, tuple):
@@ -221,19 +232,17 @@ def check_signatures(value: Any, where: str = "") -> None:
     Raises:
         ConfigError: for an unknown name or argument, with suggestions.
     """
-    if is_range(value):
-        for candidate in value.candidates():
-            check_signatures(candidate, where)
-    elif isinstance(value, tuple):
-        for index, item in enumerate(value):
-            check_signatures(item, f"{where}.{index}")
-    elif isinstance(value, Name):
-        _find_for(value.path, where)
-    elif hasattr(value, "items"):
-        if isinstance(value, Deferred):
-            _check_call(value, where)
-        for name, item in value.items():
-            check_signatures(item, f"{where}.{name}" if where else name)
+    for path, item in walk(value, _candidates):
+        place = dotted((where, *path) if where else path)
+        if isinstance(item, Name):
+            _find_for(item.path, place)
+        elif isinstance(item, Deferred):
+            _check_call(item, place)
+
+
+def _candidates(value: Any) -> Children:
+    """What is inside a value; of a range, each value that a search may take."""
+    return ((None, c) for c in value.candidates()) if is_range(value) else children(value)
 
 
 def _find_for(path: str, where: str) -> Any:

@@ -5,7 +5,7 @@ tuple and a whole number as a real one. A range from `hp` may stand wherever its
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -14,6 +14,7 @@ import annotated_types
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
+from tfpipe.declare.tree import freeze, holds_range, variations
 from tfpipe.errors import ConfigError, either
 
 
@@ -70,58 +71,6 @@ OpenFraction = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
 def adapter(annotation: Any) -> TypeAdapter[Any]:
     """The pydantic checker of a field's annotation."""
     return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True, strict=True))
-
-
-def freeze(value: Any) -> Any:
-    """Lists become tuples, so that what is declared cannot change."""
-    if isinstance(value, (list, tuple)):
-        return tuple(freeze(v) for v in value)
-    if isinstance(value, Mapping):
-        return {k: freeze(v) for k, v in value.items()}
-    return value
-
-
-def is_range(value: Any) -> bool:
-    """Whether a value is one of `hp`'s ranges."""
-    return getattr(type(value), "is_range", False) is True
-
-
-def holds_range(value: Any) -> bool:
-    """Whether a value is a range, or a tuple or mapping with one in it."""
-    if isinstance(value, Mapping):
-        return any(map(holds_range, value.values()))
-    return is_range(value) or (isinstance(value, tuple) and any(map(holds_range, value)))
-
-
-def without_ranges(value: Any) -> Any:
-    """A value with each range in its tuples and mappings replaced by the value it holds."""
-    if is_range(value):
-        return without_ranges(value.value)
-    if isinstance(value, tuple):
-        return tuple(without_ranges(v) for v in value)
-    if isinstance(value, Mapping):
-        return {k: without_ranges(v) for k, v in value.items()}
-    return value
-
-
-def variations(value: Any) -> Iterator[Any]:
-    """A value with its ranges' own values; then with each range's other candidates in turn."""
-    if is_range(value):
-        for candidate in value.candidates():
-            yield from variations(candidate)
-        return
-    plain = without_ranges(value)
-    yield plain
-    if isinstance(value, tuple):
-        for index, item in enumerate(value):
-            if holds_range(item):
-                yield from (
-                    (*plain[:index], v, *plain[index + 1 :]) for v in list(variations(item))[1:]
-                )
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            if holds_range(item):
-                yield from (plain | {key: v} for v in list(variations(item))[1:])
 
 
 def check_value(owner: str, name: str, annotation: Any, value: Any) -> Any:

@@ -5,8 +5,9 @@ from typing import Annotated, ClassVar, Literal
 import annotated_types
 
 from tfpipe.declare.deferred import Deferred
-from tfpipe.declare.fieldtypes import Positive, without_ranges
+from tfpipe.declare.fieldtypes import Positive
 from tfpipe.declare.part import Part
+from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError
 
 # Nothing, everything ("all"), the last n layers, "752:" for a layer's number on, or a layer's name.
@@ -50,7 +51,7 @@ class Phase(Part):
 
     def validate(self) -> None:
         """Refuse what would do nothing."""
-        what = without_ranges(self.unfreeze)
+        what = resolve(self.unfreeze)
         if isinstance(what, str) and not what.strip():
             raise ConfigError(
                 "Phase.unfreeze is empty. Use None, 'all', a number of layers, '752:' or a layer's "
@@ -98,4 +99,4 @@ class FineTune(Part):
     @property
     def epochs(self) -> int:
         """The epochs of all phases."""
-        return sum(without_ranges(phase.epochs) for phase in self.phases)
+        return sum(resolve(phase.epochs) for phase in self.phases)

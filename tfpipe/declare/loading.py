@@ -14,9 +14,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from tfpipe.declare.codec import in_module, to_json
 from tfpipe.declare.overrides import apply_overrides
 from tfpipe.declare.pipeline import Pipeline, is_abstract
-from tfpipe.declare.tree import in_module, to_json
 from tfpipe.errors import ConfigError, PipelineFileError, TfpipeError, suggest
 
 

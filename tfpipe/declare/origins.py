@@ -17,7 +17,7 @@ from tfpipe.declare.loading import Loaded, shown
 from tfpipe.declare.part import Part
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.signatures import parameter_names
-from tfpipe.declare.tree import children, flatten
+from tfpipe.declare.tree import flatten, named_children
 
 DEFAULT = "default"
 COMMAND_LINE = "command line"
@@ -66,7 +66,7 @@ def _inside(
 ) -> None:
     """The origins of the values inside a value whose expression, where known, is `node`."""
     file = origin.rpartition(":")[0]
-    for name, child in children(value):
+    for name, child in named_children(value):
         dotted = f"{prefix}.{name}"
         place = _argument(value, name, node)
         if isinstance(value, Part) and name not in value._given:
@@ -76,10 +76,10 @@ def _inside(
         _inside(child, dotted, found[dotted], place, found)
 
 
-def _argument(value: Any, name: str, node: ast.AST | None) -> Any:
+def _argument(value: Any, name: str | int, node: ast.AST | None) -> Any:
     """The syntax of one argument of a call, or of one item of a tuple."""
-    if isinstance(node, (ast.Tuple, ast.List)) and name.isdigit():
-        return node.elts[int(name)] if int(name) < len(node.elts) else None
+    if isinstance(node, (ast.Tuple, ast.List)) and isinstance(name, int):
+        return node.elts[name] if name < len(node.elts) else None
     if not isinstance(node, ast.Call):
         return None
     for keyword in node.keywords:

@@ -6,12 +6,13 @@ optimizer=Adam(learning_rate=CosineDecay(1e-3, decay_steps=1000))
 
 import ast
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
+from tfpipe.declare.codec import known_parts
 from tfpipe.declare.deferred import Deferred, Name
 from tfpipe.declare.fieldtypes import show
 from tfpipe.declare.hp import Range, same
@@ -19,7 +20,8 @@ from tfpipe.declare.kinds import Augmentation, ModelBuilder, Source
 from tfpipe.declare.part import Part, no_field, unvalidated
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.signatures import argument_default, argument_names, public_names
-from tfpipe.declare.tree import flatten, known_parts
+from tfpipe.declare.spec import ElementSpec, Feature, Label
+from tfpipe.declare.tree import Path, children, flatten, get_at, set_at, walk
 from tfpipe.errors import ConfigError, suggest
 
 # Where a bare name in `field=Name(...)` is looked up, by the field it is given to.
@@ -41,9 +43,6 @@ _HOMES = {
     "callbacks": "keras.callbacks",
 }
 _KINDS: dict[str, type[Part]] = {"augment": Augmentation, "data": Source, "model": ModelBuilder}
-
-# Gives the value to set, from what holds it, its name in there, and the pipeline's field.
-_Reader = Callable[[Any, str, str], Any]
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,8 @@ def apply_overrides(pipeline: Pipeline, texts: Iterable[str]) -> Pipeline:
     own = _own_names(pipeline)
     with unvalidated():
         for text in texts:
-            pipeline = _apply(pipeline, text, own)
+            path, value = _parse(pipeline, text, own)
+            pipeline = set_at(pipeline, path, value)
     for name, part in {"": pipeline, **flatten(pipeline)}.items():
         if isinstance(part, Part):
             _validate(part, name, texts)
@@ -91,11 +91,12 @@ def write_override(pipeline: Pipeline, name: str, value: Any) -> str:
         write_override(pipeline, "optimizer", keras.optimizers.SGD(0.1))
         == "optimizer=keras.optimizers.SGD(learning_rate=0.1)"
     """
-    wanted = _at(with_value(pipeline, name, value), name.split("."))
+    with unvalidated():
+        expected = get_at(with_value(pipeline, name, value), locate(pipeline, name))
     bare = value if isinstance(value, str) else show(value)
     for text in dict.fromkeys((f"{name}={bare}", f"{name}={show(value)}")):
         with suppress(ConfigError):
-            if same(read_override(pipeline, text), wanted):
+            if same(read_override(pipeline, text), expected):
                 return text
     raise ConfigError(
         f"{name}: {show(value)} cannot be written as an override, and so given to a run. "
@@ -111,15 +112,15 @@ def with_value(pipeline: Pipeline, name: str, value: Any) -> Pipeline:
         ConfigError: for a name that cannot be set, or a value that its field refuses.
     """
     with unvalidated():
-        changed: Pipeline = _set(pipeline, name.split("."), lambda *_: value)
+        changed: Pipeline = set_at(pipeline, locate(pipeline, name), value)
     return changed
 
 
 def read_override(pipeline: Pipeline, text: str) -> Any:
     """The value that a text `name=value` gives its field; raises ConfigError as it would."""
     with unvalidated():
-        changed = _apply(pipeline, text, _own_names(pipeline))
-    return _at(changed, text.partition("=")[0].strip().split("."))
+        path, value = _parse(pipeline, text, _own_names(pipeline))
+        return get_at(set_at(pipeline, path, value), path)
 
 
 def declared_at(pipeline: Pipeline, name: str) -> Any:
@@ -128,42 +129,52 @@ def declared_at(pipeline: Pipeline, name: str) -> Any:
     Raises:
         ConfigError: for a name that cannot be set, with suggestions.
     """
-    found: list[Any] = []
-
-    def keep(node: Any, last: str, field: str) -> Any:
-        given = _named(node)
-        implied = argument_default(node.path, last) if isinstance(node, Deferred) else None
-        found.append(given.get(last, implied))
-        return found[0]
-
-    with unvalidated():
-        _set(pipeline, name.split("."), keep)
-    return found[0]
+    *above, last = locate(pipeline, name)
+    holder = get_at(pipeline, above)
+    implied = argument_default(holder.path, last) if isinstance(holder, Deferred) else None
+    return dict(children(holder)).get(last, implied)
 
 
-def _at(node: Any, path: Sequence[str]) -> Any:
-    while path:
-        name, path = _step(node, path)
-        node = _named(node)[name]
-    return node
+def locate(pipeline: Pipeline, name: str) -> Path:
+    """The path of a dotted name that can be set; raises ConfigError with suggestions.
+
+    A mapping's key may have dots of its own, and an argument of a call may not be given yet.
+    """
+    node: Any = pipeline
+    path: Path = ()
+    words = name.split(".")
+    while words:
+        named = {str(key): (key, value) for key, value in children(node)}
+        length = 1
+        if isinstance(node, Mapping):
+            lengths = range(len(words), 1, -1)
+            length = next((n for n in lengths if ".".join(words[:n]) in named), 1)
+        word, words = ".".join(words[:length]), words[length:]
+        if word not in named and not (isinstance(node, Deferred) and _accepts(node, word)):
+            raise ConfigError(_unknown(node, *map(str, path[-1:]), word))
+        key, node = named.get(word, (word, None))
+        path = (*path, key)
+        if words and not isinstance(node, (Part, Deferred, tuple, Mapping)):
+            raise ConfigError(f"{word!r} is {show(node)} and has no field {words[0]!r}.")
+    return path
 
 
-def _apply(pipeline: Pipeline, text: str, own: Mapping[str, Any]) -> Pipeline:
+def _parse(pipeline: Pipeline, text: str, own: Mapping[str, Any]) -> tuple[Path, Any]:
+    """The path and the value of an override; raises ConfigError that quotes it."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise ConfigError(
             f"{text!r} is no override: write field=value, such as epochs=5 or "
             "optimizer.learning_rate=0.01."
         )
-
-    def read(node: Any, last: str, field: str) -> Any:
-        return _read(node, last, value.strip(), _Place(field, own))
-
     try:
-        changed: Pipeline = _set(pipeline, name.strip().split("."), read)
+        path = locate(pipeline, name.strip())
+        place = _Place(str(path[0]), own)
+        found = _read(get_at(pipeline, path[:-1]), str(path[-1]), value.strip(), place)
+        set_at(pipeline, path, found)  # what holds it may refuse it
     except ConfigError as error:
         raise ConfigError(f"{text}: {error}") from None
-    return changed
+    return path, found
 
 
 def _validate(part: Part, name: str, texts: tuple[str, ...]) -> None:
@@ -173,40 +184,6 @@ def _validate(part: Part, name: str, texts: tuple[str, ...]) -> None:
     except ConfigError as error:
         touching = [text for text in texts if text.startswith(name)]
         raise ConfigError(": ".join([" ".join(touching), str(error)])) from None
-
-
-def _set(node: Any, path: Sequence[str], read: _Reader, above: tuple[str, ...] = ()) -> Any:
-    """A copy of a part, a call, a tuple or a mapping with the value at a dotted name changed."""
-    name, rest = _step(node, path)
-    above = (*above, name)
-    named = _named(node)
-    if name not in named and not (isinstance(node, Deferred) and _accepts(node, name)):
-        raise ConfigError(_unknown(node, *above[-2:]))
-    if not rest:
-        value = read(node, name, above[0])
-    elif isinstance(named.get(name), (Part, Deferred, tuple, Mapping)):
-        value = _set(named[name], rest, read, above)
-    else:
-        raise ConfigError(f"{name!r} is {show(named.get(name))} and has no field {rest[0]!r}.")
-    if isinstance(node, tuple):
-        return tuple(value if str(i) == name else v for i, v in enumerate(node))
-    if isinstance(node, Mapping):
-        return {k: value if str(k) == name else v for k, v in node.items()}
-    return node.replace(**{name: value})
-
-
-def _step(node: Any, path: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """The first name of a path and the rest; a mapping's key may have dots of its own."""
-    if isinstance(node, Mapping):
-        for length in range(len(path), 1, -1):
-            if ".".join(path[:length]) in _named(node):
-                return ".".join(path[:length]), path[length:]
-    return path[0], path[1:]
-
-
-def _named(node: Any) -> dict[str, Any]:
-    items = enumerate(node) if isinstance(node, tuple) else node.items()
-    return {str(name): value for name, value in items}
 
 
 def _accepts(call: Deferred, name: str) -> bool:
@@ -349,18 +326,12 @@ def _own_names(value: Any) -> dict[str, Any]:
 
     They can be written in an override too, although no list of parts or of Keras has them.
     """
-    return {v.path if isinstance(v, Name) else v.__qualname__: v for v in _leaves(value)}
-
-
-def _leaves(value: Any) -> Iterator[FunctionType | Name]:
-    """The functions and deferred names in a declared value, at any depth, in ranges too."""
-    if isinstance(value, (FunctionType, Name)):
-        yield value
-    elif isinstance(value, Deferred):
-        yield Name(value.path)
-    if isinstance(value, (tuple, Part, Deferred, Mapping)):
-        for item in value if isinstance(value, tuple) else (v for _, v in value.items()):
-            yield from _leaves(item)
+    named = (Name(v.path) if isinstance(v, Deferred) else v for _, v in walk(value))
+    return {
+        v.path if isinstance(v, Name) else v.__qualname__: v
+        for v in named
+        if isinstance(v, (FunctionType, Name))
+    }
 
 
 def _inner_parts() -> dict[str, type[Part]]:
@@ -384,6 +355,7 @@ def _parts(kind: type[Part]) -> dict[str, type[Part]]:
 
 def _is_abstract(cls: type[Part]) -> bool:
     """Whether a class is only a base: one of tfpipe without fields that others derive from."""
-    bases = ("tfpipe.declare.kinds", "tfpipe.declare.spec")
     derived = any(c.__module__.startswith("tfpipe.") for c in cls.__subclasses__())
-    return cls.__module__ in bases or (derived and not cls._own_defaults())
+    return cls in (*_KINDS.values(), ElementSpec, Feature, Label) or (
+        derived and not cls._own_defaults()
+    )

@@ -9,12 +9,13 @@ A part holds no TensorFlow object. It is checked when it is made, field by field
 """
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, Self, dataclass_transform, get_origin, get_type_hints
 
 from tfpipe.declare.fieldtypes import check_value, show
+from tfpipe.declare.tree import Node, hashable
 from tfpipe.errors import ConfigError, suggest
 
 
@@ -76,7 +77,7 @@ class PartMeta(type):
         return own
 
 
-class Part(metaclass=PartMeta):
+class Part(Node, metaclass=PartMeta):
     """A frozen value with typed fields.
 
     Subclasses declare fields with annotations. Instances take them by position or by name, check
@@ -86,6 +87,7 @@ class Part(metaclass=PartMeta):
         ConfigError: an unknown field, a missing one, or a value that does not fit its type.
     """
 
+    namespace: ClassVar[str] = "tfpipe"  # where the class is public, and so what it is stored as
     _given: ClassVar[frozenset[str]]  # set on instances; a ClassVar, so that it is no field
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -171,13 +173,6 @@ def hints(cls: type) -> dict[str, Any]:
         except NameError as error:
             raise ConfigError(f"{cls.__name__} has a field of an unknown type: {error}.") from None
     return _HINTS[cls]
-
-
-def hashable(value: Any) -> Any:
-    """A value to take the hash of: equal for equal values, whatever the order of their names."""
-    if isinstance(value, Mapping):
-        return frozenset((name, hashable(v)) for name, v in value.items())
-    return tuple(map(hashable, value)) if isinstance(value, tuple) else value
 
 
 def no_field(cls: type, name: str) -> str:

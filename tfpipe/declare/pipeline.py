@@ -15,18 +15,12 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal
 
 from tfpipe.declare.deferred import Deferred, Name, build, keras
-from tfpipe.declare.fieldtypes import (
-    Count,
-    DurationField,
-    OpenFraction,
-    Positive,
-    PositiveFloat,
-    without_ranges,
-)
+from tfpipe.declare.fieldtypes import Count, DurationField, OpenFraction, Positive, PositiveFloat
 from tfpipe.declare.fine_tune import FineTune
 from tfpipe.declare.kinds import Augmentation, ModelBuilder, Source
 from tfpipe.declare.part import REQUIRED, Part, PartMeta, no_field, show
 from tfpipe.declare.spec import ElementSpec
+from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -47,7 +41,7 @@ class PipelineMeta(PartMeta):
         cls = super().__new__(mcs, name, bases, namespace, **kwargs)
         assert isinstance(cls, PipelineMeta)
         for base in reversed(cls.__mro__):
-            if base.__module__ != __name__ and base is not object:
+            if not base.__module__.startswith("tfpipe.declare.") and base is not object:
                 cls._take_attributes(base)
         return cls
 
@@ -174,10 +168,10 @@ class Pipeline(Part, metaclass=PipelineMeta):
             )
         usual = Pipeline._defaults["epochs"]
         declared = "epochs" in self._given or type(self)._defaults["epochs"] != usual
-        if not declared or without_ranges(self.epochs) == self.fine_tune.epochs:
+        if not declared or resolve(self.epochs) == self.fine_tune.epochs:
             return
         phases = self.fine_tune.phases
-        listed = " + ".join(str(without_ranges(phase.epochs)) for phase in phases)
+        listed = " + ".join(str(resolve(phase.epochs)) for phase in phases)
         raise ConfigError(
             f"{type(self).__name__}.epochs={self.epochs}, and fine_tune has phases of {listed} "
             f"epochs. They decide: leave epochs out, and set fine_tune.phases.{len(phases) - 1}."
@@ -188,7 +182,7 @@ class Pipeline(Part, metaclass=PipelineMeta):
     def all_epochs(self) -> int:
         """How many epochs are trained: those declared, or those of all phases."""
         declared = self.epochs if self.fine_tune is None else self.fine_tune.epochs
-        return int(without_ranges(declared))
+        return int(resolve(declared))
 
     def __repr__(self) -> str:
         usual, own = Pipeline._defaults, type(self)._defaults

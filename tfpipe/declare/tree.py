@@ -1,163 +1,172 @@
-"""A declaration as a tree of named values: dotted names, JSON and back.
+"""The one traversal of a declaration: what is inside a value, at which path, and changed copies.
 
-flatten(pipeline)        {"batch_size": 32, "model": CNN_2_4_6(...), "model.convs": 6, ...}
-to_json(pipeline)        plain dicts, lists, numbers and texts
-from_json(data, known)   an equal declaration
+    walk(pipeline)                                  every value with its path
+    flatten(pipeline)                               {"batch_size": 32, "model.convs": 6, ...}
+    set_at(pipeline, ("model", "convs"), 4)         a changed copy
+    map_tree(pipeline, change)                      a copy with each value changed
+
+A declaration is made of nodes (parts and deferred calls), tuples and mappings; anything else is a
+leaf. A path is a tuple of field names, argument names, indices and keys.
 """
 
-import re
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Self
 
-from tfpipe.declare.deferred import Deferred, Name
-from tfpipe.declare.fieldtypes import Duration, is_range
-from tfpipe.declare.part import Part
-from tfpipe.errors import ConfigError, suggest
+Key = Any  # a field's or an argument's name, a tuple's index, or whatever a mapping has for a key
+Path = tuple[Key, ...]
+Children = Iterable[tuple[Key, Any]]
 
 
-def children(value: Any) -> Iterator[tuple[str, Any]]:
-    """The named values directly inside a value; nothing for a leaf, a range included."""
-    if isinstance(value, (Part, Deferred)) and not is_range(value):
-        yield from value.items()
-    elif isinstance(value, tuple) and any(isinstance(v, (Part, Deferred, Name)) for v in value):
-        yield from ((str(i), v) for i, v in enumerate(value))
+class Declared:
+    """What a declaration names: a part, a deferred call, a deferred name."""
 
 
-def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Every named value by its dotted name, parts before what is inside them."""
-    found: dict[str, Any] = {}
-    for name, child in children(value):
-        dotted = f"{prefix}.{name}" if prefix else name
-        found[dotted] = child
-        found.update(flatten(child, dotted))
-    return found
+class Node(Declared):
+    """A declared value with named values in it: a part, or a deferred call."""
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """The names and values directly inside."""
+        raise NotImplementedError
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some of them changed."""
+        raise NotImplementedError
 
 
-def resolve(value: Any) -> Any:
-    """The value with every range replaced by the value it holds, at any depth."""
-    if is_range(value):
-        return resolve(value.value)
+def is_range(value: Any) -> bool:
+    """Whether a value is one of `hp`'s ranges."""
+    return getattr(type(value), "is_range", False) is True
+
+
+def children(value: Any) -> Children:
+    """The keys and values directly inside a value; none for a leaf."""
     if isinstance(value, tuple):
-        return tuple(resolve(v) for v in value)
-    if isinstance(value, Mapping):
-        return {k: resolve(v) for k, v in value.items()}
-    if isinstance(value, (Part, Deferred)):
-        changes = {n: r for n, v in value.items() if (r := resolve(v)) is not v and r != v}
-        return value.replace(**changes) if changes else value
-    return value
+        return enumerate(value)
+    return value.items() if isinstance(value, (Node, Mapping)) else ()
 
 
-def to_json(value: Any) -> Any:
-    """A declared value as plain JSON data."""
-    if isinstance(value, Part):
-        return {"part": _part_name(type(value))} | {n: to_json(v) for n, v in value.items()}
-    if isinstance(value, Deferred):
-        data: dict[str, Any] = {"call": value.path}
-        if value.args:
-            data["args"] = to_json(value.args)
-        named = {n: to_json(v) for n, v in value.kwargs.items()}
-        return data | ({"kwargs": named} if _RESERVED & set(named) else named)
-    if isinstance(value, Name):
-        return {"name": value.path}
-    if isinstance(value, Duration):
-        return str(value)
-    if isinstance(value, (tuple, list)):
-        return [to_json(v) for v in value]
-    if isinstance(value, Mapping):
-        if all(isinstance(k, str) for k in value) and not _RESERVED & set(value):
-            return {k: to_json(v) for k, v in value.items()}
-        return {"mapping": [[to_json(k), to_json(v)] for k, v in value.items()]}
-    if value is None or isinstance(value, (bool, int, float, str)):
+def elements(value: Any) -> Children:
+    """As `children`, for tuples and mappings alone: what a single field holds."""
+    return () if isinstance(value, Node) else children(value)
+
+
+def outside_ranges(value: Any) -> Children:
+    """As `children`, but a range is a leaf."""
+    return () if is_range(value) else children(value)
+
+
+def walk(
+    value: Any, inside: Callable[[Any], Children] = children, path: Path = ()
+) -> Iterator[tuple[Path, Any]]:
+    """Every value with its path, what holds others before what it holds.
+
+    Args:
+        value: where to begin; itself the first, with the path given.
+        inside: the keys and values inside a value; a key of None adds nothing to the path.
+        path: of the value.
+    """
+    yield path, value
+    for key, child in inside(value):
+        yield from walk(child, inside, path if key is None else (*path, key))
+
+
+def map_tree(
+    value: Any, change: Callable[[Any], Any], inside: Callable[[Any], Children] = children
+) -> Any:
+    """A copy in which each value, from the outside in, is what `change` makes of it.
+
+    What nothing changes is not copied.
+    """
+    value = change(value)
+    return with_children(value, {k: map_tree(c, change, inside) for k, c in inside(value)})
+
+
+def with_children(value: Any, changed: Mapping[Key, Any]) -> Any:
+    """A value with some of what is directly inside it exchanged; itself where that is the same."""
+    now = dict(children(value))
+    changed = {k: v for k, v in changed.items() if k not in now or now[k] is not v}
+    if not changed:
         return value
-    if isinstance(value, Callable):  # type: ignore[arg-type]
-        return {"function": f"{value.__module__}:{value.__qualname__}"}
-    raise ConfigError(f"{value!r} ({type(value).__name__}) cannot be written as JSON.")
+    if isinstance(value, Node):
+        return value.replace(**changed)
+    return tuple((now | changed).values()) if isinstance(value, tuple) else now | changed
 
 
-# What `tfpipe.declare.loading` calls the module of a pipeline file.
-_FILE_MODULE = re.compile(r"\btfpipe_file_[0-9a-f]{8}\.\w+")
-
-# Keys that mean something in this JSON; a mapping that has one of its own is written as pairs.
-_RESERVED = frozenset(("part", "call", "args", "kwargs", "name", "function", "mapping"))
-
-
-def _part_name(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
-
-
-def known_parts() -> dict[str, type[Part]]:
-    """The part classes that have been imported, by their full names."""
-    found: dict[str, type[Part]] = {}
-    waiting: list[type[Part]] = [Part]
-    while waiting:
-        cls = waiting.pop()
-        if not _superseded(cls):
-            found[_part_name(cls)] = cls
-        waiting.extend(cls.__subclasses__())
-    return found
-
-
-def _superseded(cls: type) -> bool:
-    """Whether a class's file was loaded again since, so that another has its name."""
-    current = getattr(sys.modules.get(cls.__module__), cls.__qualname__, cls)
-    return current is not cls
-
-
-def from_json(data: Any) -> Any:
-    """The declared value that `to_json` wrote.
-
-    Only parts, functions and modules that are already imported are looked up: JSON from outside
-    cannot make a module run.
-
-    Raises:
-        ConfigError: for a part or function that is not known here.
-    """
-    if isinstance(data, list):
-        return tuple(from_json(v) for v in data)
-    if not isinstance(data, dict):
-        return data
-    if "part" in data:
-        known = known_parts()
-        if data["part"] not in known:
-            raise ConfigError(
-                f"The part {data['part']!r} is not known: load its file first. "
-                f"{suggest(data['part'], known)}"
-            )
-        values = {k: from_json(v) for k, v in data.items() if k != "part"}
-        return known[data["part"]](**values)
-    if "call" in data:
-        named = data.get("kwargs", {k: v for k, v in data.items() if k not in ("call", "args")})
-        arguments = {k: from_json(v) for k, v in named.items()}
-        return Deferred(data["call"], from_json(data.get("args", [])), arguments)
-    if set(data) == {"mapping"}:
-        return {from_json(k): from_json(v) for k, v in data["mapping"]}
-    if set(data) == {"name"}:
-        return Name(data["name"])
-    if set(data) == {"function"}:
-        return _function(data["function"])
-    return {k: from_json(v) for k, v in data.items()}
-
-
-def in_module(value: Any, module: str) -> Any:
-    """A value of config.json with what a pipeline file defines named as if it were in a module.
-
-    A file's module bears the file's path, which is another one when the file has moved.
-    """
-    if isinstance(value, str):
-        return _FILE_MODULE.sub(module, value)
-    if isinstance(value, list):
-        return [in_module(v, module) for v in value]
-    if isinstance(value, dict):
-        return {k: in_module(v, module) for k, v in value.items()}
+def get_at(value: Any, path: Sequence[Key]) -> Any:
+    """The value at a path; raises KeyError where there is none."""
+    for key in path:
+        value = dict(children(value))[key]
     return value
 
 
-def _function(reference: str) -> Any:
-    module, _, qualname = reference.partition(":")
-    found: Any = sys.modules.get(module)
-    for name in qualname.split("."):
-        found = getattr(found, name, None)
-    if not callable(found):
-        raise ConfigError(f"The function {reference!r} is not known: load its file first.")
-    return found
+def set_at(value: Any, path: Sequence[Key], new: Any) -> Any:
+    """A copy with another value at a path; a call may get an argument that it had not."""
+    if not path:
+        return new
+    below = dict(children(value)).get(path[0])
+    return with_children(value, {path[0]: set_at(below, path[1:], new)})
+
+
+def dotted(path: Path) -> str:
+    """A path as it is written: `optimizer.learning_rate`."""
+    return ".".join(map(str, path))
+
+
+def flatten(value: Any) -> dict[str, Any]:
+    """Every named value by its dotted name, parts before what is inside them."""
+    return {dotted(path): child for path, child in walk(value, named_children) if path}
+
+
+def named_children(value: Any) -> Children:
+    """What has a dotted name of its own: inside of nodes, and of tuples of what is declared."""
+    if isinstance(value, tuple) and not any(isinstance(v, Declared) for v in value):
+        return ()
+    return () if isinstance(value, Mapping) else outside_ranges(value)
+
+
+def resolve(value: Any, inside: Callable[[Any], Children] = children) -> Any:
+    """The value with every range replaced by the value that it holds.
+
+    Args:
+        value: any declared value.
+        inside: `elements` to look for ranges in tuples and mappings alone, as in a single field.
+    """
+    return map_tree(value, own_value, inside)
+
+
+def own_value(value: Any) -> Any:
+    """What a range holds, or the value that is no range."""
+    while is_range(value):
+        value = value.value
+    return value
+
+
+def holds_range(value: Any) -> bool:
+    """Whether a field's value is a range, or a tuple or mapping with one in it."""
+    return any(is_range(item) for _, item in walk(value, elements))
+
+
+def variations(value: Any) -> Iterator[Any]:
+    """A field's value with its ranges' own values, then with each range's others in turn."""
+    plain = resolve(value, elements)
+    yield plain
+    for path, item in walk(value, elements):
+        if is_range(item):
+            for candidate in list(item.candidates())[1:]:
+                yield from variations(set_at(plain, path, candidate))
+
+
+def freeze(value: Any) -> Any:
+    """A copy in which lists are tuples and mappings are its own, so that nothing changes it."""
+    return map_tree(
+        value,
+        lambda v: tuple(v) if isinstance(v, list) else dict(v) if isinstance(v, Mapping) else v,
+        elements,
+    )
+
+
+def hashable(value: Any) -> Any:
+    """A value to take the hash of: equal for equal values, whatever the order of their names."""
+    if isinstance(value, Mapping):
+        return frozenset((name, hashable(v)) for name, v in value.items())
+    return tuple(map(hashable, value)) if isinstance(value, tuple) else value

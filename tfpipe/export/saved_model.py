@@ -19,8 +19,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfpipe.data.images.decoding import decode
+from tfpipe.declare.codec import to_json
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.declare.tree import to_json
 from tfpipe.errors import StorageError
 from tfpipe.evaluation.predict import answers
 from tfpipe.export.parity import verify

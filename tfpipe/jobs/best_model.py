@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tfpipe.declare.codec import from_json
 from tfpipe.declare.loading import Loaded
-from tfpipe.declare.tree import from_json
 from tfpipe.devices import start_tensorflow
 from tfpipe.errors import ModelError, RunError
 from tfpipe.jobs.predictor import Predictor, check_images

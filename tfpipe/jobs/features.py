@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from tfpipe.data.sources.features import FeatureFile, Features, save
+from tfpipe.declare.codec import to_json
 from tfpipe.declare.loading import Loaded
 from tfpipe.declare.pipeline import Pipeline, has_own_input, overrides
-from tfpipe.declare.tree import to_json
 from tfpipe.errors import CheckFailed
 from tfpipe.jobs.plan import Prepared, check_samples, prepare
 from tfpipe.models.pretrained.head_alone import HeadAlone, cut

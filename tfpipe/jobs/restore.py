@@ -10,11 +10,11 @@ from typing import Any
 import tfpipe.data.sources.features
 import tfpipe.data.sources.fraction
 import tfpipe.models.pretrained.head_alone  # noqa: F401
+from tfpipe.declare.codec import from_json, in_module
 from tfpipe.declare.loading import Loaded, from_instance, load
 from tfpipe.declare.origins import PYTHON
 from tfpipe.declare.overrides import apply_overrides
 from tfpipe.declare.pipeline import Pipeline
-from tfpipe.declare.tree import from_json, in_module
 from tfpipe.errors import RunError
 from tfpipe.jobs.records import read_records
 from tfpipe.runs.directory import RunDirectory, Status, find_run, list_runs, newest_unfinished

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from tfpipe.data import disk
+from tfpipe.declare.codec import from_json, to_json
 from tfpipe.declare.config import resolved_fields
 from tfpipe.declare.loading import Loaded
 from tfpipe.declare.pipeline import Pipeline
-from tfpipe.declare.tree import from_json, resolve, to_json
+from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError, RunError
 from tfpipe.jobs.execute import Run, RunPlan, execute
 from tfpipe.jobs.plan import Prepared, Team, first_batch, prepare

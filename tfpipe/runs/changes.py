@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tfpipe.declare.tree import in_module
+from tfpipe.declare.codec import in_module, show_json
 
 Meaning = Literal["safe", "result", "impossible"]
 
@@ -67,10 +67,10 @@ def changes(
     for name in _differing(*values):
         before, after = (v.get(name, _ABSENT) for v in values)
         if name.startswith("fine_tune") and _goes_further(*(v.get("fine_tune") for v in values)):
-            found.append(Change(name, _shown(before), _shown(after), "safe"))
+            found.append(Change(name, _show(before), _show(after), "safe"))
             continue
         meaning, why = _meaning(name, before, after, *(v.get("callbacks") for v in values))
-        found.append(Change(name, _shown(before), _shown(after), meaning, why))
+        found.append(Change(name, _show(before), _show(after), meaning, why))
     return found
 
 
@@ -170,18 +170,5 @@ def _code(functions: dict[str, str], name: str) -> str:
     return "not there" if name not in functions else "other code"
 
 
-def _shown(value: Any) -> str:
-    """A value of config.json as a person would write it."""
-    if value is _ABSENT:
-        return "not given"
-    if isinstance(value, dict) and ("part" in value or "call" in value):
-        kind = str(value.get("part") or value["call"]).rpartition(".")[2]
-        named = {k: v for k, v in value.items() if k not in ("part", "call", "args")}
-        inside = [_shown(v) for v in value.get("args", ())]
-        inside += [f"{k}={_shown(v)}" for k, v in named.items()]
-        return f"{kind}({', '.join(inside)})"
-    if isinstance(value, dict) and set(value) in ({"name"}, {"function"}):
-        return str(next(iter(value.values())))
-    if isinstance(value, list):
-        return "(" + ", ".join(map(_shown, value)) + ("," if len(value) == 1 else "") + ")"
-    return str(value)
+def _show(value: Any) -> str:
+    return "not given" if value is _ABSENT else show_json(value)

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tfpipe.declare.deferred import Deferred
-from tfpipe.declare.fieldtypes import is_range
 from tfpipe.declare.hp import Choice, same
 from tfpipe.declare.overrides import with_value, write_override
 from tfpipe.declare.part import Part, unvalidated
 from tfpipe.declare.pipeline import Pipeline
+from tfpipe.declare.tree import is_range
 from tfpipe.errors import ConfigError
 from tfpipe.tuning.dimension import Dimension, Value, When, labels_of
 

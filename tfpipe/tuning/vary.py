@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 from tfpipe.declare.deferred import Deferred
-from tfpipe.declare.fieldtypes import Duration, without_ranges
+from tfpipe.declare.fieldtypes import Duration
 from tfpipe.declare.hp import Bool, Choice, Float, Int, Range, same
 from tfpipe.declare.loading import Loaded
 from tfpipe.declare.overrides import apply_overrides, declared_at, read_override, write_override
 from tfpipe.declare.pipeline import Pipeline
+from tfpipe.declare.tree import elements, resolve
 from tfpipe.errors import ConfigError
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
@@ -50,7 +51,7 @@ def _override(pipeline: Pipeline, text: str) -> str:
     if not name:
         raise ConfigError(f"{text!r} names no field: write a.b=1e-4..1e-1:log or a.b=2,4,6.")
     try:
-        declared = without_ranges(declared_at(pipeline, name))
+        declared = resolve(declared_at(pipeline, name), elements)
         ranges = _ranges(pipeline, name, what, declared) if equals else [Bool(declared is True)]
         return _first_that_fits(pipeline, name, ranges)
     except ConfigError as error:
@@ -174,7 +175,7 @@ def _middle(low: Any, high: Any, step: Any, log: bool) -> Any:
 
 def _takes_fractions(pipeline: Pipeline, name: str) -> bool:
     """Whether the numbers of a field are real ones, so that 0..1 means all between."""
-    declared = without_ranges(declared_at(pipeline, name))
+    declared = resolve(declared_at(pipeline, name), elements)
     if isinstance(declared, (int, float)):
         return isinstance(declared, float)
     holder = name.rpartition(".")[0]

@@ -15,8 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from tfpipe.declare.codec import to_json
 from tfpipe.declare.loading import Loaded, load_unchanged
-from tfpipe.declare.tree import to_json
 from tfpipe.errors import RunError
 from tfpipe.runs.directory import RunDirectory, find_directory, run_at
 from tfpipe.storage import new_folder, storage, write_whole

@@ -3,10 +3,10 @@
 from typing import Any
 
 import tfpipe.models
+from tfpipe.declare.codec import to_json
 from tfpipe.declare.fieldtypes import describe
 from tfpipe.declare.kinds import ModelBuilder
 from tfpipe.declare.part import REQUIRED, hints
-from tfpipe.declare.tree import to_json
 
 
 def models() -> list[dict[str, Any]]:

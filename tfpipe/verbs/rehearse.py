@@ -16,9 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tfpipe.declare.codec import to_json
 from tfpipe.declare.loading import Loaded, load
 from tfpipe.declare.pipeline import Pipeline
-from tfpipe.declare.tree import to_json
 from tfpipe.errors import CheckFailed, ConfigError, TfpipeError
 from tfpipe.terminal import Terminal
 

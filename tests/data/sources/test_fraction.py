@@ -103,7 +103,7 @@ def _infos(sizes: dict[str, int]) -> Any:
 
 
 def test_a_fraction_is_written_and_read_with_a_run() -> None:
-    from tfpipe.declare.tree import from_json, to_json
+    from tfpipe.declare.codec import from_json, to_json
 
     source = Fraction(Arrays(numbered), 0.5)
     assert from_json(to_json(source)) == source

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import keras
 import pytest
 
+from tfpipe.declare.codec import from_json, to_json
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.declare.tree import from_json, to_json
 from tfpipe.errors import ConfigError
 from tfpipe.models import VGG16, Application, InceptionV3, MobileNet, NASNetMobile
 from tfpipe.models.base import base_of, unfreeze

@@ -38,7 +38,3 @@ __all__ = [
     "shift",
     "zoom",
 ]
-
-# In JSON a part bears its module's name, which is this one wherever its code lies.
-for _name in __all__:
-    globals()[_name].__module__ = __name__
