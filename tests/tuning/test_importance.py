@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 from searches import trial
 
-from tfpipe.tuning.axes import Axis
+from tfpipe import hp
+from tfpipe.tuning.dimension import Dimension
 from tfpipe.tuning.importance import evenly, importance
 from tfpipe.tuning.stored import Trial
 
-A = Axis("a", "float", 0.0, 1.0)
-RATE = Axis("rate", "float", 1e-5, 1.0, log=True)
-CHOICE = Axis("choice", "choice", values=("x", "y", "z"))
-INSIDE = Axis("choice[x].inside", "float", 0.0, 1.0, when=(("choice", "x"),))
+A = Dimension("a", hp.Float(0.5, min=0.0, max=1.0))
+RATE = Dimension("rate", hp.Float(0.1, min=1e-5, max=1.0, log=True))
+CHOICE = Dimension("choice", hp.Choice("x", values=("x", "y", "z")), labels=("x", "y", "z"))
+INSIDE = Dimension("choice[x].inside", hp.Float(0.5, min=0.0, max=1.0), when=(("choice", "x"),))
 
 
 def trials(
@@ -43,7 +44,7 @@ def test_what_decides_has_the_larger_share() -> None:
 
 def test_a_logarithmic_range_is_seen_as_one() -> None:
     """The best rate is 0.001: on a plain axis that is the same as 0."""
-    found = importance((A, RATE), trials(60, lambda v, _: -abs(Axis.share(RATE, v["rate"]) - 0.4)))
+    found = importance((A, RATE), trials(60, lambda v, _: -abs(RATE.share(v["rate"]) - 0.4)))
     assert found.shares["rate"] > 0.9
 
 
@@ -97,7 +98,7 @@ def test_little_that_is_foretold_is_called_little() -> None:
         (11, (A,) * 6, "11 of at least 12 for 6 ranges."),
     ],
 )
-def test_too_few_trials_say_nothing(count: int, axes: tuple[Axis, ...], note: str) -> None:
+def test_too_few_trials_say_nothing(count: int, axes: tuple[Dimension, ...], note: str) -> None:
     found = importance(axes, trials(count, lambda v, _: v["a"]))
     assert (found.shares, found.explained) == ({}, 0.0)
     assert found.note == f"Too few trials have finished to say which ranges matter: {note}"

@@ -4,7 +4,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tfpipe.tuning.axes import Axis, axes_of, shown
+from tfpipe.text import brief
+from tfpipe.tuning.dimension import Dimension, dimensions_of
 from tfpipe.tuning.svg import Frame, Scale, clipped, element, picture, plain, squeezed, text
 
 
@@ -64,11 +65,11 @@ def test_words_of_others_stay_words() -> None:
 
 
 def test_places_in_a_range() -> None:
-    rate = Axis("rate", "float", 1e-4, 1e-2, log=True)
-    choice = Axis("choice", "choice", values=("x", "y", "z", "w"))
+    rate = Dimension("rate", "float", 1e-4, 1e-2, log=True)
+    choice = Dimension("choice", "choice", values=("x", "y", "z", "w"))
     assert [rate.share(v) for v in (1e-4, 1e-3, 1e-2)] == pytest.approx([0, 0.5, 1])
     assert [choice.share(v) for v in ("x", "w")] == [0.125, 0.875]
-    assert [Axis("on", "bool", values=(False, True)).share(v) for v in (False, True)] == [
+    assert [Dimension("on", "bool", values=(False, True)).share(v) for v in (False, True)] == [
         0.25,
         0.75,
     ]
@@ -84,7 +85,7 @@ def test_ranges_in_words() -> None:
         {"name": "c", "type": "Choice", "declared": "x", "labels": ["x", "y"], "when": []},
         {"name": "d", "type": "Bool", "declared": True, "when": []},
     ]
-    axes = axes_of(data)
+    axes = dimensions_of(data)
     assert [axis.described() for axis in axes] == [
         "16 to 256 (step 16)",
         "16 to 256",
@@ -93,4 +94,4 @@ def test_ranges_in_words() -> None:
         "False, True",
     ]
     assert axes[0].when == (("b", 2),)
-    assert [shown(v) for v in (0.123456, 12, True, "x", None)] == ["0.1235", "12", "True", "x", ""]
+    assert [brief(v) for v in (0.123456, 12, True, "x", None)] == ["0.1235", "12", "True", "x", ""]

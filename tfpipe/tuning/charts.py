@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from statistics import median
 
+from tfpipe.declare.hp import Float, Int
+from tfpipe.text import brief
 from tfpipe.training.reporting import EpochRow
-from tfpipe.tuning.axes import Axis, shown
+from tfpipe.tuning.dimension import Dimension
 from tfpipe.tuning.importance import evenly
 from tfpipe.tuning.picture import LEVELS, Picture
 from tfpipe.tuning.stored import Trial
@@ -151,7 +153,7 @@ def _up(share: float) -> float:
     return _HEAD + _TALL * (1 - share)
 
 
-def _height(axis: Axis, trial: Trial) -> float:
+def _height(axis: Dimension, trial: Trial) -> float:
     """Where a trial's line meets an axis; below it where the trial has no such value."""
     if axis.name not in trial.values:
         return _HEAD + _TALL + 22
@@ -178,19 +180,19 @@ def _upright(
         yield text("unused", x - 7, height + 4, "tick over", "end")
 
 
-def _ticks_of(axis: Axis, about: int = 5) -> list[tuple[float, str]]:
+def _ticks_of(axis: Dimension, about: int = 5) -> list[tuple[float, str]]:
     """The places and labels on the axis of a range; of many values of a choice, some."""
-    if axis.numeric:
-        scale = Scale(float(axis.low), float(axis.high), axis.log)
+    if isinstance(axis.range, (Float, Int)):
+        scale = Scale(axis.range.min, axis.range.max, axis.range.log)
         values = scale.ticks(about)
-        if axis.kind == "int":
+        if isinstance(axis.range, Int):
             values = [v for v in values if v == int(v)]
         return [(scale.share(v), plain(v)) for v in values]
     every = -(-len(axis.values) // 14)
-    return [(axis.share(v), shown(v)) for v in axis.values[::every]]
+    return [(axis.share(v), brief(v)) for v in axis.values[::every]]
 
 
-def against(shown_as: Picture, axis: Axis) -> str:
+def against(shown_as: Picture, axis: Dimension) -> str:
     """The objective of each trial against its value of one range."""
     frame = Frame(*_SMALL, Scale(0.0, 1.0), shown_as.scale, right=20)
     drawn = [*frame.vertical("")]

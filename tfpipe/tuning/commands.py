@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tfpipe.declare.loading import shown
-from tfpipe.tuning.axes import axes_of
+from tfpipe.tuning.dimension import dimensions_of
 from tfpipe.tuning.stored import Search
 
 # Fields by which a search is made shorter than the run that it is for.
@@ -32,6 +32,6 @@ def kept(search: Search, apart: Iterable[str] = ()) -> list[str]:
         search: which.
         apart: fields to leave out besides.
     """
-    without = {axis.name for axis in axes_of(search.space)} | set(apart)
+    without = {axis.name for axis in dimensions_of(search.space)} | set(apart)
     texts = ((text.partition("=")[0].strip(), text) for text in search.overrides)
     return [text for name, text in texts if name not in without]

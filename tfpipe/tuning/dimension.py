@@ -1,16 +1,17 @@
-"""One range of a search: its name, its numbers as Keras Tuner counts them, its values' labels."""
+"""One range of a search, from the declaration to Keras Tuner, the records and the report."""
 
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from tfpipe.declare.deferred import Deferred, Name
 from tfpipe.declare.fieldtypes import show
 from tfpipe.declare.hp import Bool, Choice, Float, Int, Range, same
 from tfpipe.declare.part import Part
 from tfpipe.errors import ConfigError
+from tfpipe.text import brief
 
 if TYPE_CHECKING:
     import keras_tuner
@@ -115,6 +116,42 @@ class Dimension:
             ends = (given.min, _reachable(given))
             add(self.name, *ends, step=given.step, sampling=sampling, default=self.declared)
 
+    @property
+    def numeric(self) -> bool:
+        """Whether its values lie between two ends, `range.min` and `range.max`."""
+        return isinstance(self.range, (Float, Int))
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """The values of a Choice, by their labels, or of a Bool; none of a numeric range."""
+        return (False, True) if isinstance(self.range, Bool) else self.labels
+
+    def described(self) -> str:
+        """The range, for people."""
+        given = self.range
+        if not isinstance(given, (Float, Int)):
+            return ", ".join(map(brief, self.values))
+        text = f"{brief(given.min)} to {brief(given.max)}"
+        notes = ["logarithmic"] if given.log else []
+        if given.step is not None and (isinstance(given, Float) or given.step != 1):
+            notes.append(f"step {brief(given.step)}")
+        return f"{text} ({', '.join(notes)})" if notes else text
+
+    def conditions(self) -> str:
+        """When a trial has it, for people; empty for one that each has."""
+        return " and ".join(f"{name} is {brief(value)}" for name, value in self.when)
+
+    def share(self, value: Any) -> float:
+        """Where a value lies between the ends, from 0 to 1; the values of a Choice lie evenly."""
+        given = self.range
+        if not isinstance(given, (Float, Int)):
+            place = self.values.index(value) if value in self.values else 0
+            return (place + 0.5) / max(len(self.values), 1)
+        low, high, at = float(given.min), float(given.max), float(value)
+        if given.log:
+            low, high, at = math.log(low), math.log(high), math.log(at)
+        return min(max((at - low) / (high - low), 0.0), 1.0)
+
     def holds(self, values: Mapping[str, Value]) -> bool:
         """Whether a trial with these values has this dimension."""
         return all(values.get(name) == label for name, label in self.when)
@@ -129,6 +166,25 @@ class Dimension:
             data["labels"] = list(self.labels)
             data["values"] = [show(value) for value in self.range.values]
         return data | {"when": [list(condition) for condition in self.when]}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The dimension that `to_json` wrote; a Choice's values are their labels."""
+        when = tuple((name, value) for name, value in data["when"])
+        declared = data["declared"]
+        if data["type"] == "Bool":
+            return cls(data["name"], Bool(declared), when)
+        if data["type"] == "Choice":
+            labels = tuple(data["labels"])
+            return cls(data["name"], Choice(declared, values=labels), when, labels)
+        kind = Float if data["type"] == "Float" else Int
+        bounds = {name: data[name] for name in ("min", "max", "step", "log")}
+        return cls(data["name"], kind(declared, **bounds), when)
+
+
+def dimensions_of(space: Mapping[str, Any]) -> tuple[Dimension, ...]:
+    """The dimensions of what `Space.to_json` gave, as a search's directory has it."""
+    return tuple(map(Dimension.from_json, space["dimensions"]))
 
 
 def labels_of(choice: Choice) -> tuple[Value, ...]:

@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tfpipe.declare.hp import Float, Int
 from tfpipe.storage import storage, write_whole
 from tfpipe.training.reporting import SETTINGS
-from tfpipe.tuning.axes import Axis, Value, axes_of
+from tfpipe.tuning.dimension import Dimension, Value, dimensions_of
 from tfpipe.tuning.stored import Search
 
 _STARTED, _ENDED, _ASKED = "1.started", "2.ended", "0.asked"
@@ -37,7 +38,7 @@ def write_config(search: Search) -> None:
 
     asked = api_pb2.Experiment(
         name=search.name,
-        hparam_infos=[_hparam(axis) for axis in axes_of(search.space)],
+        hparam_infos=[_hparam(axis) for axis in dimensions_of(search.space)],
         metric_infos=[_metric(name) for name in _metrics(search)],
         time_created_secs=search.began,
     )
@@ -85,14 +86,14 @@ def trial_ended(folder: Path, ok: bool) -> None:
     _write(folder, _ENDED, summary, now)
 
 
-def _hparam(axis: Axis) -> Any:
+def _hparam(axis: Dimension) -> Any:
     from tensorboard.plugins.hparams import api_pb2, summary_v2
 
     domain: Any
-    if axis.kind == "float":
-        domain = summary_v2.RealInterval(float(axis.low), float(axis.high))
-    elif axis.kind == "int":
-        domain = summary_v2.IntInterval(int(axis.low), int(axis.high))
+    if isinstance(axis.range, Float):
+        domain = summary_v2.RealInterval(axis.range.min, axis.range.max)
+    elif isinstance(axis.range, Int):
+        domain = summary_v2.IntInterval(axis.range.min, axis.range.max)
     else:
         domain = summary_v2.Discrete(axis.values)
     info = api_pb2.HParamInfo(name=axis.name, differs=True)  # its column is shown from the start

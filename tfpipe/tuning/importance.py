@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tfpipe.tuning.axes import Axis
+from tfpipe.tuning.dimension import Dimension
 from tfpipe.tuning.stored import Trial
 
 _LEAST, _LEAST_EACH = 10, 2  # trials in all, and for each range
@@ -36,7 +36,7 @@ class Importance:
     note: str = ""
 
 
-def importance(axes: Sequence[Axis], trials: Sequence[tuple[Trial, float]]) -> Importance:
+def importance(axes: Sequence[Dimension], trials: Sequence[tuple[Trial, float]]) -> Importance:
     """Which ranges matter most for the objective.
 
     Of many trials some are taken, from the best to the worst.
@@ -113,7 +113,7 @@ def _errors(forest: Any, copies: Any, values: Any) -> Any:
     return ((foretold - values) ** 2).sum(axis=1)
 
 
-def _column(axis: Axis, trials: Sequence[Trial]) -> list[float]:
+def _column(axis: Dimension, trials: Sequence[Trial]) -> list[float]:
     """A range's values as numbers; where a trial has none, what the others have on average.
 
     Any other number would tell the forest of the choice on which the range depends.

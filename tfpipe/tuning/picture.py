@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tfpipe.tuning.axes import Axis, axes_of
+from tfpipe.tuning.dimension import Dimension, dimensions_of
 from tfpipe.tuning.stored import Search, Trial
 from tfpipe.tuning.svg import Scale
 
@@ -32,7 +32,7 @@ class Picture:
     """
 
     search: Search
-    axes: tuple[Axis, ...]
+    axes: tuple[Dimension, ...]
     trials: list[Trial]
     ranked: list[tuple[Trial, float]]
     scale: Scale
@@ -81,7 +81,9 @@ def picture_of(search: Search) -> Picture:
     ]
     ranked = sorted(counted, key=lambda pair: -pair[1] if rising else pair[1])
     scale = _scale([value for _, value in ranked])
-    return Picture(search, axes_of(search.space), trials, ranked, scale, _times(search, trials))
+    return Picture(
+        search, dimensions_of(search.space), trials, ranked, scale, _times(search, trials)
+    )
 
 
 def _scale(values: Sequence[float]) -> Scale:

@@ -16,10 +16,11 @@ from typing import Any
 from tfpipe.data.memory import human
 from tfpipe.storage import write_whole
 from tfpipe.terminal import clock, number
+from tfpipe.text import brief
 from tfpipe.training.reporting import SETTINGS
 from tfpipe.tuning import charts
-from tfpipe.tuning.axes import Axis, shown
 from tfpipe.tuning.commands import target_of, train_with_best
+from tfpipe.tuning.dimension import Dimension
 from tfpipe.tuning.importance import importance
 from tfpipe.tuning.picture import Picture, picture_of
 from tfpipe.tuning.stored import Search, Trial
@@ -131,7 +132,7 @@ def _setting(name: str, declared: Any, best: Trial) -> str:
         return ""
     value = best.values[name]
     style = "differs" if value != declared else None
-    cells = element("td", escape(shown(value))), element("td", escape(shown(declared)))
+    cells = element("td", escape(brief(value))), element("td", escape(brief(declared)))
     return element("tr", element("th", escape(name)), *cells, class_=style)
 
 
@@ -251,7 +252,7 @@ def _values_beside(drawn: Picture, best: Sequence[Trial]) -> Iterator[str]:
         values = [t.values.get(axis.name) for t in best]
         if any(value is not None for value in values):
             differs = any(value != values[0] for value in values)
-            yield _row(axis.name, [shown(v) or "-" for v in values], "differs" if differs else None)
+            yield _row(axis.name, [brief(v) or "-" for v in values], "differs" if differs else None)
 
 
 def _metrics_beside(drawn: Picture, best: Sequence[Trial]) -> Iterator[str]:
@@ -323,7 +324,7 @@ def _asked(drawn: Picture) -> str:
     titles = "".join(element("th", title) for title in ("range", "values", "declared", "where"))
     rows = [element("tr", titles)]
     for axis in drawn.axes:
-        rows.append(_row(axis.name, [axis.described(), shown(axis.declared), _where(axis)]))
+        rows.append(_row(axis.name, [axis.described(), brief(axis.declared), _where(axis)]))
     declaration = escape(json.dumps(search.pipeline, indent=2))
     whole = element("details", element("summary", "The declaration"), element("pre", declaration))
     ranges = element("table", *rows, class_="ranges")
@@ -333,9 +334,9 @@ def _asked(drawn: Picture) -> str:
     return _section("What was asked", _scrolled(facts), _scrolled(ranges), whole, note=note)
 
 
-def _where(axis: Axis) -> str:
+def _where(axis: Dimension) -> str:
     """In which trials there is such a value."""
-    return ", ".join(f"{name} is {shown(value)}" for name, value in axis.when)
+    return ", ".join(f"{name} is {brief(value)}" for name, value in axis.when)
 
 
 def _facts(search: Search) -> Iterator[tuple[str, str]]:
@@ -381,5 +382,5 @@ def _data(drawn: Picture) -> str:
 def _told(trial: Trial, names: Sequence[str]) -> list[Any]:
     objective = number(trial.objective) if trial.objective is not None else ""
     reason = clipped(" ".join(trial.reason.split()), 160) if trial.state == "failed" else ""
-    values = [shown(trial.values.get(name)) for name in names]
+    values = [brief(trial.values.get(name)) for name in names]
     return [trial.state, objective, f"{trial.epoch} of {trial.epochs}", reason, values]

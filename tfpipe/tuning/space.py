@@ -14,12 +14,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tfpipe.declare.deferred import Deferred
-from tfpipe.declare.hp import Choice, same
+from tfpipe.declare.hp import Choice
 from tfpipe.declare.overrides import with_value, write_override
-from tfpipe.declare.part import Part, unvalidated
+from tfpipe.declare.part import unvalidated
 from tfpipe.declare.pipeline import Pipeline
-from tfpipe.declare.tree import is_range
+from tfpipe.declare.tree import dotted, is_range, outside_ranges, set_at, walk
 from tfpipe.errors import ConfigError
 from tfpipe.tuning.dimension import Dimension, Value, When, labels_of
 
@@ -135,16 +134,10 @@ class Space:
 
     def _filled(self, value: Any, name: str, values: Mapping[str, Value]) -> Any:
         """A value with the ranges in it replaced by what a trial takes."""
-        if is_range(value):
-            return self._chosen(name, values)
-        inside = {k: self._filled(v, n, values) for k, n, v in _children(value, name)}
-        if isinstance(value, tuple):
-            return tuple(inside.values())
-        if isinstance(value, Mapping):
-            return inside
-        if isinstance(value, (Part, Deferred)):
-            changed = {k: v for k, v in inside.items() if not same(v, dict(value.items())[k])}
-            return value.replace(**changed) if changed else value
+        for path, item in walk(value, outside_ranges):
+            if is_range(item):
+                chosen = self._chosen(dotted((name, *path)), values)
+                value = set_at(value, path, chosen)
         return value
 
     def _count(self, single: Callable[[Dimension], int | None], when: When) -> int | None:
@@ -185,21 +178,11 @@ def space_of(pipeline: Pipeline) -> Space:
 
 
 def _dimensions(value: Any, name: str, when: When) -> Iterator[Dimension]:
-    if not is_range(value):
-        for _, dotted, child in _children(value, name):
-            yield from _dimensions(child, dotted, when)
-        return
-    labels = labels_of(value) if isinstance(value, Choice) else ()
-    yield Dimension(name, value, when, labels)
-    for label, chosen in zip(labels, getattr(value, "values", ()), strict=True):
-        yield from _dimensions(chosen, f"{name}[{label}]", (*when, (name, label)))
-
-
-def _children(value: Any, name: str) -> Iterator[tuple[Any, str, Any]]:
-    """The key, the dotted name and the value of each thing inside a value."""
-    items: Any = ()
-    if isinstance(value, tuple):
-        items = enumerate(value)
-    elif isinstance(value, (Part, Deferred, Mapping)):
-        items = value.items()
-    yield from ((key, f"{name}.{key}" if name else str(key), item) for key, item in items)
+    for path, item in walk(value, outside_ranges):
+        if not is_range(item):
+            continue
+        full = dotted((name, *path) if name else path)
+        labels = labels_of(item) if isinstance(item, Choice) else ()
+        yield Dimension(full, item, when, labels)
+        for label, chosen in zip(labels, getattr(item, "values", ()), strict=True):
+            yield from _dimensions(chosen, f"{full}[{label}]", (*when, (full, label)))

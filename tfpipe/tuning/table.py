@@ -10,7 +10,7 @@ from typing import Any
 from tfpipe.storage import write_whole
 from tfpipe.training.metrics import read_rows
 from tfpipe.training.reporting import EpochRow
-from tfpipe.tuning.axes import axes_of
+from tfpipe.tuning.dimension import dimensions_of
 from tfpipe.tuning.stored import Search, Trial
 
 _FIRST = ("trial", "state", "rank")
@@ -71,7 +71,7 @@ def _columns(search: Search, trials: Iterable[Trial]) -> tuple[dict[str, str], d
     """The columns of the ranges and of the metrics, each with the name behind it."""
     objective = search.asked.objective
     taken = {*_FIRST, *_LAST, objective, "epoch"}
-    ranges = _named((axis.name for axis in axes_of(search.space)), taken, "value")
+    ranges = _named((axis.name for axis in dimensions_of(search.space)), taken, "value")
     known: dict[str, Any] = {name: None for trial in trials for name in trial.metrics}
     known.pop(objective, None)
     return ranges, _named(known, taken, "metric")

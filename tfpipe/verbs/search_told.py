@@ -19,8 +19,8 @@ from tfpipe.data.memory import human
 from tfpipe.declare.fieldtypes import Duration
 from tfpipe.errors import TrainingError
 from tfpipe.terminal import Terminal, clock
-from tfpipe.tuning.axes import Axis, axes_of, shown
 from tfpipe.tuning.commands import kept, target_of, train_with_best
+from tfpipe.tuning.dimension import dimensions_of
 from tfpipe.tuning.stored import Search, Trial
 from tfpipe.verbs.trials_told import (
     counted,
@@ -65,9 +65,13 @@ def _facts(search: Search, total: int | None) -> dict[str, str]:
     }
     if asked.sample:
         facts["data"] = "generated in place of the declared data"
-    axes = axes_of(search.space)
+    axes = dimensions_of(search.space)
     width = max((len(axis.name) for axis in axes), default=0)
-    ranges = [f"{axis.name:<{width}}  {axis.described()}{_when(axis)}" for axis in axes]
+    ranges = [
+        f"{axis.name:<{width}}  {axis.described()}"
+        + (f", where {axis.conditions()}" * bool(axis.when))
+        for axis in axes
+    ]
     indent = "\n" + " " * (4 + len("directory"))
     return facts | {"ranges": indent.join(ranges)}
 
@@ -90,11 +94,6 @@ def _tuner(search: Search, total: int | None) -> list[str]:
 def _done(search: Search) -> str:
     done = sum(trial.over for trial in search.trials())
     return f", {done} done" if done else ""
-
-
-def _when(axis: Axis) -> str:
-    conditions = " and ".join(f"{name} is {shown(value)}" for name, value in axis.when)
-    return f", where {conditions}" if conditions else ""
 
 
 class View:

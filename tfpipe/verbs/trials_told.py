@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from rich.markup import escape
 
 from tfpipe.terminal import SHORT, clock, number
-from tfpipe.tuning.axes import axes_of, shown
+from tfpipe.text import brief
+from tfpipe.tuning.dimension import dimensions_of
 from tfpipe.tuning.stored import Search, Trial
 
 _COLUMNS = 6  # more ranges than that share one column of the table
@@ -47,12 +48,12 @@ def result(trial: Trial, search: Search) -> str:
 def values_of(trial: Trial, search: Search) -> str:
     """The values of a trial on one line, by names as short as can be."""
     names = names_in(search)
-    return " ".join(f"{names.get(n, n)}={shown(value)}" for n, value in trial.values.items())
+    return " ".join(f"{names.get(n, n)}={brief(value)}" for n, value in trial.values.items())
 
 
 def names_in(search: Search) -> dict[str, str]:
     """The ranges of a search by their names as short as can be."""
-    return short_names([axis.name for axis in axes_of(search.space)])
+    return short_names([axis.name for axis in dimensions_of(search.space)])
 
 
 def short_names(names: Sequence[str]) -> dict[str, str]:
@@ -108,7 +109,7 @@ def table(search: Search, trials: Sequence[Trial]) -> tuple[list[str], list[list
         texts = [[values_of(trial, search)] for trial in trials]
         columns += ["values"]
     else:
-        texts = [[shown(trial.values.get(name)) for name in names] for trial in trials]
+        texts = [[brief(trial.values.get(name)) for name in names] for trial in trials]
         columns += names.values()
     return columns, [row + text for row, text in zip(rows, texts, strict=True)]
 
