@@ -4,6 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tfpipe import hp
 from tfpipe.text import brief
 from tfpipe.tuning.dimension import Dimension, dimensions_of
 from tfpipe.tuning.svg import Frame, Scale, clipped, element, picture, plain, squeezed, text
@@ -65,11 +66,11 @@ def test_words_of_others_stay_words() -> None:
 
 
 def test_places_in_a_range() -> None:
-    rate = Dimension("rate", "float", 1e-4, 1e-2, log=True)
-    choice = Dimension("choice", "choice", values=("x", "y", "z", "w"))
+    rate = Dimension("rate", hp.Float(1e-3, min=1e-4, max=1e-2, log=True))
+    choice = Dimension("choice", hp.Choice("x", values=tuple("xyzw")), labels=tuple("xyzw"))
     assert [rate.share(v) for v in (1e-4, 1e-3, 1e-2)] == pytest.approx([0, 0.5, 1])
     assert [choice.share(v) for v in ("x", "w")] == [0.125, 0.875]
-    assert [Dimension("on", "bool", values=(False, True)).share(v) for v in (False, True)] == [
+    assert [Dimension("on", hp.Bool(True)).share(v) for v in (False, True)] == [
         0.25,
         0.75,
     ]

@@ -54,7 +54,7 @@ def to_json(value: Any) -> Any:
 def public_name(cls: type[Part]) -> str:
     """The name under which a part is stored: the public one of tfpipe's, the module's of others."""
     if cls.__module__.startswith("tfpipe."):
-        return f"{cls.namespace}.{cls.__qualname__}"
+        return ".".join(filter(None, ("tfpipe", cls.namespace, cls.__qualname__)))
     return f"{cls.__module__}.{cls.__qualname__}"
 
 

@@ -20,7 +20,7 @@ __all__ = ["Bool", "Choice", "Float", "Int", "Range"]
 class Range(Part):
     """A value that a search may vary. Use `Float`, `Int`, `Choice` or `Bool`."""
 
-    namespace: ClassVar[str] = "tfpipe.hp"
+    namespace: ClassVar[str] = "hp"
     is_range: ClassVar[bool] = True
     described: ClassVar[str] = "a range from hp"
 

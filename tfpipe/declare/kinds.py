@@ -20,7 +20,7 @@ Training = Callable[[], Any]
 class Augmentation(Part):
     """A random change of a training image, drawn for each sample from the declared seed."""
 
-    namespace: ClassVar[str] = "tfpipe.data.augment"
+    namespace: ClassVar[str] = "data.augment"
     described: ClassVar[str] = "an augmentation such as augment.flip()"
     draws_needed: ClassVar[int] = 0
 
@@ -28,7 +28,7 @@ class Augmentation(Part):
 class Source(Part):
     """Where data comes from: it gives an element spec and, for each split, batches."""
 
-    namespace: ClassVar[str] = "tfpipe.data"
+    namespace: ClassVar[str] = "data"
     described: ClassVar[str] = 'a data source such as TFDS("cifar10")'
     internal: ClassVar[bool] = False  # True where tfpipe makes it, and no declaration names it
     stands_in: ClassVar[bool] = False  # True where it takes the place of another source
@@ -69,7 +69,7 @@ class Source(Part):
 class ModelBuilder(Part):
     """What makes a Keras model from an element spec."""
 
-    namespace: ClassVar[str] = "tfpipe.models"
+    namespace: ClassVar[str] = "models"
     described: ClassVar[str] = "a model builder such as CNN_2_4_6(convs=6)"
     contract: ClassVar[str] = ""
 

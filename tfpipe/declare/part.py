@@ -87,7 +87,7 @@ class Part(Node, metaclass=PartMeta):
         ConfigError: an unknown field, a missing one, or a value that does not fit its type.
     """
 
-    namespace: ClassVar[str] = "tfpipe"  # where the class is public, and so what it is stored as
+    namespace: ClassVar[str] = ""  # where in tfpipe the class is public; it is stored so
     _given: ClassVar[frozenset[str]]  # set on instances; a ClassVar, so that it is no field
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -32,7 +32,7 @@ class Block(Part):
         Block((32, 32), padding='valid', dropout=0.25)
     """
 
-    namespace: ClassVar[str] = "tfpipe.models"
+    namespace: ClassVar[str] = "models"
     described: ClassVar[str] = "a block such as Block(convs=(32, 32))"
     convs: tuple[Positive, ...]
     kernel: Positive = 3
