@@ -6,7 +6,7 @@ from typing import Any
 
 from tfpipe.declare.loading import load
 from tfpipe.tuning.space import space_of
-from tfpipe.tuning.stored import Asked, Search, Trial, create
+from tfpipe.tuning.store import Asked, Search, Trial, create_search
 
 NOW = datetime(2026, 11, 21, 10, 15, 2)
 NAME = "small/20261121-101502"
@@ -46,7 +46,7 @@ def made(
     space = space_of(loaded.pipeline).to_json()
     given = {"tuner": "bayesian", "trials": 12, "objective": "val_accuracy", "direction": "max"}
     asking = Asked(**{**given, "seed": 0, **asked})
-    search = create(root or file.parent, loaded, NOW, asking, space)
+    search = create_search(root or file.parent, loaded, NOW, asking, space)
     for one in trials:
         one.write(search.folder(one.id))
     search.write_best()

@@ -31,7 +31,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, small: Path) -> list[Any]:
 
         return record
 
-    for name in ("search", "go_on", "work"):
+    for name in ("search", "go_on", "join"):
         monkeypatch.setattr(verb, name, recorder(name))
     return calls
 
@@ -49,7 +49,6 @@ DEFAULTS = {
     "median": False,
     "declared_first": False,
     "memory": None,
-    "chief": None,
     "root": Path("."),
 }
 
@@ -64,7 +63,7 @@ def test_a_search_is_asked_for_with_its_file_alone(tfpipe: Any, asked: list[Any]
 def test_every_option_is_given_on(tfpipe: Any, asked: list[Any], tmp_path: Path) -> None:
     words = ("--tuner", "random", "--trials", 7, "--budget", "1h30m", "--hard", "--workers", 2)
     words += ("--objective", "val_loss", "--seed", 0, "--sample", "200", "--median-rule")
-    words += ("--declared-first", "--memory", "1.5GB", "--chief", "9000", "--root", tmp_path / "r")
+    words += ("--declared-first", "--memory", "1.5GB", "--root", tmp_path / "r")
     words += ("--vary", f"{RATE}=1e-4..1e-1:log", "--vary", "model.convs=2,4")
     answer = tfpipe("search", "small.py::Small", "epochs=3", "model.units=8", *words)
     assert answer.code == 0, answer.err
@@ -83,7 +82,6 @@ def test_every_option_is_given_on(tfpipe: Any, asked: list[Any], tmp_path: Path)
         "median": True,
         "declared_first": True,
         "memory": 1_500_000_000,
-        "chief": "9000",
         "root": tmp_path / "r",
     }
 
@@ -108,32 +106,28 @@ def test_resume_gives_on_what_was_given_and_nothing_else(tfpipe: Any, asked: lis
     ]
 
 
-def test_a_worker_is_told_what_declares_the_pipeline(tfpipe: Any, asked: list[Any]) -> None:
-    words = ("epochs=3", "--vary", "model.convs=2,4", "--worker", "10.0.0.1:9000", "--workers", 2)
+def test_who_joins_is_told_what_declares_the_pipeline(tfpipe: Any, asked: list[Any]) -> None:
+    words = ("epochs=3", "--vary", "model.convs=2,4", "--join", NAME, "--workers", 2)
     answer = tfpipe("search", "small.py", *words)
     assert (answer.code, answer.out) == (0, "said on the way\n")
-    ((name, loaded, address, given),) = asked
-    assert (name, loaded.overrides, address) == ("work", ("epochs=3",), "10.0.0.1:9000")
+    ((name, reference, loaded, given),) = asked
+    assert (name, loaded.overrides, reference) == ("join", ("epochs=3",), NAME)
     assert given == {"vary": ("model.convs=2,4",), "workers": 2, "root": Path(".")}
 
 
 RESUME = "--resume goes on with what was asked when the search began: leave out {}. What may "
 RESUME += "change is --trials, --budget, --hard and --workers.\n"
-WORKER = "A --worker runs what its chief was asked for: leave out {}. What it is told is FILE, its "
-WORKER += "overrides, --vary and --workers.\n"
+JOIN = "--join runs what the search was asked for: leave out {}. What may be given is FILE, its "
+JOIN += "overrides, --vary and --workers.\n"
 REFUSED = {
-    (): "Error: Name the file of a pipeline, or go on with --resume.\n",
+    (): "Error: Name the file of a pipeline, or go on with --resume or --join.\n",
     ("small.py", "--resume", "last"): RESUME.format("FILE"),
     ("--resume", "last", "--vary", "batch_size=8,16"): RESUME.format("--vary"),
     ("--resume", "--tuner", "grid"): RESUME.format("--tuner"),
     ("--resume", "--sample"): RESUME.format("--sample"),
-    ("--resume", "last", "--chief", "9000"): RESUME.format("--chief"),
-    ("small.py", "--worker", "a:1", "--trials", "3"): WORKER.format("--trials"),
-    ("small.py", "--worker", "a:1", "--chief", "9000"): WORKER.format("--chief"),
-    ("small.py", "--worker", "a:1", "--json"): "--json is of no use to a --worker: its chief knows "
-    "all trials.\n",
+    ("--resume", "last", "--join", "last"): RESUME.format("--join"),
+    ("small.py", "--join", "last", "--trials", "3"): JOIN.format("--trials"),
     ("--root", ".", "show"): "Error: Write show first: tfpipe search show [SEARCH].\n",
-    ("--worker", "a:1"): "Error: Name the file of a pipeline, or go on with --resume.\n",
     ("small.py", "--hard"): "Error: --hard goes with --budget.\n",
     ("small.py", "--budget", "2x"): "Error: Invalid value for '--budget': '2x' is no duration: "
     "write it as 30s, 10m or 2h.\n",
@@ -177,9 +171,10 @@ def test_memory_is_written_with_its_unit(
 
 
 def test_the_help_has_all_ways_to_call_it(tfpipe: Any) -> None:
-    assert tfpipe("search", "--help").out.splitlines()[:3] == [
+    assert tfpipe("search", "--help").out.splitlines()[:4] == [
         "Usage: tfpipe search FILE [a.b=v]... [OPTIONS]",
         "       tfpipe search --resume [SEARCH] [OPTIONS]",
+        "       tfpipe search --join SEARCH [OPTIONS]",
         "       tfpipe search show [SEARCH] [--json]",
     ]
     assert tfpipe("search", "show", "--help").out.splitlines()[0] == (
@@ -303,7 +298,7 @@ def test_what_the_documentation_shows_can_be_asked_for(
         words = line.split("  ")[0].split()[1:]
         answer = tfpipe(*words)
         assert (answer.code, answer.err) == (0, ""), line
-    assert [call[0] for call in asked] == ["search", "search", "go_on", "search", "work"]
+    assert [call[0] for call in asked] == ["search", "search", "go_on", "search", "join"]
     assert {call[1].name for call in asked if call[0] == "search"} == {"digits"}
 
 

@@ -17,7 +17,7 @@ from tfpipe.runs.directory import RunDirectory, run_at
 from tfpipe.training.callbacks.tensorboard import boards_of, forget_after
 from tfpipe.tuning import hparams
 from tfpipe.tuning.hparams import trial_ended, trial_started, write_config
-from tfpipe.tuning.stored import Search
+from tfpipe.tuning.store import Search
 
 CONDITIONAL = "optimizer=hp.Choice(keras.optimizers.SGD(0.1), values=(keras.optimizers.SGD(0.1), "
 CONDITIONAL += "keras.optimizers.Adam(hp.Float(0.01, min=0.001, max=0.1, log=True))))"

@@ -10,7 +10,7 @@ from searches import trial
 from tfpipe import hp
 from tfpipe.tuning.dimension import Dimension
 from tfpipe.tuning.importance import evenly, importance
-from tfpipe.tuning.stored import Trial
+from tfpipe.tuning.store import Trial
 
 A = Dimension("a", hp.Float(0.5, min=0.0, max=1.0))
 RATE = Dimension("rate", hp.Float(0.1, min=1e-5, max=1.0, log=True))

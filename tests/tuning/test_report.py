@@ -15,7 +15,7 @@ from tfpipe.training.reporting import EpochRow
 from tfpipe.tuning.charts import over_time, over_trials
 from tfpipe.tuning.picture import picture_of
 from tfpipe.tuning.report import report_of, write_report
-from tfpipe.tuning.stored import Search, Trial
+from tfpipe.tuning.store import Search, Trial
 
 CONDITIONAL = (
     "optimizer=hp.Choice(keras.optimizers.SGD(0.1), values=(keras.optimizers.SGD(0.1), "
@@ -154,7 +154,6 @@ def test_what_others_wrote_is_text_and_nothing_else(small: Path) -> None:
         trial("01", None, state="failed", **bad),
         trial("02", 0.4, ended=30.0, values=values),
         objective=EVIL,
-        chief=EVIL,
     )
     label = {"name": EVIL, "type": "Choice", "declared": EVIL, "labels": [EVIL, "b"], "when": []}
     search.space["dimensions"] += [label, {**label, "name": "x", "when": [[EVIL, EVIL]]}]
@@ -353,13 +352,12 @@ def test_what_was_asked_is_said(small: Path) -> None:
         median=True,
         memory=4_000_000_000,
         declared_first=True,
-        chief="127.0.0.1:9000",
     )
     words = " ".join(Read(report_of(search)).words.split())
     assert (
         "tuner Hyperband trials as many as the tuner takes objective val_accuracy, the higher the "
         "better seed 7 workers 2 budget 2:00:00, hard data a generated sample of 64 memory of a "
-        "trial 4.0 GB median rule on first trial the declared values chief 127.0.0.1:9000 given "
+        "trial 4.0 GB median rule on first trial the declared values given "
         "optimizer.learning_rate=hp.Float(0.01, min=0.001, max=0.1, log=True) "
     ) in words
     assert "trials done 0 searched for 0:00" in words

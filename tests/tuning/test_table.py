@@ -8,7 +8,7 @@ from searches import DROPOUT, RATE, made, trial
 
 from tfpipe.training.metrics import write_rows
 from tfpipe.training.reporting import EpochRow
-from tfpipe.tuning.stored import Search
+from tfpipe.tuning.store import Search
 from tfpipe.tuning.table import epochs_of, run_of, write_table
 
 

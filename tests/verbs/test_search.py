@@ -16,8 +16,8 @@ from tfpipe.declare.loading import load
 from tfpipe.errors import ConfigError, DataError, RunError, TrainingError
 from tfpipe.processes import nursery
 from tfpipe.processes.nursery import Nursery
-from tfpipe.tuning.conduct import all_alike
-from tfpipe.tuning.stored import Search, Trial, find
+from tfpipe.tuning.scheduler import all_alike
+from tfpipe.tuning.store import Search, Trial, find_search
 from tfpipe.verbs.search import go_on
 
 TIMES = ("seconds", "examples_per_second", "input_wait")
@@ -142,7 +142,7 @@ def test_all_trials_fail(search: Callable[..., Search], small: Path, tmp_path: P
     rates = "optimizer.learning_rate=1e29..1e31:log"
     with pytest.raises(TrainingError, match=r"^All 6 trials failed for one reason, so no other"):
         search(small, rates, tuner="random", workers=2)
-    found = find(tmp_path, "last")
+    found = find_search(tmp_path, "last")
     assert found.state == "failed"
     assert found.reason.startswith("All 6 trials failed for one reason")
     assert not (found.directory.path / "best.json").exists()
@@ -186,7 +186,7 @@ def test_stopped_and_killed_it_goes_on_as_if_nothing_had_happened(
     process.send_signal(signal.SIGINT)
     answer = process.end()
     assert answer.code == 130, answer.err
-    stopped = find(root, "last")
+    stopped = find_search(root, "last")
     assert stopped.state == "interrupted"
     assert [t.state for t in stopped.trials()] == ["interrupted"]
 
@@ -333,3 +333,45 @@ def test_what_would_stop_every_trial_is_said_before_the_first(
         "batch_size=1000 is larger than the training split of 76 samples. Use at most 76."
     )
     assert not (tmp_path / "searches").exists()
+
+
+@pytest.mark.slow
+def test_who_joins_goes_on_with_what_a_killed_process_has_left(
+    small: Path, tmp_path: Path, python: Callable[..., Any]
+) -> None:
+    common = ("-m", "tfpipe", "search", "--root", tmp_path)
+    vary = ("--vary", "optimizer.learning_rate=0.001..0.1:log", "epochs=40")
+    words = (*common, small, "--tuner", "random", "--trials", 3, *vary)
+    first = python(*words)
+
+    def trials() -> dict[str, Trial]:
+        folders = tmp_path.glob("searches/*/*/trials/*/trial.json")
+        return {file.parent.name: Trial.read(file.parent) for file in folders}
+
+    def until(what: Callable[[], bool]) -> None:
+        end = time.monotonic() + 240
+        while not what():
+            assert time.monotonic() < end
+            time.sleep(0.1)
+
+    def epochs_of(number: str) -> list[str]:
+        (file,) = tmp_path.glob(f"searches/*/*/trials/{number}/metrics.csv")
+        return [line.split(",")[0] for line in file.read_text().splitlines()[1:]]
+
+    until(lambda: "00" in trials())
+    second = python(*common, "--join", "last")
+    until(lambda: len({t.worker for t in trials().values()}) == 2)
+    mine = max(n for n, t in trials().items() if f"-{first.pid}/" in t.worker)
+    until(lambda: any(tmp_path.glob(f"searches/*/*/trials/{mine}/metrics.csv")))
+    until(lambda: 2 < len(epochs_of(mine)) < 30)
+    first.kill()
+    answer = second.end()
+    assert answer.code == 0, answer.err
+    search = find_search(tmp_path, "last")
+    assert search.state == "finished"
+    assert [t.state for t in search.trials()] == ["finished"] * 3
+    assert trials()[mine].attempts == 2
+    assert f"-{second.pid}/" in trials()[mine].worker
+    for number in trials():
+        assert epochs_of(number) == [str(n) for n in range(1, 41)]
+    assert search.directory.read_json("best.json")["value"] == search.best().objective

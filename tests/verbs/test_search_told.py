@@ -72,7 +72,7 @@ def test_the_header_says_what_is_searched_where_and_how(small: Path) -> None:
 
 def test_the_header_says_what_was_asked_for(small: Path) -> None:
     asked = {"tuner": "grid", "budget": 5400.0, "workers": 2, "declared_first": True}
-    asked |= {"median": True, "memory": 4_000_000_000, "chief": "127.0.0.1:8000", "sample": 200}
+    asked |= {"median": True, "memory": 4_000_000_000, "sample": 200}
     asked |= {"objective": "val_loss", "direction": "min", "trials": None}
     search = made(small, trial("00", 0.5), words=("epochs=3",), root=Path(), **asked)
     lines = said(lambda t: header(search, t, 1)).splitlines()
@@ -80,7 +80,7 @@ def test_the_header_says_what_was_asked_for(small: Path) -> None:
         "  pipeline   small.py::Small epochs=3",
         "  tuner      grid search · 1 trial, 1 done · at most 90m · 2 at a time · seed 0 · the "
         "declared values first · hopeless trials are stopped (median rule) · at most 4.0 GB of "
-        "memory a trial · gives trials out at 127.0.0.1:8000",
+        "memory a trial",
         "  objective  val_loss, the lowest; of a trial its best epoch counts",
         "  data       generated in place of the declared data",
     ]
@@ -171,27 +171,6 @@ def test_piped_there_is_a_line_for_each_trial_that_has_ended(small: Path) -> Non
         f" 3/12  trial 03  interrupted  0:40  {values}",
         "A word.",
     ]
-
-
-def test_a_worker_counts_nothing_as_it_knows_its_own_trials_alone(small: Path) -> None:
-    def act(terminal: Terminal) -> None:
-        with View(terminal, made(small, root=Path())) as view:
-            view.began(trial("01"))
-            assert [plain(text) for text in view.lines({"01": "starting"})] == [
-                "1 running here",
-                "trial 01  starting  learning_rate=0.01 dropout=0.25",
-            ]
-            view.ended(trial("01", 0.25))
-
-    assert said(act) == (
-        f"{NAME} · a worker of this search\n"
-        f"  directory  searches/{NAME}\n"
-        "  pipeline   small.py::Small\n"
-        "  objective  val_accuracy, the highest; of a trial its best epoch counts\n"
-        "\n"
-        "trial 01  val acc 0.2500 at epoch 4 of 5  0:40  learning_rate=0.01 dropout=0.25\n"
-        "The chief has no more trials. 1 trial ended here.\n"
-    )
 
 
 def test_a_worker_that_is_stopped_does_not_say_that_all_is_done(small: Path) -> None:

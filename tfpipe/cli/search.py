@@ -74,7 +74,11 @@ class SearchCommand(SampleCommand):
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The ways to call it, one a line."""
         formatter.write_usage(ctx.command_path, "FILE [a.b=v]... [OPTIONS]")
-        for words in ("--resume [SEARCH] [OPTIONS]", "show [SEARCH] [--json]"):
+        for words in (
+            "--resume [SEARCH] [OPTIONS]",
+            "--join SEARCH [OPTIONS]",
+            "show [SEARCH] [--json]",
+        ):
             formatter.write_usage(ctx.command_path, words, prefix=" " * len("Usage: "))
 
 
@@ -128,11 +132,11 @@ class SearchCommand(SampleCommand):
 @click.option("--declared-first", is_flag=True, help="Try the values in FILE first.")
 @click.option("--memory", type=MemorySize(), metavar="SIZE", help="What a trial may take: 4GB.")
 @click.option(
-    "--chief",
-    metavar="[HOST:]PORT",
-    help="Give trials out to workers there; to those on this machine where no host is given.",
+    "--join",
+    type=SearchName(),
+    metavar="SEARCH",
+    help="Run trials of a search that is going on, here or on a machine that shares its folder.",
 )
-@click.option("--worker", metavar="HOST:PORT", help="Run trials of the chief there.")
 @click.option(
     "--resume",
     is_flag=False,
@@ -149,7 +153,7 @@ def command(
     ctx: click.Context,
     /,
     file: str | None,
-    worker: str | None,
+    join: str | None,
     resume: str | None,
     as_json: bool,
     root: Path,
@@ -161,27 +165,23 @@ def command(
     is a run in a process of its own, below searches/. A search that was stopped, or killed, goes on
     with --resume; tfpipe run FILE --best SEARCH trains with the best values.
 
-    On several machines that share a folder, one is the --chief and the others are each a --worker
-    with the same FILE.
+    Further processes, on this machine or on others that share its folder, --join a search and take
+    trials of it.
     """
     from tfpipe.cli.logs import log_shown
     from tfpipe.terminal import Terminal
 
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
     common: dict[str, Any] = {"root": root, "terminal": terminal}
-    if file is None and resume is None:
-        raise click.UsageError("Name the file of a pipeline, or go on with --resume.")
+    if file is None and resume is None and join is None:
+        raise click.UsageError("Name the file of a pipeline, or go on with --resume or --join.")
     if file == "show":
         raise click.UsageError("Write show first: tfpipe search show [SEARCH].")
     with log_shown(terminal):
         if resume is not None:
             found = _go_on(ctx, resume, given, common)
-        elif worker is not None:
-            if as_json:
-                raise click.UsageError(
-                    "--json is of no use to a --worker: its chief knows all trials."
-                )
-            return _work(ctx, str(file), worker, given, common)
+        elif join is not None:
+            found = _join(ctx, join, file, given, common)
         else:
             found = _search(str(file), given, common)
     if as_json:
@@ -216,20 +216,24 @@ def _go_on(
     return go_on(reference, **changed, **common)
 
 
-def _work(
-    ctx: click.Context, file: str, address: str, given: dict[str, Any], common: dict[str, Any]
-) -> None:
+def _join(
+    ctx: click.Context,
+    reference: str,
+    file: str | None,
+    given: dict[str, Any],
+    common: dict[str, Any],
+) -> Any:
     _refuse(
         ctx,
-        ("file", "overrides", "vary", "worker", "workers"),
-        "A --worker runs what its chief was asked for: leave out {}. What it is told is FILE, its "
+        ("file", "overrides", "vary", "join", "workers"),
+        "--join runs what the search was asked for: leave out {}. What may be given is FILE, its "
         "overrides, --vary and --workers.",
     )
     from tfpipe.declare.loading import load
-    from tfpipe.verbs.search import work
+    from tfpipe.verbs.search import join
 
-    loaded = load(file, given["overrides"])
-    work(loaded, address, vary=given["vary"], workers=given["workers"], **common)
+    loaded = None if file is None else load(file, given["overrides"])
+    return join(reference, loaded, vary=given["vary"], workers=given["workers"], **common)
 
 
 def _refuse(ctx: click.Context, allowed: tuple[str, ...], why: str) -> None:
@@ -257,10 +261,10 @@ def show(search: str, root: Path, as_json: bool) -> None:
     SEARCH is a name, a unique beginning of one, a path, or `last`, which it is when none is named.
     """
     from tfpipe.terminal import Terminal
-    from tfpipe.tuning.stored import find
+    from tfpipe.tuning.store import find_search
     from tfpipe.verbs import search_told
 
-    found = find(root, search)
+    found = find_search(root, search)
     if as_json:
         print_json({**found.to_json(), "state": search_told.state_of(found)})
     else:

@@ -41,6 +41,11 @@ class Loaded:
     overrides: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def target(self) -> str:
+        """FILE::ClassName, by which another process loads it."""
+        return f"{self.path}::{type(self.declared).__name__}"
+
     def given(self, **values: Any) -> "Loaded":
         """The same with fields that neither the file nor the command line gives."""
         texts = (t for t in self.overrides if t.split("=")[0].split(".")[0].strip() not in values)
@@ -111,7 +116,7 @@ def check_alone(loaded: Loaded, who: str) -> None:
         ConfigError: when its file and its overrides do not declare all of it.
     """
     if loaded.path is not None:
-        again = load(f"{loaded.path}::{type(loaded.pipeline).__name__}", loaded.overrides)
+        again = load(loaded.target, loaded.overrides)
         if to_json(again.pipeline) == to_json(loaded.pipeline):
             return
     raise ConfigError(

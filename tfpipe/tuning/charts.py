@@ -14,7 +14,7 @@ from tfpipe.training.reporting import EpochRow
 from tfpipe.tuning.dimension import Dimension
 from tfpipe.tuning.importance import evenly
 from tfpipe.tuning.picture import LEVELS, Picture
-from tfpipe.tuning.stored import Trial
+from tfpipe.tuning.store import Trial
 from tfpipe.tuning.svg import (
     LETTER,
     Frame,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tfpipe.declare.loading import shown
 from tfpipe.tuning.dimension import dimensions_of
-from tfpipe.tuning.stored import Search
+from tfpipe.tuning.store import Search
 
 # Fields by which a search is made shorter than the run that it is for.
 _SHORTER = ("epochs", "steps_per_epoch")

@@ -18,7 +18,7 @@ from tfpipe.declare.hp import Float, Int
 from tfpipe.storage import storage, write_whole
 from tfpipe.training.reporting import SETTINGS
 from tfpipe.tuning.dimension import Dimension, Value, dimensions_of
-from tfpipe.tuning.stored import Search
+from tfpipe.tuning.store import Search
 
 _STARTED, _ENDED, _ASKED = "1.started", "2.ended", "0.asked"
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tfpipe.tuning.dimension import Dimension
-from tfpipe.tuning.stored import Trial
+from tfpipe.tuning.store import Trial
 
 _LEAST, _LEAST_EACH = 10, 2  # trials in all, and for each range
 _MOST = 240  # trials that the forests learn from: a report is written while a search goes on

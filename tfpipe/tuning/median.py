@@ -14,7 +14,7 @@ import keras
 from tfpipe.errors import RunError
 from tfpipe.runs.directory import run_at
 from tfpipe.training.metrics import as_float32, read_rows
-from tfpipe.tuning.stored import Trial
+from tfpipe.tuning.store import Trial
 
 
 class MedianRule(keras.callbacks.Callback):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tfpipe.tuning.dimension import Dimension, dimensions_of
-from tfpipe.tuning.stored import Search, Trial
+from tfpipe.tuning.store import Search, Trial
 from tfpipe.tuning.svg import Scale
 
 LEVELS = 8  # colours from the worst trial to the best; report.css has them

@@ -1,22 +1,28 @@
 """Where trials come from and go to: Keras Tuner's oracle, and a record of each trial on disk.
 
-The record is written before the trial begins, so that whoever runs it, on this machine or another,
-reads the exact values; Keras Tuner's protocol rounds them.
+Several processes may take trials of one search, on one machine or on several that share its folder.
+They take turns at the oracle, whose files each reads anew where another has written them, and each
+trial is claimed by who trains it (`tfpipe.tuning.claims`). What nobody holds any more is taken up
+by the next that asks.
 """
 
-from collections.abc import Collection
+import os
+import platform
 from dataclasses import replace
 from enum import Enum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 from keras_tuner.src.engine.trial import TrialStatus
 
+from tfpipe.tuning.claims import Claims
+from tfpipe.tuning.oracles.base import DurableOracle
 from tfpipe.tuning.space import Space
-from tfpipe.tuning.stored import Search, Trial
+from tfpipe.tuning.store import Search, Trial
 
 # Keras Tuner's own entries among a trial's values.
 _INTERNAL = "tuner/"
+_ORACLE = "oracle"
 
 
 class NoTrial(Enum):
@@ -28,56 +34,90 @@ class NoTrial(Enum):
 WAIT: Literal[NoTrial.WAIT] = NoTrial.WAIT
 
 
-class Proposing(Protocol):
-    """Gives trials out and takes them back, here or at the chief."""
-
-    def next(self, slot: str) -> Trial | Literal[NoTrial.WAIT] | None:
-        """A trial for a slot; WAIT where one may come later, None where none will."""
-
-    def end(self, trial: Trial) -> None:
-        """Take a trial back that is over."""
-
-    @property
-    def lost(self) -> Collection[str]:
-        """The numbers of trials that were given out here and are somebody else's by now."""
-
-
 class Proposals:
     """The trials of one search, as its oracle proposes them.
 
     Args:
         search: where they are recorded.
         space: the ranges.
-        oracle: Keras Tuner's (`tfpipe.tuning.oracles.make_oracle`).
+        oracle: Keras Tuner's (`tfpipe.tuning.oracles.make.make_oracle`).
+        claims: of this process, in the search's folder.
     """
 
-    lost: Collection[str] = ()
-
-    def __init__(self, search: Search, space: Space, oracle: Any) -> None:
+    def __init__(self, search: Search, space: Space, oracle: DurableOracle, claims: Claims) -> None:
         self.search, self.oracle = search, oracle
-        self._space = space
+        self._space, self._claims = space, claims
+
+    @property
+    def lost(self) -> set[str]:
+        """The numbers of trials that were given out here and are somebody else's by now."""
+        return self._claims.lost - {_ORACLE}
 
     def next(self, slot: str) -> Trial | Literal[NoTrial.WAIT] | None:
         """A trial for a slot; WAIT where one may come later, None where none will."""
-        proposed = self.oracle.create_trial(slot)
-        if proposed.status == TrialStatus.STOPPED:
-            return None
-        if proposed.status == TrialStatus.IDLE:
-            return WAIT
+        with self._claims.turn(_ORACLE):
+            self._refresh()
+            while True:
+                proposed = self.oracle.create_trial(f"{self._claims.owner}/{slot}")
+                if proposed.status == TrialStatus.IDLE:
+                    return WAIT
+                if proposed.status == TrialStatus.STOPPED:
+                    # What others train may come back, should they fail to finish it.
+                    return WAIT if any(map(self._is_elsewhere, self.oracle.open_trials())) else None
+                if trial := self._claimed(proposed, slot):
+                    return trial
+
+    def end(self, trial: Trial) -> None:
+        """Take a trial back that is over, and let the oracle learn from it; not a lost one."""
+        with self._claims.turn(_ORACLE):
+            if not self._claims.holds(trial.id):
+                return
+            self._refresh()
+            self._learn(trial)
+            self._claims.release(trial.id)
+
+    def leave(self, trial: Trial) -> None:
+        """Give up a trial that is not over, for others, or for this search another time."""
+        if self._claims.holds(trial.id):
+            trial.write(self.search.folder(trial.id))
+        self._claims.release(trial.id)
+
+    def _refresh(self) -> None:
+        """Read what others have changed, and put back what nobody holds any more."""
+        if self.oracle.is_changed():
+            self.oracle.reload()
+        self.oracle.await_again(
+            [trial for trial in self.oracle.open_trials() if self._is_abandoned(trial)]
+        )
+
+    def _is_elsewhere(self, trial_id: str) -> bool:
+        return not self._claims.holds(trial_id)
+
+    def _is_abandoned(self, trial_id: str) -> bool:
+        """Whether nobody trains a trial that is not over; a run that is locked is still written."""
+        return (
+            not self._claims.holds(trial_id)
+            and self._claims.free(trial_id)
+            and not self.search.is_active(trial_id)
+        )
+
+    def _claimed(self, proposed: Any, slot: str) -> Trial | None:
+        """Our record of a proposed trial, claimed for this process; None for one that is over."""
         folder = self.search.folder(proposed.trial_id)
         if not (folder / "trial.json").is_file():
             trial = self._recorded(proposed)
-        elif (found := Trial.read(folder)).over:  # killed before the oracle was told so
-            self.end(found)
-            return self.next(slot)
+        elif (trial := Trial.read(folder)).over:  # killed before the oracle was told so
+            self._learn(trial)
+            return None
         else:
-            trial = replace(found, state="running", kind="", reason="", ended=None)
-        trial.worker = slot
+            trial = replace(trial, state="running", kind="", reason="", ended=None)
+        trial.worker = f"{platform.node()}-{os.getpid()}/{slot}"
         trial.write(folder)
+        if not self._claims.take(trial.id):
+            raise RuntimeError(f"Trial {trial.id} is held by another while it is given out.")
         return trial
 
-    def end(self, trial: Trial) -> None:
-        """Take a trial back that is over, and let the oracle learn from it."""
+    def _learn(self, trial: Trial) -> None:
         trial.write(self.search.folder(trial.id))
         if trial.id in self.oracle.end_order:
             return
@@ -91,12 +131,6 @@ class Proposals:
             self.oracle.update_trial(trial.id, measured, step=trial.epoch - 1)
             known.status = TrialStatus.COMPLETED
         self.oracle.end_trial(known)
-
-    def put_back(self, trial: Trial) -> None:
-        """Take a trial back that is not over, for somebody to go on with."""
-        trial.state = "interrupted"
-        trial.write(self.search.folder(trial.id))
-        self.oracle.put_back(trial.id)
 
     def _recorded(self, proposed: Any) -> Trial:
         """Our record of a trial that Keras Tuner proposes for the first time."""

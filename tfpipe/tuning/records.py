@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable
 
+from tfpipe.storage import read_small
 from tfpipe.tuning.hparams import write_config
 from tfpipe.tuning.report import write_report
-from tfpipe.tuning.stored import Search, State
+from tfpipe.tuning.store import Search, State
 from tfpipe.tuning.table import write_table
 
 _BETWEEN = 5.0  # seconds between two reports: with many trials one takes a while
@@ -60,4 +61,7 @@ class Records:
         return None if len(over) == len(trials) == self.search.asked.trials else budget
 
     def _count(self) -> None:
-        self.search.active_seconds, self._counted = self.spent, self._clock()
+        # Several processes may run trials: together they have taken as long as the longest of them.
+        written = read_small(self.search.directory.path / "search.json").get("active_seconds", 0.0)
+        self.search.active_seconds = max(self.spent, written)
+        self._counted = self._clock()

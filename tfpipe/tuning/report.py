@@ -23,7 +23,7 @@ from tfpipe.tuning.commands import target_of, train_with_best
 from tfpipe.tuning.dimension import Dimension
 from tfpipe.tuning.importance import importance
 from tfpipe.tuning.picture import Picture, picture_of
-from tfpipe.tuning.stored import Search, Trial
+from tfpipe.tuning.store import Search, Trial
 from tfpipe.tuning.svg import Scale, clipped, element
 from tfpipe.tuning.table import epochs_of, run_of
 
@@ -357,8 +357,6 @@ def _facts(search: Search) -> Iterator[tuple[str, str]]:
         yield "median rule", "on"
     if asked.declared_first:
         yield "first trial", "the declared values"
-    if asked.chief is not None:
-        yield "chief", asked.chief
     if search.overrides:
         yield "given", " ".join(search.overrides)
 

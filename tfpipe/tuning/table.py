@@ -11,7 +11,7 @@ from tfpipe.storage import write_whole
 from tfpipe.training.metrics import read_rows
 from tfpipe.training.reporting import EpochRow
 from tfpipe.tuning.dimension import dimensions_of
-from tfpipe.tuning.stored import Search, Trial
+from tfpipe.tuning.store import Search, Trial
 
 _FIRST = ("trial", "state", "rank")
 _LAST = ("trained_epochs", "seconds", "attempts", "worker", "run", "kind", "reason", "overrides")

@@ -22,7 +22,7 @@ from tfpipe.processes.endings import is_about_memory
 from tfpipe.runs.directory import RunDirectory, cache_folder, furnish
 from tfpipe.storage import storage, write_whole
 from tfpipe.terminal import Silent
-from tfpipe.tuning.stored import OUTCOME, PROGRESS, Search, Trial, read
+from tfpipe.tuning.store import OUTCOME, PROGRESS, Search, Trial, read_search
 
 
 def main(argument: str) -> int:
@@ -31,7 +31,8 @@ def main(argument: str) -> int:
     if "look" in job:
         file, action = Path(job["look"]), lambda: look(job)
     else:
-        search = read(Path(job["search"]), Path(job["root"]))
+        search = read_search(Path(job["search"]), Path(job["root"]))
+        search.target = job["target"]  # the file may lie elsewhere on another machine
         file, action = search.folder(job["trial"]) / OUTCOME, lambda: train(search, job["trial"])
     try:
         outcome, code = action(), 0

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from tfpipe.declare.loading import Loaded, load, shown
 from tfpipe.errors import ConfigError, RunError
-from tfpipe.tuning import stored
+from tfpipe.tuning import store
 from tfpipe.tuning.commands import kept, target_of
-from tfpipe.tuning.stored import Search
+from tfpipe.tuning.store import Search
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def with_best(target: str, overrides: Iterable[str], reference: str, root: Path)
         RunError: for no such search, or one without a trial that was trained to its end.
         ConfigError: when its values do not fit the pipeline.
     """
-    search, overrides = stored.find(root, reference), tuple(overrides)
+    search, overrides = store.find_search(root, reference), tuple(overrides)
     words = _words(search)
     try:
         loaded = load(target, (*words, *overrides))

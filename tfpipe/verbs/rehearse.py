@@ -58,18 +58,14 @@ def rehearse(loaded: Loaded, sample: int | bool | None, terminal: Terminal) -> d
 
 
 def _reloaded(loaded: Loaded) -> Pipeline:
-    return load(_target(loaded), loaded.overrides).pipeline
-
-
-def _target(loaded: Loaded) -> str:
-    return f"{loaded.path}::{type(loaded.pipeline).__name__}"
+    return load(loaded.target, loaded.overrides).pipeline
 
 
 def _child(
     loaded: Loaded, sample: int | bool | None, root: Path, kill: bool = False, resume: bool = False
 ) -> None:
     job = {
-        "target": _target(loaded),
+        "target": loaded.target,
         "name": loaded.name,
         "overrides": loaded.overrides,
         "root": str(root),

@@ -12,20 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from tfpipe.declare.fieldtypes import Duration
-from tfpipe.declare.loading import Loaded, loaded_from
+from tfpipe.declare.loading import Loaded, differing, load, loaded_from
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.tree import resolve
 from tfpipe.devices.machine import Machine
 from tfpipe.devices.startup import import_tensorflow
-from tfpipe.errors import Interrupted
+from tfpipe.errors import ConfigError, Interrupted, RunError
 from tfpipe.processes.worker import count_stops
 from tfpipe.runs.directory import check_writable
 from tfpipe.terminal import Silent, Terminal
-from tfpipe.tuning import stored
-from tfpipe.tuning.service import check_free
+from tfpipe.tuning import store
 from tfpipe.tuning.shares import Share, shares
 from tfpipe.tuning.space import Space
-from tfpipe.tuning.stored import Asked, Search, Tuner
+from tfpipe.tuning.store import Asked, Search, Tuner
 from tfpipe.tuning.vary import vary as varied
 from tfpipe.verbs.search_told import View, header, how_to_go_on, summary
 from tfpipe.verbs.searchable import (
@@ -67,7 +66,6 @@ def search(
     median: bool = False,
     declared_first: bool = False,
     memory: int | None = None,
-    chief: str | None = None,
     root: str | Path = ".",
     terminal: Terminal | None = None,
     quiet: bool = False,
@@ -91,7 +89,6 @@ def search(
         median: stop a trial that does worse than the median of the others at the same epoch.
         declared_first: make the declared values the first trial.
         memory: the bytes that each trial may take; no limit when None.
-        chief: HOST:PORT to give trials out at; `work` takes them. This process then runs none.
         root: the folder for searches/.
         terminal: where to tell how it goes; standard output when None.
         quiet: tell nothing.
@@ -114,9 +111,7 @@ def search(
     check(space, tuner, trials, workers, memory)
     seconds = seconds_of(budget)
     check_writable(root)
-    if chief is not None:
-        check_free(chief)
-    parts = _shares(workers, loaded) if chief is None else []
+    parts = _shares(workers, loaded)
     with count_stops() as asked_to_stop, Nursery(_IMPORTED) as nursery:
         _start_keras_tuner()
         found = look(nursery, loaded, sample, root, terminal, asked_to_stop)
@@ -134,11 +129,10 @@ def search(
             median=median,
             memory=memory,
             declared_first=declared_first,
-            chief=chief,
         )
-        made = stored.create(root, loaded, datetime.now(), asked, space.to_json())
-        with made.directory.lock("being carried on"):
-            return _carry_on(made, space, terminal, parts, nursery, asked_to_stop)
+        created = store.create_search(root, loaded, datetime.now(), asked, space.to_json())
+        with created.directory.lock("being carried on"):
+            return _carry_on(created, space, terminal, parts, nursery, asked_to_stop)
 
 
 def go_on(
@@ -171,11 +165,9 @@ def go_on(
     from tfpipe.processes.nursery import Nursery
 
     terminal = terminal or (Silent() if quiet else Terminal())
-    found = stored.find(Path(root), reference)
+    found = store.find_search(Path(root), reference)
     with found.directory.lock("being carried on"):
-        if found.asked.chief is None:  # else workers may be writing
-            found.directory.tidy()
-        found = stored.read(found.directory.path, Path(root))  # as it is now that nobody writes
+        found = store.read_search(found.directory.path, Path(root))  # as it is now
         loaded = found.load()
         space = space_in(loaded)
         changes: dict[str, Any] = {
@@ -186,52 +178,63 @@ def go_on(
         }
         check_changes(found, space, trials)
         found.asked = replace(found.asked, **{n: v for n, v in changes.items() if v is not None})
-        if found.asked.chief is not None:
-            check_free(found.asked.chief)
-        parts = [] if found.asked.chief else _shares(found.asked.workers, loaded)
+        parts = _shares(found.asked.workers, loaded)
         with count_stops() as asked_to_stop, Nursery(_IMPORTED) as nursery:
             _start_keras_tuner()
             return _carry_on(found, space, terminal, parts, nursery, asked_to_stop)
 
 
-def work(
-    file: str | Path | Pipeline | Loaded,
-    address: str,
+def join(
+    reference: str,
+    file: str | Path | Pipeline | Loaded | None = None,
     *,
     vary: Sequence[str] = (),
     workers: int = 1,
     root: str | Path = ".",
     terminal: Terminal | None = None,
-) -> None:
-    """Run trials of a search whose chief is elsewhere, until it has no more.
+    quiet: bool = False,
+) -> Search:
+    """Run trials of a search beside whoever runs it, here or on a machine that shares its folder.
 
     Args:
-        file: FILE or FILE::ClassName of the pipeline, with the chief's overrides.
-        address: HOST:PORT of the chief.
-        vary: the chief's further ranges.
+        reference: the search's name, a unique beginning of it, its path, or "last".
+        file: FILE or FILE::ClassName of the same pipeline, where it lies elsewhere on this machine.
+        vary: the search's further ranges, where `file` is given with overrides.
         workers: how many trials run at a time here.
-        root: the folder that holds searches/, which this machine shares with the chief.
+        root: the folder that holds searches/.
         terminal: where to tell how it goes; standard output when None.
+        quiet: tell nothing.
 
     Raises:
-        ConfigError: for another pipeline than the chief's.
-        RunError: when the chief does not answer.
+        RunError: for no such search, or one that is finished.
+        ConfigError: for another pipeline than the search's.
     """
     from tfpipe.processes.nursery import Nursery
 
-    terminal = terminal or Terminal()
-    loaded = varied(loaded_from(file), vary)
+    terminal = terminal or (Silent() if quiet else Terminal())
+    found = store.find_search(Path(root), reference)
+    if found.state == "finished":
+        raise RunError(f"{found.name} is finished: there is nothing left to join.")
+    if file is not None:
+        given = varied(loaded_from(file), vary)
+        _check_same(given, found)
+        found.target = given.target
+    loaded = found.load()
     parts = _shares(workers, loaded)
     with count_stops() as asked_to_stop, Nursery(_IMPORTED) as nursery:
         _start_keras_tuner()
-        from tfpipe.tuning.conduct import conduct
-        from tfpipe.tuning.remote import Remote
+        return _carry_on(found, space_in(loaded), terminal, parts, nursery, asked_to_stop)
 
-        joined = Remote(address, Path(root), loaded, person=asked_to_stop, note=terminal.note)
-        with joined as remote:
-            slots = _slots(parts)
-            with View(terminal, remote.search) as view:
-                conduct(remote.search, remote, view, slots, nursery, remote.asked)
+
+def _check_same(loaded: Loaded, search: Search) -> None:
+    """Refuse to train another declaration's trials; one without overrides gets the search's."""
+    if not loaded.overrides:
+        loaded = load(loaded.target, search.overrides)
+    if fields := differing(loaded.pipeline, search.pipeline):
+        raise ConfigError(
+            f"{loaded.name} declares another {', '.join(fields)} than {search.name}: all processes "
+            "of a search train the same. Give the FILE and the overrides that it began with."
+        )
 
 
 def _start_keras_tuner() -> None:
@@ -248,41 +251,39 @@ def _carry_on(
     asked_to_stop: Callable[[], int],
 ) -> Search:
     """Run what is left, and tell of it."""
-    from tfpipe.tuning.conduct import conduct
+    from tfpipe.tuning.claims import Claims
     from tfpipe.tuning.hparams import write_config
-    from tfpipe.tuning.oracles import make_oracle, plan
+    from tfpipe.tuning.oracles.make import make_oracle, plan
     from tfpipe.tuning.proposals import Proposals
     from tfpipe.tuning.records import Records
+    from tfpipe.tuning.scheduler import Scheduler, Slot
 
     asked, project = search.asked, search.directory.path / "tuner"
-    oracle = make_oracle(
-        asked.tuner,
-        space.hyperparameters(),
-        objective=asked.objective,
-        direction=asked.direction,
-        trials=asked.trials,
-        seed=asked.seed,
-        epochs=resolve(space.pipeline).all_epochs,
-        project=project,
-        declared=space.declared() if asked.declared_first else None,
-        size=space.size,
-        reload=(project / "oracle.json").exists() or bool(search.trials()),
-    )
-    proposals, records = Proposals(search, space, oracle), Records(search)
-    search.state, search.reason = "running", ""
-    search.write()
-    write_config(search)
-    planned = plan(oracle, resolve(space.pipeline).all_epochs)
-    header(search, terminal, planned.trials)
-    counted = planned.epochs if asked.tuner == "hyperband" else None
-    with _closed(records, terminal), View(terminal, search, planned.trials, counted) as view:
-        if asked.chief is not None:
-            from tfpipe.tuning.chief import serve
-
-            serve(search, proposals, view, asked.chief, asked_to_stop, records)
-        else:
-            slots = _slots(parts)
-            conduct(search, proposals, view, slots, nursery, asked_to_stop, records)
+    with Claims(search.directory.path / "claims") as claims:
+        with claims.turn("oracle"):
+            oracle = make_oracle(
+                asked.tuner,
+                space.hyperparameters(),
+                objective=asked.objective,
+                direction=asked.direction,
+                trials=asked.trials,
+                seed=asked.seed,
+                epochs=resolve(space.pipeline).all_epochs,
+                project=project,
+                declared=space.declared() if asked.declared_first else None,
+                size=space.size,
+                reload=(project / "oracle.json").exists() or bool(search.trials()),
+            )
+        proposals, records = Proposals(search, space, oracle, claims), Records(search)
+        search.state, search.reason = "running", ""
+        search.write()
+        write_config(search)
+        planned = plan(oracle, resolve(space.pipeline).all_epochs)
+        header(search, terminal, planned.trials)
+        counted = planned.epochs if asked.tuner == "hyperband" else None
+        with _closed(records, terminal), View(terminal, search, planned.trials, counted) as view:
+            slots = [Slot(f"tuner{number}", share) for number, share in enumerate(parts)]
+            Scheduler(search, proposals, view, nursery, records).run(slots, asked_to_stop)
     summary(search, terminal)
     return search
 
@@ -308,9 +309,3 @@ def _closed(records: Any, terminal: Terminal) -> Iterator[None]:
 def _shares(workers: int, loaded: Loaded) -> list[Share]:
     """Each worker's part of the machine; raises ConfigError where there are not so many."""
     return shares(workers, Machine(), str(resolve(loaded.pipeline).device))
-
-
-def _slots(parts: Sequence[Share]) -> list[Any]:
-    from tfpipe.tuning.conduct import Slot
-
-    return [Slot(f"tuner{number}", share) for number, share in enumerate(parts)]

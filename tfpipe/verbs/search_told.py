@@ -21,7 +21,7 @@ from tfpipe.errors import TrainingError
 from tfpipe.terminal import Terminal, clock
 from tfpipe.tuning.commands import kept, target_of, train_with_best
 from tfpipe.tuning.dimension import dimensions_of
-from tfpipe.tuning.stored import Search, Trial
+from tfpipe.tuning.store import Search, Trial
 from tfpipe.verbs.trials_told import (
     counted,
     failures,
@@ -87,7 +87,6 @@ def _tuner(search: Search, total: int | None) -> list[str]:
     words += ["the declared values first"] if asked.declared_first else []
     words += ["hopeless trials are stopped (median rule)"] if asked.median else []
     words += [f"at most {human(asked.memory)} of memory a trial"] if asked.memory else []
-    words += [f"gives trials out at {asked.chief}"] if asked.chief else []
     return words
 
 
@@ -97,18 +96,18 @@ def _done(search: Search) -> str:
 
 
 class View:
-    """Shows how a search goes; what `tfpipe.tuning.conduct.Watcher` asks for.
+    """Shows how a search goes; what `tfpipe.tuning.scheduler.ProgressReporter` asks for.
 
     Args:
         terminal: where to tell.
         search: which.
-        total: how many trials there will be; None at a worker, which knows of its own alone.
+        total: how many trials there will be; None where there is no end of them.
         epochs: how many epochs they train together, where the tuner decides how long each trains.
         now: seconds, rising.
 
     Example:
         with View(terminal, search, 12) as view:
-            conduct(search, proposals, view, ...)
+            Scheduler(search, proposals, view, nursery, records).run(slots, stops)
     """
 
     def __init__(
@@ -123,17 +122,11 @@ class View:
         self._total, self._epochs = total, epochs
         self._trials = {trial.id: trial for trial in search.trials()}
         self._since: dict[str, float] = {}
-        self._ended = 0
         self._spent, self._began = search.active_seconds, now()
         self._live: Live | None = None
         self._drawn = float("-inf")
 
     def __enter__(self) -> "View":
-        if self._total is None:
-            facts = _facts(self._search, None)
-            kept = {name: facts[name] for name in ("directory", "pipeline", "objective")}
-            self._terminal.header(f"{self._search.name} · a worker of this search", kept)
-            self._terminal.say()
         return self
 
     def __exit__(
@@ -143,9 +136,6 @@ class View:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-        if self._total is None and error is None:
-            ran = counted(self._ended, "trial")
-            self._terminal.say(f"The chief has no more trials. {ran} ended here.")
 
     def began(self, trial: Trial) -> None:
         """A trial is begun, or taken up again."""
@@ -156,10 +146,8 @@ class View:
         """A trial is over, or interrupted."""
         self._trials[trial.id] = trial
         self._since.pop(trial.id, None)
-        self._ended += 1
         self._drawn = float("-inf")  # what is drawn is no longer so
-        best = self._total is not None and trial is self.best
-        self._terminal.say(line(self._label(), trial, self._search, best))
+        self._terminal.say(line(self._label(), trial, self._search, trial is self.best))
 
     def tick(self, running: Mapping[str, str]) -> None:
         """A moment has gone by.
@@ -211,14 +199,14 @@ class View:
         return lines
 
     def _label(self) -> str:
-        """Which of how many trials has ended; a worker cannot say."""
+        """Which of how many trials has ended; nothing where there is no end of them."""
         if self._total is None:
             return ""
         return f"{len(self._over()):>{len(str(self._total))}}/{self._total}  "
 
     def _count(self, running: int) -> str:
         if self._total is None:
-            return f"{running} running here"
+            return f"{running} running"
         over = self._over()
         failed = sum(trial.state == "failed" for trial in over)
         left = self.seconds_left()

@@ -15,7 +15,7 @@ from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError, Interrupted, RunError, TrainingError, suggest
 from tfpipe.terminal import Terminal
 from tfpipe.tuning.space import Space, space_of
-from tfpipe.tuning.stored import Search, Tuner
+from tfpipe.tuning.store import Search, Tuner
 
 TRIALS = 20
 _LEAST_MEMORY = 800 * 1000**2  # a fit of a few thousand weights takes 700 MB
@@ -119,14 +119,14 @@ def look(
 ) -> dict[str, Any]:
     """What is measured, found out as the first trial would; raises what it would."""
     from tfpipe.processes.nursery import ChildJob
-    from tfpipe.tuning.conduct import MODULE
+    from tfpipe.tuning.scheduler import MODULE
 
     assert loaded.path is not None
     with tempfile.TemporaryDirectory(prefix="tfpipe.") as folder:
         answer, log = Path(folder) / "look.json", Path(folder) / "log.txt"
         job = {
             "look": str(answer),
-            "target": f"{loaded.path}::{type(loaded.pipeline).__name__}",
+            "target": loaded.target,
             "overrides": list(loaded.overrides),
             "sample": sample,
             "root": str(root.absolute()),

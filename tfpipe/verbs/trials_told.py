@@ -8,7 +8,7 @@ from rich.markup import escape
 from tfpipe.terminal import SHORT, clock, number
 from tfpipe.text import brief
 from tfpipe.tuning.dimension import dimensions_of
-from tfpipe.tuning.stored import Search, Trial
+from tfpipe.tuning.store import Search, Trial
 
 _COLUMNS = 6  # more ranges than that share one column of the table
 

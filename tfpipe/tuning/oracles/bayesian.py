@@ -14,10 +14,10 @@ from scipy.linalg import solve_triangular
 from sklearn.gaussian_process import GaussianProcessRegressor
 from threadpoolctl import threadpool_limits
 
-from tfpipe.tuning.durable import Durable
+from tfpipe.tuning.oracles.base import DurableOracle
 
 
-class Bayesian(Durable, BayesianOptimizationOracle):
+class Bayesian(DurableOracle, BayesianOptimizationOracle):
     """A Gaussian process over what was measured, and the values where it promises most.
 
     Keras Tuner draws 3 times as many first points as there are ranges: in a search of 12 trials

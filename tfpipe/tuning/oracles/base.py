@@ -18,7 +18,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from tfpipe.errors import RunError
 from tfpipe.storage import write_whole
-from tfpipe.tuning.settings import Values, every, rounded, settings
+from tfpipe.tuning.oracles.settings import Values, every, rounded, settings
 
 STOPPED = {"status": TrialStatus.STOPPED, "values": None}
 IDLE = {"status": TrialStatus.IDLE, "values": None}
@@ -32,13 +32,13 @@ _COLLISIONS = 20
 _PATIENCE = 2000
 
 
-class Durable(Oracle):
+class DurableOracle(Oracle):
     """What tfpipe asks of every oracle, whatever proposes its values.
 
     Its files appear whole, and a trial's file before the oracle's, which names it: a process that
-    is killed at any moment leaves a project that reloads. `create_trial` and `end_trial` may be
-    called again with the same arguments, as a worker does that has lost the answer. Keras Tuner's
-    own lock stays locked after an exception and so is not used.
+    is killed at any moment leaves a project that reloads, and several processes may use it that
+    take turns and reload what another has changed. Keras Tuner's own lock stays locked after an
+    exception and so is not used.
     """
 
     def prepare(
@@ -67,6 +67,7 @@ class Durable(Oracle):
 
     ongoing_trials: dict[str, Trial]
     _retry_queue: list[str]
+    _known = ""
 
     # Trials come and go
 
@@ -172,18 +173,20 @@ class Durable(Oracle):
         self._run_times[trial_id] += 1
         self.end_order.append(trial_id)
 
-    def put_back(self, trial_id: str) -> None:
-        """Take a trial from its slot, which is lost, and give it to the next that asks."""
+    def open_trials(self) -> list[str]:
+        """The numbers of the trials that have begun and are not over, in order."""
+        return [trial_id for trial_id in self.start_order if trial_id not in self.end_order]
+
+    def await_again(self, trial_ids: Sequence[str]) -> None:
+        """Have these of the open trials wait to be taken up, and take the others as running."""
         with self._lock:
-            if trial_id in self.end_order or trial_id in self._retry_queue:
-                return
+            self._retry_queue = sorted(trial_ids, key=int)
+            slots = {trial.trial_id: slot for slot, trial in self.ongoing_trials.items()}
             self.ongoing_trials = {
-                slot: trial
-                for slot, trial in self.ongoing_trials.items()
-                if trial.trial_id != trial_id
+                slots.get(trial_id, trial_id): self.trials[trial_id]
+                for trial_id in self.open_trials()
+                if trial_id not in self._retry_queue
             }
-            self._retry_queue = sorted([*self._retry_queue, trial_id], key=int)
-            self.save()
 
     def update_space(self, hyperparameters: HyperParameters) -> None:
         """Nothing: the whole space is known from the start."""
@@ -218,7 +221,13 @@ class Durable(Oracle):
 
     def save(self) -> None:
         """Write oracle.json."""
-        write_json(self.project / "oracle.json", self.get_state())
+        state = self.get_state()
+        write_json(self.project / "oracle.json", state)
+        self._known = json.dumps(state)
+
+    def is_changed(self) -> bool:
+        """Whether another process has written oracle.json since this one read or wrote it."""
+        return (self.project / "oracle.json").read_text() != self._known
 
     def _save_trial(self, trial: Trial) -> None:
         folder = self.project / f"trial_{trial.trial_id}"
@@ -255,11 +264,10 @@ class Durable(Oracle):
         self._forget_others(known=state["start_order"])
         self.trials = {trial_id: self._read_trial(trial_id) for trial_id in state["start_order"]}
         self.set_state({**state, "ongoing_trials": {}})
-        open_trials = [one for one in self.start_order if one not in self.end_order]
-        self._retry_queue = sorted(open_trials, key=int)
-        for trial_id in open_trials:
+        for trial_id in self.open_trials():
             if self.trials[trial_id].status in ENDED:
                 self._close(trial_id)
+        self._retry_queue = sorted(self.open_trials(), key=int)
 
     def _forget_others(self, known: Sequence[str]) -> None:
         folders = {f"trial_{trial_id}" for trial_id in known}

@@ -1,4 +1,4 @@
-"""The loop of a search: keep so many trials running, and write down what becomes of each.
+"""The scheduler of a search: keep so many trials running, and record what becomes of each.
 
 Each trial is a process of its own. What it says last is in its outcome.json, what it measured in
 its run's metrics.csv; one that leaves no word was killed, and the search goes on without it.
@@ -17,9 +17,9 @@ from tfpipe.errors import Interrupted, StorageError, TrainingError
 from tfpipe.processes.nursery import Child, ChildJob, Nursery, why_it_died
 from tfpipe.storage import read_small
 from tfpipe.training.metrics import read_rows
-from tfpipe.tuning.proposals import WAIT, Proposing
+from tfpipe.tuning.proposals import WAIT, Proposals
 from tfpipe.tuning.records import Records
-from tfpipe.tuning.stored import LOG, OUTCOME, PROGRESS, Search, Trial
+from tfpipe.tuning.store import LOG, OUTCOME, PROGRESS, Search, Trial
 
 if TYPE_CHECKING:
     from tfpipe.tuning.shares import Share
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MODULE = "tfpipe.tuning.trial"
 
 _POLL = 0.05
-_TOLD = 0.2
+_REPORT_EVERY = 0.2
 _PATIENCE = 0.5
 _GRACE = 60.0  # seconds to save the state in, once a trial is asked to stop
 # So many trials that fail for one reason, and none that does not, end the search. What the values
@@ -36,8 +36,8 @@ _ALIKE, _ALIKE_BY_VALUES = 3, 6
 _BY_VALUES = ("nan", "memory", "killed")
 
 
-class Watcher(Protocol):
-    """Told how the search goes."""
+class ProgressReporter(Protocol):
+    """Is told how the search goes."""
 
     def began(self, trial: Trial) -> None:
         """A trial is begun, or taken up again."""
@@ -75,84 +75,74 @@ class _Running:
     until: float | None = None  # when it is killed, once it was asked to stop
 
 
-def conduct(
-    search: Search,
-    proposals: Proposing,
-    watcher: Watcher,
-    slots: Sequence[Slot],
-    nursery: Nursery,
-    asked: Callable[[], int],
-    records: Records | None = None,
-) -> None:
-    """Run trials until there are no more, or somebody stops it.
+class Scheduler:
+    """Runs trials of a search in the slots of this process.
 
     Args:
         search: whose trials.
         proposals: where they come from.
-        watcher: told how it goes.
-        slots: the places for trials.
+        reporter: told how it goes.
         nursery: what starts their processes.
-        asked: how often a person has asked to stop: once saves states, twice does not wait.
-        records: what writes the search's files; None for a worker of another machine.
-
-    Raises:
-        Interrupted: when a person stopped it.
-        TrainingError: when all trials fail for one reason.
-        StorageError: when the folder cannot be written.
+        records: what writes the search's files.
     """
-    conductor = _Conductor(search, proposals, watcher, nursery, records)
-    try:
-        conductor.run(slots, asked)
-    finally:
-        conductor.abandon()
 
-
-class _Conductor:
     def __init__(
         self,
         search: Search,
-        proposals: Proposing,
-        watcher: Watcher,
+        proposals: Proposals,
+        reporter: ProgressReporter,
         nursery: Nursery,
-        records: Records | None,
+        records: Records,
     ) -> None:
-        self._search, self._proposals, self._watcher = search, proposals, watcher
+        self._search, self._proposals, self._reporter = search, proposals, reporter
         self._nursery, self._records = nursery, records
         self._running: dict[str, _Running] = {}
         self._exhausted = False
         self._ask_after = 0.0
-        self._told = 0.0
-        self._said = False
+        self._reported = 0.0
+        self._announced = False
         self._failure: Exception | None = None
 
-    def run(self, slots: Sequence[Slot], asked: Callable[[], int]) -> None:
-        """Until there are no more trials."""
+    def run(self, slots: Sequence[Slot], stops: Callable[[], int]) -> None:
+        """Run trials until there are no more, or somebody stops it; leave no process behind.
+
+        Args:
+            slots: the places for trials.
+            stops: how often a person has asked to stop: once saves states, twice does not wait.
+
+        Raises:
+            Interrupted: when a person stopped it.
+            TrainingError: when all trials fail for one reason.
+            StorageError: when the folder cannot be written.
+        """
+        try:
+            self._run(slots, stops)
+        finally:
+            for running in self._running.values():
+                running.child.kill()
+
+    def _run(self, slots: Sequence[Slot], stops: Callable[[], int]) -> None:
         while True:
-            closing = bool(asked()) or self._failure is not None or self._spent()
+            closing = bool(stops()) or self._failure is not None or self._spent()
             if not closing:
                 self._fill(slots)
-            elif asked() or self._failure is not None or self._search.asked.hard:
-                self._stop_all(at_once=asked() > 1)
+            elif stops() or self._failure is not None or self._search.asked.hard:
+                self._stop_all(at_once=stops() > 1)
             if not self._running and (closing or self._exhausted):
                 break
             self._stop_lost()
             self._nursery.poll(_POLL)
-            self._take_back(asked)
-            self._tell()
+            self._take_back(stops)
+            self._report()
         if self._failure is not None:
             raise self._failure
-        if asked():
+        if stops():
             raise Interrupted("Stopped; everything so far is saved.")
 
-    def abandon(self) -> None:
-        """Leave no process behind, whatever happened."""
-        for running in self._running.values():
-            running.child.kill()
-
     def _spent(self) -> bool:
-        """Whether the budget is used up; a worker is told so by the chief."""
+        """Whether the budget is used up."""
         budget = self._search.asked.budget
-        return budget is not None and self._records is not None and self._records.spent >= budget
+        return budget is not None and self._records.spent >= budget
 
     def _fill(self, slots: Sequence[Slot]) -> None:
         """Begin a trial in each free slot."""
@@ -181,6 +171,7 @@ class _Conductor:
                     "search": str(self._search.directory.path.absolute()),
                     "root": str(self._search.root.absolute()),
                     "trial": trial.id,
+                    "target": self._search.target,
                 }
             ),
             folder / LOG,
@@ -189,13 +180,13 @@ class _Conductor:
             self._search.asked.memory,
         )
         self._running[slot.name] = _Running(trial, self._nursery.start(job), time.monotonic())
-        self._watcher.began(trial)
+        self._reporter.began(trial)
 
     def _stop_all(self, at_once: bool) -> None:
         """Ask the running trials to save their states and end; kill those that take too long."""
-        if not at_once and self._failure is None and not self._said:
-            self._said = True
-            self._watcher.note("Stopping: what runs saves its state.")
+        if not at_once and self._failure is None and not self._announced:
+            self._announced = True
+            self._reporter.note("Stopping: what runs saves its state.")
         for running in self._running.values():
             if running.until is None:
                 running.child.terminate()
@@ -204,12 +195,12 @@ class _Conductor:
                 running.child.kill()
 
     def _stop_lost(self) -> None:
-        """End what the chief has given to others: two processes must not write into one run."""
+        """End what another process has taken over: two must not write into one run."""
         for running in self._running.values():
             if running.trial.id in self._proposals.lost:
                 running.child.kill()
 
-    def _take_back(self, asked: Callable[[], int]) -> None:
+    def _take_back(self, stops: Callable[[], int]) -> None:
         for name, running in list(self._running.items()):
             if running.child.code is None:
                 continue
@@ -219,17 +210,16 @@ class _Conductor:
             trial.seconds += time.monotonic() - running.since
             self._judge(trial, running)
             if trial.id in self._proposals.lost:  # its record is somebody else's
-                trial.state, trial.reason = "interrupted", "The chief has given it to another."
+                trial.state, trial.reason = "interrupted", "Another process has taken it over."
             elif trial.state == "interrupted":
-                trial.write(self._search.folder(trial.id))
+                self._proposals.leave(trial)
             else:
                 trial.ended = time.time()
                 self._proposals.end(trial)
-            if self._records is not None:
-                self._records.trial_ended()
-            self._watcher.ended(trial)
+            self._records.trial_ended()
+            self._reporter.ended(trial)
             if trial.state == "failed" and self._failure is None:
-                self._failure = self._all_alike()
+                self._failure = all_alike(self._search.trials())
 
     def _judge(self, trial: Trial, running: _Running) -> None:
         """What became of a trial."""
@@ -268,17 +258,11 @@ class _Conductor:
         trial.objective, trial.epoch = best.metrics[asked.objective], best.epoch
         trial.metrics = {n: v for n, v in best.metrics.items() if math.isfinite(v)}
 
-    def _all_alike(self) -> Exception | None:
-        """The error that ends the search when all trials fail for one reason."""
-        if self._records is None:  # the chief sees all trials, a worker its own
-            return None
-        return all_alike(self._search.trials())
-
-    def _tell(self) -> None:
+    def _report(self) -> None:
         now = time.monotonic()
-        if now - self._told >= _TOLD:
-            self._told = now
-            self._watcher.tick(
+        if now - self._reported >= _REPORT_EVERY:
+            self._reported = now
+            self._reporter.tick(
                 {r.trial.id: doing(self._search.folder(r.trial.id)) for r in self._running.values()}
             )
 

@@ -11,10 +11,10 @@ from typing import Any
 from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.oracles import HyperbandOracle
 
-from tfpipe.tuning.durable import ENDED, IDLE, STOPPED, Durable
+from tfpipe.tuning.oracles.base import ENDED, IDLE, STOPPED, DurableOracle
 
 
-class Hyperband(Durable, HyperbandOracle):
+class Hyperband(DurableOracle, HyperbandOracle):
     """Many trials for few epochs, the best of them for more, and so on.
 
     Keras Tuner's own leaves places empty where trials fail, and promotes none where a space has

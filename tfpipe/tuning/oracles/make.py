@@ -20,10 +20,10 @@ from keras_tuner.engine.trial import TrialStatus
 from keras_tuner.oracles import GridSearchOracle, RandomSearchOracle
 
 from tfpipe.errors import ConfigError, RunError, suggest
-from tfpipe.tuning.bayesian import Bayesian
-from tfpipe.tuning.durable import LISTED, STOPPED, Durable, write_json
-from tfpipe.tuning.hyperband import Hyperband
-from tfpipe.tuning.settings import Values, count, samples, settings
+from tfpipe.tuning.oracles.base import LISTED, STOPPED, DurableOracle, write_json
+from tfpipe.tuning.oracles.bayesian import Bayesian
+from tfpipe.tuning.oracles.hyperband import Hyperband
+from tfpipe.tuning.oracles.settings import Values, count, samples, settings
 
 Kind = Literal["random", "bayesian", "hyperband", "grid"]
 
@@ -44,11 +44,11 @@ class Plan:
     settings: int | None
 
 
-class RandomSearch(Durable, RandomSearchOracle):
+class RandomSearch(DurableOracle, RandomSearchOracle):
     """Values drawn by chance, never the same twice."""
 
 
-class Grid(Durable, GridSearchOracle):
+class Grid(DurableOracle, GridSearchOracle):
     """Every setting once, the declared values first, the last range varied fastest.
 
     Keras Tuner's own cannot be taken up again, and fails on whole numbers on a logarithmic scale.
@@ -65,7 +65,7 @@ class Grid(Durable, GridSearchOracle):
         return STOPPED if values is None else {"status": TrialStatus.RUNNING, "values": values}
 
 
-_ORACLES: dict[str, type[Durable]] = {
+_ORACLES: dict[str, type[DurableOracle]] = {
     "random": RandomSearch,
     "bayesian": Bayesian,
     "hyperband": Hyperband,
@@ -86,7 +86,7 @@ def make_oracle(
     declared: Mapping[str, Any] | None = None,
     size: int | None = None,
     reload: bool = False,
-) -> Durable:
+) -> DurableOracle:
     """An oracle whose project is a folder that Keras Tuner can open too.
 
     Args:
@@ -146,7 +146,7 @@ def _check_steps(space: Sequence[Any]) -> None:
                 )
 
 
-def plan(oracle: Durable, epochs: int) -> Plan:
+def plan(oracle: DurableOracle, epochs: int) -> Plan:
     """What a search will train when no trial fails and the space is large enough.
 
     Args:

@@ -16,9 +16,9 @@ from keras_tuner.engine.trial import Trial
 from threadpoolctl import threadpool_limits
 
 from tfpipe.errors import ConfigError, RunError
-from tfpipe.tuning import durable
-from tfpipe.tuning.oracles import Plan, make_oracle, plan
-from tfpipe.tuning.settings import count, every, samples, settings
+from tfpipe.tuning.oracles import base as durable
+from tfpipe.tuning.oracles.make import Plan, make_oracle, plan
+from tfpipe.tuning.oracles.settings import count, every, samples, settings
 
 KINDS = ("random", "bayesian", "hyperband", "grid")
 PLAIN = {
@@ -214,11 +214,8 @@ def test_what_is_put_back_comes_first_in_order_and_measures_anew(oracle):
     made = oracle(trials=200)
     trials = [made.create_trial(f"slot{number}") for number in range(12)]
     made.update_trial("011", {"val_loss": -5.0})
-    for trial_id in ("011", "002", "009"):
-        made.put_back(trial_id)
-    made.put_back("002")
-    finish(made, trials[9])  # the lost slot was only late
-    made.put_back("009")
+    finish(made, trials[9])
+    made.await_again(["011", "002"])
     assert [made.create_trial(f"new{n}").trial_id for n in range(3)] == ["002", "011", "012"]
     assert not made.get_trial("011").metrics.exists("val_loss")
 

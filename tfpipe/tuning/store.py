@@ -1,10 +1,11 @@
 """A search's directory: what was asked, and the trials.
 
 searches/cifar10_cnn/20261121-101502/
-  search.json  pipeline.py  tuner/  trials/03/  best.json  table.csv  report.html  tensorboard/
+  search.json  pipeline.py  tuner/  claims/  trials/03/
+  best.json  table.csv  report.html  tensorboard/
 
-A trial is a run's directory with a trial.json in it. Every file appears whole or not at all. Only
-the process that conducts the search writes search.json; a trial.json is written by who runs it.
+A trial is a run's directory with a trial.json in it. Every file appears whole or not at all. A
+trial.json is written by who trains it, the other files by any process that runs trials.
 """
 
 import json
@@ -47,7 +48,6 @@ class Asked:
         median: whether the median rule stops hopeless trials.
         memory: the bytes that a trial may take; None without a limit.
         declared_first: whether the first trial has the values that the file declares.
-        chief: the HOST:PORT that workers of other machines ask for trials; None without.
     """
 
     tuner: Tuner
@@ -62,7 +62,6 @@ class Asked:
     median: bool = False
     memory: int | None = None
     declared_first: bool = False
-    chief: str | None = None
 
 
 @dataclass
@@ -182,6 +181,11 @@ class Search:
         """The run that a trial trains, or goes on with."""
         return run_at(self.folder(trial.run))
 
+    def is_active(self, trial: str) -> bool:
+        """Whether a process writes into the run of a trial."""
+        begun = (self.folder(trial) / _TRIAL).is_file()
+        return begun and self.run(Trial.read(self.folder(trial))).is_active()
+
     def trials(self) -> list[Trial]:
         """All trials so far, in the order in which they were made."""
         found = [Trial.read(file.parent) for file in self.trials_folder.glob(f"*/{_TRIAL}")]
@@ -253,7 +257,7 @@ class Search:
         }
 
 
-def create(root: Path, loaded: Loaded, now: datetime, asked: Asked, space: Any) -> Search:
+def create_search(root: Path, loaded: Loaded, now: datetime, asked: Asked, space: Any) -> Search:
     """A new search in a directory that nothing else uses.
 
     Args:
@@ -274,7 +278,7 @@ def create(root: Path, loaded: Loaded, now: datetime, asked: Asked, space: Any) 
     search = Search(
         run_at(path),
         root,
-        f"{loaded.path}::{type(loaded.pipeline).__name__}",
+        loaded.target,
         loaded.overrides,
         to_json(loaded.pipeline),
         space,
@@ -285,7 +289,7 @@ def create(root: Path, loaded: Loaded, now: datetime, asked: Asked, space: Any) 
     return search
 
 
-def read(path: Path, root: Path) -> Search:
+def read_search(path: Path, root: Path) -> Search:
     """The search of a directory; raises RunError when it is broken."""
     directory = run_at(path)
     content: Mapping[str, Any] = directory.read_json(_FILE)
@@ -299,11 +303,11 @@ def read(path: Path, root: Path) -> Search:
         ) from None
 
 
-def find(root: Path, reference: str) -> Search:
+def find_search(root: Path, reference: str) -> Search:
     """The search of a name, a unique beginning of one, a path, or `last`.
 
     Raises:
         RunError: when there is none, or several.
     """
     words = ("search", "tfpipe search FILE")
-    return read(find_directory(root, "searches", _FILE, reference, *words).path, root)
+    return read_search(find_directory(root, "searches", _FILE, reference, *words).path, root)

@@ -3,7 +3,7 @@
 import pytest
 from keras_tuner import HyperParameters
 
-from tfpipe.tuning.settings import count, every, samples, settings
+from tfpipe.tuning.oracles.settings import count, every, samples, settings
 
 
 def test_candidates_are_of_their_type_in_order_and_without_twins():
