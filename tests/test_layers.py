@@ -217,7 +217,7 @@ def is_allowed(found: Import) -> bool:
 def circles(root: Path) -> list[str]:
     graph: dict[str, set[str]] = {name: set() for name in modules(root) if name not in FACADE}
     for found in imports(root):
-        if found.importer in graph and found.target in graph:
+        if found.importer in graph and found.target in graph and found.importer != found.target:
             graph[found.importer].add(found.target)
     try:
         graphlib.TopologicalSorter(graph).prepare()

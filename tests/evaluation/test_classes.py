@@ -72,6 +72,10 @@ def test_a_run_tells_how_each_class_did(tfpipe: Any, small: Path) -> None:
     assert np.trace(matrix) / 24 == pytest.approx(found["metrics"]["accuracy"], abs=1e-6)
     (run,) = Path("runs").glob("*/*")
     assert (run / "report" / "test_confusion.png").read_bytes().startswith(b"\x89PNG")
+    page = (run / "report" / "report.html").read_text()
+    assert page.count("<svg") == 3, "the confusion matrix, loss and accuracy"
+    assert "<td>100.0%</td>" in page or "bright" in page
+    assert "default-src 'none'" in page
 
 
 def test_a_regression_has_no_classes_to_report(tfpipe: Any, small: Path) -> None:

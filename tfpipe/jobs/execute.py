@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,10 @@ from tfpipe.jobs.worker import part, tell
 from tfpipe.runs.directory import RunDirectory, State, Status
 from tfpipe.storage import disk_full, storage, write_whole
 from tfpipe.terminal import Terminal
-from tfpipe.training.reporting import SETTINGS
+from tfpipe.training.reporting import SETTINGS, EpochRow
+
+if TYPE_CHECKING:
+    from tfpipe.evaluation.classes import Confusion
 
 GOLDEN = 32
 CLASSES_SHOWN = 20
@@ -96,7 +99,9 @@ def execute(job: RunPlan) -> Run:
     watcher = _Watcher(job, parameters(job.prepared.compiled.model))
     try:
         watcher.write()
-        _header(job)
+        pipeline = type(job.prepared.pipeline).__name__
+        job.terminal.header(f"{job.prepared.loaded.name} · {pipeline}", _facts(job))
+        job.terminal.say()
         result = _train_and_evaluate(job, watcher)
         _finish(job, result, watcher)
         part(job.prepared.picked)
@@ -188,6 +193,7 @@ def _train_and_evaluate(job: RunPlan, watcher: _Watcher) -> Run:
     )
     last = trained.rows[-1]
     metrics = by_split(last.metrics)
+    counts = None
     if trained.stopped_early:
         terminal.say(f"[dim]stopped early, after epoch {last.epoch} of {pipeline.epochs}[/]")
     if "test" in spec.splits and job.test:
@@ -196,34 +202,58 @@ def _train_and_evaluate(job: RunPlan, watcher: _Watcher) -> Run:
         write_test_scalars(directory, metrics["test"], last.epoch - 1)
         terminal.say()
         terminal.results(f"test ({spec.splits['test']:,} samples)", metrics["test"])
-        _report(job, metrics["test"])
+        counts = _report_test(job, metrics["test"])
     watcher.write(metrics=metrics)
+    _write_report(job, metrics, trained.rows, counts)
     history = {n: [r.metrics[n] for r in trained.rows if n in r.metrics] for n in last.metrics}
     return Run(directory.name, directory.path, history, metrics, model, [], prepared, job.root)
 
 
-def _report(job: RunPlan, metrics: dict[str, float]) -> None:
-    """Write report/ about the test split, and tell how each class did where they are few."""
+def _report_test(job: RunPlan, metrics: dict[str, float]) -> "Confusion | None":
+    """Write report.json about the test split, and tell how each class did where they are few."""
     from tfpipe.evaluation.classes import confusion
-    from tfpipe.evaluation.figures import confusion_figure
+    from tfpipe.evaluation.report.run import confusion_figure, png
     from tfpipe.training.loop import dataset
 
     prepared, folder = job.prepared, job.directory.report
     head, classes = prepared.compiled.head, prepared.spec.classes
     report: dict[str, Any] = {"test": {"metrics": metrics}}
+    counts = None
     with storage(folder):
         folder.mkdir(exist_ok=True)
     if head.task in ("classification", "binary"):
         with job.terminal.waiting("counting the answers, class by class"):
             batches = dataset(prepared.pipeline, "test")
-            found = confusion(prepared.compiled.model, head, classes, batches)
-        report["test"] |= found.to_json()
+            counts = confusion(prepared.compiled.model, head, classes, batches)
+        report["test"] |= counts.to_json()
         if len(classes) <= CLASSES_SHOWN:
             job.terminal.say()
-            job.terminal.table(("class", "samples", "right", "most often taken for"), found.rows())
-        figure = confusion_figure(found, f"{prepared.loaded.name}, test split")
-        write_whole(folder / "test_confusion.png", figure)
+            job.terminal.table(("class", "samples", "right", "most often taken for"), counts.rows())
+        figure = confusion_figure(counts, f"{prepared.loaded.name}, test split")
+        write_whole(folder / "test_confusion.png", png(figure))
     job.directory.write_json("report/report.json", report)
+    return counts
+
+
+def _write_report(
+    job: RunPlan,
+    metrics: dict[str, dict[str, float]],
+    rows: Sequence[EpochRow],
+    counts: "Confusion | None",
+) -> None:
+    """Write report.html; a trial of a search has its search's instead."""
+    from tfpipe.evaluation.report.run import run_report
+
+    if not job.test:
+        return
+    pipeline = type(job.prepared.pipeline).__name__
+    notes = [*job.prepared.notes(), *job.notes]
+    page = run_report(
+        job.directory.name, pipeline, _facts(job), metrics, rows, confusion=counts, notes=notes
+    )
+    with storage(job.directory.report):
+        job.directory.report.mkdir(exist_ok=True)
+    write_whole(job.directory.report / "report.html", page.encode())
 
 
 def _finish(job: RunPlan, result: Run, watcher: _Watcher) -> None:
@@ -275,10 +305,11 @@ def _held_out(prepared: Prepared) -> dict[str, np.ndarray]:
     return {n: np.asarray(t)[:GOLDEN] for n, t in named.items()}
 
 
-def _header(job: RunPlan) -> None:
+def _facts(job: RunPlan) -> dict[str, str]:
+    """What is trained, on what and how, for the header and the report."""
     from tfpipe.models.count import parameters, trainable_parameters
 
-    prepared, terminal = job.prepared, job.terminal
+    prepared = job.prepared
     pipeline, spec, model = prepared.pipeline, prepared.spec, prepared.compiled.model
     total, trainable = parameters(model), trainable_parameters(model)
     sizes = ", ".join(f"{size:,} {name}" for name, size in spec.splits.items())
@@ -303,8 +334,7 @@ def _header(job: RunPlan) -> None:
         state = job.resumed.saved.state
         step = f" and {_plural(job.resumed.step, 'step')}" if job.resumed.step else ""
         facts["resumed"] = f"after {_plural(state.epoch, 'epoch')}{step}"
-    terminal.header(f"{prepared.loaded.name} · {type(pipeline).__name__}", facts)
-    terminal.say()
+    return facts
 
 
 def _phase(prepared: Prepared, number: int, count: int) -> str:

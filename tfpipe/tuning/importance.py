@@ -81,36 +81,24 @@ def _foretell(columns: Any, values: Any) -> tuple[float, Any]:
     """The share of the differences that is foretold, and by how much the error grows without each
     column."""
     from sklearn.ensemble import RandomForestRegressor
+    from sklearn.inspection import permutation_importance
 
-    random = np.random.default_rng(0)
-    folds = random.permutation(len(values)) % _FOLDS
+    folds = np.random.default_rng(0).permutation(len(values)) % _FOLDS
     error, harm = 0.0, np.zeros(columns.shape[1])
     for fold in range(_FOLDS):
         known, asked = folds != fold, folds == fold
         forest = RandomForestRegressor(_TREES, random_state=fold).fit(columns[known], values[known])
-        own = _errors(forest, columns[asked][None], values[asked])[0]
-        shuffled = _errors(forest, _shuffled(columns[asked], random), values[asked])
-        error += own
-        harm += shuffled.reshape(_SHUFFLES, -1).mean(axis=0) - own
-    return float(1 - error / ((values - values.mean()) ** 2).sum()), np.maximum(harm, 0.0)
-
-
-def _shuffled(rows: Any, random: Any) -> Any:
-    """The rows over and over, each time with another column shuffled."""
-    copies = []
-    for _ in range(_SHUFFLES):
-        for column in range(rows.shape[1]):
-            copy = rows.copy()
-            copy[:, column] = random.permutation(copy[:, column])
-            copies.append(copy)
-    return np.array(copies)
-
-
-def _errors(forest: Any, copies: Any, values: Any) -> Any:
-    """The summed squared error on each copy of the rows; one call, since a call is what costs."""
-    count, rows, width = copies.shape
-    foretold = forest.predict(copies.reshape(count * rows, width)).reshape(count, rows)
-    return ((foretold - values) ** 2).sum(axis=1)
+        error += float(((forest.predict(columns[asked]) - values[asked]) ** 2).sum())
+        found = permutation_importance(
+            forest,
+            columns[asked],
+            values[asked],
+            scoring="neg_mean_squared_error",
+            n_repeats=_SHUFFLES,
+            random_state=fold,
+        )
+        harm += found.importances_mean * asked.sum()
+    return 1 - error / float(((values - values.mean()) ** 2).sum()), np.maximum(harm, 0.0)
 
 
 def _column(axis: Dimension, trials: Sequence[Trial]) -> list[float]:

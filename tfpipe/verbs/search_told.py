@@ -21,6 +21,7 @@ from tfpipe.errors import TrainingError
 from tfpipe.terminal import Terminal, clock
 from tfpipe.tuning.commands import kept, target_of, train_with_best
 from tfpipe.tuning.dimension import dimensions_of
+from tfpipe.tuning.report import TUNERS
 from tfpipe.tuning.store import Search, Trial
 from tfpipe.verbs.trials_told import (
     counted,
@@ -32,12 +33,6 @@ from tfpipe.verbs.trials_told import (
     values_of,
 )
 
-_TUNERS = {
-    "random": "random search",
-    "bayesian": "Bayesian optimization",
-    "hyperband": "Hyperband",
-    "grid": "grid search",
-}
 _LISTED = 5  # of the best trials
 _OFTEN = 0.1  # seconds between two drawings
 
@@ -79,7 +74,7 @@ def _facts(search: Search, total: int | None) -> dict[str, str]:
 def _tuner(search: Search, total: int | None) -> list[str]:
     asked = search.asked
     trials = total or asked.trials
-    words = [_TUNERS[asked.tuner]]
+    words = [TUNERS[asked.tuner]]
     words += [counted(trials, "trial") + _done(search)] if trials else []
     words += [f"at most {Duration(asked.budget)}"] if asked.budget else []
     words += [f"{asked.workers} at a time"] if asked.workers > 1 else []
