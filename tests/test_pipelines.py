@@ -164,7 +164,7 @@ def test_large_networks_have_their_parameters(name: str) -> None:
     pipeline = load(str(PIPELINES / name)).pipeline
     features, label = pipeline.data.element()
     model: Any = pipeline.model
-    built = model.replace(weights=None).build(ElementSpec(features, label))
+    built = model.replace(weights=None).build(ElementSpec(features, (label,)))
     if pipeline.fine_tune:
         unfreeze(base_of(built), pipeline.fine_tune.phases[0].unfreeze)
     assert (parameters(built), trainable_parameters(built)) == PARAMETERS[name]

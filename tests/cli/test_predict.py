@@ -15,7 +15,7 @@ from tfpipe.data.images.decoding import decode
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import DataError
 from tfpipe.jobs.predictor import Predictor, check_images
-from tfpipe.models.heads import head_for
+from tfpipe.tasks import task_for
 from tfpipe.verbs.predict import predict
 
 INCEPTION = Path(__file__).parents[2] / "pipelines" / "inception_predict.py"
@@ -377,7 +377,7 @@ def test_a_run_on_generated_data_says_so(tfpipe: Any, small: Path, tmp_path: Pat
 def test_what_reads_no_picture_is_refused() -> None:
     columns = (Feature("x", (), "float32", "number"), Feature("y", (), "float32", "number"))
     with pytest.raises(DataError) as error:
-        check_images(ElementSpec(columns, Label("z", "real")), "linear/20261120-101502")
+        check_images(ElementSpec(columns, (Label("z", "real"),)), "linear/20261120-101502")
     assert str(error.value) == (
         "linear/20261120-101502 reads x (number, float32), y (number, float32); tfpipe predict "
         "gives it one image file at a time."
@@ -386,11 +386,11 @@ def test_what_reads_no_picture_is_refused() -> None:
 
 def test_real_numbers_are_given_as_they_are(tmp_path: Path) -> None:
     image = Feature("image", (8, 8, 3), "uint8", "image")
-    spec = ElementSpec((image,), Label("weight", "real"))
+    spec = ElementSpec((image,), (Label("weight", "real"),))
     inputs = keras.Input((8, 8, 3))
     layers = keras.layers
     model = keras.Model(inputs, layers.Dense(1)(layers.GlobalAveragePooling2D()(inputs)))
-    found = Predictor("cats", model, head_for(spec), spec)
+    found = Predictor("cats", model, task_for(spec), spec)
     path = write(tmp_path / "a.png", 1, (8, 8))
     (answer,) = found.answers([str(path)])
     expected = float(model(picture(1, (8, 8))[None])[0, 0])
@@ -400,12 +400,12 @@ def test_real_numbers_are_given_as_they_are(tmp_path: Path) -> None:
 
 def test_two_classes_share_one(tmp_path: Path) -> None:
     image = Feature("image", (8, 8, 3), "uint8", "image")
-    spec = ElementSpec((image,), Label("animal", "class", (), ("cat", "dog")))
+    spec = ElementSpec((image,), (Label("animal", "class", (), ("cat", "dog")),))
     inputs = keras.Input((8, 8, 3))
     layers = keras.layers
     x = layers.GlobalAveragePooling2D()(layers.Rescaling(1 / 255)(inputs))
     model = keras.Model(inputs, layers.Dense(1, kernel_initializer="ones")(x))
-    found = Predictor("animals", model, head_for(spec), spec)
+    found = Predictor("animals", model, task_for(spec), spec)
     (answer,) = found.answers([str(write(tmp_path / "a.png", 1, (8, 8)))])
     dog = 1 / (1 + np.exp(-picture(1, (8, 8)).mean(axis=(0, 1)).sum() / 255))
     assert answer.values == (

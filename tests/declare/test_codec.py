@@ -58,7 +58,7 @@ class Everything(Pipeline):
         keras.losses.Huber,
         ElementSpec(
             (Feature("image", (32, 32, 3), "uint8", "image"),),
-            Label("label", "class", classes=("cat", "dog")),
+            (Label("label", "class", classes=("cat", "dog")),),
             {"train": 10, "test": 5},
         ),
         ({"mapping": (1,)}, {"name": "a"}, {"function": 1.5}, {}),

@@ -19,18 +19,18 @@ def test_a_feature_knows_its_size(dtype, nbytes):
 
 
 def test_the_only_feature_is_the_feature():
-    spec = ElementSpec((IMAGE,), LABEL, {"train": 10})
+    spec = ElementSpec((IMAGE,), (LABEL,), {"train": 10})
     assert spec.feature == IMAGE
     assert spec.classes == ("cat", "dog")
 
 
 def test_several_features_are_no_single_one():
     with pytest.raises(ConfigError) as error:
-        _ = ElementSpec((IMAGE, AGE), LABEL).feature
+        _ = ElementSpec((IMAGE, AGE), (LABEL,)).feature
     assert str(error.value) == "One input was expected, the data has 2: image, age."
 
 
 def test_splits_of_one_spec_are_not_those_of_another():
-    first, second = ElementSpec((IMAGE,), LABEL), ElementSpec((IMAGE,), LABEL)
+    first, second = ElementSpec((IMAGE,), (LABEL,)), ElementSpec((IMAGE,), (LABEL,))
     first.splits["train"] = 3
     assert second.splits == {}

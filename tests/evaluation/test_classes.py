@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.evaluation.classes import Confusion, confusion
-from tfpipe.models.heads import head_for
+from tfpipe.tasks import task_for
 
 CLASSES = ("cat", "dog", "owl")
 ANSWERED = [0, 0, 1, 1, 2, 2, 0]
@@ -25,7 +25,7 @@ def identity(width: int) -> Any:
 
 def head(classes: tuple[str, ...]) -> Any:
     feature = Feature("x", (len(classes),), "float32", "vector")
-    return head_for(ElementSpec((feature,), Label("label", "class", (), classes)))
+    return task_for(ElementSpec((feature,), (Label("label", "class", (), classes),)))
 
 
 def test_answers_are_counted_by_true_class() -> None:

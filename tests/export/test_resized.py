@@ -47,7 +47,7 @@ def test_files_are_seen_as_in_evaluation(
 
     result = tfpipe.run(Photos(), root=tmp_path, quiet=True)
     prepared = result._prepared
-    feature, head = prepared.spec.feature, prepared.compiled.head
+    feature, head = prepared.spec.feature, prepared.compiled.task
     contract = json.loads((result.exported[0] / "assets" / "contract.json").read_text())
     assert contract["inputs"][0]["resize"] == [16, 16]
     assert contract["resize"] == (

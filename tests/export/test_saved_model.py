@@ -79,7 +79,7 @@ def test_answers_in_a_process_without_tfpipe_and_keras(trained: Any, tmp_path: P
         cwd=tmp_path,
     )
     found = json.loads(done.stdout)
-    head, feature = trained._prepared.compiled.head, trained._prepared.spec.feature
+    head, feature = trained._prepared.compiled.task, trained._prepared.spec.feature
     decoded = np.stack([decode(tf.constant(f), feature).numpy() for f in FILES])
     expected = answers(trained.model, head, decoded)
     np.testing.assert_allclose(found["arrays"], answers(trained.model, head, x), atol=1e-6)

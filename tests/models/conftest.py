@@ -7,31 +7,12 @@ from typing import Any
 import keras
 import pytest
 import tensorflow as tf
+from specs import MakeSpec, label_of, spec_of
 
 from tfpipe.declare.kinds import Training
-from tfpipe.declare.spec import ElementSpec, Feature, Kind, Label
+from tfpipe.declare.spec import ElementSpec, Feature, Kind
 
-LABELS = {
-    "class": Label("label", "class", (), tuple("abcde")),
-    "binary": Label("label", "class", (), ("no", "yes")),
-    "multilabel": Label("label", "multilabel", (3,), tuple("abc")),
-    "regression": Label("label", "real"),
-    "regression of two": Label("label", "real", (2,)),
-}
-MakeSpec = Callable[..., ElementSpec]
-
-
-@pytest.fixture(scope="session")
-def spec_of() -> MakeSpec:
-    """Makes a spec of one feature; a label by its name in LABELS, or a number of classes."""
-
-    def make(
-        shape: tuple[int, ...] = (16, 16, 3), dtype: str = "uint8", label: str | int = 10
-    ) -> ElementSpec:
-        kind: Kind = {3: "image", 1: "vector"}.get(len(shape), "array")  # type: ignore[assignment]
-        return ElementSpec((Feature("input", shape, dtype, kind),), label_of(label))
-
-    return make
+__all__ = ["spec_of"]
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +24,7 @@ def table_of() -> MakeSpec:
             Feature(name, (), "float32" if kind == "number" else "string", kind)
             for name, kind in columns.items()
         )
-        return ElementSpec(tuple(features), label_of(label))
+        return ElementSpec(tuple(features), (label_of(label),))
 
     return make
 
@@ -67,11 +48,3 @@ def reload(tmp_path: Path) -> Callable[[keras.Model], keras.Model]:
         return keras.models.load_model(tmp_path / "model.keras")
 
     return again
-
-
-def label_of(label: str | int) -> Label:
-    return LABELS[label] if isinstance(label, str) else Label("label", "class", (), names(label))
-
-
-def names(count: int) -> tuple[str, ...]:
-    return tuple(str(i) for i in range(count))

@@ -10,8 +10,8 @@ import pytest
 
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ModelError
-from tfpipe.models.heads import head_for
 from tfpipe.models.own import check_logits, check_model, check_width
+from tfpipe.tasks import task_for
 
 MakeSpec = Callable[..., ElementSpec]
 
@@ -57,7 +57,7 @@ def test_what_is_no_built_model(returned: Any, message: str) -> None:
     ],
 )
 def test_the_width(spec_of: MakeSpec, label: str, task: str, needed: int) -> None:
-    head = head_for(spec_of(label=label))
+    head = task_for(spec_of(label=label))
     check_width(dense(needed), head, "net()")
     with pytest.raises(ModelError) as caught:
         check_width(dense(7), head, "net()")
@@ -67,7 +67,7 @@ def test_the_width(spec_of: MakeSpec, label: str, task: str, needed: int) -> Non
 
 
 def test_a_width_that_keras_cannot_tell_is_left_alone(spec_of: MakeSpec) -> None:
-    head = head_for(spec_of(label="class"))
+    head = task_for(spec_of(label="class"))
     inputs = keras.Input((3,))
     check_width(keras.Model(inputs, [inputs, inputs]), head, "net()")
     open_ended = keras.Input((None,))
@@ -81,18 +81,18 @@ def test_a_subclass_that_was_called_is_built(spec_of: MakeSpec) -> None:
         check_model(model, "net()")
     model(np.zeros((1, 3)))
     check_model(model, "net()")
-    check_logits(model, head_for(spec_of(label="class")), "net()")
+    check_logits(model, task_for(spec_of(label="class")), "net()")
 
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
 def test_probabilities_are_refused(spec_of: MakeSpec, activation: str) -> None:
     with pytest.raises(ModelError) as caught:
-        check_logits(dense(5, activation=activation), head_for(spec_of(label="class")), "net()")
+        check_logits(dense(5, activation=activation), task_for(spec_of(label="class")), "net()")
     assert str(caught.value) == (
         f"net() should give logits; its last layer, 'last', has activation='{activation}'. Leave "
         "the activation out: prediction and export add it."
     )
-    check_logits(dense(1, activation=activation), head_for(spec_of(label="regression")), "net()")
+    check_logits(dense(1, activation=activation), task_for(spec_of(label="regression")), "net()")
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "float32"])
@@ -100,7 +100,7 @@ def test_rounded_logits_are_warned_of(
     spec_of: MakeSpec, caplog: pytest.LogCaptureFixture, policy: str
 ) -> None:
     with caplog.at_level(logging.WARNING, "tfpipe.models"):
-        check_logits(dense(5, dtype=policy), head_for(spec_of(label="class")), "net()")
+        check_logits(dense(5, dtype=policy), task_for(spec_of(label="class")), "net()")
     expected = (
         "The last layer of net(), 'last', computes in bfloat16: give it dtype='float32', as "
         "rounded logits cost accuracy."

@@ -9,12 +9,12 @@ answers.
 
 from collections.abc import Callable
 from math import prod
-from typing import Any
 
 import numpy as np
 
 from tfpipe.data.columns import Columns
 from tfpipe.declare.spec import Feature, Label
+from tfpipe.tasks.task import inferred
 
 _AT_ONCE = 128  # samples made at once: large images would not fit in memory all together as floats
 _HIDDEN = 4
@@ -171,9 +171,6 @@ def _answers(
     size, width = hidden.shape
     weights = task.normal(size=(width, prod(label.shape))) / np.sqrt(width)
     scores = hidden @ weights
-    if label.kind == "multilabel":
-        answers: Any = (scores > 0).astype(np.int64)
-    else:
-        noise = 0.1 * rng.normal(size=scores.shape)
-        answers = (scores + 0.3 * np.sin(2 * scores) + noise).astype(np.float32)
-    return np.asarray(answers.reshape(size, *label.shape))
+    task_of_labels = inferred(label)
+    assert task_of_labels is not None
+    return task_of_labels.generate(scores, rng).reshape(size, *label.shape)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
+# What `task=` may name; each task of `tfpipe.tasks`, and of a pipeline's own file, adds itself.
+TASK_NAMES: list[str] = []
+
 # Gives the features of the training split: a tf.data.Dataset of batches, in stored order.
 Training = Callable[[], Any]
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tfpipe.declare.deferred import Deferred, Name, build, keras
 from tfpipe.declare.fieldtypes import Count, DurationField, OpenFraction, Positive, PositiveFloat
 from tfpipe.declare.fine_tune import FineTune
-from tfpipe.declare.kinds import Augmentation, ModelBuilder, Source
+from tfpipe.declare.kinds import TASK_NAMES, Augmentation, ModelBuilder, Source
 from tfpipe.declare.part import REQUIRED, Part, PartMeta, no_field, show
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.declare.tree import resolve
@@ -26,7 +26,6 @@ from tfpipe.errors import ConfigError
 if TYPE_CHECKING:
     import tensorflow as tf
 
-TaskName = Literal["auto", "classification", "binary", "multilabel", "regression"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 current_epoch: ContextVar[int] = ContextVar("current_epoch", default=0)
@@ -112,7 +111,7 @@ class Pipeline(Part, metaclass=PipelineMeta):
 
     data: Source | None = None
     model: ModelBuilder | None = None
-    task: TaskName = "auto"
+    task: str = "auto"
     augment: tuple[Augmentation, ...] = ()
     optimizer: Deferred | str = keras.optimizers.Adam()
     loss: Deferred | Name | str | None = None
@@ -155,6 +154,9 @@ class Pipeline(Part, metaclass=PipelineMeta):
                 f"{cls.__name__}.augment would do nothing: input_fn makes all of the data itself. "
                 "Augment there, or declare data and build on super().input_fn(split)."
             )
+        if isinstance(self.task, str) and self.task not in ("auto", *TASK_NAMES) and TASK_NAMES:
+            known = ", ".join(map(repr, ("auto", *TASK_NAMES)))
+            raise ConfigError(f"{cls.__name__}.task takes one of {known}, got {self.task!r} (str).")
         self._check_phases()
 
     def _check_phases(self) -> None:

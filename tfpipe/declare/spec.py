@@ -55,13 +55,14 @@ class Label(Part):
 
     Args:
         name: its name in the data set.
-        kind: a class index, several yes/no answers, or real numbers.
+        kind: "class" for a class index, "multilabel" for several yes/no answers, "real" for real
+            numbers, or what a task of another kind reads.
         shape: its shape without the batch axis; () for a class index or a single number.
         classes: the class names in order of their index; empty for real numbers.
     """
 
     name: str
-    kind: Literal["class", "multilabel", "real"]
+    kind: str
     shape: tuple[int, ...] = ()
     classes: tuple[str, ...] = ()
 
@@ -71,12 +72,12 @@ class ElementSpec(Part):
 
     Args:
         features: the inputs; a model gets one alone as a tensor, several as a mapping by name.
-        label: the answer.
+        labels: the answers; one usually.
         splits: the size of each split by name: "train", and "validation" and "test" where they are.
     """
 
     features: tuple[Feature, ...]
-    label: Label
+    labels: tuple[Label, ...]
     splits: dict[str, int] = {}  # noqa: RUF012 (a default is copied when a part is made)
 
     @property
@@ -88,6 +89,14 @@ class ElementSpec(Part):
                 f"One input was expected, the data has {len(self.features)}: {names}."
             )
         return self.features[0]
+
+    @property
+    def label(self) -> Label:
+        """The only label; raises ConfigError where there are several."""
+        if len(self.labels) != 1:
+            names = ", ".join(label.name for label in self.labels)
+            raise ConfigError(f"One label was expected, the data has {len(self.labels)}: {names}.")
+        return self.labels[0]
 
     @property
     def is_table(self) -> bool:

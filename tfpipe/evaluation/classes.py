@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfpipe.models.heads import Head
+from tfpipe.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class Confusion:
         }
 
 
-def confusion(model: Any, head: Head, classes: tuple[str, ...], batches: Any) -> Confusion:
+def confusion(model: Any, task: Task, classes: tuple[str, ...], batches: Any) -> Confusion:
     """Count the answers of a model on a whole split.
 
     Args:
         model: the trained keras.Model.
-        head: what its logits mean: of a classification or a binary task.
+        task: what its outputs mean; one that has classes.
         classes: the class names in order of their index.
         batches: a tf.data.Dataset of (features, label) or (features, label, weight) batches.
     """
@@ -62,8 +62,7 @@ def confusion(model: Any, head: Head, classes: tuple[str, ...], batches: Any) ->
 
     @tf.function(reduce_retracing=True)
     def counted(x: Any, y: Any) -> Any:
-        found = head.answers(model(x, training=False))
-        answer = tf.argmax(found, -1) if head.task == "classification" else found[:, 0] >= 0.5
+        answer = task.class_indices(task.answers(model(x, training=False)))
         truth = tf.cast(tf.reshape(y, [-1]), tf.int64)
         return tf.math.confusion_matrix(truth, tf.cast(answer, tf.int64), count, dtype=tf.int64)
 

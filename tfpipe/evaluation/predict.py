@@ -5,15 +5,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfpipe.models.heads import Head
+from tfpipe.tasks.task import Task
 
 
-def answers(model: Any, head: Head, samples: Any, batch_size: int = 256) -> np.ndarray:
+def answers(model: Any, task: Task, samples: Any, batch_size: int = 256) -> np.ndarray:
     """The model's answers, computed as inference does: nothing random, nothing updated.
 
     Args:
         model: the keras.Model.
-        head: what its logits mean.
+        task: what its outputs mean.
         samples: [rows, ...] raw samples, or a mapping of names to them.
         batch_size: how many to compute at once.
 
@@ -27,4 +27,4 @@ def answers(model: Any, head: Head, samples: Any, batch_size: int = 256) -> np.n
         tf.nest.map_structure(lambda t, i=i: t[i : i + batch_size], tensors)
         for i in range(0, size, batch_size)
     ]
-    return np.concatenate([np.asarray(head.answers(model(p, training=False))) for p in parts])
+    return np.concatenate([np.asarray(task.answers(model(p, training=False))) for p in parts])

@@ -24,8 +24,8 @@ from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import StorageError
 from tfpipe.evaluation.predict import answers
 from tfpipe.export.parity import verify
-from tfpipe.models.heads import Head
 from tfpipe.storage import Taken, whole_folder
+from tfpipe.tasks.task import Task
 
 
 class Served(tf.Module):
@@ -33,17 +33,16 @@ class Served(tf.Module):
 
     Args:
         model: the trained keras.Model.
-        head: what its logits mean.
+        task: what its outputs mean.
         spec: the element spec it was trained on.
     """
 
-    def __init__(self, model: Any, head: Head, spec: ElementSpec) -> None:
+    def __init__(self, model: Any, task: Task, spec: ElementSpec) -> None:
         super().__init__(name="served")
         self.layers = model.layers  # and not the model, which brings the optimizer's slots along
         self._model = _Untracked(model)
-        self._head = head
+        self._task = task
         self._spec = spec
-        self._labels = tf.constant(spec.classes) if spec.classes else None
 
     def signatures(self) -> dict[str, Any]:
         """The signatures by name."""
@@ -57,7 +56,7 @@ class Served(tf.Module):
 
     def _from_arrays(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         features = next(iter(inputs.values())) if len(inputs) == 1 else inputs
-        return self._describe(self._head.answers(self._model.value(features, training=False)))
+        return self._task.outputs(self._task.answers(self._model.value(features, training=False)))
 
     def _from_bytes(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
         feature = self._spec.feature
@@ -65,21 +64,6 @@ class Served(tf.Module):
             lambda item: decode(item, feature), encoded, fn_output_signature=tf.uint8
         )
         return self._from_arrays({feature.name: images})
-
-    def _describe(self, found: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Probabilities with the most likely class, or values."""
-        if self._head.task == "regression":
-            return {"values": found}
-        if self._head.task == "multilabel":
-            return {"probabilities": found}
-        if self._head.task == "binary":
-            found = tf.concat([1.0 - found, found], axis=-1)
-        index = tf.argmax(found, axis=-1)
-        return {
-            "probabilities": found,
-            "class_index": index,
-            "class_name": tf.gather(self._labels, index),
-        }
 
 
 class _Untracked:
@@ -90,13 +74,13 @@ class _Untracked:
 
 
 def export(
-    model: Any, head: Head, spec: ElementSpec, folder: Path, samples: dict[str, np.ndarray]
+    model: Any, task: Task, spec: ElementSpec, folder: Path, samples: dict[str, np.ndarray]
 ) -> Path:
     """Write the next version of a SavedModel, after proving that it answers as the model does.
 
     Args:
         model: the trained keras.Model.
-        head: what its logits mean.
+        task: what its outputs mean.
         spec: the element spec it was trained on.
         folder: the model's folder, such as saved_models/cifar10_cnn.
         samples: a few held-out samples, an array for each feature.
@@ -111,7 +95,7 @@ def export(
     for _ in range(100):
         final = folder / str(_last_version(folder) + 1)
         try:
-            _write(model, head, spec, final, samples)
+            _write(model, task, spec, final, samples)
         except Taken:
             continue
         return final
@@ -119,18 +103,18 @@ def export(
 
 
 def _write(
-    model: Any, head: Head, spec: ElementSpec, final: Path, samples: dict[str, np.ndarray]
+    model: Any, task: Task, spec: ElementSpec, final: Path, samples: dict[str, np.ndarray]
 ) -> None:
     with whole_folder(final) as temporary:
-        served = Served(model, head, spec)
+        served = Served(model, task, spec)
         tf.saved_model.save(served, str(temporary), signatures=served.signatures())
         assets = temporary / "assets"
         assets.mkdir(exist_ok=True)
         if spec.classes:
             (assets / "labels.txt").write_text("".join(f"{name}\n" for name in spec.classes))
-        said = json.dumps(contract(model, head, spec), indent=2)
+        said = json.dumps(contract(model, task, spec), indent=2)
         (assets / "contract.json").write_text(said + "\n")
-        np.savez(assets / "golden.npz", allow_pickle=False, **_golden(model, head, spec, samples))
+        np.savez(assets / "golden.npz", allow_pickle=False, **_golden(model, task, spec, samples))
         verify(temporary, _precision(model))
 
 
@@ -140,7 +124,7 @@ def _precision(model: Any) -> str:
     return next((p for p in ("bfloat16", "float16") if p in used), "float32")
 
 
-def contract(model: Any, head: Head, spec: ElementSpec) -> dict[str, Any]:
+def contract(model: Any, task: Task, spec: ElementSpec) -> dict[str, Any]:
     """What goes in and what comes out, for whoever calls the model.
 
     What the builder has put down in the model's `input_contract` is told too: what a pretrained
@@ -152,28 +136,28 @@ def contract(model: Any, head: Head, spec: ElementSpec) -> dict[str, Any]:
     if any(f.resize for f in spec.features):
         resize += "; proportions kept, to cover `resize`, of which the centre of `shape` is cut out"
     return {
-        "task": head.task,
+        "task": task.name,
         "inputs": [to_json(f) for f in spec.features],
         "scaling": "inside the model: give samples as the data set has them",
         "resize": resize,
         "label": to_json(spec.label),
-        "output": "values" if head.task == "regression" else "probabilities",
+        "output": task.output,
         **told,
     }
 
 
 def _golden(
-    model: Any, head: Head, spec: ElementSpec, samples: dict[str, np.ndarray]
+    model: Any, task: Task, spec: ElementSpec, samples: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Samples and the trained model's answers: as arrays, and as files of other sizes."""
     alone: Any = next(iter(samples.values())) if len(samples) == 1 else samples
     held = {f"array_{name}": _storable(values) for name, values in samples.items()}
-    held["answers"] = answers(model, head, alone)
+    held["answers"] = answers(model, task, alone)
     if len(spec.features) == 1 and spec.feature.kind == "image" and spec.feature.dtype == "uint8":
         files = [_encode(image, i) for i, image in enumerate(alone[:8])]
         decoded = np.stack([decode(tf.constant(f), spec.feature).numpy() for f in files])
         held |= {f"file_{i}": np.frombuffer(f, np.uint8) for i, f in enumerate(files)}
-        held["file_answers"] = answers(model, head, decoded)
+        held["file_answers"] = answers(model, task, decoded)
     return held
 
 

@@ -15,7 +15,7 @@ from tfpipe.terminal import Terminal
 
 def of_run(stopped: Stopped, terminal: Terminal) -> Predictor:
     """The best model of a run."""
-    from tfpipe.models.heads import head_for
+    from tfpipe.tasks import task_for
 
     best = stopped.directory.checkpoints / "best.keras"
     if not best.is_file():
@@ -29,13 +29,13 @@ def of_run(stopped: Stopped, terminal: Terminal) -> Predictor:
         start_tensorflow()
     with terminal.waiting("loading the model"):
         model = _loaded(best, stopped)
-    head = head_for(spec, stopped.config["pipeline"]["task"])
+    task = task_for(spec, stopped.config["pipeline"]["task"])
     notes = []
     if stopped.sample:
         notes.append(
             f"{stopped.name} was trained on generated data, and these answers mean nothing."
         )
-    return Predictor(stopped.name, model, head, spec, tuple(notes))
+    return Predictor(stopped.name, model, task, spec, tuple(notes))
 
 
 def _loaded(path: Path, stopped: Stopped) -> Any:

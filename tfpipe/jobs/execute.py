@@ -216,15 +216,15 @@ def _report_test(job: RunPlan, metrics: dict[str, float]) -> "Confusion | None":
     from tfpipe.training.loop import dataset
 
     prepared, folder = job.prepared, job.directory.report
-    head, classes = prepared.compiled.head, prepared.spec.classes
+    task, classes = prepared.compiled.task, prepared.spec.classes
     report: dict[str, Any] = {"test": {"metrics": metrics}}
     counts = None
     with storage(folder):
         folder.mkdir(exist_ok=True)
-    if head.task in ("classification", "binary"):
+    if task.has_classes:
         with job.terminal.waiting("counting the answers, class by class"):
             batches = dataset(prepared.pipeline, "test")
-            counts = confusion(prepared.compiled.model, head, classes, batches)
+            counts = confusion(prepared.compiled.model, task, classes, batches)
         report["test"] |= counts.to_json()
         if len(classes) <= CLASSES_SHOWN:
             job.terminal.say()
@@ -290,7 +290,7 @@ def _export(prepared: Prepared, root: Path) -> Path:
 
     compiled, spec = prepared.compiled, prepared.spec
     folder = root / "saved_models" / prepared.loaded.name
-    return export(compiled.model, compiled.head, spec, folder, _held_out(prepared))
+    return export(compiled.model, compiled.task, spec, folder, _held_out(prepared))
 
 
 def _held_out(prepared: Prepared) -> dict[str, np.ndarray]:

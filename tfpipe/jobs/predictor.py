@@ -11,6 +11,7 @@ from typing import Any
 
 from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.errors import DataError
+from tfpipe.tasks.task import Task
 
 _BATCH, _BATCH_BYTES = 32, 64_000_000
 
@@ -37,21 +38,21 @@ class Predictor:
     Args:
         name: the pipeline's or the run's.
         model: the keras.Model.
-        head: what its logits mean (`tfpipe.models.heads.Head`).
+        task: what its outputs mean.
         spec: what it reads and what its answers are called.
         notes: what a person must not overlook about the answers.
     """
 
     name: str
     model: Any
-    head: Any
+    task: Task
     spec: ElementSpec
     notes: tuple[str, ...] = ()
 
     @property
     def has_probabilities(self) -> bool:
         """Whether the answers are probabilities of classes; else they are real numbers."""
-        return bool(self.head.task != "regression")
+        return self.task.output == "probabilities"
 
     def answers(self, files: Iterable[str], top: int = 5) -> Iterator[Prediction]:
         """What the model says of each file, in order; those that cannot be read have an error.
@@ -107,24 +108,12 @@ class Predictor:
 
         read = [(file, future.result()) for file, future in reading]
         images = [found for _, found in read if not isinstance(found, str)]
-        rows = iter(answers(self.model, self.head, tf.stack(images)) if images else ())
+        rows = iter(answers(self.model, self.task, tf.stack(images)) if images else ())
         for file, found in read:
             if isinstance(found, str):
                 yield Prediction(file, error=found)
             else:
-                yield Prediction(file, self._named(next(rows), top))
-
-    def _named(self, row: Any, top: int) -> tuple[tuple[str, float], ...]:
-        """The answers of a file by name, the most probable first."""
-        values = [float(value) for value in row]
-        if not self.has_probabilities:
-            name = self.spec.label.name
-            names = [name] if len(values) == 1 else [f"{name}[{i}]" for i in range(len(values))]
-            return tuple(zip(names, values, strict=True))
-        if self.head.task == "binary":
-            values = [1.0 - values[0], values[0]]
-        named = zip(self.spec.classes, values, strict=True)
-        return tuple(sorted(named, key=lambda pair: -pair[1])[:top])
+                yield Prediction(file, self.task.named(next(rows), top))
 
 
 def check_images(spec: ElementSpec, name: str) -> None:

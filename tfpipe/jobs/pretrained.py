@@ -17,12 +17,13 @@ from tfpipe.terminal import Terminal
 
 def of_declaration(loaded: Loaded, terminal: Terminal) -> Predictor:
     """The model of a declaration whose network needs no training."""
-    from tfpipe.models.heads import head_for
+    from tfpipe.tasks import task_for
 
     pipeline: Pipeline = resolve(loaded.pipeline)
     builder = _needs_no_training(loaded, pipeline)
     assert pipeline.data is not None
-    spec = ElementSpec(*pipeline.data.element())
+    features, label = pipeline.data.element()
+    spec = ElementSpec(features, (label,))
     check_images(spec, loaded.name)
     builder.check(spec)
     with terminal.waiting("starting TensorFlow"):
@@ -31,13 +32,13 @@ def of_declaration(loaded: Loaded, terminal: Terminal) -> Predictor:
 
     check_signatures(pipeline)
     picked = pick(pipeline.device)
-    head = head_for(spec, pipeline.task)
+    task = task_for(spec, pipeline.task)
     with terminal.waiting("building the model"), picked.strategy.scope():
         model = builder.build(spec, pipeline.task)
     _check_trained(loaded, model)
-    check_width(model, head, f"{loaded.name}'s network")
+    check_width(model, task, f"{loaded.name}'s network")
     builder.check_samples(model, spec, _any_images(spec.feature))
-    return Predictor(loaded.name, model, head, spec, _random(loaded, builder))
+    return Predictor(loaded.name, model, task, spec, _random(loaded, builder))
 
 
 def _needs_no_training(loaded: Loaded, pipeline: Pipeline) -> ModelBuilder:

@@ -9,8 +9,8 @@ from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.part import show
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, ModelError, TfpipeError, suggest
-from tfpipe.models.heads import head_for
 from tfpipe.models.own import check_logits, check_model, check_width
+from tfpipe.tasks import task_for
 
 if TYPE_CHECKING:
     import keras
@@ -67,8 +67,8 @@ class Custom(ModelBuilder):
     ) -> "keras.Model":
         function = build(self.function)
         _check_arguments(function, self.arguments)
-        head = head_for(spec, task)
-        given = {"spec": spec, "task": head.task, "outputs": head.units, "train": train}
+        of = task_for(spec, task)
+        given = {"spec": spec, "task": of.name, "outputs": of.units, "train": train}
         named = _parameters(function)
         wanted = {name: value for name, value in given.items() if name in named}
         arguments = build(self.arguments)
@@ -82,8 +82,8 @@ class Custom(ModelBuilder):
                 f"{by} failed{_place(error, function)} with {type(error).__name__}: {error}"
             ) from error
         check_model(model, by)
-        check_width(model, head, by)
-        check_logits(model, head, by)
+        check_width(model, of, by)
+        check_logits(model, of, by)
         return model
 
     @classmethod

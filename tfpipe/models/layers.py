@@ -5,7 +5,7 @@ from typing import Any
 from tfpipe.declare.deferred import build
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, suggest
-from tfpipe.models.heads import head_for
+from tfpipe.tasks import task_for
 
 
 def logits(x: Any, spec: ElementSpec, task: str, **options: Any) -> Any:
@@ -19,8 +19,8 @@ def logits(x: Any, spec: ElementSpec, task: str, **options: Any) -> Any:
     """
     import keras
 
-    head = head_for(spec, task)
-    x = keras.layers.Dense(head.units, dtype="float32", name="logits", **options)(x)
+    units = task_for(spec, task).units
+    x = keras.layers.Dense(units, dtype="float32", name="logits", **options)(x)
     shape = spec.label.shape
     return keras.layers.Reshape(shape, dtype="float32")(x) if len(shape) > 1 else x
 

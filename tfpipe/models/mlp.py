@@ -7,9 +7,9 @@ from tfpipe.declare.fieldtypes import Fraction, NonNegative, Positive
 from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError
-from tfpipe.models.heads import head_for
 from tfpipe.models.inputs import Encoding, Normalize, Range, numbers
 from tfpipe.models.layers import dense, logits, named
+from tfpipe.tasks import task_for
 
 if TYPE_CHECKING:
     import keras
@@ -70,10 +70,10 @@ class MLP(ModelBuilder):
         )
         x = dense(x, self, "MLP")
         output = named("activations", "MLP.output", self.output)
-        found = head_for(spec, task).task
-        if self.output != "linear" and found != "regression":
+        found = task_for(spec, task)
+        if self.output != "linear" and found.reads_logits:
             raise ConfigError(
-                f"MLP.output={self.output!r}: models give logits where the task is {found}, and "
-                "prediction and export make probabilities of them. Leave it out."
+                f"MLP.output={self.output!r}: models give logits where the task is {found.name}, "
+                "and prediction and export make probabilities of them. Leave it out."
             )
         return keras.Model(inputs, logits(x, spec, task, activation=output), name="mlp")

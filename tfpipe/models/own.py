@@ -5,7 +5,7 @@ from math import prod
 from typing import Any
 
 from tfpipe.errors import ModelError
-from tfpipe.models.heads import Head
+from tfpipe.tasks import Task
 
 logger = logging.getLogger("tfpipe.models")
 
@@ -25,23 +25,23 @@ def check_model(model: Any, by: str) -> None:
         raise ModelError(f"{by} returned a model without an input shape: add keras.Input.")
 
 
-def check_width(model: Any, head: Head, by: str) -> None:
+def check_width(model: Any, task: Task, by: str) -> None:
     """Refuse a last layer that has not one value for each thing to predict; raises ModelError."""
     shape = getattr(model, "output_shape", None)
     if not isinstance(shape, tuple) or None in shape[1:]:
         return  # several outputs, or one that Keras cannot tell beforehand
-    if prod(shape[1:]) != head.units:
+    if prod(shape[1:]) != task.units:
         raise ModelError(
-            f"{by} gave {prod(shape[1:])} output(s) a sample; the task, {head.task}, needs "
-            f"{head.units}."
+            f"{by} gave {prod(shape[1:])} output(s) a sample; the task, {task.name}, needs "
+            f"{task.units}."
         )
 
 
-def check_logits(model: Any, head: Head, by: str) -> None:
+def check_logits(model: Any, task: Task, by: str) -> None:
     """Refuse probabilities, and warn of logits that are rounded; raises ModelError."""
     last = model.layers[-1] if model.layers else model
     name = getattr(getattr(last, "activation", None), "__name__", None)
-    if name in ("softmax", "sigmoid") and head.task != "regression":
+    if name in ("softmax", "sigmoid") and task.reads_logits:
         raise ModelError(
             f"{by} should give logits; its last layer, {last.name!r}, has activation={name!r}. "
             "Leave the activation out: prediction and export add it."

@@ -13,9 +13,9 @@ from tfpipe.declare.signatures import public_names
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, ModelError, suggest
 from tfpipe.models.base import base_of, unfreeze
-from tfpipe.models.heads import Head, head_for
 from tfpipe.models.own import check_logits
-from tfpipe.training.logits import check_loss, check_metric, loss_by_name
+from tfpipe.tasks import Task, task_for
+from tfpipe.tasks.logits import check_loss, check_metric, loss_by_name
 from tfpipe.training.rates import fall_with_depth
 from tfpipe.training.replicas import synchronize
 
@@ -41,13 +41,13 @@ class Compiled:
 
     Args:
         model: the compiled keras.Model.
-        head: the task's loss, metrics and answers.
+        task: what its outputs mean: loss, metrics and answers.
         jit_compile: whether XLA compiles the steps.
         phase: which phase of the training it is compiled for, from 0.
     """
 
     model: Any
-    head: Head
+    task: Task
     jit_compile: Any = False
     phase: int = 0
 
@@ -74,7 +74,7 @@ def compile_model(
         ConfigError: when the declared loss, metrics or optimizer cannot be made.
         ModelError: when the model cannot be built, or its output does not fit the labels.
     """
-    head = head_for(spec, pipeline.task)
+    task = task_for(spec, pipeline.task)
     keras.utils.set_random_seed(pipeline.seed % 2**32)
     keras.config.set_dtype_policy(POLICIES[precision])
     with strategy.scope():
@@ -85,12 +85,12 @@ def compile_model(
                 f"{type(model).__name__}."
             )
         own = overrides(type(pipeline), "build_model")
-        _check_output(model, head, spec, own)
+        _check_output(model, task, spec, own)
         if own:
-            check_logits(model, head, "build_model()")
+            check_logits(model, task, "build_model()")
         for phase in pipeline.fine_tune.phases if pipeline.fine_tune else ():
             unfreeze(_base(model), phase.unfreeze, phase.batch_norm)  # what is wrong is found now
-        compiled = Compiled(model, head, jit_compile)
+        compiled = Compiled(model, task, jit_compile)
         _compile(compiled, pipeline)
         if strategy.num_replicas_in_sync > 1:
             synchronize(model)
@@ -126,8 +126,8 @@ def _compile(compiled: Compiled, pipeline: Pipeline) -> None:
         fall_with_depth(optimizer, base, phase.depth_factor)
     model.compile(
         optimizer=optimizer,
-        loss=_loss(pipeline, compiled.head),
-        metrics=_metrics(pipeline, compiled.head),
+        loss=_loss(pipeline, compiled.task),
+        metrics=_metrics(pipeline, compiled.task),
         steps_per_execution=pipeline.steps_per_execution,
         jit_compile=compiled.jit_compile,
     )
@@ -174,23 +174,22 @@ def _optimizer(pipeline: Pipeline) -> Any:
         ) from error
 
 
-def _loss(pipeline: Pipeline, head: Head) -> Any:
-    loss = _named("loss", pipeline.loss or head.loss, loss_by_name)
-    if head.task != "regression":
+def _loss(pipeline: Pipeline, task: Task) -> Any:
+    loss = _named("loss", pipeline.loss or task.loss, loss_by_name)
+    if task.reads_logits:
         check_loss(loss)
     return loss
 
 
-def _metrics(pipeline: Pipeline, head: Head) -> list[Any]:
+def _metrics(pipeline: Pipeline, task: Task) -> list[Any]:
     """The declared metrics; "accuracy" means that of the task, which reads logits."""
     if pipeline.metrics is None:
-        return list(build(head.metrics))
+        return list(build(task.metrics))
     found = []
     for declared in pipeline.metrics:
-        if head.task != "regression" and declared in ("accuracy", "acc"):
-            declared = head.metrics[0]
+        declared = task.metric(declared)
         metric = _named("metrics", declared, keras.metrics.get)
-        if head.task != "regression":
+        if task.reads_logits:
             check_metric(metric)
         # Keras names a metric by the name that it was given.
         found.append(declared if isinstance(declared, str) else metric)
@@ -211,17 +210,17 @@ def _named(field: str, value: Any, get: Callable[[str], Any]) -> Any:
         ) from None
 
 
-def _check_output(model: Any, head: Head, spec: ElementSpec, own_model: bool) -> None:
+def _check_output(model: Any, task: Task, spec: ElementSpec, own_model: bool) -> None:
     """Refuse a last layer that has not one value for each thing to predict."""
     if not model.built:
         raise ModelError("build_model() returned a model without an input shape: add keras.Input.")
     shape = model.output_shape
     width = shape[-1] if isinstance(shape, tuple) and len(shape) > 1 else None
-    if head.task in ("classification", "binary") and width is not None and width != head.units:
+    if task.has_classes and width is not None and width != task.units:
         fix = "build_model()" if own_model else "the model builder"
         raise ModelError(
             f"The labels go from 0 to {len(spec.classes) - 1} ({len(spec.classes)} classes, task "
-            f"{head.task}), which needs {head.units} output(s); {fix} gave {width}."
+            f"{task.name}), which needs {task.units} output(s); {fix} gave {width}."
         )
 
 

@@ -234,7 +234,7 @@ class _Training:
         model = compiled.model
         build_state(model, first)
         self._pipeline, self._model, self._run = pipeline, model, run
-        self._spec, self._head, self._compiled = spec, compiled.head, compiled
+        self._spec, self._compiled = spec, compiled
         self._reporter, self._chief = reporter, chief
         self._samples = spec.splits["train"]
         if pipeline.steps_per_epoch:
@@ -253,7 +253,7 @@ class _Training:
         self._declared = pipeline.build_callbacks()
         if not chief:
             self._declared = [c for c in self._declared if not _writes(c)]
-        show(self._declared, view_of(pipeline, self._spec, self._head, run))
+        show(self._declared, view_of(pipeline, self._spec, self._compiled.task, run))
         self._reporter.quiet = replaces_rows(self._declared)
         best = BestModel(run.checkpoints / "best.keras", best_monitor(self._declared, validated))
         self._remembering = [*self._declared, best]

@@ -67,7 +67,7 @@ def check(
     rehearsed = rehearse(loaded, sample, terminal) if resume else None
     return {
         "name": loaded.name,
-        "task": prepared.compiled.head.task,
+        "task": prepared.compiled.task.name,
         "parameters": parameters(model),
         "trainable_parameters": trainable,
         "preprocessing_state": preprocessing_state(model),
@@ -106,7 +106,7 @@ def _seconds_per_step(prepared: Prepared) -> list[float]:
         measured |= {f"val_{name}" for name in logs}
     check_monitors(declared, measured)
     nowhere = run_at(Path("runs") / prepared.loaded.name / "checked")  # which nobody makes
-    show(declared, view_of(pipeline, prepared.spec, compiled.head, nowhere))
+    show(declared, view_of(pipeline, prepared.spec, compiled.task, nowhere))
     return found
 
 

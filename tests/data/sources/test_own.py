@@ -34,7 +34,7 @@ def test_a_spec_is_read_from_the_batches() -> None:
     source = Own(lambda split: batches(X[: sizes[split]], Y[: sizes[split]]))
     label = Label("label", "class", (), ("0", "1", "2"))
     features = (Feature("features", (4,), "float32", "vector"),)
-    assert source.spec() == ElementSpec(features, label, sizes)
+    assert source.spec() == ElementSpec(features, (label,), sizes)
     assert sum(len(y) for _, y in source.input_fn("validation", batch_size=99)) == 8
 
 

@@ -12,7 +12,7 @@ from tfpipe.declare.deferred import build
 from tfpipe.declare.kinds import ModelBuilder
 from tfpipe.declare.spec import ElementSpec, Feature, Kind, Label
 from tfpipe.models import CNN_2_4_6, MLP
-from tfpipe.models.heads import head_for
+from tfpipe.tasks import task_for
 
 COLOUR = Feature("image", (24, 24, 3), "uint8", "image")
 GREY = Feature("image", (28, 28, 1), "uint8", "image")
@@ -35,7 +35,7 @@ def score(sample: Sample, builder: ModelBuilder, epochs: int) -> float:
     """The first metric on the test split, after training."""
     keras.utils.set_random_seed(0)
     spec = sample.spec()
-    head = head_for(spec)
+    head = task_for(spec)
     model = builder.build(spec)
     model.compile(keras.optimizers.Adam(2e-3), build(head.loss), metrics=build(head.metrics))
     model.fit(*arrays(sample), epochs=epochs, verbose=0)
@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_samples(feature: Feature, label: Label) ->
 
 def test_more_samples_test_and_train_differ() -> None:
     sample = Sample((COLOUR,), classes(5), size=50)
-    assert sample.spec() == ElementSpec((COLOUR,), classes(5), {"train": 50, "test": 10})
+    assert sample.spec() == ElementSpec((COLOUR,), (classes(5),), {"train": 50, "test": 10})
     train = {image.tobytes() for image in arrays(sample)[0]}
     test = {image.tobytes() for image in arrays(sample, "test")[0]}
     assert (len(train), len(test)) == (50, 10)

@@ -30,7 +30,9 @@ def refused(source: Windows) -> str:
 def test_1000_points_give_996_windows_of_4_of_which_600_train() -> None:
     source = Windows(Generated("sine"), past=4, validation=None, test=396)
     past = Feature("past", (4,), "float32", "vector")
-    assert source.spec() == ElementSpec((past,), Label("next", "real"), {"train": 600, "test": 396})
+    assert source.spec() == ElementSpec(
+        (past,), (Label("next", "real"),), {"train": 600, "test": 396}
+    )
     x, y = windows(source)
     series = Generated("sine", validation=None)
     [(_, values)] = series.input_fn("train", batch_size=1000).as_numpy_iterator()

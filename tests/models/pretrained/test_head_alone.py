@@ -12,7 +12,7 @@ from tfpipe.models import MLP, Application
 from tfpipe.models.pretrained.head_alone import HeadAlone, cut
 
 IMAGE = Feature("image", (32, 32, 3), "uint8", "image")
-SPEC = ElementSpec((IMAGE,), Label("label", "class", (), ("a", "b", "c")), {"train": 8})
+SPEC = ElementSpec((IMAGE,), (Label("label", "class", (), ("a", "b", "c")),), {"train": 8})
 NETWORK = Application("MobileNet", weights=None, alpha=0.25, head=(16,), dropout=0.5)
 
 

@@ -36,7 +36,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def text_spec() -> ElementSpec:
-    return ElementSpec((TEXT,), Label("label", "class", (), tuple("abc")))
+    return ElementSpec((TEXT,), (Label("label", "class", (), tuple("abc")),))
 
 
 def layer_of(model: keras.Model) -> Any:
@@ -247,7 +247,7 @@ def test_an_archive_is_a_module_too(
 ) -> None:
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
     archive = hub_modules.packed(modules / "texts", tmp_path / "texts.tar.gz")
-    spec = ElementSpec((TEXT,), Label("label", "class", (), tuple("abcd")))
+    spec = ElementSpec((TEXT,), (Label("label", "class", (), tuple("abcd")),))
     model = Hub(str(archive), head=None).build(spec)
     folder = Hub(str(modules / "texts"), head=None).build(spec)
     texts = tf.constant(["good film", "bad"])
@@ -461,7 +461,7 @@ def test_what_would_be_fetched_has_a_stand_in_on_generated_data(
         "A small network stood in for the TF-Hub module https://tfhub.dev/google/nnlm/2, which was "
         "not fetched: the parameters, the memory and the time of a step are not the module's."
     )
-    texts = ElementSpec((TEXT,), Label("label", "class", (), tuple("abc")))
+    texts = ElementSpec((TEXT,), (Label("label", "class", (), tuple("abc")),))
     for spec, data in ((texts, tf.constant(["a", "b"])), (spec_of((8, 8, 3), label=3), PIXELS)):
         model = builder.build(spec)
         np.testing.assert_array_equal(reload(model)(data), model(data))

@@ -75,5 +75,5 @@ class Arrays(StoredSplits):
         label = label_of(train.labels, self.classes)
         for name, columns in self._loaded.items():
             check_like(train, columns, name)
-            check_labels(columns.labels, ElementSpec(features, label), f"split {name!r}")
+            check_labels(columns.labels, ElementSpec(features, (label,)), f"split {name!r}")
         return features, label

@@ -71,7 +71,7 @@ class StoredSplits(Source):
         from tfpipe.data.splits import sizes
 
         features, label = self.element()
-        return ElementSpec(features, label, sizes(self._stored_sizes(), *self._shares))
+        return ElementSpec(features, (label,), sizes(self._stored_sizes(), *self._shares))
 
     def input_fn(self, split: str, **options: Any) -> "tf.data.Dataset":
         from tfpipe.data.input_fn import InMemory, Options, check_options
@@ -164,7 +164,7 @@ class StoredSplits(Source):
         if stored not in self._read_splits:
             columns = self._read(stored)
             features, label = self.element()
-            check_labels(columns.labels, ElementSpec(features, label), f"split {stored!r}")
+            check_labels(columns.labels, ElementSpec(features, (label,)), f"split {stored!r}")
             self._read_splits[stored] = columns.in_tensors()
         return self._read_splits[stored]
 

@@ -155,7 +155,8 @@ class Features(Source):
         return (Feature(NAME, self.shape, "float32", kind),), self.label
 
     def spec(self, seed: int = 0) -> ElementSpec:
-        return ElementSpec(*self.element(), dict(self.splits))
+        features, label = self.element()
+        return ElementSpec(features, (label,), dict(self.splits))
 
     def input_fn(self, split: str, **options: Any) -> "tf.data.Dataset":
         from tfpipe.data.input_fn import Options, check_options

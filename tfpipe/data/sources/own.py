@@ -40,7 +40,7 @@ class Own(Source):
             if dataset is not None:
                 sizes[split], largest = _measure(split, dataset)
                 highest = max(highest, largest)
-        return ElementSpec(features, _label(y, highest), sizes)
+        return ElementSpec(features, (_label(y, highest),), sizes)
 
     def _other(self, split: str) -> Any:
         """A split's batches; None where the function returns None, or says there is no such one."""

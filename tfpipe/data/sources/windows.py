@@ -69,7 +69,7 @@ class Windows(StoredSplits):
 
     def spec(self, seed: int = 0) -> ElementSpec:
         features, label = self.element()
-        return ElementSpec(features, label, {n: len(rows) for n, rows in self._parts.items()})
+        return ElementSpec(features, (label,), {n: len(rows) for n, rows in self._parts.items()})
 
     def _stored_sizes(self) -> dict[str, int]:
         return {"train": len(self._values) - self.past - self.ahead + 1}

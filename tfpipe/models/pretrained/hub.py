@@ -6,10 +6,10 @@ from tfpipe.declare.fieldtypes import Fraction, NonNegative, Positive
 from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.errors import ConfigError, ModelError
-from tfpipe.models.heads import head_for
 from tfpipe.models.layers import add_head
 from tfpipe.models.pretrained.contracts import Contract, Scaling
 from tfpipe.models.pretrained.hub_handle import absolute, is_here, resolve
+from tfpipe.tasks import task_for
 
 if TYPE_CHECKING:
     import keras
@@ -127,7 +127,7 @@ class Hub(ModelBuilder):
         text = feature.kind == "text"
         inputs = keras.Input(feature.shape, name=feature.name, dtype="string" if text else None)
         if self.handle == STAND_IN:
-            x = self._stand_in(inputs, feature, head_for(spec, task).units)
+            x = self._stand_in(inputs, feature, task_for(spec, task).units)
         else:
             x = self._module(inputs, feature)
         if self.head is None:
@@ -198,13 +198,13 @@ class Hub(ModelBuilder):
 
     def _check_width(self, x: Any, spec: ElementSpec, task: str) -> None:
         """Refuse a module that answers about other classes than the data has."""
-        head, width = head_for(spec, task), x.shape[-1]
-        if width == head.units:
+        of, width = task_for(spec, task), x.shape[-1]
+        if width == of.units:
             return
         background = ", the first of which is 'background'" if width == 1001 else ""
         raise ModelError(
-            f"{self.handle} gives {width:,} number(s) a sample{background}; the task, {head.task}, "
-            f"needs {head.units:,}. head=None takes them as they are: give head=() for a last "
+            f"{self.handle} gives {width:,} number(s) a sample{background}; the task, {of.name}, "
+            f"needs {of.units:,}. head=None takes them as they are: give head=() for a last "
             "layer of this data's own, or data with the classes that the module was trained on."
         )
 

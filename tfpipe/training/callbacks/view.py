@@ -12,8 +12,8 @@ from typing import Any
 from tfpipe.declare.pipeline import Pipeline, has_own_input
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, TfpipeError
-from tfpipe.models.heads import Head
 from tfpipe.runs.directory import RunDirectory
+from tfpipe.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class RunView:
         tensorboard: where event files go.
         report: where figures go; whoever writes the first makes it.
         classes: the class names in order of their index; empty for real numbers.
-        head: makes answers of logits.
+        predicts: what the model's outputs mean.
         splits: gives a split's batches in stored order, not augmented.
     """
 
@@ -33,17 +33,17 @@ class RunView:
     tensorboard: Path
     report: Path
     classes: tuple[str, ...]
-    head: Head
+    predicts: Task
     splits: Callable[[str], Any]
 
     @property
     def task(self) -> str:
         """What is predicted: classification, binary, multilabel or regression."""
-        return self.head.task
+        return self.predicts.name
 
     def answers(self, logits: Any) -> Any:
         """Probabilities of logits, or the values of a regression."""
-        return self.head.answers(logits)
+        return self.predicts.answers(logits)
 
     def batches(self, split: str) -> Any:
         """A tf.data.Dataset of (features, label) batches; None where there is no such split.
@@ -59,13 +59,13 @@ class RunView:
         return self.splits(split)
 
 
-def view_of(pipeline: Pipeline, spec: ElementSpec, head: Head, run: RunDirectory) -> RunView:
+def view_of(pipeline: Pipeline, spec: ElementSpec, task: Task, run: RunDirectory) -> RunView:
     """The view of a run that trains a pipeline.
 
     Args:
         pipeline: the declaration, its ranges resolved.
         spec: the element spec of its data.
-        head: what the model's logits mean.
+        task: what the model's outputs mean.
         run: its directory.
     """
     plain = pipeline.replace(augment=(), shuffle=False, drop_remainder=False, steps_per_epoch=None)
@@ -77,7 +77,7 @@ def view_of(pipeline: Pipeline, spec: ElementSpec, head: Head, run: RunDirectory
             return plain.input_fn(split)
         return Pipeline.input_fn(plain, split, 0)
 
-    return RunView(run.path, run.tensorboard, run.report, spec.classes, head, batches)
+    return RunView(run.path, run.tensorboard, run.report, spec.classes, task, batches)
 
 
 def show(callbacks: Iterable[Any], view: RunView) -> None:

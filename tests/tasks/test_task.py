@@ -9,7 +9,7 @@ import pytest
 from tfpipe.declare.deferred import build
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError
-from tfpipe.models.heads import head_for
+from tfpipe.tasks import task_for
 
 MakeSpec = Callable[..., ElementSpec]
 
@@ -27,9 +27,9 @@ MakeSpec = Callable[..., ElementSpec]
 def test_the_task_is_read_from_the_labels(
     spec_of: MakeSpec, label: str, task: str, units: int
 ) -> None:
-    head = head_for(spec_of(label=label))
-    assert (head.task, head.units) == (task, units)
-    assert head_for(spec_of(label=label), task) == head
+    head = task_for(spec_of(label=label))
+    assert (head.name, head.units) == (task, units)
+    assert task_for(spec_of(label=label), task) == head
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def test_the_task_is_read_from_the_labels(
     [("binary", "classification", 2), ("class", "regression", 1), ("binary", "regression", 1)],
 )
 def test_another_task_that_fits(spec_of: MakeSpec, label: str, task: str, units: int) -> None:
-    head = head_for(spec_of(label=label), task)
-    assert (head.task, head.units) == (task, units)
+    head = task_for(spec_of(label=label), task)
+    assert (head.name, head.units) == (task, units)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_another_task_that_fits(spec_of: MakeSpec, label: str, task: str, units:
 )
 def test_a_task_that_does_not_fit(spec_of: MakeSpec, label: str, task: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        head_for(spec_of(label=label), task)
+        task_for(spec_of(label=label), task)
     assert str(caught.value) == message
 
 
@@ -80,7 +80,7 @@ def test_answers_are_probabilities_or_values(spec_of: MakeSpec) -> None:
         ("binary", sigmoid),
         ("regression", logits),
     ):
-        answers = head_for(spec_of(label=label)).answers(logits.astype(np.float16))
+        answers = task_for(spec_of(label=label)).answers(logits.astype(np.float16))
         assert answers.dtype == np.float32
         np.testing.assert_allclose(answers, expected, atol=1e-6)
 
@@ -98,7 +98,7 @@ def test_answers_are_probabilities_or_values(spec_of: MakeSpec) -> None:
 def test_loss_and_metrics_are_on_logits(
     spec_of: MakeSpec, label: str, right: list[list[float]], wrong: list[list[float]], y: list[int]
 ) -> None:
-    head = head_for(spec_of(label=label))
+    head = task_for(spec_of(label=label))
 
     def measured(outputs: list[list[float]]) -> dict[str, float]:
         rows = np.array(outputs, np.float32)

@@ -7,8 +7,6 @@ leave no doubt and become the loss on logits.
 
 from typing import Any
 
-import keras
-
 from tfpipe.errors import ConfigError
 
 _CROSSENTROPIES = {
@@ -25,6 +23,8 @@ _CROSSENTROPIES = {
 
 def loss_by_name(name: str) -> Any:
     """The Keras loss of a name, on logits; raises ValueError where Keras has none."""
+    import keras
+
     found = _CROSSENTROPIES.get(name.replace("_", "").lower())
     return getattr(keras.losses, found)(from_logits=True) if found else keras.losses.get(name)
 

@@ -1,0 +1,22 @@
+"""Tasks: the kinds of problem, one a file. What is in this folder is a task of tfpipe.
+
+| task           | labels                  | last layer       | answer                  |
+| -------------- | ----------------------- | ---------------- | ----------------------- |
+| classification | one of several classes  | a logit a class  | softmax                 |
+| binary         | one of two classes      | one logit        | sigmoid                 |
+| multilabel     | several yes/no answers  | a logit an answer| sigmoid                 |
+| regression     | real numbers            | a value a number | the value               |
+
+Logits, not probabilities, leave the model: the losses are stable on them. Probabilities are made of
+them for prediction and export.
+"""
+
+import pkgutil
+from importlib import import_module
+
+from tfpipe.tasks.task import Task, task_for
+
+__all__ = ["Task", "task_for"]
+
+for _module in pkgutil.iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

@@ -1,0 +1,61 @@
+"""Binary classification: one of two classes, a single logit for the second of them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tfpipe.declare.deferred import Deferred, keras
+from tfpipe.declare.spec import Label
+from tfpipe.tasks.classification import Classification
+from tfpipe.tasks.task import Named
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class Binary(Classification):
+    """One of two classes; the labels are 0 and 1."""
+
+    name = "binary"
+
+    @classmethod
+    def fits(cls, label: Label) -> bool:
+        return label.kind == "class" and len(label.classes) == 2
+
+    @classmethod
+    def is_inferred(cls, label: Label) -> bool:
+        return cls.fits(label)
+
+    @property
+    def units(self) -> int:
+        return 1
+
+    @property
+    def loss(self) -> Deferred:
+        loss: Deferred = keras.losses.BinaryCrossentropy(from_logits=True)
+        return loss
+
+    @property
+    def metrics(self) -> tuple[Deferred, ...]:
+        return (keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),)
+
+    def answers(self, outputs: Any) -> "tf.Tensor":
+        import tensorflow as tf
+
+        return tf.nn.sigmoid(tf.cast(outputs, tf.float32))
+
+    def class_indices(self, answers: Any) -> "tf.Tensor":
+        import tensorflow as tf
+
+        return tf.cast(answers[:, 0] >= 0.5, tf.int64)
+
+    def outputs(self, answers: Any) -> "dict[str, tf.Tensor]":
+        import tensorflow as tf
+
+        both = tf.concat([1.0 - answers, answers], axis=-1)
+        index = tf.argmax(both, axis=-1)
+        names = tf.gather(tf.constant(self.label.classes), index)
+        return {self.output: both, "class_index": index, "class_name": names}
+
+    def named(self, answer: Sequence[float], top: int = 5) -> Named:
+        second = float(answer[0])
+        return super().named((1.0 - second, second), top)

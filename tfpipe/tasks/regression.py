@@ -1,0 +1,63 @@
+"""Regression: real numbers, a value for each."""
+
+from collections.abc import Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfpipe.declare.deferred import Deferred, keras
+from tfpipe.declare.spec import Label
+from tfpipe.tasks.task import Named, Task
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class Regression(Task):
+    """Real numbers; class indices serve too, as the numbers that they are."""
+
+    name = "regression"
+    reads_logits = False
+    output = "values"
+
+    @classmethod
+    def fits(cls, label: Label) -> bool:
+        return label.kind in ("real", "class")
+
+    @classmethod
+    def is_inferred(cls, label: Label) -> bool:
+        return label.kind == "real"
+
+    @classmethod
+    def describe(cls, label: Label) -> str:
+        return "real numbers"
+
+    @classmethod
+    def generate(cls, scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        noise = 0.1 * rng.normal(size=scores.shape)
+        return np.asarray(scores + 0.3 * np.sin(2 * scores) + noise, np.float32)
+
+    @property
+    def units(self) -> int:
+        return prod(self.label.shape)
+
+    @property
+    def loss(self) -> Deferred:
+        loss: Deferred = keras.losses.MeanSquaredError()
+        return loss
+
+    @property
+    def metrics(self) -> tuple[Deferred, ...]:
+        return (keras.metrics.MeanAbsoluteError(name="mae"),)
+
+    def answers(self, outputs: Any) -> "tf.Tensor":
+        import tensorflow as tf
+
+        return tf.cast(outputs, tf.float32)
+
+    def named(self, answer: Sequence[float], top: int = 5) -> Named:
+        values = [float(value) for value in answer]
+        name = self.label.name
+        names = [name] if len(values) == 1 else [f"{name}[{i}]" for i in range(len(values))]
+        return tuple(zip(names, values, strict=True))
