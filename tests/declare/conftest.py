@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from tfpipe.declare import signatures
+from tfpipe.declare.deferred import source
 
 
 @pytest.fixture
@@ -17,10 +17,10 @@ def project(tmp_path, monkeypatch):
     forget_sources()
 
     def write(files):
-        for name, source in files.items():
+        for name, text in files.items():
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(source)
+            path.write_text(text)
         return tmp_path
 
     yield write
@@ -31,5 +31,5 @@ def project(tmp_path, monkeypatch):
 
 
 def forget_sources():
-    for cached in (signatures._root, signatures._tree, signatures._parameters):
+    for cached in (source._root, source._tree, source._parameters):
         cached.cache_clear()

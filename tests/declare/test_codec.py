@@ -9,7 +9,7 @@ import tfpipe
 from tfpipe import Pipeline, data, deferred, hp, keras, models
 from tfpipe.data import TFDS, Arrays, augment
 from tfpipe.declare.codec import from_json, known_parts, public_name, to_json
-from tfpipe.declare.fieldtypes import Duration
+from tfpipe.declare.field_types import Duration
 from tfpipe.declare.loading import load
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.declare.tree import resolve

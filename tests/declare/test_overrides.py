@@ -4,7 +4,7 @@ import pytest
 
 from tfpipe import Pipeline, deferred, hp, keras
 from tfpipe.data import TFDS, Arrays, augment
-from tfpipe.declare.fieldtypes import Duration
+from tfpipe.declare.field_types import Duration
 from tfpipe.declare.hp import same
 from tfpipe.declare.overrides import (
     apply_overrides,

@@ -9,7 +9,7 @@ import pytest
 
 from tfpipe import hp, keras
 from tfpipe.data import TFDS, augment
-from tfpipe.declare.fieldtypes import DurationField, Positive
+from tfpipe.declare.field_types import DurationField, Positive
 from tfpipe.declare.part import Part
 from tfpipe.errors import ConfigError
 from tfpipe.models import CNN_2_4_6, MLP

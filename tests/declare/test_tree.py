@@ -2,7 +2,7 @@
 
 from tfpipe import Pipeline, deferred, hp, keras
 from tfpipe.data import Arrays, augment
-from tfpipe.declare.tree import flatten, get_at, map_tree, resolve, set_at, variations, walk
+from tfpipe.declare.tree import flatten, fold, get_at, resolve, set_at, variations, walk
 from tfpipe.models import CNN_2_4_6, MLP
 
 
@@ -62,14 +62,20 @@ def test_a_copy_has_another_value_at_a_path_and_shares_the_rest():
 
 
 def test_what_nothing_changes_is_not_copied():
-    pipeline = Everything()
-    assert map_tree(pipeline, lambda value: value) is pipeline
+    pipeline = resolve(Everything())
+    assert resolve(pipeline) is pipeline
 
 
 def test_walking_gives_holders_before_what_they_hold():
     value = ({"a": MLP(units=(8,))},)
     paths = [path for path, _ in walk(value)]
     assert paths[:4] == [(), (0,), (0, "a"), (0, "a", "units")]
+
+
+def test_folding_gives_each_value_what_came_of_those_inside_it():
+    value = ({"a": MLP(units=(8, 4))}, 2)
+    depth = fold(value, lambda _, inside: 1 + max(inside.values(), default=0))
+    assert depth == 5
 
 
 def test_each_range_is_varied_while_the_others_keep_their_values():

@@ -34,7 +34,7 @@ class Time(click.ParamType):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """`2h` as 7200."""
-        from tfpipe.declare.fieldtypes import Duration
+        from tfpipe.declare.field_types import Duration
 
         try:
             return float(Duration.parse(str(value)))

@@ -7,14 +7,16 @@ What is declared is named by where it is public (`tfpipe.models.CNN_2_4_6`), nev
 which its code lies, so that code can move.
 """
 
+import json
 import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfpipe.declare.deferred import Deferred, Name
-from tfpipe.declare.fieldtypes import Duration
+from tfpipe.declare.field_types import Duration
 from tfpipe.declare.part import Part
+from tfpipe.declare.tree import Key, fold
 from tfpipe.errors import ConfigError, suggest
 
 # What `tfpipe.declare.loading` calls the module of a pipeline file.
@@ -24,26 +26,29 @@ _FILE_MODULE = re.compile(r"\btfpipe_file_[0-9a-f]{8}\.\w+")
 _RESERVED = frozenset(("part", "call", "args", "kwargs", "name", "function", "mapping"))
 
 
-def to_json(value: Any) -> Any:
-    """A declared value as plain JSON data; raises ConfigError for what is none."""
+def to_json(value: object) -> Any:
+    """Return a declared value as plain JSON data; raise ConfigError for what is none."""
+    return fold(value, _encode)
+
+
+def _encode(value: Any, inside: dict[Key, Any]) -> Any:
     if isinstance(value, Part):
-        return {"part": public_name(type(value))} | {n: to_json(v) for n, v in value.items()}
+        return {"part": public_name(type(value))} | inside
     if isinstance(value, Deferred):
         data: dict[str, Any] = {"call": value.path}
         if value.args:
-            data["args"] = to_json(value.args)
-        named = {n: to_json(v) for n, v in value.kwargs.items()}
-        return data | ({"kwargs": named} if _RESERVED & set(named) else named)
+            data["args"] = [inside.pop(str(index)) for index in range(len(value.args))]
+        return data | ({"kwargs": inside} if _RESERVED & set(inside) else inside)
     if isinstance(value, Name):
         return {"name": value.path}
     if isinstance(value, Duration):
         return str(value)
     if isinstance(value, (tuple, list)):
-        return [to_json(v) for v in value]
+        return list(inside.values())
     if isinstance(value, Mapping):
         if all(isinstance(k, str) for k in value) and not _RESERVED & set(value):
-            return {k: to_json(v) for k, v in value.items()}
-        return {"mapping": [[to_json(k), to_json(v)] for k, v in value.items()]}
+            return inside
+        return {"mapping": [[to_json(k), v] for k, v in inside.items()]}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Callable):  # type: ignore[arg-type]
@@ -52,14 +57,14 @@ def to_json(value: Any) -> Any:
 
 
 def public_name(cls: type[Part]) -> str:
-    """The name under which a part is stored: the public one of tfpipe's, the module's of others."""
+    """Return the name under which a part is stored: with its public namespace, or its module."""
     if cls.__module__.startswith("tfpipe."):
         return ".".join(filter(None, ("tfpipe", cls.namespace, cls.__qualname__)))
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def known_parts() -> dict[str, type[Part]]:
-    """The part classes that have been imported, by their public names."""
+    """Return the part classes that have been imported, by their public names."""
     parts: dict[str, type[Part]] = {}
     waiting: list[type[Part]] = [Part]
     while waiting:
@@ -71,13 +76,13 @@ def known_parts() -> dict[str, type[Part]]:
 
 
 def _is_superseded(cls: type) -> bool:
-    """Whether a class's file was loaded again since, so that another has its name."""
+    """Return whether a class's file was loaded again since, so that another has its name."""
     current = getattr(sys.modules.get(cls.__module__), cls.__qualname__, cls)
     return current is not cls
 
 
 def from_json(data: Any) -> Any:
-    """The declared value that `to_json` wrote.
+    """Return the declared value that `to_json` wrote.
 
     Only parts, functions and modules that are already imported are looked up: JSON from outside
     cannot make a module run.
@@ -112,7 +117,7 @@ def from_json(data: Any) -> Any:
 
 
 def show_json(data: Any) -> str:
-    """A value that `to_json` wrote as a person would write it; its parts need not be known."""
+    """Return a value that `to_json` wrote as a person would write it; its parts may be unknown."""
     if isinstance(data, dict) and ("part" in data or "call" in data):
         kind = str(data.get("part") or data["call"]).rpartition(".")[2]
         named = {k: v for k, v in data.items() if k not in ("part", "call", "args")}
@@ -126,18 +131,12 @@ def show_json(data: Any) -> str:
     return str(data)
 
 
-def in_module(value: Any, module: str) -> Any:
-    """A value of config.json with what a pipeline file defines named as if it were in a module.
+def in_module(data: Any, module: str) -> Any:
+    """Return a value of config.json with what a pipeline file defines named as if in a module.
 
     A file's module bears the file's path, which is another one when the file has moved.
     """
-    if isinstance(value, str):
-        return _FILE_MODULE.sub(module, value)
-    if isinstance(value, list):
-        return [in_module(v, module) for v in value]
-    if isinstance(value, dict):
-        return {k: in_module(v, module) for k, v in value.items()}
-    return value
+    return json.loads(_FILE_MODULE.sub(module, json.dumps(data, ensure_ascii=False)))
 
 
 def _function(reference: str) -> Any:

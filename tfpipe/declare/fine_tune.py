@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 import annotated_types
 
 from tfpipe.declare.deferred import Deferred
-from tfpipe.declare.fieldtypes import Positive
+from tfpipe.declare.field_types import Positive
 from tfpipe.declare.part import Part
 from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError

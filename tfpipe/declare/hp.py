@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from tfpipe.declare.fieldtypes import Positive, PositiveFloat, show
+from tfpipe.declare.field_types import Positive, PositiveFloat, show
 from tfpipe.declare.part import Part
 from tfpipe.errors import ConfigError
 

@@ -1,7 +1,8 @@
-"""Where each value of a declaration came from: default, `file:line`, a search, the command line.
+"""The resolved declaration: the value of each field, and where it came from.
 
-The lines are read from the syntax tree of the class that set the value, so an argument in a long
-call has the line that it stands on. What a program computed has the line of its class attribute.
+An origin is `default`, `file:line`, a search, or the command line. The lines are read from the
+syntax tree of the class that set the value, so an argument in a long call has the line that it
+stands on. What a program computed has the line of its class attribute.
 """
 
 import ast
@@ -12,72 +13,89 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from tfpipe.declare.codec import to_json
 from tfpipe.declare.deferred import Deferred
+from tfpipe.declare.deferred.source import parameter_names
 from tfpipe.declare.loading import Loaded, shown
 from tfpipe.declare.part import Part
 from tfpipe.declare.pipeline import Pipeline
-from tfpipe.declare.signatures import parameter_names
-from tfpipe.declare.tree import flatten, named_children
+from tfpipe.declare.tree import dotted, flatten, is_range, named_children, resolve, walk
 
 DEFAULT = "default"
 COMMAND_LINE = "command line"
 PYTHON = "given in Python"
 
 
+def resolved_fields(loaded: Loaded) -> dict[str, dict[str, Any]]:
+    """Return the value and origin of every field by its dotted name.
+
+    A range has its bounds under "range" as well.
+    """
+    where = origins(loaded)
+    fields: dict[str, dict[str, Any]] = {}
+    for name, value in flatten(loaded.pipeline).items():
+        fields[name] = {"value": to_json(resolve(value)), "origin": where[name]}
+        if is_range(value):
+            fields[name]["range"] = to_json(value)
+    return fields
+
+
 def origins(loaded: Loaded) -> dict[str, str]:
-    """The origin of each dotted name of `flatten(loaded.pipeline)`."""
-    found: dict[str, str] = {}
+    """Return the origin of each dotted name of `flatten(loaded.pipeline)`."""
+    known: dict[str, str] = {}
     declared = loaded.declared
-    for name, value in declared.items():
-        setter = _setter(type(declared), name)
-        if name in declared._given:
-            origin, node = PYTHON, None
+    for field, value in declared.items():
+        setter = _setter(type(declared), field)
+        if field in declared._given:
+            known |= _inside(value, field, PYTHON, None)
         elif setter is None:
-            origin, node = DEFAULT, None
+            known |= _inside(value, field, DEFAULT, None)
         else:
             file, node = setter
-            origin = f"{file}:{node.lineno}"
-        found[name] = origin
-        _inside(value, name, origin, getattr(node, "value", None), found)
+            known |= _inside(value, field, f"{file}:{node.lineno}", getattr(node, "value", None))
     for text in loaded.overrides:
         source = loaded.sources.get(text, COMMAND_LINE)
-        _mark(loaded.pipeline, text.partition("=")[0].strip(), source, found)
-    return {name: found.get(name, COMMAND_LINE) for name in flatten(loaded.pipeline)}
+        _mark(loaded.pipeline, text.partition("=")[0].strip(), source, known)
+    return {name: known.get(name, COMMAND_LINE) for name in flatten(loaded.pipeline)}
 
 
-def _mark(pipeline: Pipeline, name: str, source: str, found: dict[str, str]) -> None:
-    """What is at or below an overridden name comes from the override, its defaults apart.
+def _mark(pipeline: Pipeline, name: str, source: str, known: dict[str, str]) -> None:
+    """Give what is at or below an overridden name the override's origin, its defaults apart.
 
     What lies inside a range or a tuple of numbers has no entry of its own: its holder is marked.
     """
     values = flatten(pipeline)
     while name not in values and "." in name:
         name = name.rpartition(".")[0]
-    for dotted in values:
-        if dotted == name or dotted.startswith(name + "."):
-            parent, _, last = dotted.rpartition(".")
-            part = values.get(parent)
-            default = dotted != name and isinstance(part, Part) and last not in part._given
-            found[dotted] = DEFAULT if default else source
+    for full in values:
+        if full == name or full.startswith(name + "."):
+            holder, _, last = full.rpartition(".")
+            part = values.get(holder)
+            default = full != name and isinstance(part, Part) and last not in part._given
+            known[full] = DEFAULT if default else source
 
 
-def _inside(
-    value: Any, prefix: str, origin: str, node: ast.AST | None, found: dict[str, str]
-) -> None:
-    """The origins of the values inside a value whose expression, where known, is `node`."""
+def _inside(value: object, field: str, origin: str, node: ast.AST | None) -> dict[str, str]:
+    """Return the origins of a field and what is in it; `node` is its expression, where known."""
     file = origin.rpartition(":")[0]
-    for name, child in named_children(value):
-        dotted = f"{prefix}.{name}"
-        place = _argument(value, name, node)
-        if isinstance(value, Part) and name not in value._given:
-            found[dotted] = DEFAULT
-        else:
-            found[dotted] = f"{file}:{place.lineno}" if place is not None and file else origin
-        _inside(child, dotted, found[dotted], place, found)
+    known, nodes, values = {(field,): origin}, {(field,): node}, {(field,): value}
+    for path, child in walk(value, named_children, (field,)):
+        values[path] = child
+        if path == (field,):
+            continue
+        above, key = path[:-1], path[-1]
+        holder = values[above]
+        argument = nodes[path] = _argument(holder, key, nodes[above])
+        known[path] = known[above]
+        if isinstance(holder, Part) and key not in holder._given:
+            known[path] = DEFAULT
+        elif argument is not None and file and known[above] != DEFAULT:
+            known[path] = f"{file}:{argument.lineno}"
+    return {dotted(path): where for path, where in known.items()}
 
 
-def _argument(value: Any, name: str | int, node: ast.AST | None) -> Any:
-    """The syntax of one argument of a call, or of one item of a tuple."""
+def _argument(value: object, name: str | int, node: ast.AST | None) -> ast.expr | None:
+    """Return the syntax of one argument of a call, or of one item of a tuple."""
     if isinstance(node, (ast.Tuple, ast.List)) and isinstance(name, int):
         return node.elts[name] if name < len(node.elts) else None
     if not isinstance(node, ast.Call):
@@ -90,12 +108,12 @@ def _argument(value: Any, name: str | int, node: ast.AST | None) -> Any:
         names = parameter_names(value.path) or tuple(str(i) for i in range(len(node.args)))
     elif isinstance(value, Part):
         names = tuple(type(value).fields())
-    index = names.index(name) if name in names else len(node.args)
+    index = names.index(str(name)) if name in names else len(node.args)
     return node.args[index] if index < len(node.args) else None
 
 
-def _setter(cls: type[Pipeline], name: str) -> tuple[str, Any] | None:
-    """The file and the assignment of the class that set a field; None for Pipeline's default."""
+def _setter(cls: type[Pipeline], name: str) -> tuple[str, ast.stmt] | None:
+    """Return the file and the assignment of the class that set a field; None for a default."""
     for base in cls.__mro__:
         if base is Pipeline:
             break
@@ -104,7 +122,7 @@ def _setter(cls: type[Pipeline], name: str) -> tuple[str, Any] | None:
     return None
 
 
-def _assignment(cls: type, name: str) -> tuple[str, Any] | None:
+def _assignment(cls: type, name: str) -> tuple[str, ast.stmt] | None:
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if file is None:
         try:
@@ -113,20 +131,20 @@ def _assignment(cls: type, name: str) -> tuple[str, Any] | None:
             return None
     if file is None or not Path(file).is_file():
         return None
-    defined = [
+    definitions = [
         node
         for node in ast.walk(_parsed(file, Path(file).stat().st_mtime_ns))
         if isinstance(node, ast.ClassDef) and node.name == cls.__name__
     ]
-    for node in defined:
-        for item in reversed([*_statements(node)]):
-            if name in _targets(item):
-                return shown(Path(file)), item
-    return (shown(Path(file)), defined[0]) if defined else None
+    for node in definitions:
+        for statement in reversed([*_statements(node)]):
+            if name in _targets(statement):
+                return shown(Path(file)), statement
+    return (shown(Path(file)), definitions[0]) if definitions else None
 
 
 def _statements(block: ast.AST) -> Iterator[ast.stmt]:
-    """The statements of a class's body, those inside an `if` or a `with` too."""
+    """Yield the statements of a class's body, those inside an `if` or a `with` too."""
     for node in ast.iter_child_nodes(block):
         if isinstance(node, ast.stmt):
             yield node
@@ -144,5 +162,5 @@ def _targets(statement: ast.stmt) -> list[str]:
 
 @lru_cache(maxsize=32)
 def _parsed(file: str, changed: int) -> ast.Module:
-    """A file's syntax tree; `changed` makes an edited file be read again."""
+    """Return a file's syntax tree; `changed` makes an edited file be read again."""
     return ast.parse(Path(file).read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, Self, dataclass_transform, get_origin, get_type_hints
 
-from tfpipe.declare.fieldtypes import check_value, show
+from tfpipe.declare.field_types import check_value, show
 from tfpipe.declare.tree import Node, hashable
 from tfpipe.errors import ConfigError, suggest
 

@@ -3,7 +3,7 @@
 from math import prod
 from typing import Literal
 
-from tfpipe.declare.fieldtypes import Positive
+from tfpipe.declare.field_types import Positive
 from tfpipe.declare.part import Part
 from tfpipe.errors import ConfigError
 

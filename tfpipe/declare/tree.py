@@ -3,18 +3,20 @@
     walk(pipeline)                                  every value with its path
     flatten(pipeline)                               {"batch_size": 32, "model.convs": 6, ...}
     set_at(pipeline, ("model", "convs"), 4)         a changed copy
-    map_tree(pipeline, change)                      a copy with each value changed
+    resolve(pipeline)                               a copy without ranges
+    fold(value, combine)                            whatever is computed from the inside out
 
 A declaration is made of nodes (parts and deferred calls), tuples and mappings; anything else is a
 leaf. A path is a tuple of field names, argument names, indices and keys.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-Key = Any  # a field's or an argument's name, a tuple's index, or whatever a mapping has for a key
+Key = Any  # a field's or an argument's name, an index, or whatever a mapping has for a key
 Path = tuple[Key, ...]
 Children = Iterable[tuple[Key, Any]]
+Result = TypeVar("Result")
 
 
 class Declared:
@@ -25,44 +27,51 @@ class Node(Declared):
     """A declared value with named values in it: a part, or a deferred call."""
 
     def items(self) -> Iterator[tuple[str, Any]]:
-        """The names and values directly inside."""
+        """Yield the names and values directly inside."""
         raise NotImplementedError
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with some of them changed."""
+        """Return a copy with some of them changed."""
         raise NotImplementedError
 
 
-def is_range(value: Any) -> bool:
-    """Whether a value is one of `hp`'s ranges."""
+def is_range(value: object) -> bool:
+    """Return whether a value is one of `hp`'s ranges."""
     return getattr(type(value), "is_range", False) is True
 
 
-def children(value: Any) -> Children:
-    """The keys and values directly inside a value; none for a leaf."""
-    if isinstance(value, tuple):
+def children(value: object) -> Children:
+    """Return the keys and values directly inside a value; none for a leaf."""
+    if isinstance(value, (tuple, list)):
         return enumerate(value)
     return value.items() if isinstance(value, (Node, Mapping)) else ()
 
 
-def elements(value: Any) -> Children:
-    """As `children`, for tuples and mappings alone: what a single field holds."""
+def elements(value: object) -> Children:
+    """Return the children of tuples and mappings alone: what a single field holds."""
     return () if isinstance(value, Node) else children(value)
 
 
-def outside_ranges(value: Any) -> Children:
-    """As `children`, but a range is a leaf."""
+def outside_ranges(value: object) -> Children:
+    """Return the children of all but ranges, which count as leaves."""
     return () if is_range(value) else children(value)
 
 
+def named_children(value: object) -> Children:
+    """Return the children with a dotted name: those of nodes, and of tuples of declared values."""
+    if isinstance(value, tuple) and not any(isinstance(item, Declared) for item in value):
+        return ()
+    return () if isinstance(value, Mapping) else outside_ranges(value)
+
+
 def walk(
-    value: Any, inside: Callable[[Any], Children] = children, path: Path = ()
+    value: object, inside: Callable[[Any], Children] = children, path: Path = ()
 ) -> Iterator[tuple[Path, Any]]:
-    """Every value with its path, what holds others before what it holds.
+    """Yield every value with its path, each before what is inside it.
 
     Args:
-        value: where to begin; itself the first, with the path given.
-        inside: the keys and values inside a value; a key of None adds nothing to the path.
+        value: where to begin; the first that is yielded, with the path given.
+        inside: returns the children of a value; a key of None adds nothing to the path.
         path: of the value.
     """
     yield path, value
@@ -70,103 +79,106 @@ def walk(
         yield from walk(child, inside, path if key is None else (*path, key))
 
 
-def map_tree(
-    value: Any, change: Callable[[Any], Any], inside: Callable[[Any], Children] = children
-) -> Any:
-    """A copy in which each value, from the outside in, is what `change` makes of it.
+def fold(
+    value: object,
+    combine: Callable[[Any, dict[Key, Result]], Result],
+    inside: Callable[[Any], Children] = children,
+) -> Result:
+    """Compute something of a value from the inside out.
 
-    What nothing changes is not copied.
+    Args:
+        value: where to begin.
+        combine: returns the result of a value, given it and the results of its children by key.
+        inside: returns the children of a value.
     """
-    value = change(value)
-    return with_children(value, {k: map_tree(c, change, inside) for k, c in inside(value)})
+    return combine(value, {key: fold(child, combine, inside) for key, child in inside(value)})
 
 
 def with_children(value: Any, changed: Mapping[Key, Any]) -> Any:
-    """A value with some of what is directly inside it exchanged; itself where that is the same."""
-    now = dict(children(value))
-    changed = {k: v for k, v in changed.items() if k not in now or now[k] is not v}
+    """Return a copy with some children exchanged, or the value itself where they are the same."""
+    present = dict(children(value))
+    changed = {k: v for k, v in changed.items() if k not in present or present[k] is not v}
     if not changed:
         return value
     if isinstance(value, Node):
         return value.replace(**changed)
-    return tuple((now | changed).values()) if isinstance(value, tuple) else now | changed
+    return tuple((present | changed).values()) if isinstance(value, tuple) else present | changed
 
 
-def get_at(value: Any, path: Sequence[Key]) -> Any:
-    """The value at a path; raises KeyError where there is none."""
+def get_at(value: object, path: Sequence[Key]) -> Any:
+    """Return the value at a path; raise KeyError where there is none."""
     for key in path:
         value = dict(children(value))[key]
     return value
 
 
-def set_at(value: Any, path: Sequence[Key], new: Any) -> Any:
-    """A copy with another value at a path; a call may get an argument that it had not."""
+def set_at(value: Any, path: Sequence[Key], new: object) -> Any:
+    """Return a copy with another value at a path; a call may get an argument that it had not."""
     if not path:
         return new
-    below = dict(children(value)).get(path[0])
-    return with_children(value, {path[0]: set_at(below, path[1:], new)})
+    child = dict(children(value)).get(path[0])
+    return with_children(value, {path[0]: set_at(child, path[1:], new)})
 
 
 def dotted(path: Path) -> str:
-    """A path as it is written: `optimizer.learning_rate`."""
+    """Return a path as it is written: `optimizer.learning_rate`."""
     return ".".join(map(str, path))
 
 
-def flatten(value: Any) -> dict[str, Any]:
-    """Every named value by its dotted name, parts before what is inside them."""
+def flatten(value: object) -> dict[str, Any]:
+    """Return every named value by its dotted name, parts before what is inside them."""
     return {dotted(path): child for path, child in walk(value, named_children) if path}
 
 
-def named_children(value: Any) -> Children:
-    """What has a dotted name of its own: inside of nodes, and of tuples of what is declared."""
-    if isinstance(value, tuple) and not any(isinstance(v, Declared) for v in value):
-        return ()
-    return () if isinstance(value, Mapping) else outside_ranges(value)
-
-
 def resolve(value: Any, inside: Callable[[Any], Children] = children) -> Any:
-    """The value with every range replaced by the value that it holds.
+    """Return the value with every range replaced by the value that it holds.
 
     Args:
         value: any declared value.
         inside: `elements` to look for ranges in tuples and mappings alone, as in a single field.
     """
-    return map_tree(value, own_value, inside)
+
+    def chosen(item: object) -> Children:
+        return (("value", item.value),) if is_range(item) else inside(item)  # type: ignore[attr-defined]
+
+    def settle(item: object, resolved: dict[Key, Any]) -> Any:
+        return resolved["value"] if is_range(item) else with_children(item, resolved)
+
+    return fold(value, settle, chosen)
 
 
-def own_value(value: Any) -> Any:
-    """What a range holds, or the value that is no range."""
-    while is_range(value):
-        value = value.value
-    return value
-
-
-def holds_range(value: Any) -> bool:
-    """Whether a field's value is a range, or a tuple or mapping with one in it."""
+def holds_range(value: object) -> bool:
+    """Return whether a field's value is a range, or a tuple or mapping with one in it."""
     return any(is_range(item) for _, item in walk(value, elements))
 
 
-def variations(value: Any) -> Iterator[Any]:
-    """A field's value with its ranges' own values, then with each range's others in turn."""
-    plain = resolve(value, elements)
-    yield plain
+def variations(value: object) -> Iterator[Any]:
+    """Yield a field's value with its ranges' own values, then with each range's others in turn."""
+    resolved = resolve(value, elements)
+    yield resolved
     for path, item in walk(value, elements):
         if is_range(item):
             for candidate in list(item.candidates())[1:]:
-                yield from variations(set_at(plain, path, candidate))
+                yield from variations(set_at(resolved, path, candidate))
 
 
-def freeze(value: Any) -> Any:
-    """A copy in which lists are tuples and mappings are its own, so that nothing changes it."""
-    return map_tree(
-        value,
-        lambda v: tuple(v) if isinstance(v, list) else dict(v) if isinstance(v, Mapping) else v,
-        elements,
-    )
+def freeze(value: object) -> Any:
+    """Return a copy in which lists are tuples and mappings its own, so that nothing changes it."""
+
+    def frozen(item: object, inside: dict[Key, Any]) -> Any:
+        if isinstance(item, list):
+            return tuple(inside.values())
+        return inside if isinstance(item, Mapping) else with_children(item, inside)
+
+    return fold(value, frozen, elements)
 
 
-def hashable(value: Any) -> Any:
-    """A value to take the hash of: equal for equal values, whatever the order of their names."""
-    if isinstance(value, Mapping):
-        return frozenset((name, hashable(v)) for name, v in value.items())
-    return tuple(map(hashable, value)) if isinstance(value, tuple) else value
+def hashable(value: object) -> Any:
+    """Return what to take the hash of: equal for equal values, whatever the order of names."""
+
+    def plain(item: object, inside: dict[Key, Any]) -> Any:
+        if isinstance(item, Mapping):
+            return frozenset(inside.items())
+        return tuple(inside.values()) if isinstance(item, tuple) else item
+
+    return fold(value, plain, elements)

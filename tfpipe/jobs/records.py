@@ -4,7 +4,7 @@ import shutil
 from typing import Any
 
 from tfpipe.declare.codec import to_json
-from tfpipe.declare.config import resolved_fields
+from tfpipe.declare.origins import resolved_fields
 from tfpipe.errors import RunError
 from tfpipe.jobs.environment import environment
 from tfpipe.jobs.plan import Prepared

@@ -11,8 +11,8 @@ from typing import Any
 
 from tfpipe.data import disk
 from tfpipe.declare.codec import from_json, to_json
-from tfpipe.declare.config import resolved_fields
 from tfpipe.declare.loading import Loaded
+from tfpipe.declare.origins import resolved_fields
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError, RunError

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from tfpipe.declare.deferred import Deferred
-from tfpipe.declare.fieldtypes import Count, Fraction, NonNegative, Positive
+from tfpipe.declare.field_types import Count, Fraction, NonNegative, Positive
 from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.part import Part
 from tfpipe.declare.spec import ElementSpec

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, ClassVar
 
 from tfpipe.declare.deferred import Deferred
-from tfpipe.declare.fieldtypes import NonNegative
+from tfpipe.declare.field_types import NonNegative
 from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.models.inputs import Encoding, Normalize, Range, numbers

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 import annotated_types
 
 from tfpipe.declare.deferred import Deferred
-from tfpipe.declare.fieldtypes import Fraction, NonNegative, Positive
+from tfpipe.declare.field_types import Fraction, NonNegative, Positive
 from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.errors import ConfigError, ModelError

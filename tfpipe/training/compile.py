@@ -8,8 +8,8 @@ from typing import Any
 import keras
 
 from tfpipe.declare.deferred import build
+from tfpipe.declare.deferred.source import public_names
 from tfpipe.declare.pipeline import Pipeline, overrides
-from tfpipe.declare.signatures import public_names
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, ModelError, suggest
 from tfpipe.models.base import base_of, unfreeze

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from tfpipe.declare.deferred import Deferred, Name
-from tfpipe.declare.fieldtypes import show
+from tfpipe.declare.field_types import show
 from tfpipe.declare.hp import Bool, Choice, Float, Int, Range, same
 from tfpipe.declare.part import Part
 from tfpipe.errors import ConfigError

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from tfpipe.declare.deferred import Deferred
-from tfpipe.declare.fieldtypes import Duration
+from tfpipe.declare.field_types import Duration
 from tfpipe.declare.hp import Bool, Choice, Float, Int, Range, same
 from tfpipe.declare.loading import Loaded
 from tfpipe.declare.overrides import apply_overrides, declared_at, read_override, write_override

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tfpipe.declare.config import resolved_fields
 from tfpipe.declare.loading import Loaded, from_instance
+from tfpipe.declare.origins import resolved_fields
 from tfpipe.declare.pipeline import Pipeline
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import tfpipe.models
 from tfpipe.declare.codec import to_json
-from tfpipe.declare.fieldtypes import describe
+from tfpipe.declare.field_types import describe
 from tfpipe.declare.kinds import ModelBuilder
 from tfpipe.declare.part import REQUIRED, hints
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tfpipe.declare.fieldtypes import Duration
+from tfpipe.declare.field_types import Duration
 from tfpipe.declare.loading import Loaded, differing, load, loaded_from
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.tree import resolve

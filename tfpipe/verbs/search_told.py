@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from tfpipe.data.memory import human
-from tfpipe.declare.fieldtypes import Duration
+from tfpipe.declare.field_types import Duration
 from tfpipe.errors import TrainingError
 from tfpipe.terminal import Terminal, clock
 from tfpipe.tuning.commands import kept, target_of, train_with_best

@@ -8,7 +8,7 @@ from typing import Any
 
 from tfpipe import errors
 from tfpipe.data.memory import human
-from tfpipe.declare.fieldtypes import Duration
+from tfpipe.declare.field_types import Duration
 from tfpipe.declare.loading import Loaded, check_alone
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.tree import resolve

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import annotated_types
 
 from tfpipe.data.augment.kinds import Pixelwise, check_bytes, check_colours
-from tfpipe.declare.fieldtypes import NonNegative, OpenFraction
+from tfpipe.declare.field_types import NonNegative, OpenFraction
 from tfpipe.declare.spec import Feature
 from tfpipe.errors import ConfigError
 

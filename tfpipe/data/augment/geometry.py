@@ -7,7 +7,7 @@ import annotated_types
 
 from tfpipe.data.augment.kinds import Fill, Geometric
 from tfpipe.data.augment.matrices import about_centre, matrix, stretch
-from tfpipe.declare.fieldtypes import Fraction, OpenFraction, PositiveFloat
+from tfpipe.declare.field_types import Fraction, OpenFraction, PositiveFloat
 from tfpipe.declare.spec import Feature
 from tfpipe.errors import ConfigError
 

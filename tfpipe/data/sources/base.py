@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import annotated_types
 
-from tfpipe.declare.fieldtypes import Positive
+from tfpipe.declare.field_types import Positive
 from tfpipe.declare.kinds import Source
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import DataError, suggest

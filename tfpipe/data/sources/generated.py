@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Literal
 
 from tfpipe.data.sources.base import HeldOut, StoredSplits
-from tfpipe.declare.fieldtypes import Count, Positive
+from tfpipe.declare.field_types import Count, Positive
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import ConfigError
 

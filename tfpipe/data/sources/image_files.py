@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
-from tfpipe.declare.fieldtypes import Positive
+from tfpipe.declare.field_types import Positive
 from tfpipe.declare.kinds import Source
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import ConfigError, DataError

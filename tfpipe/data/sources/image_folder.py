@@ -14,7 +14,7 @@ from tfpipe.data.images.decoding import check_sizes
 from tfpipe.data.layouts import VALIDATION, Layout, Listing, split_names
 from tfpipe.data.problems import OnBad, Problem, left_out, refuse
 from tfpipe.data.sources.base import HeldOut, StoredSplits
-from tfpipe.declare.fieldtypes import Positive
+from tfpipe.declare.field_types import Positive
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError, suggest
 

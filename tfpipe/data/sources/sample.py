@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, ClassVar
 
 from tfpipe.data.sources.base import HeldOut, StoredSplits
-from tfpipe.declare.fieldtypes import Positive
+from tfpipe.declare.field_types import Positive
 from tfpipe.declare.kinds import Source
 from tfpipe.declare.spec import Feature, Label
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfpipe.data.images.decoding import check_sizes, pixels, stored
 from tfpipe.data.sources.base import HeldOut, StoredSplits
-from tfpipe.declare.fieldtypes import Positive
+from tfpipe.declare.field_types import Positive
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError, suggest
 

@@ -8,7 +8,7 @@ applied inside the model.
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from tfpipe.declare.fieldtypes import Fraction, NonNegative, OpenFraction, Positive, PositiveFloat
+from tfpipe.declare.field_types import Fraction, NonNegative, OpenFraction, Positive, PositiveFloat
 from tfpipe.declare.fine_tune import BatchNorm
 from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.spec import ElementSpec, Feature

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from tfpipe.declare.fieldtypes import Fraction, NonNegative, Positive
+from tfpipe.declare.field_types import Fraction, NonNegative, Positive
 from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.errors import ConfigError, ModelError

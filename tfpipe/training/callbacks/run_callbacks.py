@@ -18,7 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfpipe.declare.fieldtypes import Duration
+from tfpipe.declare.field_types import Duration
 from tfpipe.errors import Interrupted, TrainingError
 from tfpipe.storage import storage
 from tfpipe.training import checkpoint as state

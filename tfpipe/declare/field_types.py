@@ -14,7 +14,7 @@ import annotated_types
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from tfpipe.declare.tree import freeze, holds_range, variations
+from tfpipe.declare.tree import Key, elements, fold, freeze, holds_range, variations
 from tfpipe.errors import ConfigError, either
 
 
@@ -30,7 +30,7 @@ class Duration(float):
 
     @classmethod
     def parse(cls, text: str) -> "Duration":
-        """Read `90s`, `10m`, `1.5h` or a mixture such as `1h30m`; raises ValueError."""
+        """Parse `90s`, `10m`, `1.5h` or a mixture such as `1h30m`; raise ValueError."""
         parts = re.findall(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", text)
         if not parts or "".join(n + u for n, u in parts) != re.sub(r"\s", "", text):
             raise ValueError(f"{text!r} is no duration: write it as 30s, 10m or 2h")
@@ -49,7 +49,7 @@ class Duration(float):
         return repr(str(self))  # as it is declared
 
 
-def _duration(value: Any) -> Any:
+def _duration(value: object) -> object:
     if isinstance(value, str):
         try:
             return Duration.parse(value)
@@ -69,12 +69,12 @@ OpenFraction = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
 
 @lru_cache(maxsize=512)
 def adapter(annotation: Any) -> TypeAdapter[Any]:
-    """The pydantic checker of a field's annotation."""
+    """Return the pydantic checker of a field's annotation."""
     return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True, strict=True))
 
 
-def check_value(owner: str, name: str, annotation: Any, value: Any) -> Any:
-    """A value as its field holds it.
+def check_value(owner: str, name: str, annotation: object, value: object) -> Any:
+    """Return a value as its field holds it.
 
     Args:
         owner: the class's name, for the message.
@@ -87,30 +87,24 @@ def check_value(owner: str, name: str, annotation: Any, value: Any) -> Any:
     """
     value = freeze(value)
     checked: list[Any] = []
-    for plain in variations(value):
+    for candidate in variations(value):
         try:
-            checked.append(adapter(annotation).validate_python(plain))
+            checked.append(adapter(annotation).validate_python(candidate))
         except ValidationError as error:
+            received = _received(candidate)
+            details = error.errors(include_url=False)
+            if len(details) == 1 and details[0]["type"] != "missing":
+                place = "".join(f"[{p}]" for p in details[0]["loc"] if isinstance(p, int))
+                if place:
+                    received = f"{_received(details[0]['input'])} at {name}{place}"
             within = f", in {show(value)}" if holds_range(value) else ""
             raise ConfigError(
-                f"{_message(owner, name, annotation, plain, error)}{within}."
+                f"{owner}.{name} takes {describe(annotation)}, got {received}{within}."
             ) from None
     return value if holds_range(value) else checked[0]
 
 
-def _message(owner: str, name: str, annotation: Any, value: Any, error: ValidationError) -> str:
-    got = f"got {_received(value)}"
-    details = error.errors(include_url=False)
-    wanted = f"{owner}.{name} takes {describe(annotation)}"
-    if len(details) == 1:
-        detail = details[0]
-        place = "".join(f"[{p}]" for p in detail["loc"] if isinstance(p, int))
-        if place and detail["type"] != "missing":
-            got = f"got {_received(detail['input'])} at {name}{place}"
-    return f"{wanted}, {got}"
-
-
-def _received(value: Any) -> str:
+def _received(value: object) -> str:
     if value is None:
         return "none"
     if hasattr(value, "__qualname__"):
@@ -118,13 +112,17 @@ def _received(value: Any) -> str:
     return f"{show(value)} ({type(value).__name__})"
 
 
-def show(value: Any) -> str:
-    """A value as it would be written in a declaration."""
+def show(value: object) -> str:
+    """Return a value as it would be written in a declaration."""
+    return fold(value, _written, elements)
+
+
+def _written(value: object, inside: dict[Key, str]) -> str:
     if isinstance(value, tuple):
-        inner = ", ".join(show(v) for v in value)
-        return f"({inner},)" if len(value) == 1 else f"({inner})"
+        items = ", ".join(inside.values())
+        return f"({items},)" if len(value) == 1 else f"({items})"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{k!r}: {show(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{k!r}: {v}" for k, v in inside.items()) + "}"
     if isinstance(value, Callable) and hasattr(value, "__qualname__"):  # type: ignore[arg-type]
         return str(value.__qualname__)
     return repr(value)
@@ -144,7 +142,7 @@ _WORDS: dict[Any, str] = {
 
 
 def describe(annotation: Any) -> str:
-    """A type in words: `a whole number of at least 1`."""
+    """Return a type in words: `a whole number of at least 1`."""
     origin = get_origin(annotation)
     if origin is Annotated:
         base, *rest = get_args(annotation)
@@ -174,7 +172,7 @@ def _article(noun: str) -> str:
     return ("an " if noun[0] in "AEIOU" else "a ") + noun
 
 
-def _bound(constraint: Any) -> str:
+def _bound(constraint: object) -> str:
     texts = {
         annotated_types.Ge: "of at least {0.ge:g}",
         annotated_types.Gt: "above {0.gt:g}",

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tfpipe.declare.signatures import (
+from tfpipe.declare.deferred.source import (
     argument_default,
     argument_names,
     parameter_names,
@@ -97,7 +97,7 @@ def test_defaults_of_ones_own_module(project):
 
 def test_reading_imports_nothing():
     code = (
-        "import sys; from tfpipe.declare.signatures import parameter_names, public_names; "
+        "import sys; from tfpipe.declare.deferred.source import parameter_names, public_names; "
         "assert parameter_names('keras.callbacks.EarlyStopping'); "
         "assert public_names('keras.losses'); "
         "print([m for m in ('keras', 'tensorflow') if m in sys.modules])"

@@ -8,7 +8,7 @@ import pytest
 
 from tfpipe import hp, keras
 from tfpipe.declare.deferred import Deferred, Name
-from tfpipe.declare.fieldtypes import (
+from tfpipe.declare.field_types import (
     Count,
     Duration,
     DurationField,
