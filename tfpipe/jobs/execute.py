@@ -11,6 +11,7 @@ import numpy as np
 
 from tfpipe.errors import Interrupted, OutOfMemory, StorageError, TfpipeError
 from tfpipe.jobs.advice import input_advice
+from tfpipe.jobs.features import save_whole
 from tfpipe.jobs.plan import Prepared, source_name
 from tfpipe.jobs.worker import part, tell
 from tfpipe.runs.directory import RunDirectory, State, Status
@@ -182,15 +183,19 @@ def _train_and_evaluate(job: RunPlan, watcher: _Watcher) -> Run:
     prepared, terminal, directory = job.prepared, job.terminal, job.directory
     pipeline, spec, model = prepared.pipeline, prepared.spec, prepared.compiled.model
     tell(prepared.picked, job.root, job.resumed)
+    if prepared.on_features is not None:
+        directory.write_json("features.json", dict(prepared.features_cost))
     trained = train(
-        pipeline,
-        spec,
-        prepared.compiled,
+        prepared.trained.pipeline,
+        prepared.trained.spec,
+        prepared.trained.compiled,
         directory,
         watcher,
         resumed=job.resumed,
         extra=job.extra,
     )
+    if prepared.on_features is not None:
+        save_whole(prepared, directory.checkpoints / "best.keras")
     last = trained.rows[-1]
     metrics = by_split(last.metrics)
     counts = None
@@ -330,6 +335,8 @@ def _facts(job: RunPlan) -> dict[str, str]:
         "device": f"{prepared.picked.device} ({prepared.picked.reason})",
         "precision": f"{prepared.precision.name} ({prepared.precision.reason})",
     }
+    if prepared.on_features is not None:
+        facts["features"] = "computed once; the head is trained on them"
     if job.resumed is not None:
         state = job.resumed.saved.state
         step = f" and {_plural(job.resumed.step, 'step')}" if job.resumed.step else ""

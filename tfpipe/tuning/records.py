@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from tfpipe.storage import read_small
+from tfpipe.tuning.comparison import write_comparison
 from tfpipe.tuning.hparams import write_config
 from tfpipe.tuning.report import write_report
 from tfpipe.tuning.store import Search, State
@@ -32,6 +33,8 @@ class Records:
         self.search.write_best()
         write_table(self.search)
         write_config(self.search)
+        if self.search.asked.comparison:
+            write_comparison(self.search)
         if self._reported is None or self._clock() - self._reported >= _BETWEEN:
             write_report(self.search)
             self._reported = self._clock()

@@ -7,8 +7,8 @@ import pytest
 from matplotlib.text import Text
 from PIL import Image
 
-from tfpipe.evaluation import comparison
-from tfpipe.evaluation.comparison import Point, figures_of, frontier, places
+from tfpipe.evaluation.report import comparison
+from tfpipe.evaluation.report.comparison import Point, figures_of, frontier, places
 from tfpipe.verbs.networks import PUBLISHED
 
 SMALL = Point("MobileNet", 0.6, 4_000_000, 0.02)
