@@ -73,9 +73,11 @@ def compared(file: Path, through_base: bool, sample: bool) -> dict[str, Any]:
         answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if answer.returncode:
             sys.exit(f"{' '.join(command)} failed:\n{answer.stderr}")
-        (entry,) = json.loads(answer.stdout)["entries"]
-        status = json.loads((Path(root) / entry["run"] / "status.json").read_text())
-    return {**entry["numbers"], "last_accuracy": status["metrics"]["validation"]["accuracy"]}
+        found = json.loads(answer.stdout)
+        (row,) = found["networks"]
+        run = Path(found["directory"]) / "trials" / row["trial"]
+        status = json.loads((run / "status.json").read_text())
+    return {**row, "last_accuracy": status["metrics"]["validation"]["accuracy"]}
 
 
 def main() -> None:

@@ -312,15 +312,7 @@ RULES = (
 )
 
 
-# What is not yet so; each mark fails when it is, and goes then.
-NOT_YET = {crowded_folders}
-KEPT = [
-    pytest.param(rule, marks=pytest.mark.xfail(strict=True)) if rule in NOT_YET else rule
-    for rule in RULES
-]
-
-
-@pytest.mark.parametrize("rule", KEPT)
+@pytest.mark.parametrize("rule", RULES)
 def test_tfpipe_keeps(rule):
     assert "tfpipe" in modules(ROOT)
     assert rule(ROOT) == []

@@ -108,6 +108,9 @@ class Terminal:
         with self.console.status(f"[dim]{escape(what)}[/]"):
             yield
 
+    def features(self, done: int, total: int) -> None:
+        """How many samples have gone through a frozen base; the spinner says enough."""
+
     def step(
         self, epoch: int, epochs: int, step: int, steps: int, rate: float, loss: float
     ) -> None:

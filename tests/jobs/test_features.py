@@ -1,5 +1,6 @@
 """Training on features computed once is training through the frozen base."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,9 @@ import numpy as np
 import pytest
 
 import tfpipe
-from tfpipe.data import disk
-from tfpipe.declare.loading import Loaded, load
-from tfpipe.errors import CheckFailed, ModelError
-from tfpipe.jobs.features import Extracted, assemble, extract, why_not
+from tfpipe.declare.loading import load
+from tfpipe.errors import ConfigError
+from tfpipe.models.pretrained.cut import why_not_cached
 from tfpipe.terminal import Silent
 
 FILE = """
@@ -86,89 +86,84 @@ def settled_weights(file: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def loaded(file: Path) -> Loaded:
-    return load(f"{file}::Whole")
-
-
-@pytest.fixture(scope="module")
-def told() -> list[tuple[int, int]]:
-    """How far the features were, each time that was said."""
-    return []
-
-
-@pytest.fixture(scope="module")
-def extracted(loaded: Loaded, file: Path, told: list[tuple[int, int]]) -> Extracted:
-    disk.folder.set(file.parent / "runs" / ".cache")
-    return extract(loaded, None, Silent(), lambda *far: told.append(far))
-
-
-@pytest.fixture(scope="module")
-def through(loaded: Loaded, file: Path) -> Any:
+def through(file: Path) -> Any:
     """The run through the base."""
-    return tfpipe.run(loaded, root=file.parent / "through", test=False, export=False, quiet=True)
+    loaded = load(f"{file}::Whole")
+    return tfpipe.run(loaded, root=file.parent / "through", quiet=True)
 
 
 @pytest.fixture(scope="module")
-def head(extracted: Extracted, file: Path) -> Any:
+def cached(file: Path) -> Any:
     """The run of the head on the features."""
-    return tfpipe.run(extracted.loaded, root=file.parent, test=False, export=False, quiet=True)
+    loaded = load(f"{file}::Whole", ["cache_features=true"])
+    return tfpipe.run(loaded, root=file.parent / "cached", quiet=True)
 
 
-def test_the_same_is_learnt_as_through_the_base(through: Any, head: Any) -> None:
-    assert head.history == through.history
-    assert head.history["val_accuracy"][-1] > 0.6, "it has learnt"
-    for one, other in zip(
-        head.model.trainable_weights, through.model.trainable_weights, strict=True
-    ):
+def test_the_same_is_learnt_as_through_the_base(through: Any, cached: Any, file: Path) -> None:
+    assert cached.history == through.history
+    assert cached.history["val_accuracy"][-1] > 0.6, "it has learnt"
+    assert cached.metrics["test"] == pytest.approx(through.metrics["test"], rel=1e-5)
+    for one, other in zip(cached.model.weights, through.model.weights, strict=True):
         assert np.allclose(one, other, atol=1e-6)
 
 
-def test_base_and_head_together_are_the_model_that_was_trained_through_the_base(
-    loaded: Loaded, extracted: Extracted, through: Any, head: Any, file: Path
-) -> None:
+def test_the_best_model_and_the_export_are_whole(through: Any, cached: Any, file: Path) -> None:
     import keras
+    import tensorflow as tf
 
-    whole = head.directory / "checkpoints" / "whole.keras"
-    assemble(loaded, None, extracted.loaded, whole.with_name("best.keras"), whole)
-    images = loaded.pipeline.data.load()[0].astype("float32")  # type: ignore[union-attr]
-    best = keras.models.load_model(through.directory / "checkpoints" / "best.keras", compile=False)
-    answers = keras.models.load_model(whole)(images)
-    assert np.allclose(answers, best(images), atol=1e-4)
-    assert not list(whole.parent.glob(".*keras")), "nothing half written is left"
-
-
-def test_what_was_measured(extracted: Extracted, told: list[tuple[int, int]]) -> None:
-    assert (extracted.parameters, extracted.trainable) == (220_627, 2_083)
-    assert extracted.images == 57 + 15
-    assert extracted.batch_seconds is not None
-    assert 0 < extracted.batch_seconds < extracted.seconds
-    assert told[0] == (8, 72)
-    assert told[-1] == (72, 72)
-
-
-def test_the_test_split_is_left_alone(extracted: Extracted) -> None:
-    assert extracted.loaded.pipeline.spec().splits == {"train": 57, "validation": 15}
+    images = load(f"{file}::Whole").pipeline.data.load()[0]  # type: ignore[union-attr]
+    best, expected = (
+        keras.models.load_model(run.directory / "checkpoints" / "best.keras", compile=False)
+        for run in (cached, through)
+    )
+    assert np.allclose(best(images.astype("f4")), expected(images.astype("f4")), atol=1e-4)
+    folder = cached.directory / "checkpoints"
+    assert not list(folder.glob(".*keras")), "nothing half written is left"
+    one, other = (
+        tf.saved_model.load(str(run.exported[0])).signatures["serving_default"](
+            image=tf.constant(images)
+        )["probabilities"]
+        for run in (cached, through)
+    )
+    assert np.allclose(one, other, atol=1e-5)
 
 
-def test_features_are_used_again_and_made_anew_for_another_base(
-    extracted: Extracted, file: Path
-) -> None:
-    def files(*overrides: str) -> tuple[dict[str, str], int]:
-        told: list[int] = []
-        found = extract(
-            load(f"{file}::Whole", overrides), None, Silent(), lambda done, _: told.append(done)
+def test_what_it_cost_is_recorded(cached: Any) -> None:
+    cost = json.loads((cached.directory / "features.json").read_text())
+    assert cost["samples"] == 57 + 15, "and none of the test split"
+    assert 0 < cost["batch_seconds"] < cost["seconds"]
+    status = json.loads((cached.directory / "status.json").read_text())
+    assert status["parameters"] == 220_627
+    config = json.loads((cached.directory / "config.json").read_text())
+    assert config["fields"]["cache_features"]["value"] is True
+
+
+def test_features_are_used_again_and_made_anew_for_another_base(cached: Any, file: Path) -> None:
+    told: list[int] = []
+
+    class Counting(Silent):
+        def features(self, done: int, total: int) -> None:
+            told.append(done)
+
+    def computed(*overrides: str) -> int:
+        told.clear()
+        words = ["cache_features=true", "epochs=1", *overrides]
+        tfpipe.run(
+            load(f"{file}::Whole", words),
+            root=file.parent / "cached",
+            test=False,
+            export=False,
+            terminal=Counting(),
         )
-        return found.loaded.pipeline.data.files, len(told)  # type: ignore[union-attr]
+        return len(told)
 
-    before = extracted.loaded.pipeline.data.files  # type: ignore[union-attr]
     # What comes after the base draws no random numbers before it.
-    assert files("model.head=(16,)", "model.dropout=0.1") == (before, 0)
-    other, computed = files("model.pooling=max")
-    assert computed == 10
-    assert not set(other.values()) & set(before.values())
+    assert computed("model.head=(16,)", "model.dropout=0.1") == 0
+    assert computed("model.pooling=max") == 10
+    assert told[-1] == 57 + 15
 
 
-def test_a_run_on_features_goes_on_exactly(extracted: Extracted, head: Any, file: Path) -> None:
+def test_a_run_on_features_goes_on_exactly(cached: Any, file: Path) -> None:
     import keras
 
     class Killed(BaseException):
@@ -178,34 +173,21 @@ def test_a_run_on_features_goes_on_exactly(extracted: Extracted, head: Any, file
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             raise Killed
 
-    root = file.parent / "killed"
+    root, words = file.parent / "killed", ["cache_features=true"]
     with pytest.raises(Killed):
         tfpipe.run(
-            extracted.loaded, root=root, test=False, export=False, quiet=True, extra=[Killer()]
+            load(f"{file}::Whole", words),
+            root=root,
+            test=False,
+            export=False,
+            quiet=True,
+            extra=[Killer()],
         )
-    (file.parent / "runs" / ".cache").rename(root / "runs" / ".cache")
     # From what its directory says alone, as a person would.
     resumed = tfpipe.resume("last", root=root, test=False, export=False, quiet=True)
-    (root / "runs" / ".cache").rename(file.parent / "runs" / ".cache")
-    assert resumed.history == head.history
-    for one, other in zip(resumed.model.weights, head.model.weights, strict=True):
+    assert resumed.history == cached.history
+    for one, other in zip(resumed.model.weights, cached.model.weights, strict=True):
         assert np.array_equal(one.numpy(), other.numpy())
-
-
-def test_a_head_that_belongs_to_another_base_is_noticed(
-    extracted: Extracted, head: Any, file: Path
-) -> None:
-    disk.folder.set(file.parent / "runs" / ".cache")
-    other = load(f"{file}::Whole", ["seed=1"])
-    best = head.directory / "checkpoints" / "best.keras"
-    with pytest.raises(CheckFailed) as failed:
-        assemble(other, None, extracted.loaded, best, file.parent / "wrong.keras")
-    assert str(failed.value).startswith(
-        "The base and its trained head together answer otherwise than the head alone: logits "
-        "differ by "
-    )
-    assert str(failed.value).endswith("The base, or the data, is no longer what it was.")
-    assert not (file.parent / "wrong.keras").exists()
 
 
 REASONS = {
@@ -220,15 +202,12 @@ REASONS = {
 
 @pytest.mark.parametrize("name", REASONS)
 def test_when_features_cannot_be_computed_once(file: Path, name: str) -> None:
-    assert why_not(load(f"{file}::{name}").pipeline) == REASONS[name]
-
-
-def test_real_samples_are_looked_at_first(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tfpipe.models import Application
-
-    def refuse(self: Any, model: Any, spec: Any, features: Any) -> None:
-        raise ModelError(f"{features.shape[0]} samples, the largest value {int(np.max(features))}")
-
-    monkeypatch.setattr(Application, "check_samples", refuse)
-    with pytest.raises(ModelError, match=r"^57 samples, the largest value 199$"):
-        extract(loaded, None, Silent(), lambda *_: None)
+    loaded = load(f"{file}::{name}")
+    assert why_not_cached(loaded.pipeline) == REASONS[name]
+    if REASONS[name]:
+        with pytest.raises(ConfigError) as refused:
+            tfpipe.check(load(f"{file}::{name}", ["cache_features=true"]))
+        assert str(refused.value) == (
+            "cache_features=true computes once what the frozen base answers, and "
+            f"{REASONS[name]}. Leave it out."
+        )

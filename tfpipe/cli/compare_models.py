@@ -1,6 +1,7 @@
 """`tfpipe compare-models FILE`: which pretrained network should I take?"""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -39,12 +40,19 @@ from tfpipe.cli.options import (
     is_flag=True,
     help="Run the frozen base every epoch, instead of computing what it answers once.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help="How many networks at a time; they share the processors and GPUs.",
+)
 @sample_option
 @click.option(
     "--resume",
     is_flag=False,
     flag_value="last",
-    metavar="[COMPARISON]",
+    metavar="[SEARCH]",
     help="Go on with a comparison, the newest where none is named.",
 )
 @click.option("--retry-failed", is_flag=True, help="With --resume: train again what failed.")
@@ -59,6 +67,7 @@ def command(
     models: str,
     data_fraction: float,
     through_base: bool,
+    workers: int,
     sample: int | None,
     resume: str | None,
     retry_failed: bool,
@@ -67,9 +76,9 @@ def command(
 ) -> None:
     """Train the pipeline in FILE with one pretrained network after the other, and compare them.
 
-    FILE declares data and model = Application(...), whose name is exchanged. Each network is a run
-    in a process of its own; one that fails is noted, and the others go on. The table and three
-    figures are in comparisons/, written anew after each network.
+    FILE declares data and model = Application(...), whose name is exchanged. It is a search, a grid
+    over the model: each network is a trial in a process of its own, below searches/; one that fails
+    is noted, and the others go on. comparison.json and three figures are written after each.
 
     Of a data set of TensorFlow Datasets, --data-fraction takes the first samples of the training
     split, before validation is held out of them; of any other data, a random share of each class of
@@ -94,17 +103,20 @@ def command(
             root=root,
             data_fraction=data_fraction,
             through_base=through_base,
+            workers=workers,
             sample=sample_size(sample),
             terminal=terminal,
         )
     if as_json:
-        print_json(found.to_json() | {"directory": str(found.directory.path)})
+        from tfpipe.tuning.comparison import networks
+
+        print_json(found.to_json() | {"networks": [asdict(row) for row in networks(found)]})
 
 
 def _refuse_with_resume(ctx: click.Context) -> None:
     """A comparison goes on with what was asked when it began."""
     given = {"file": "FILE", "models": "--models", "data_fraction": "--data-fraction"}
-    given |= {"through_base": "--through-base", "sample": "--sample"}
+    given |= {"through_base": "--through-base", "sample": "--sample", "workers": "--workers"}
     for name, shown in given.items():
         if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(

@@ -91,6 +91,8 @@ class Pipeline(Part, metaclass=PipelineMeta):
         drop_remainder: whether to leave out the last, smaller batch of a training epoch.
         shuffle: whether each epoch has an order of its own.
         cache: keep the decoded data in memory: always, never, or when it fits ("auto").
+        cache_features: compute what a frozen base answers to each sample once, and train the head
+            on that: as training through the base every epoch, but for rounding, and much faster.
         seed: where every random choice comes from.
         precision: the type of the arithmetic; variables and the last layer stay float32. "auto" is
             bfloat16 where the hardware has it, else float32.
@@ -124,6 +126,7 @@ class Pipeline(Part, metaclass=PipelineMeta):
     drop_remainder: bool = False
     shuffle: bool = True
     cache: Literal["auto"] | bool = "auto"
+    cache_features: bool = False
     seed: Count = 0
     precision: Precision = "float32"
     device: str = "auto"

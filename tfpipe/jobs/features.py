@@ -1,32 +1,29 @@
-"""Features of a frozen base computed once, the run that trains the head on them, and both together.
+"""Features of a frozen base computed once, and a head that is trained on them.
 
-`extract` runs the base over the training and validation samples and gives the pipeline that trains
-the head on what it answered; `assemble` puts the trained head back behind the base. The head starts
-from the same weights and sees the same batches as in the whole model, so the result is the same up
-to rounding; only networks whose base is random in training (the dropped paths of EfficientNet) are
+The head shares its layers with the whole model, so what it learns the model has learnt. It starts
+from the same weights and sees the same batches as through the base, so the result is the same up to
+rounding; only networks whose base is random in training (the dropped paths of EfficientNet) are
 trained without that.
 """
 
-import gc
 import hashlib
 import json
 import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tfpipe.data.sources.features import FeatureFile, Features, save
 from tfpipe.declare.codec import to_json
-from tfpipe.declare.loading import Loaded
-from tfpipe.declare.pipeline import Pipeline, has_own_input, overrides
+from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import CheckFailed
-from tfpipe.jobs.plan import Prepared, check_samples, prepare
-from tfpipe.models.pretrained.head_alone import HeadAlone, cut
+from tfpipe.jobs.plan import Prepared
+from tfpipe.models.pretrained.cut import cut
 from tfpipe.storage import storage
-from tfpipe.terminal import Silent, Terminal
+from tfpipe.terminal import Terminal
 
 # The first calls of a compiled function make it; their times are not those of the others.
 WARM_UP = 3
@@ -38,65 +35,27 @@ _OF_THE_HEAD = ("head", "activation", "dropout", "l2")
 Done = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
-class Extracted:
-    """What the base of a model answers, and what it cost.
+def with_features(prepared: Prepared, terminal: Terminal) -> Prepared:
+    """The same with its head ready to be trained on features, which are computed unless a file has
+    them.
 
     Args:
-        loaded: the pipeline that trains the head alone.
-        parameters: of the whole model.
-        trainable: those of them that are trained.
-        images: how many went through the base.
-        seconds: how long that took, when it was done.
-        batch_seconds: the median of a batch, without the first ones; None where there are few.
-    """
-
-    loaded: Loaded
-    parameters: int
-    trainable: int
-    images: int
-    seconds: float
-    batch_seconds: float | None
-
-
-def why_not(pipeline: Pipeline) -> str:
-    """Why the features of a pipeline's model cannot be computed once; empty where they can."""
-    if pipeline.augment:
-        return "augment changes the images of every epoch"
-    if has_own_input(pipeline):
-        return "input_fn makes the batches, and may make others every epoch"
-    if overrides(type(pipeline), "build_model") or pipeline.model is None:
-        return "build_model makes the model"
-    if pipeline.fine_tune is not None:
-        return "fine_tune has phases, which may train the base"
-    if getattr(pipeline.model, "trainable", False):
-        return "the base is trained (model.trainable=true)"
-    return ""
-
-
-def extract(loaded: Loaded, sample: int | bool | None, terminal: Terminal, done: Done) -> Extracted:
-    """Compute the features of a pipeline's samples, unless a file has them.
-
-    Args:
-        loaded: a pipeline whose base is frozen; see `why_not`.
-        sample: on generated data: True, or how many samples.
-        terminal: told what is slow.
-        done: told how far it is.
+        prepared: a pipeline whose base is frozen; see `why_not_cached`.
+        terminal: told how far it is.
 
     Raises:
-        TfpipeError: as `tfpipe.jobs.plan.prepare`; ModelError where the model cannot be cut.
+        ModelError: where the model cannot be cut behind its base.
+        StorageError: when there is no room for the features.
     """
-    from tfpipe.models.count import parameters, trainable_parameters
+    from tfpipe.training.compile import build_state, compile_head
+    from tfpipe.training.loop import dataset
 
-    prepared = prepare(loaded, sample, terminal)
     whole, pipeline, spec = prepared.compiled.model, prepared.pipeline, prepared.spec
     assert pipeline.data is not None
-    assert pipeline.model is not None
-    if not sample:
-        check_samples(prepared)
-    body, _ = cut(whole)
+    body, head = cut(whole)
     kept = {split: size for split, size in spec.splits.items() if split != "test"}
-    passes = _passes(prepared, body, kept, done)
+    with terminal.waiting("computing what the frozen base answers, once"):
+        passes = _passes(prepared, body, kept, terminal.features)
     source = Features(
         pipeline.data,
         str(getattr(pipeline.model, "name", type(pipeline.model).__name__)),
@@ -105,50 +64,53 @@ def extract(loaded: Loaded, sample: int | bool | None, terminal: Terminal, done:
         kept,
         {split: key for split, (key, _) in passes.items()},
     )
+    of_head = pipeline.replace(data=source, cache_features=False)
+    compiled = compile_head(prepared.compiled, head, of_head)
+    for split in kept:
+        build_state(head, dataset(of_head, split))
     known = [known for _, known in passes.values()]
-    found = Extracted(
-        loaded.given(data=source, model=HeadAlone(pipeline.model, spec.features)),
-        parameters(whole),
-        trainable_parameters(whole),
-        sum(kept.values()),
-        sum(k["seconds"] for k in known),
-        next((k["batch_seconds"] for k in known if k["batch_seconds"]), None),
-    )
-    del prepared, whole, body
-    gc.collect()  # layers and their calls refer to each other
-    return found
+    cost = {
+        "samples": sum(kept.values()),
+        "seconds": sum(k["seconds"] for k in known),
+        "batch_seconds": next((k["batch_seconds"] for k in known if k["batch_seconds"]), None),
+    }
+    trained = replace(prepared, pipeline=of_head, spec=source.spec(), compiled=compiled)
+    return replace(prepared, on_features=trained, features_cost=cost)
 
 
-def assemble(
-    loaded: Loaded, sample: int | bool | None, head: Loaded, best: Path, file: Path
-) -> None:
-    """Write the whole model with its trained head, which plain Keras loads.
+def save_whole(prepared: Prepared, best: Path) -> None:
+    """Put the whole model in the place of the head that was the best, for plain Keras to load.
 
     Args:
-        loaded: the pipeline of the whole model.
-        sample: as for `extract`.
-        head: the pipeline that trained the head.
-        best: the trained head, as a .keras file.
-        file: where to write the whole model.
+        prepared: with its head, which is trained.
+        best: the .keras file of the best head; left as it is where it holds the whole already.
 
     Raises:
-        CheckFailed: when it does not answer what the head answers to the features.
+        CheckFailed: when base and head together do not answer what the head answers to features.
     """
     import keras
 
-    prepared = prepare(loaded, sample, Silent())
-    whole = prepared.compiled.model
-    trained = keras.models.load_model(best, compile=False)
-    cut(whole)[1].set_weights(trained.get_weights())
-    split = "validation" if "validation" in prepared.spec.splits else "train"
-    samples = next(iter(_batches(prepared.pipeline, split)))[0]
-    features = next(iter(_batches(head.pipeline, split)))[0]
-    _compare(whole(samples, training=False), trained(features, training=False))
-    temporary = file.with_name(f".{file.stem}.writing.keras")
-    with storage(file.parent):
-        # Not the compiled one, whose optimizer has trained nothing.
-        keras.Model(whole.input, whole.output, name=whole.name).save(temporary)
-        os.replace(temporary, file)
+    assert prepared.on_features is not None
+    whole, head = prepared.compiled.model, prepared.on_features.compiled.model
+    if not best.is_file():
+        return
+    stored = keras.models.load_model(best, compile=False)
+    if stored.input_shape != head.input_shape:
+        return
+    now = head.get_weights()
+    head.set_weights(stored.get_weights())
+    try:
+        split = "validation" if "validation" in prepared.spec.splits else "train"
+        samples = next(iter(_batches(prepared.pipeline, split)))[0]
+        features = next(iter(_batches(prepared.on_features.pipeline, split)))[0]
+        _compare(whole(samples, training=False), head(features, training=False))
+        temporary = best.with_name(f".{best.stem}.writing.keras")
+        with storage(best.parent):
+            # Not the compiled one, whose optimizer has trained nothing.
+            keras.Model(whole.input, whole.output, name=whole.name).save(temporary)
+            os.replace(temporary, best)
+    finally:
+        head.set_weights(now)
 
 
 def _compare(whole: Any, head: Any) -> None:

@@ -2,7 +2,8 @@
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from tfpipe.data.input_fn import check_batch_size, steps_per_epoch
@@ -24,6 +25,7 @@ from tfpipe.devices import (
 )
 from tfpipe.devices.cluster.membership import Cluster
 from tfpipe.errors import ConfigError
+from tfpipe.models.pretrained.cut import why_not_cached
 from tfpipe.terminal import Terminal
 
 logger = logging.getLogger("tfpipe.verbs")
@@ -57,6 +59,9 @@ class Prepared:
         compiled: the compiled model (`tfpipe.training.compile.Compiled`).
         stands_for: the real data set's name when generated data stands in for it.
         left_out: what generated data did without, for people; empty for nothing.
+        on_features: the head alone, to be trained on what the frozen base answers, where that is
+            computed once (`cache_features`); it shares its layers with the model.
+        features_cost: what computing them took: seconds, batch_seconds and samples.
     """
 
     loaded: Loaded
@@ -67,6 +72,13 @@ class Prepared:
     compiled: Any
     stands_for: str | None
     left_out: str = ""
+    on_features: "Prepared | None" = None
+    features_cost: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def trained(self) -> "Prepared":
+        """What is trained: this, or the head alone."""
+        return self.on_features or self
 
     @property
     def steps(self) -> int:
@@ -116,6 +128,7 @@ def prepare(
     if pipeline.fine_tune is not None:
         pipeline = pipeline.replace(epochs=pipeline.all_epochs)
     check_signatures(pipeline)
+    _check_cached(pipeline, team)
     if team is not None:
         with terminal.waiting(f"waiting for {team.cluster.size} workers"):
             picked = join(team.cluster, pipeline.device, team.deadline)
@@ -150,6 +163,18 @@ def prepare(
             pipeline, spec, picked.strategy, precision.name, picked.jit_compile
         )
     return Prepared(loaded, pipeline, spec, picked, precision, compiled, stands_for, left_out)
+
+
+def _check_cached(pipeline: Pipeline, team: Team | None) -> None:
+    """Refuse to compute features once where they are others every epoch; raises ConfigError."""
+    if not pipeline.cache_features:
+        return
+    reason = why_not_cached(pipeline) or ("each worker sees a part of the data" if team else "")
+    if reason:
+        raise ConfigError(
+            f"cache_features=true computes once what the frozen base answers, and {reason}. Leave "
+            "it out."
+        )
 
 
 def check_samples(prepared: Prepared) -> None:

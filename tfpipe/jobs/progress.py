@@ -32,7 +32,6 @@ class Progress(Silent):
         yield
 
     def features(self, done: int, total: int) -> None:
-        """How many samples have gone through the base."""
         self._often("computing features", done, total)
 
     def step(

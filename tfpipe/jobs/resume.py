@@ -17,6 +17,7 @@ from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError, RunError
 from tfpipe.jobs.execute import Run, RunPlan, execute
+from tfpipe.jobs.features import with_features
 from tfpipe.jobs.plan import Prepared, Team, first_batch, prepare
 from tfpipe.jobs.records import write_records
 from tfpipe.jobs.restore import Stopped, find, read_stopped, redeclare
@@ -65,11 +66,13 @@ def resume_run(
         prepared = prepare(loaded, stopped.sample, terminal, team)
         data = first_batch(prepared, terminal)
         _check_data(stopped, prepared, data, found)
+        if prepared.pipeline.cache_features:
+            prepared = with_features(prepared, terminal)
         saved = _saved(stopped, fork)
-        _enter_phase(prepared, saved)
-        _check_weights(stopped, prepared, saved, found)
+        _enter_phase(prepared.trained, saved)
+        _check_weights(stopped, prepared.trained, saved, found)
         found = _check_prepared(stopped, prepared, found, fork)
-        resumed = None if saved is None else _resumed(stopped, prepared, saved, found, fork)
+        resumed = None if saved is None else _resumed(stopped, prepared.trained, saved, found, fork)
         job = RunPlan(prepared, run, root, terminal, test, export, resumed, extra=extra)
         if not fork:
             _go_on_here(stopped, prepared, resumed, found, data)

@@ -8,6 +8,7 @@ from typing import Any
 from tfpipe.data import disk
 from tfpipe.declare.loading import Loaded
 from tfpipe.jobs.execute import Run, RunPlan, execute
+from tfpipe.jobs.features import with_features
 from tfpipe.jobs.plan import Team, first_batch, prepare
 from tfpipe.jobs.records import write_records
 from tfpipe.runs.directory import cache_folder, check_writable, create_run, run_at
@@ -35,6 +36,8 @@ def start_run(
     disk.folder.set(cache_folder(root))
     prepared = prepare(loaded, sample, terminal, team)
     data = first_batch(prepared, terminal)
+    if prepared.pipeline.cache_features:
+        prepared = with_features(prepared, terminal)
     run = run_at(directory) if directory else create_run(root, loaded.name, datetime.now())
     with run.lock():
         write_records(run, prepared, first_batch_sha256=data)

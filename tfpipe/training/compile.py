@@ -114,6 +114,20 @@ def enter_phase(compiled: Compiled, pipeline: Pipeline, index: int, dataset: Any
     build_state(compiled.model, dataset)
 
 
+def compile_head(compiled: Compiled, head: Any, pipeline: Pipeline) -> Compiled:
+    """A part of a compiled model, compiled as the model is.
+
+    Args:
+        compiled: the model.
+        head: a keras.Model of some of its layers.
+        pipeline: the declaration, without phases.
+    """
+    part = Compiled(head, compiled.task, compiled.jit_compile)
+    with compiled.model.distribute_strategy.scope():
+        _compile(part, pipeline)
+    return part
+
+
 def _compile(compiled: Compiled, pipeline: Pipeline) -> None:
     """Freeze what the phase does not train, and only then compile, which looks at that."""
     model, fine_tune = compiled.model, pipeline.fine_tune

@@ -24,6 +24,8 @@ import psutil
 HEARTBEAT = 2.0  # seconds between two renewals
 LEASE = 20.0  # seconds without a renewal after which a claim may be taken over
 _POLL = 0.05
+# Old generations that stay: who lists the folder while claims change hands sees one of them.
+_KEPT = 20
 
 
 class Claims:
@@ -86,9 +88,10 @@ class Claims:
         with self._guard:
             if name in self._held:
                 return self._is_held(name)
-            if not self.free(name):
-                return False
+            # The one after what was looked at: another that comes in between has that one.
             generation = self._newest(name) + 1
+            if not self._is_free(name, generation - 1):
+                return False
             file = self._file(name, generation)
             try:
                 with file.open("x") as stream:
@@ -100,7 +103,7 @@ class Claims:
                 return False
             self._held[name] = generation
             self.lost.discard(name)
-            for number in range(generation - 1, 0, -1):
+            for number in range(generation - _KEPT, 0, -1):
                 try:
                     self._file(name, number).unlink()
                 except OSError:
@@ -110,17 +113,7 @@ class Claims:
     def free(self, name: str) -> bool:
         """Whether nobody holds something, as far as it can be seen by now."""
         with self._guard:
-            generation = self._newest(name)
-            if not generation:
-                return True
-            try:
-                content = self._file(name, generation).read_text()
-            except OSError:  # a newer one is there, or it is being made
-                return False
-            seen = f"{generation} {content}"
-            if self._seen.get(name, ("",))[0] != seen:
-                self._seen[name] = seen, self._clock()
-            return self._clock() - self._seen[name][1] > self._lease or _is_over(content)
+            return self._is_free(name, self._newest(name))
 
     def holds(self, name: str) -> bool:
         """Whether this process holds something, and has not lost it."""
@@ -145,6 +138,18 @@ class Claims:
             yield
         finally:
             self.release(name)
+
+    def _is_free(self, name: str, generation: int) -> bool:
+        if not generation:
+            return True
+        try:
+            content = self._file(name, generation).read_text()
+        except OSError:  # a newer one is there, or it is being made
+            return False
+        seen = f"{generation} {content}"
+        if self._seen.get(name, ("",))[0] != seen:
+            self._seen[name] = seen, self._clock()
+        return self._clock() - self._seen[name][1] > self._lease or _is_over(content)
 
     def _is_held(self, name: str) -> bool:
         if self._newest(name) == self._held[name]:

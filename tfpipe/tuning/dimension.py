@@ -207,7 +207,10 @@ def labels_of(choice: Choice) -> tuple[Value, ...]:
 def _short(value: Any) -> str:
     if isinstance(value, (Deferred, Name)):
         return value.path.rpartition(".")[2]
-    short = type(value).__name__ if isinstance(value, Part) else _written(value)
+    short = _written(value)
+    if isinstance(value, Part):  # Application("VGG16") is VGG16
+        name = getattr(value, "name", None)
+        short = name if isinstance(name, str) else type(value).__name__
     return short if len(short) <= _LONGEST_LABEL else type(value).__name__
 
 

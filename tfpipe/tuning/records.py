@@ -1,17 +1,16 @@
 """What is written down while a search goes on: search.json, best.json, the table and the report."""
 
-import math
 import time
 from collections.abc import Callable
 
 from tfpipe.storage import read_small
+from tfpipe.tuning.comparison import write_comparison
 from tfpipe.tuning.hparams import write_config
 from tfpipe.tuning.report import write_report
 from tfpipe.tuning.store import Search, State
 from tfpipe.tuning.table import write_table
 
-# Between two reports: so many seconds, and so many times as long as the last one took.
-_BETWEEN, _TIMES = 5.0, 20.0
+_BETWEEN = 5.0  # seconds between two reports: with many trials one takes a while
 
 
 class Records:
@@ -25,7 +24,7 @@ class Records:
     def __init__(self, search: Search, clock: Callable[[], float] = time.monotonic) -> None:
         self.search, self._clock = search, clock
         self._counted = clock()
-        self._next_report = -math.inf
+        self._reported: float | None = None
 
     def trial_ended(self) -> None:
         """Write what another trial changes."""
@@ -34,11 +33,11 @@ class Records:
         self.search.write_best()
         write_table(self.search)
         write_config(self.search)
-        began = self._clock()
-        if began >= self._next_report:
+        if self.search.asked.comparison:
+            write_comparison(self.search)
+        if self._reported is None or self._clock() - self._reported >= _BETWEEN:
             write_report(self.search)
-            ended = self._clock()
-            self._next_report = ended + max(_BETWEEN, _TIMES * (ended - began))
+            self._reported = self._clock()
 
     def close(self, state: State, reason: str = "") -> None:
         """Write how the search ended, for now or for good.
@@ -48,7 +47,7 @@ class Records:
             reason: why it ended before it had all trials.
         """
         self.search.state, self.search.reason = state, reason
-        self._next_report = -math.inf
+        self._reported = None
         self.trial_ended()
 
     @property

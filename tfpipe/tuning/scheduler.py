@@ -22,7 +22,7 @@ from tfpipe.tuning.records import Records
 from tfpipe.tuning.store import LOG, OUTCOME, PROGRESS, Search, Trial
 
 if TYPE_CHECKING:
-    from tfpipe.tuning.shares import Share
+    from tfpipe.devices.shares import Share
 
 MODULE = "tfpipe.tuning.trial"
 
@@ -208,6 +208,7 @@ class Scheduler:
             self._ask_after = 0.0  # what was waited for may have come
             trial = running.trial
             trial.seconds += time.monotonic() - running.since
+            trial.peak = max(trial.peak, running.child.peak)
             self._judge(trial, running)
             if trial.id in self._proposals.lost:  # its record is somebody else's
                 trial.state, trial.reason = "interrupted", "Another process has taken it over."

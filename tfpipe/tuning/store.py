@@ -48,6 +48,8 @@ class Asked:
         median: whether the median rule stops hopeless trials.
         memory: the bytes that a trial may take; None without a limit.
         declared_first: whether the first trial has the values that the file declares.
+        data_fraction: the share of the declared training data that trials use.
+        comparison: whether it compares networks, each of which is measured.
     """
 
     tuner: Tuner
@@ -62,6 +64,8 @@ class Asked:
     median: bool = False
     memory: int | None = None
     declared_first: bool = False
+    data_fraction: float = 1.0
+    comparison: bool = False
 
 
 @dataclass
@@ -86,6 +90,7 @@ class Trial:
         seconds: what it took, all attempts together.
         attempts: how often it was begun or taken up.
         worker: who ran it last.
+        peak: the most memory that its process held, in bytes; 0 where nobody knows.
     """
 
     id: str
@@ -105,6 +110,7 @@ class Trial:
     seconds: float = 0.0
     attempts: int = 0
     worker: str = ""
+    peak: int = 0
 
     @property
     def completed(self) -> bool:
@@ -180,6 +186,16 @@ class Search:
     def run(self, trial: Trial) -> RunDirectory:
         """The run that a trial trains, or goes on with."""
         return run_at(self.folder(trial.run))
+
+    def clear(self, trial: Trial) -> None:
+        """Forget all that a trial has trained, for it to begin anew."""
+        folder = self.folder(trial.run)
+        for path in folder.iterdir():
+            if path.name in (_TRIAL, LOG):
+                continue
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        trial.state, trial.kind, trial.reason, trial.ended = "interrupted", "", "", None
+        trial.write(self.folder(trial.id))
 
     def is_active(self, trial: str) -> bool:
         """Whether a process writes into the run of a trial."""

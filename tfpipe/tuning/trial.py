@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tfpipe.data import disk
+from tfpipe.data.sources.fraction import take
 from tfpipe.declare.loading import Loaded, load
 from tfpipe.declare.overrides import apply_overrides
 from tfpipe.declare.tree import resolve
@@ -134,6 +135,10 @@ def _train(search: Search, trial: Trial, loaded: Loaded, run: RunDirectory, medi
     progress = Progress(search.folder(trial.id) / PROGRESS)
     common: dict[str, Any] = {"root": search.root, "test": False, "export": False}
     common |= {"terminal": progress, "extra": [median] if median else []}
+    if search.asked.comparison:
+        from tfpipe.training.callbacks.step_times import StepTimes
+
+        common["extra"].append(StepTimes(run.path))
     if not (run.path / "config.json").is_file():
         start_run(loaded, sample=search.asked.sample, directory=run.path, **common)
         return
@@ -157,7 +162,10 @@ def _declared(search: Search, trial: Trial) -> Loaded:
     if search.asked.tuner == "hyperband":
         texts = (*texts, f"epochs={trial.epochs}")
     changed = apply_overrides(loaded.pipeline, texts)
-    return replace(loaded, pipeline=changed, overrides=(*loaded.overrides, *texts))
+    loaded = replace(loaded, pipeline=changed, overrides=(*loaded.overrides, *texts))
+    if search.asked.data_fraction < 1:
+        return loaded.given(data=take(changed.data, search.asked.data_fraction))
+    return loaded
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Which networks a comparison is about, and the pipeline of each."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from tfpipe.declare.part import show
@@ -87,10 +86,3 @@ def with_network(pipeline: Pipeline, name: str) -> tuple[Pipeline, tuple[str, ..
         notes.append(f"at {network.size} pixels, the size that it has ImageNet weights for")
     # The short builders, such as VGG16, are of one network each.
     return pipeline.replace(model=Application(**fields)), tuple(notes)
-
-
-def listed(names: Iterable[str], most: int = 4) -> str:
-    """A few names and how many more there are."""
-    names = list(names)
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -16,15 +16,15 @@ from tfpipe.declare.loading import Loaded, differing, load, loaded_from
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.tree import resolve
 from tfpipe.devices.machine import Machine
+from tfpipe.devices.shares import Share, shares
 from tfpipe.devices.startup import import_tensorflow
 from tfpipe.errors import ConfigError, Interrupted, RunError
 from tfpipe.processes.worker import count_stops
 from tfpipe.runs.directory import check_writable
 from tfpipe.terminal import Silent, Terminal
 from tfpipe.tuning import store
-from tfpipe.tuning.shares import Share, shares
 from tfpipe.tuning.space import Space
-from tfpipe.tuning.store import Asked, Search, Tuner
+from tfpipe.tuning.store import Asked, Search, Trial, Tuner
 from tfpipe.tuning.vary import vary as varied
 from tfpipe.verbs.search_told import View, header, how_to_go_on, summary
 from tfpipe.verbs.searchable import (
@@ -102,11 +102,46 @@ def search(
         found = tfpipe.search("pipelines/cifar10_cnn.py", trials=12)
         found.best().overrides
     """
+    return begin(
+        varied(loaded_from(file), vary),
+        terminal or (Silent() if quiet else Terminal()),
+        Path(root),
+        tuner=tuner,
+        trials=trials,
+        budget=budget,
+        hard=hard,
+        workers=workers,
+        objective=objective,
+        seed=seed,
+        sample=sample,
+        median=median,
+        declared_first=declared_first,
+        memory=memory,
+    )
+
+
+def begin(
+    loaded: Loaded,
+    terminal: Terminal,
+    root: Path,
+    *,
+    tuner: Tuner,
+    trials: int | None = None,
+    budget: float | str | None = None,
+    workers: int = 1,
+    objective: str | None = None,
+    seed: int | None = None,
+    memory: int | None = None,
+    sample: int | bool | None = None,
+    **more: Any,
+) -> Search:
+    """Begin a search over a pipeline's ranges; the arguments are those of `search`.
+
+    Args:
+        more: further fields of `Asked`.
+    """
     from tfpipe.processes.nursery import Nursery
 
-    terminal = terminal or (Silent() if quiet else Terminal())
-    root = Path(root)
-    loaded = varied(loaded_from(file), vary)
     space = space_in(loaded)
     check(space, tuner, trials, workers, memory)
     seconds = seconds_of(budget)
@@ -124,11 +159,9 @@ def search(
             seed=resolve(loaded.pipeline).seed if seed is None else seed,
             workers=workers,
             budget=seconds,
-            hard=hard,
             sample=sample,
-            median=median,
             memory=memory,
-            declared_first=declared_first,
+            **more,
         )
         created = store.create_search(root, loaded, datetime.now(), asked, space.to_json())
         with created.directory.lock("being carried on"):
@@ -142,6 +175,7 @@ def go_on(
     budget: float | str | None = None,
     hard: bool | None = None,
     workers: int | None = None,
+    retry_failed: bool = False,
     root: str | Path = ".",
     terminal: Terminal | None = None,
     quiet: bool = False,
@@ -154,6 +188,7 @@ def go_on(
         budget: how long to search in all, when that is to change.
         hard: whether the budget stops running trials, when that is to change.
         workers: how many trials run at a time, when that is to change.
+        retry_failed: whether to train trials that failed again, from the beginning.
         root: the folder that holds searches/.
         terminal: where to tell how it goes; standard output when None.
         quiet: tell nothing.
@@ -176,12 +211,13 @@ def go_on(
             "hard": hard,
             "workers": workers,
         }
-        check_changes(found, space, trials)
+        failed = [t for t in found.trials() if t.state == "failed"] if retry_failed else []
+        check_changes(found, space, trials, bool(failed))
         found.asked = replace(found.asked, **{n: v for n, v in changes.items() if v is not None})
         parts = _shares(found.asked.workers, loaded)
         with count_stops() as asked_to_stop, Nursery(_IMPORTED) as nursery:
             _start_keras_tuner()
-            return _carry_on(found, space, terminal, parts, nursery, asked_to_stop)
+            return _carry_on(found, space, terminal, parts, nursery, asked_to_stop, failed)
 
 
 def join(
@@ -249,8 +285,9 @@ def _carry_on(
     parts: Sequence[Share],
     nursery: Any,
     asked_to_stop: Callable[[], int],
+    again: Sequence[Trial] = (),
 ) -> Search:
-    """Run what is left, and tell of it."""
+    """Run what is left, and some trials again, and tell of it."""
     from tfpipe.tuning.claims import Claims
     from tfpipe.tuning.hparams import write_config
     from tfpipe.tuning.oracles.make import make_oracle, plan
@@ -274,6 +311,9 @@ def _carry_on(
                 size=space.size,
                 reload=(project / "oracle.json").exists() or bool(search.trials()),
             )
+            for trial in again:
+                search.clear(trial)
+            oracle.reopen([trial.id for trial in again])
         proposals, records = Proposals(search, space, oracle, claims), Records(search)
         search.state, search.reason = "running", ""
         search.write()

@@ -108,6 +108,17 @@ class DurableOracle(Oracle):
         first = self.start_order[0] if self.start_order else str((self.max_trials or 100) - 1)
         return f"{len(self.trials):0{max(2, len(first))}d}"
 
+    def reopen(self, trial_ids: Sequence[str]) -> None:
+        """Have trials that are over wait to be trained again."""
+        with self._lock:
+            for trial_id in trial_ids:
+                self.end_order.remove(trial_id)
+                trial = self.trials[trial_id]
+                trial.status, trial.message = TrialStatus.RUNNING, None
+                self._save_trial(trial)
+            self._retry_queue = sorted({*self._retry_queue, *trial_ids}, key=int)
+            self.save()
+
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
         """Take what a trial measured after an epoch; written when it ends.
 

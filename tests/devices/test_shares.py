@@ -10,14 +10,14 @@ import pytest
 
 from tfpipe.devices import Machine
 from tfpipe.devices import machine as module
+from tfpipe.devices.shares import Share, shares
 from tfpipe.errors import ConfigError, DeviceError
-from tfpipe.tuning.shares import Share, shares
 
 
 @pytest.fixture(scope="session")
 def fake() -> Callable[..., Any]:
     """Makes one of the computers of the tests of devices, by name."""
-    there = Path(__file__).parents[1] / "devices" / "fakes.py"
+    there = Path(__file__).parent / "fakes.py"
     return runpy.run_path(str(there))["fake"]  # type: ignore[no-any-return]
 
 

@@ -9,7 +9,7 @@ import pytest
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import ModelError
 from tfpipe.models import MLP, Application
-from tfpipe.models.pretrained.head_alone import HeadAlone, cut
+from tfpipe.models.pretrained.cut import cut
 
 IMAGE = Feature("image", (32, 32, 3), "uint8", "image")
 SPEC = ElementSpec((IMAGE,), (Label("label", "class", (), ("a", "b", "c")),), {"train": 8})
@@ -37,14 +37,6 @@ def test_both_parts_together_are_the_model(whole: Any, images: Any) -> None:
     assert body.output_shape == (None, 256), "pooling belongs to what is computed once"
     assert body.trainable_weights == []
     assert [w.path for w in head.trainable_weights] == [w.path for w in whole.trainable_weights]
-
-
-def test_the_head_alone_starts_as_it_does_in_the_model(whole: Any) -> None:
-    spec = SPEC.replace(features=(Feature("features", (256,), "float32", "vector"),))
-    alone, within = built(HeadAlone(NETWORK, (IMAGE,)), spec), cut(whole)[1]
-    assert any("seed" in v.path for v in alone.variables), "the state of the dropout is among them"
-    for one, other in zip(alone.variables, within.variables, strict=True):
-        assert np.array_equal(one.numpy(), other.numpy())
 
 
 def test_what_the_head_learns_the_model_has_learnt(whole: Any, images: Any) -> None:

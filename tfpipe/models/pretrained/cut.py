@@ -1,14 +1,10 @@
 """A model cut in two: the frozen part, whose answers never change, and the head that is trained."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
-from tfpipe.declare.kinds import ModelBuilder, Training
-from tfpipe.declare.spec import ElementSpec, Feature
+from tfpipe.declare.pipeline import Pipeline, has_own_input, overrides
 from tfpipe.errors import ModelError
 from tfpipe.models.base import base_of
-
-if TYPE_CHECKING:
-    import keras
 
 # Layers after the base that have nothing to train and make what is kept smaller.
 _POOLING = (
@@ -18,30 +14,19 @@ _POOLING = (
 )
 
 
-class HeadAlone(ModelBuilder):
-    """The head of another builder's model, which reads what its frozen base makes of a sample.
-
-    Its weights start from the values that they have in the whole model with the same seed, and its
-    dropout draws the same numbers, so that training it is training the whole model.
-
-    Args:
-        of: the builder of the whole model.
-        features: what the whole model reads.
-
-    Raises:
-        ModelError: when the whole model has no frozen base to leave out.
-    """
-
-    internal: ClassVar[bool] = True
-    contract: ClassVar[str] = "what the base of the whole model answers"
-    of: ModelBuilder
-    features: tuple[Feature, ...]
-
-    def build(
-        self, spec: ElementSpec, task: str = "auto", train: Training | None = None
-    ) -> "keras.Model":
-        whole = self.of.build(spec.replace(features=self.features), task)
-        return cut(whole)[1]
+def why_not_cached(pipeline: Pipeline) -> str:
+    """Why the features of a pipeline's model cannot be computed once; empty where they can."""
+    if pipeline.augment:
+        return "augment changes the images of every epoch"
+    if has_own_input(pipeline):
+        return "input_fn makes the batches, and may make others every epoch"
+    if overrides(type(pipeline), "build_model") or pipeline.model is None:
+        return "build_model makes the model"
+    if pipeline.fine_tune is not None:
+        return "fine_tune has phases, which may train the base"
+    if getattr(pipeline.model, "trainable", False):
+        return "the base is trained (model.trainable=true)"
+    return ""
 
 
 def cut(model: Any) -> tuple[Any, Any]:
