@@ -39,3 +39,12 @@ def test_a_pipeline_can_run(tfpipe: Any, name: str, code: str) -> None:
     if name == "Standardized":
         assert found["parameters"] == 650
         assert found["preprocessing_state"] == 128
+
+
+def test_what_the_architecture_names_is_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"`((?:\w+/)+\w+\.py|(?:\w+/)+)`", text))
+    assert len(named) > 30
+    inside = (ROOT / "tfpipe").rglob
+    lacking = [n for n in named if not (ROOT / n).exists() and not any(inside(n.rstrip("/")))]
+    assert lacking == []
