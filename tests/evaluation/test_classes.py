@@ -85,3 +85,17 @@ def test_a_regression_has_no_classes_to_report(tfpipe: Any, small: Path) -> None
     answer = tfpipe("run", small, "augment=()", "--no-export")
     assert answer.code == 0, answer.err
     assert set(report()) == {"metrics"}
+
+
+def test_a_run_does_not_fail_for_its_report(
+    tfpipe: Any, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> str:
+        raise RuntimeError("out of ink")
+
+    monkeypatch.setattr("tfpipe.evaluation.report.run.run_report", broken)
+    answer = tfpipe("run", small, "--no-export")
+    assert answer.code == 0, answer.err
+    assert "The report could not be drawn (RuntimeError: out of ink)." in answer.out
+    assert set(report()) > {"metrics", "confusion"}
+    assert not list(Path("runs").rglob("report.html"))

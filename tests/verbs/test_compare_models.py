@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pages import Read, charts_of, check_self_contained
 from PIL import Image
 
 from tfpipe.declare.loading import load
@@ -16,7 +17,7 @@ from tfpipe.errors import ConfigError, ModelError
 from tfpipe.processes import nursery
 from tfpipe.processes.nursery import Nursery
 from tfpipe.terminal import Terminal
-from tfpipe.tuning.comparison import networks
+from tfpipe.tuning.comparison import COLUMNS, networks
 from tfpipe.verbs.compare_models import compare_models, go_on
 from tfpipe.verbs.networks import PUBLISHED, chosen, with_network
 
@@ -153,6 +154,17 @@ def test_the_table_and_the_figures_are_there(done: Any) -> None:
         with Image.open(folder / f"{name}.png") as image:
             image.verify()
             assert image.format == "PNG"
+    page = (folder / "report.html").read_text()
+    check_self_contained(page)
+    assert [chart.attrib["aria-label"] for chart in charts_of(page)][:4] == [
+        "Accuracy against size",
+        "Error against time",
+        "Time against size",
+        "val_accuracy (higher is better) of each trial",
+    ]
+    words = " ".join(Read(page).words.split())
+    best = networks(done.search)[0]
+    assert "Networks " + " ".join((*COLUMNS, *best.cells())).replace("  ", " ") in words
 
 
 def test_what_it_prints(done: Any) -> None:

@@ -198,7 +198,7 @@ def _train_and_evaluate(job: RunPlan, watcher: _Watcher) -> Run:
         save_whole(prepared, directory.checkpoints / "best.keras")
     last = trained.rows[-1]
     metrics = by_split(last.metrics)
-    counts = None
+    confusion = None
     if trained.stopped_early:
         terminal.say(f"[dim]stopped early, after epoch {last.epoch} of {pipeline.epochs}[/]")
     if "test" in spec.splits and job.test:
@@ -207,9 +207,10 @@ def _train_and_evaluate(job: RunPlan, watcher: _Watcher) -> Run:
         write_test_scalars(directory, metrics["test"], last.epoch - 1)
         terminal.say()
         terminal.results(f"test ({spec.splits['test']:,} samples)", metrics["test"])
-        counts = _report_test(job, metrics["test"])
+        confusion = _report_test(job, metrics["test"])
     watcher.write(metrics=metrics)
-    _write_report(job, metrics, trained.rows, counts)
+    if job.test:  # a trial is in the report of its search
+        _draw_report(job, metrics, trained.rows, confusion)
     history = {n: [r.metrics[n] for r in trained.rows if n in r.metrics] for n in last.metrics}
     return Run(directory.name, directory.path, history, metrics, model, [], prepared, job.root)
 
@@ -217,7 +218,6 @@ def _train_and_evaluate(job: RunPlan, watcher: _Watcher) -> Run:
 def _report_test(job: RunPlan, metrics: dict[str, float]) -> "Confusion | None":
     """Write report.json about the test split, and tell how each class did where they are few."""
     from tfpipe.evaluation.classes import confusion
-    from tfpipe.evaluation.report.run import confusion_figure, png
     from tfpipe.training.loop import dataset
 
     prepared, folder = job.prepared, job.directory.report
@@ -234,31 +234,34 @@ def _report_test(job: RunPlan, metrics: dict[str, float]) -> "Confusion | None":
         if len(classes) <= CLASSES_SHOWN:
             job.terminal.say()
             job.terminal.table(("class", "samples", "right", "most often taken for"), counts.rows())
-        figure = confusion_figure(counts, f"{prepared.loaded.name}, test split")
-        write_whole(folder / "test_confusion.png", png(figure))
     job.directory.write_json("report/report.json", report)
     return counts
 
 
-def _write_report(
+def _draw_report(
     job: RunPlan,
     metrics: dict[str, dict[str, float]],
     rows: Sequence[EpochRow],
-    counts: "Confusion | None",
+    confusion: "Confusion | None",
 ) -> None:
-    """Write report.html; a trial of a search has its search's instead."""
-    from tfpipe.evaluation.report.run import run_report
+    """Write report.html and the confusion matrix as a picture; a run does not fail for them."""
+    try:
+        from tfpipe.evaluation.report.page import png
+        from tfpipe.evaluation.report.run import confusion_figure, run_report
 
-    if not job.test:
-        return
-    pipeline = type(job.prepared.pipeline).__name__
-    notes = [*job.prepared.notes(), *job.notes]
-    page = run_report(
-        job.directory.name, pipeline, _facts(job), metrics, rows, confusion=counts, notes=notes
-    )
-    with storage(job.directory.report):
-        job.directory.report.mkdir(exist_ok=True)
-    write_whole(job.directory.report / "report.html", page.encode())
+        name, folder = job.prepared.loaded.name, job.directory.report
+        pipeline = type(job.prepared.pipeline).__name__
+        with storage(folder):
+            folder.mkdir(exist_ok=True)
+        if confusion is not None:
+            picture = png(confusion_figure, confusion, f"{name}, test split")
+            write_whole(folder / "test_confusion.png", picture)
+        notes = [*job.prepared.notes(), *job.notes]
+        about = (job.directory.name, pipeline, _facts(job), metrics, rows)
+        page = run_report(*about, confusion=confusion, notes=notes)
+        write_whole(folder / "report.html", page.encode())
+    except Exception as error:  # noqa: BLE001 (whatever it is, the model is trained and saved)
+        job.terminal.note(f"The report could not be drawn ({type(error).__name__}: {error}).")
 
 
 def _finish(job: RunPlan, result: Run, watcher: _Watcher) -> None:

@@ -1,11 +1,13 @@
 """What a search over networks compares: a row for each, and figures of accuracy, size and time."""
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tfpipe.data.memory import human
-from tfpipe.evaluation.report.comparison import Point, figures_of
+from tfpipe.evaluation.report.comparison import Point, figures_of, pictures_of
+from tfpipe.models.pretrained.contracts import CONTRACTS
 from tfpipe.storage import read_small, write_whole
 from tfpipe.terminal import clock
 from tfpipe.tuning.store import Search, Trial
@@ -81,13 +83,39 @@ def networks(search: Search) -> list[Network]:
 
 
 def write_comparison(search: Search) -> None:
-    """Write the rows and the figures of a comparison into its search's folder."""
-    rows = networks(search)
-    search.directory.write_json("comparison.json", [asdict(row) for row in rows])
-    points = [Point(r.network, r.accuracy, r.parameters, r.step_seconds) for r in rows]
-    title = search.directory.path.parent.name
-    for file, data in figures_of(points, title).items() if points else ():
+    """Write the rows of a comparison into its search's folder."""
+    search.directory.write_json("comparison.json", [asdict(row) for row in networks(search)])
+
+
+def write_pictures(search: Search) -> None:
+    """Write the figures of a comparison into its search's folder, as PNG."""
+    for file, data in pictures_of(_points(networks(search)), search.directory.path.parent.name):
         write_whole(search.directory.path / file, data)
+
+
+def in_report(search: Search) -> dict[str, Any]:
+    """What the page of a comparison shows besides that of its search."""
+    rows = networks(search)
+    return {
+        "network_heads": COLUMNS,
+        "networks": [row.cells() for row in rows],
+        "figures": figures_of(_points(rows)),
+        "legend": LEGEND,
+        "saving": saving(rows),
+    }
+
+
+def _points(rows: Sequence[Network]) -> list[Point]:
+    return [
+        Point(
+            row.network,
+            CONTRACTS[row.network].family if row.network in CONTRACTS else row.network,
+            row.accuracy,
+            row.parameters,
+            row.step_seconds,
+        )
+        for row in rows
+    ]
 
 
 def saving(rows: list[Network]) -> str:

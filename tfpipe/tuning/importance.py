@@ -8,12 +8,15 @@ would flatter it, so each is foretold by forests that have not seen it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfpipe.tuning.dimension import Dimension
 from tfpipe.tuning.store import Trial
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestRegressor
 
 _LEAST, _LEAST_EACH = 10, 2  # trials in all, and for each range
 _MOST = 240  # trials that the forests learn from: a report is written while a search goes on
@@ -77,7 +80,7 @@ def evenly(count: int, most: int) -> list[int]:
     return [number * count // min(count, most) for number in range(min(count, most))]
 
 
-def _foretell(columns: Any, values: Any) -> tuple[float, Any]:
+def _foretell(columns: "np.ndarray", values: "np.ndarray") -> "tuple[float, np.ndarray]":
     """The share of the differences that is foretold, and by how much the error grows without each
     column."""
     from sklearn.ensemble import RandomForestRegressor
@@ -88,17 +91,23 @@ def _foretell(columns: Any, values: Any) -> tuple[float, Any]:
     for fold in range(_FOLDS):
         known, asked = folds != fold, folds == fold
         forest = RandomForestRegressor(_TREES, random_state=fold).fit(columns[known], values[known])
-        error += float(((forest.predict(columns[asked]) - values[asked]) ** 2).sum())
-        found = permutation_importance(
-            forest,
-            columns[asked],
-            values[asked],
-            scoring="neg_mean_squared_error",
-            n_repeats=_SHUFFLES,
-            random_state=fold,
+        held_out = columns[asked], values[asked]
+        error -= _score(forest, *held_out) * asked.sum()
+        shuffled = permutation_importance(
+            forest, *held_out, scoring=_score, n_repeats=_SHUFFLES, random_state=fold
         )
-        harm += found.importances_mean * asked.sum()
+        harm += shuffled.importances_mean * asked.sum()
     return 1 - error / float(((values - values.mean()) ** 2).sum()), np.maximum(harm, 0.0)
+
+
+def _score(forest: "RandomForestRegressor", columns: "np.ndarray", values: "np.ndarray") -> float:
+    """The negative mean squared error.
+
+    The trees are asked themselves: `forest.predict` takes 20 times as long for so few trials.
+    """
+    asked = np.ascontiguousarray(columns, np.float32)
+    answers = np.mean([tree.tree_.predict(asked) for tree in forest.estimators_], axis=0)
+    return -float(((answers.ravel() - values) ** 2).mean())
 
 
 def _column(axis: Dimension, trials: Sequence[Trial]) -> list[float]:

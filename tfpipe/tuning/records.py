@@ -1,5 +1,6 @@
 """What is written down while a search goes on: search.json, best.json, the table and the report."""
 
+import math
 import time
 from collections.abc import Callable
 
@@ -10,7 +11,8 @@ from tfpipe.tuning.report import write_report
 from tfpipe.tuning.store import Search, State
 from tfpipe.tuning.table import write_table
 
-_BETWEEN = 5.0  # seconds between two reports: with many trials one takes a while
+# Between two reports: so many seconds, and so many times as long as the last one took.
+_BETWEEN, _TIMES = 5.0, 20.0
 
 
 class Records:
@@ -24,7 +26,7 @@ class Records:
     def __init__(self, search: Search, clock: Callable[[], float] = time.monotonic) -> None:
         self.search, self._clock = search, clock
         self._counted = clock()
-        self._reported: float | None = None
+        self._next_report = -math.inf
 
     def trial_ended(self) -> None:
         """Write what another trial changes."""
@@ -35,9 +37,11 @@ class Records:
         write_config(self.search)
         if self.search.asked.comparison:
             write_comparison(self.search)
-        if self._reported is None or self._clock() - self._reported >= _BETWEEN:
+        began = self._clock()
+        if began >= self._next_report:
             write_report(self.search)
-            self._reported = self._clock()
+            ended = self._clock()
+            self._next_report = ended + max(_BETWEEN, _TIMES * (ended - began))
 
     def close(self, state: State, reason: str = "") -> None:
         """Write how the search ended, for now or for good.
@@ -47,7 +51,7 @@ class Records:
             reason: why it ended before it had all trials.
         """
         self.search.state, self.search.reason = state, reason
-        self._reported = None
+        self._next_report = -math.inf
         self.trial_ended()
 
     @property

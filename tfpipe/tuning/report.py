@@ -5,33 +5,36 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tfpipe.data.memory import human
-from tfpipe.evaluation.report.page import render, svg
+from tfpipe.declare.hp import Float, Int
+from tfpipe.evaluation.report.page import measured, render, svg
 from tfpipe.evaluation.report.search import (
     Scale,
     Scored,
     against,
     learning_curves,
     over_trials,
+    parallel,
 )
 from tfpipe.storage import write_whole
-from tfpipe.terminal import clock, number
+from tfpipe.terminal import clock
 from tfpipe.text import brief
 from tfpipe.training.reporting import SETTINGS
 from tfpipe.tuning.commands import target_of, train_with_best
+from tfpipe.tuning.comparison import in_report, write_pictures
 from tfpipe.tuning.dimension import Dimension, dimensions_of
 from tfpipe.tuning.importance import evenly, importance
 from tfpipe.tuning.store import Search, Trial
 from tfpipe.tuning.table import epochs_of, run_of
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 Ranked = Sequence[tuple[Trial, float]]
 
 _BESIDE = 5  # trials side by side
 _REASONS = 20  # different ones that are listed
-_NAMED = 12  # trials that are named for one reason
-_LONGEST = 600  # letters of a reason
 _DRAWN = 160  # trials in the figure of a range
 # How far the axis goes: some way past three quarters of the trials, and where even those run away,
 # many times as far as half of them.
@@ -46,7 +49,7 @@ TUNERS = {
 
 
 def write_report(search: Search) -> None:
-    """Write report.html.
+    """Write report.html, and beside it the figures of a comparison.
 
     Args:
         search: which.
@@ -56,78 +59,93 @@ def write_report(search: Search) -> None:
         StorageError: when it cannot be written.
     """
     write_whole(search.directory.path / "report.html", report_of(search).encode())
+    if search.asked.comparison:
+        write_pictures(search)
 
 
 def report_of(search: Search) -> str:
-    """The text of report.html."""
-    trials = search.trials()
+    """Return the text of report.html."""
+    trials, dimensions = search.trials(), dimensions_of(search.space)
     counted = [(t, t.objective) for t in search.completed() if t.objective is not None]
     ranked = [(t, value) for t, value in counted if math.isfinite(value)]
-    dimensions = dimensions_of(search.space)
-    values = {
-        "name": search.name,
-        "kind": "search",
-        "state": search.state,
-        "reason": search.reason,
-        "about": f"{target_of(search)} · {TUNERS[search.asked.tuner]}",
-        "facts": _facts(search, trials),
-        "nothing": _nothing(trials),
-        "objective": search.asked.objective,
-        "best": None,
-        "failures": _failures(trials),
-        "failures_note": _failures_note(trials),
-        "trial_heads": ("trial", "state", "objective", "epoch", *(d.name for d in dimensions)),
-        "trials": [_row(trial, dimensions) for trial in trials],
-        "asked": list(_asked(search)),
-        "dimensions": [
-            (d.name, d.described(), brief(d.declared), d.conditions()) for d in dimensions
-        ],
-        "declaration": json.dumps(search.pipeline, indent=2),
-    }
-    if ranked:
-        values |= _of_the_best(search, trials, ranked, dimensions)
-    return render("search", **values)
+    return render(
+        "comparison" if search.asked.comparison else "search",
+        name=search.name,
+        kind="search",
+        state=search.state,
+        reason=search.reason,
+        about=f"{target_of(search)} · {TUNERS[search.asked.tuner]}",
+        facts=_facts(search, trials),
+        asked=search.asked,
+        tuner=TUNERS[search.asked.tuner],
+        given=search.overrides,
+        trials=trials,
+        dimensions=dimensions,
+        best=ranked[0][0] if ranked else None,
+        **(in_report(search) if search.asked.comparison else {}),
+        **(_of_the_ranked(search, trials, ranked, dimensions) if ranked else {}),
+        reasons=_reasons(trials),
+        most_reasons=_REASONS,
+        declaration=json.dumps(search.pipeline, indent=2),
+    )
 
 
-def _of_the_best(
+def _of_the_ranked(
     search: Search, trials: Sequence[Trial], ranked: Ranked, dimensions: Sequence[Dimension]
 ) -> dict[str, Any]:
-    """What can be shown once a trial counts: the best, the figures, trials side by side."""
-    asked, (best, value) = search.asked, ranked[0]
-    rising = asked.direction == "max"
+    """What can be shown once a trial counts: figures, importance, trials side by side."""
+    rising = search.asked.direction == "max"
     scale = scale_of([value for _, value in ranked])
     numbers = {trial.id: number for number, trial in enumerate(trials, 1)}
     scored = {
-        trial.id: Scored(numbers[trial.id], value, trial.state == "stopped", trial is best)
+        trial.id: Scored(numbers[trial.id], value, trial.state == "stopped", trial is ranked[0][0])
         for trial, value in ranked
     }
-    outside = sum(not scale.low <= value <= scale.high for _, value in ranked)
-    many = f"{outside} trials are" if outside > 1 else "One trial is"
-    title = f"{asked.objective} ({'higher' if rising else 'lower'} is better)"
+    title = f"{search.asked.objective} ({'higher' if rising else 'lower'} is better)"
+    failed = [numbers[trial.id] for trial in trials if trial.state == "failed"]
     in_order = sorted(scored.values(), key=lambda one: one.number)
-    curves = _curves(search, ranked)
+    shares = importance(dimensions, [(trial, scale.clip(value)) for trial, value in ranked])
+    by_importance = sorted(dimensions, key=lambda d: -shares.shares.get(d.name, 0.0))
+    shown = [ranked[place][0] for place in evenly(len(ranked), _DRAWN)]
+    best = _best_runs(ranked)
+    curves = [curve for trial in best if (curve := _curve(search, trial))[1]]
     return {
-        "best": {
-            "value": number(value),
-            "trial": best.id,
-            "epoch": best.epoch,
-            "command": train_with_best(search),
-            "settings": [
-                (d.name, brief(best.values[d.name]), brief(d.declared))
-                for d in dimensions
-                if d.name in best.values
-            ],
-        },
-        "outside": f"{many} far worse than most, and drawn at the edge." if outside else "",
+        "command": train_with_best(search),
+        "marks": " ".join(_marks(ranked, failed, scale)),
         "over_trials": svg(
-            over_trials(in_order, title, scale, rising=rising), f"{title} of each trial"
+            f"{title} of each trial", over_trials, in_order, failed, title, scale, rising=rising
         ),
-        **_ranges(ranked, dimensions, scored, scale),
-        "beside": _beside(search, ranked, dimensions),
-        "curves": svg(learning_curves(curves, asked.objective), f"{asked.objective} in each epoch")
+        "importance": shares,
+        "ranges": [(d, _against(d, ranked, scored, scale)) for d in by_importance],
+        "parallel": svg(
+            "Parallel coordinates of the trials",
+            parallel,
+            [*(d.name for d in dimensions), search.asked.objective],
+            [*map(_ticks, dimensions), [(0.0, f"{scale.low:.4g}"), (1.0, f"{scale.high:.4g}")]],
+            [_line(trial, dimensions, scale) for trial in shown],
+        ),
+        "beside_heads": ("", *(f"trial {trial.id}" for trial in best)),
+        "beside": list(_beside(search, best, dimensions)),
+        "curves": svg(
+            f"{search.asked.objective} in each epoch",
+            learning_curves,
+            curves,
+            search.asked.objective,
+        )
         if curves
         else None,
     }
+
+
+def _marks(ranked: Ranked, failed: Sequence[int], scale: Scale) -> Iterator[str]:
+    """What a reader should know of the points."""
+    if any(trial.state == "stopped" for trial, _ in ranked):
+        yield "Hollow points were stopped by the median rule."
+    if failed:
+        yield "Crosses are trials that failed."
+    if outside := sum(not scale.low <= value <= scale.high for _, value in ranked):
+        many = f"{outside} trials are" if outside > 1 else "One trial is"
+        yield f"{many} far worse than most, and drawn at the edge."
 
 
 def _facts(search: Search, trials: Sequence[Trial]) -> list[tuple[str, str, str]]:
@@ -140,21 +158,6 @@ def _facts(search: Search, trials: Sequence[Trial]) -> list[tuple[str, str, str]
         ("searched for", clock(search.active_seconds), ""),
         ("epochs trained", f"{epochs:,}", ""),
     ]
-
-
-def _nothing(trials: Sequence[Trial]) -> str:
-    """What to say where no trial counts."""
-    failed = sum(trial.state == "failed" for trial in trials)
-    if failed and failed == len(trials):
-        return "No trial has finished: all of them failed." if failed > 1 else "The trial failed."
-    return "No trial has finished yet." if trials else "There is no trial yet."
-
-
-def _row(trial: Trial, dimensions: Sequence[Dimension]) -> list[str]:
-    objective = "" if trial.objective is None else _measured(trial.objective)
-    epoch = "" if trial.epoch is None else f"{trial.epoch} of {trial.epochs}"
-    values = [brief(trial.values.get(d.name)) for d in dimensions]
-    return [trial.id, trial.state, objective, epoch, *values]
 
 
 def scale_of(values: Sequence[float]) -> Scale:
@@ -174,46 +177,35 @@ def scale_of(values: Sequence[float]) -> Scale:
     return Scale(low - room, high + room)
 
 
-def _ranges(
-    ranked: Ranked, dimensions: Sequence[Dimension], scored: dict[str, Scored], scale: Scale
-) -> dict[str, Any]:
-    """Each range against the objective, the most important first."""
-    found = importance(dimensions, [(trial, scale.clip(value)) for trial, value in ranked])
-    note = found.note
-    if found.shares:
-        note = (
-            "The percentages are the importance of each range to a random forest (permutation "
-            f"importance, scikit-learn). {note}"
-        )
-    if any(not d.numeric for d in dimensions):
-        note += " A bar is the median of a value's trials."
-    return {
-        "importance": note,
-        "ranges": [
-            {
-                "name": d.name,
-                "share": found.shares.get(d.name),
-                "where": d.conditions(),
-                "figure": _against(d, [t for t, _ in ranked], scored, scale),
-            }
-            for d in sorted(dimensions, key=lambda d: -found.shares.get(d.name, 0.0))
-        ],
-    }
-
-
 def _against(
-    dimension: Dimension, trials: Sequence[Trial], scored: dict[str, Scored], scale: Scale
-) -> Any:
-    having = [trial for trial in trials if dimension.name in trial.values]
+    dimension: Dimension, ranked: Ranked, scored: dict[str, Scored], scale: Scale
+) -> "str | Markup":
+    having = [trial for trial, _ in ranked if dimension.name in trial.values]
     having = [having[place] for place in evenly(len(having), _DRAWN)]
     values = [trial.values[dimension.name] for trial in having]
-    options: dict[str, Any] = {"log": bool(getattr(dimension.range, "log", False))}
-    if not dimension.numeric:
+    options: dict[str, Any] = {}
+    if isinstance(dimension.range, (Float, Int)):
+        options["ends"] = Scale(dimension.range.min, dimension.range.max, dimension.range.log)
+    else:
         known = list(dimension.values)
         values = [known.index(value) if value in known else 0 for value in values]
-        options = {"labels": [brief(value) for value in known]}
-    figure = against(values, [scored[trial.id] for trial in having], scale, **options)
-    return svg(figure, f"The objective against {dimension.name}")
+        options["labels"] = [brief(value) for value in known]
+    title = f"The objective against {dimension.name}"
+    return svg(title, against, values, [scored[t.id] for t in having], scale, **options)
+
+
+def _ticks(dimension: Dimension) -> list[tuple[float, str]]:
+    """What stands beside an axis of the parallel coordinates."""
+    given = dimension.range
+    values = (given.min, given.max) if isinstance(given, (Float, Int)) else dimension.values
+    return [(dimension.share(value), brief(value)) for value in values]
+
+
+def _line(trial: Trial, dimensions: Sequence[Dimension], scale: Scale) -> list[float | None]:
+    """Where a trial's line meets the axes of the parallel coordinates."""
+    assert trial.objective is not None
+    values = [d.share(trial.values[d.name]) if d.name in trial.values else None for d in dimensions]
+    return [*values, scale.share(trial.objective)]
 
 
 def _best_runs(ranked: Ranked) -> list[Trial]:
@@ -224,44 +216,29 @@ def _best_runs(ranked: Ranked) -> list[Trial]:
     return list(runs.values())[:_BESIDE]
 
 
-def _beside(search: Search, ranked: Ranked, dimensions: Sequence[Dimension]) -> dict[str, Any]:
-    """The best trials in columns: values and metrics."""
-    best, objective = _best_runs(ranked), search.asked.objective
-    rows = [(objective, *(number(t.objective or 0.0) for t in best))]
+def _beside(
+    search: Search, best: Sequence[Trial], dimensions: Sequence[Dimension]
+) -> Iterator[tuple[str, ...]]:
+    """The rows of a table with a column for each of the best trials."""
+    objective = search.asked.objective
+    yield (objective, *(measured(t.objective) for t in best))
     for d in dimensions:
-        values = [t.values.get(d.name) for t in best]
-        if any(value is not None for value in values):
-            rows.append((d.name, *(brief(value) or "-" for value in values)))
+        if any(d.name in t.values for t in best):
+            yield (d.name, *(brief(t.values.get(d.name)) or "-" for t in best))
     for name in dict.fromkeys(chain.from_iterable(t.metrics for t in best)):
         if name != objective and name not in SETTINGS:
-            rows.append((name, *(_measured(t.metrics.get(name)) for t in best)))
-    rows.append(("epoch", *(f"{t.epoch} of {t.epochs}" for t in best)))
-    rows.append(("time", *(clock(t.seconds) for t in best)))
-    note = "Trials of Hyperband that go on with one another are one."
-    return {
-        "title": "The best trial" if len(best) == 1 else f"The best {len(best)} side by side",
-        "note": note if search.asked.tuner == "hyperband" else "",
-        "heads": ("", *(f"trial {t.id}" for t in best)),
-        "rows": rows,
-    }
+            yield (name, *(measured(t.metrics.get(name)) or "-" for t in best))
+    yield ("epoch", *(f"{t.epoch} of {t.epochs}" for t in best))
+    yield ("time", *(clock(t.seconds) for t in best))
 
 
-def _curves(search: Search, ranked: Ranked) -> list[tuple[str, list[int], list[float]]]:
-    curves = []
-    for trial in _best_runs(ranked):
-        measured = [
-            (row.epoch, row.metrics[search.asked.objective])
-            for row in run_of(search, trial)
-            if math.isfinite(row.metrics.get(search.asked.objective, math.nan))
-        ]
-        if measured:
-            epochs, values = zip(*measured, strict=True)
-            curves.append((f"trial {trial.id}", list(epochs), list(values)))
-    return curves
-
-
-def _measured(value: float | None) -> str:
-    return "-" if value is None else number(value) if math.isfinite(value) else str(value)
+def _curve(search: Search, trial: Trial) -> tuple[str, list[int], list[float]]:
+    """A trial's name, its epochs, and the objective after each."""
+    objective = search.asked.objective
+    rows = [
+        row for row in run_of(search, trial) if math.isfinite(row.metrics.get(objective, math.nan))
+    ]
+    return f"trial {trial.id}", [r.epoch for r in rows], [r.metrics[objective] for r in rows]
 
 
 def _reasons(trials: Sequence[Trial]) -> list[tuple[tuple[str, str], list[str]]]:
@@ -271,40 +248,3 @@ def _reasons(trials: Sequence[Trial]) -> list[tuple[tuple[str, str], list[str]]]
         if trial.state == "failed":
             groups.setdefault((trial.kind, " ".join(trial.reason.split())), []).append(trial.id)
     return sorted(groups.items(), key=lambda group: -len(group[1]))
-
-
-def _failures(trials: Sequence[Trial]) -> list[tuple[str, str, str]]:
-    rows = []
-    for (kind, reason), ids in _reasons(trials)[:_REASONS]:
-        more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
-        reason = reason if len(reason) <= _LONGEST else f"{reason[: _LONGEST - 1]}…"
-        rows.append((f"{len(ids)}: {', '.join(ids[:_NAMED])}{more}", kind, reason))
-    return rows
-
-
-def _failures_note(trials: Sequence[Trial]) -> str:
-    count = len(_reasons(trials))
-    return f"The {_REASONS} most frequent reasons of {count}." if count > _REASONS else ""
-
-
-def _asked(search: Search) -> Iterator[tuple[str, str]]:
-    asked = search.asked
-    yield "tuner", TUNERS[asked.tuner]
-    yield "trials", "as many as the tuner takes" if asked.trials is None else str(asked.trials)
-    better = "higher" if asked.direction == "max" else "lower"
-    yield "objective", f"{asked.objective}, the {better} the better"
-    yield "seed", str(asked.seed)
-    yield "workers", str(asked.workers)
-    if asked.budget is not None:
-        yield "budget", f"{clock(asked.budget)}{', hard' if asked.hard else ''}"
-    if asked.sample not in (None, False):
-        size = "" if asked.sample is True else f" of {asked.sample}"
-        yield "data", f"a generated sample{size}"
-    if asked.memory is not None:
-        yield "memory of a trial", human(asked.memory)
-    if asked.median:
-        yield "median rule", "on"
-    if asked.declared_first:
-        yield "first trial", "the declared values"
-    if search.overrides:
-        yield "given", " ".join(search.overrides)
