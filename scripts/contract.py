@@ -87,15 +87,15 @@ class Searched(Small):
     epochs = 2
 """
 DIGEST = """
-import glob, hashlib, sys
+import hashlib, sys
+from pathlib import Path
 import numpy as np
-for state in sorted(glob.glob(sys.argv[1] + "/checkpoints/ckpt-*"))[-1:]:
-    for file in sorted(glob.glob(state + "/*.npz")):
-        digest = hashlib.sha256()
-        with np.load(file) as arrays:
-            for name in sorted(arrays.files):
-                digest.update(np.ascontiguousarray(arrays[name]).tobytes())
-        print(file.rpartition("/")[2], len(arrays.files), digest.hexdigest())
+state = max(Path(sys.argv[1], "checkpoints").glob("state-*"), key=lambda path: path.name)
+digest = hashlib.sha256()
+with np.load(state / "arrays.npz") as arrays:
+    for name in sorted(arrays.files):
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    print(state.name, len(arrays.files), "arrays", digest.hexdigest())
 """
 MISTAKES = (
     ("run", "small.py::Small", "epoch=3"),
@@ -191,8 +191,11 @@ class Recorder:
         return max(self._folder.glob(pattern), key=lambda path: path.stat().st_mtime)
 
     def digest(self, run: Path) -> str:
-        """A digest of the arrays in the last state of a run."""
-        return self.python("-c", DIGEST, str(run)).communicate()[0]
+        """A digest of the arrays in the last state of a run; a run without one is an error."""
+        out, err = (process := self.python("-c", DIGEST, str(run))).communicate()
+        if process.returncode:
+            raise RuntimeError(f"no state of {run} could be read: {err}")
+        return out
 
     def files(self) -> str:
         """The names of all files that were written, and the contents of the small ones."""
@@ -231,7 +234,8 @@ def scenarios(recorder: Recorder) -> Iterator[tuple[str, str]]:
     yield "weights_workers", recorder.digest(recorder.newest("runs/small.Small/*"))
     yield "runs", recorder.call("runs", "--json")
     for tuner in ("random", "grid", "bayesian", "hyperband"):
-        words = ("--tuner", tuner, *(("--trials", "3") if tuner != "hyperband" else ()))
+        # Hyperband stops trials early, and takes no declaration of fewer than three epochs.
+        words = ("--tuner", tuner, *(("--trials", "3") if tuner != "hyperband" else ("epochs=3",)))
         yield f"search_{tuner}", recorder.call("search", "small.py::Searched", "--json", *words)
     yield "files", recorder.files()
 
@@ -259,6 +263,8 @@ def killed(recorder: Recorder) -> str:
         metrics = max(new, key=lambda path: path.stat().st_mtime) if len(new) > 1 else None
     process.kill()
     process.communicate()
+    if json.loads((metrics.parent / "status.json").read_text())["state"] == "finished":
+        raise RuntimeError("the run had finished before it was killed")
     recorder.call("resume", str(metrics.parent), "--no-export")
     return recorder.digest(metrics.parent)
 
