@@ -44,7 +44,7 @@ class Columns:
 
 def check_labels(labels: np.ndarray, spec: ElementSpec, where: str) -> None:
     """Refuse class indices that have no class; raises DataError naming the first offender."""
-    if spec.label.kind != "class":
+    if not spec.label.is_class:
         return
     count = len(spec.classes)
     wrong = np.flatnonzero((labels < 0) | (labels >= count))

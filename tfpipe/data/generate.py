@@ -40,7 +40,7 @@ def generate(
     """
     rng = np.random.default_rng([seed, number])
     task = np.random.default_rng([seed, 2])
-    if label.kind == "class":
+    if label.is_class:
         count = len(label.classes)
         labels = rng.permutation(np.arange(size) % count).astype(np.int64)
         makers = [_of_classes(f, labels, count, rng, task) for f in features]

@@ -66,6 +66,16 @@ class Label(Part):
     shape: tuple[int, ...] = ()
     classes: tuple[str, ...] = ()
 
+    @property
+    def is_class(self) -> bool:
+        """Whether a sample's label is the index of one class."""
+        return self.kind == "class"
+
+    @property
+    def dtype(self) -> str:
+        """The type of its numbers in memory."""
+        return "int64" if self.is_class else "float32"
+
 
 class ElementSpec(Part):
     """One element of a data set, and how many there are.

@@ -18,7 +18,7 @@ def answers(model: Any, task: Task, samples: Any, batch_size: int = 256) -> np.n
         batch_size: how many to compute at once.
 
     Returns:
-        [rows, outputs] probabilities, or values for a regression, float32.
+        [rows, outputs] probabilities or values, as the task says, float32.
     """
     # As tensors: of arrays, Keras takes those of Python's texts but not those of bytes.
     tensors = tf.nest.map_structure(tf.convert_to_tensor, samples)

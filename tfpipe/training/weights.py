@@ -37,7 +37,7 @@ def class_weights(pipeline: Pipeline) -> np.ndarray:
     assert pipeline.data is not None
     spec, declared = pipeline.spec(), pipeline.class_weights
     classes = spec.classes
-    if spec.label.kind != "class":
+    if not spec.label.is_class:
         raise ConfigError("class_weights: the labels are no classes. Leave it out.")
     if declared == "balanced":
         counts = pipeline.data.class_counts(pipeline.seed).get("train")

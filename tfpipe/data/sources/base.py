@@ -103,7 +103,7 @@ class StoredSplits(Source):
         from tfpipe.data.input_fn import Options
 
         _, label = self.element()
-        if label.kind != "class":
+        if not label.is_class:
             return {}
         found = {}
         for name, split in self._plan(Options(1, seed=seed)).items():
@@ -148,7 +148,7 @@ class StoredSplits(Source):
         from tfpipe.data.splits import plan
 
         def labels() -> "np.ndarray | None":
-            if self.element()[1].kind != "class":
+            if not self.element()[1].is_class:
                 return None
             kept = self._kept("train", options.cache)
             return self._columns("train").labels if kept else self._read_labels("train")

@@ -102,7 +102,7 @@ class _Bundled(StoredSplits):
 
         features, label = self.element()
         values = table.astype(np.float32)
-        kept = labels.astype(np.int64 if label.kind == "class" else np.float32)
+        kept = labels.astype(label.dtype)
         if features[0].kind != "number":
             return Columns({features[0].name: values}, kept)
         return Columns({f.name: values[:, i] for i, f in enumerate(features)}, kept)

@@ -57,7 +57,7 @@ class FeatureFile:
         import numpy as np
 
         count = len(labels)
-        kept = np.int64 if self.label.kind == "class" else np.float64
+        kept = np.int64 if self.label.is_class else np.float64
         ones = np.ones(count, np.float32)
         parts = (
             np.asarray(features, np.float32),
@@ -76,11 +76,10 @@ class FeatureFile:
         of_features, of_label = self._widths
         cut = np.split(rows, [of_features, of_features + of_label], axis=1)
         features, labels, weights = (np.ascontiguousarray(c) for c in cut)
-        is_class = self.label.kind == "class"
-        values = labels.view(np.int64 if is_class else np.float64)
+        values = labels.view(np.int64 if self.label.is_class else np.float64)
         return Columns(
             {NAME: features.view(np.float32).reshape(self.rows, *self.shape)},
-            values.reshape(self.rows, *self.label.shape).astype(np.int64 if is_class else "f4"),
+            values.reshape(self.rows, *self.label.shape).astype(self.label.dtype),
             weights.view(np.float32)[:, 0] if weighted else None,
         )
 
@@ -173,7 +172,7 @@ class Features(Source):
     def class_counts(self, seed: int = 0) -> dict[str, dict[str, int]]:
         import numpy as np
 
-        if self.label.kind != "class":
+        if not self.label.is_class:
             return {}
         names, found = self.label.classes, {}
         for split in self.splits:

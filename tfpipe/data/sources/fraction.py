@@ -106,7 +106,7 @@ class Fraction(StoredSplits):
 
         rows = np.arange(train.size) if train.rows is None else train.rows
         labels = None
-        if self.element()[1].kind == "class":
+        if self.element()[1].is_class:
             kept = self._kept(train.stored, options.cache)
             read = self._columns(train.stored).labels if kept else self._read_labels(train.stored)
             labels = read[rows]

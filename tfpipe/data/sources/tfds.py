@@ -135,7 +135,7 @@ class TFDS(StoredSplits):
         (feature,), label = self.element()
         size = self._stored_sizes()[stored]
         values = np.empty((size, *feature.stored_shape), feature.dtype)
-        labels = np.empty((size, *label.shape), np.int64 if label.kind == "class" else np.float32)
+        labels = np.empty((size, *label.shape), label.dtype)
         done = 0
         batches = self._batches(stored, 256).map(self._decode_batch(feature), os.cpu_count() or 1)
         for x, y in batches.prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
@@ -287,7 +287,7 @@ class TFDS(StoredSplits):
         from tfpipe.data.images.tfrecords import batches
 
         info, ((feature,), label) = self._builder.info, self.element()
-        parsed = feature.kind == "image" and label.kind == "class"
+        parsed = feature.kind == "image" and label.is_class
         if not parsed or info.file_format is None or info.file_format.value != "tfrecord":
             return self._encoded(stored).batch(size)
         split = self._split(self.train if stored == "train" else stored)

@@ -38,11 +38,11 @@ class RunView:
 
     @property
     def task(self) -> str:
-        """What is predicted: classification, binary, multilabel or regression."""
+        """The name of the task: "classification", "regression" or any other that is known."""
         return self.predicts.name
 
     def answers(self, logits: Any) -> Any:
-        """Probabilities of logits, or the values of a regression."""
+        """Probabilities of logits, or values, as the task says."""
         return self.predicts.answers(logits)
 
     def batches(self, split: str) -> Any:
