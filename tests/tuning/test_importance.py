@@ -14,7 +14,7 @@ from tfpipe.tuning.store import Trial
 
 A = Dimension("a", hp.Float(0.5, min=0.0, max=1.0))
 RATE = Dimension("rate", hp.Float(0.1, min=1e-5, max=1.0, log=True))
-CHOICE = Dimension("choice", hp.Choice("x", values=("x", "y", "z")), labels=("x", "y", "z"))
+CHOICE = Dimension("choice", hp.Choice("x", values=("x", "y", "z")))
 INSIDE = Dimension("choice[x].inside", hp.Float(0.5, min=0.0, max=1.0), when=(("choice", "x"),))
 
 
@@ -26,7 +26,7 @@ def trials(
     made = []
     for number in range(count):
         values: dict[str, Any] = {"a": chance.random(), "rate": 10 ** chance.uniform(-5, 0)}
-        values["choice"] = chance.choice(CHOICE.values)
+        values["choice"] = chance.choice(CHOICE.range.labels)
         if values["choice"] == "x":
             values["choice[x].inside"] = chance.random()
         value = objective(values, chance)
@@ -44,7 +44,9 @@ def test_what_decides_has_the_larger_share() -> None:
 
 def test_a_logarithmic_range_is_seen_as_one() -> None:
     """The best rate is 0.001: on a plain axis that is the same as 0."""
-    found = importance((A, RATE), trials(60, lambda v, _: -abs(RATE.share(v["rate"]) - 0.4)))
+    found = importance(
+        (A, RATE), trials(60, lambda v, _: -abs(RATE.range.position(v["rate"]) - 0.4))
+    )
     assert found.shares["rate"] > 0.9
 
 

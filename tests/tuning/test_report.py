@@ -114,7 +114,8 @@ def test_what_others_wrote_is_text_and_nothing_else(small: Path) -> None:
         trial("02", 0.4, ended=30.0, values=values),
         objective=EVIL,
     )
-    label = {"name": EVIL, "type": "Choice", "declared": EVIL, "labels": [EVIL, "b"], "when": []}
+    choice = {"part": "tfpipe.hp.Choice", "value": EVIL, "values": [EVIL, "b"]}
+    label = {"name": EVIL, "range": choice, "when": []}
     search.space["dimensions"] += [label, {**label, "name": "x", "when": [[EVIL, EVIL]]}]
     search.overrides, search.reason, search.target = (EVIL,), EVIL, f"{EVIL}.py::{EVIL}"
     search.pipeline = {EVIL: EVIL}

@@ -8,63 +8,214 @@ batch_norm = hp.Bool(True)
 
 import math
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfpipe.declare.field_types import Positive, PositiveFloat, show
+from tfpipe.declare.labels import Label, labels_of
 from tfpipe.declare.part import Part
 from tfpipe.errors import ConfigError
+from tfpipe.text import brief
+
+if TYPE_CHECKING:
+    import keras_tuner
 
 __all__ = ["Bool", "Choice", "Float", "Int", "Range"]
 
+_SAMPLES = 10  # of a range without steps, in a grid search
+_LISTED = 1000
+
 
 class Range(Part):
-    """A value that a search may vary. Use `Float`, `Int`, `Choice` or `Bool`."""
+    """A value that a search may vary. Use `Float`, `Int`, `Choice` or `Bool`.
+
+    A search holds numbers as they are, and the values of a choice by their labels.
+    """
 
     namespace: ClassVar[str] = "hp"
     is_range: ClassVar[bool] = True
+    numeric: ClassVar[bool] = False
     described: ClassVar[str] = "a range from hp"
 
     def candidates(self) -> Iterator[Any]:
-        """The values whose fit in a field proves the whole range's, its own first."""
+        """Yield the values whose fit in a field proves the whole range's, its own first."""
         raise NotImplementedError
+
+    @property
+    def declared(self) -> Label:
+        """The declaration's own value, as a search holds it."""
+        raise NotImplementedError
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The values as a search holds them; none of a range between two numbers."""
+        return ()
+
+    @property
+    def size(self) -> int | None:
+        """How many values a search may take; None where there is no end of them."""
+        return len(self.labels)
+
+    @property
+    def grid(self) -> tuple[Label, ...]:
+        """The values of a grid search: all, or 10 spread evenly, and the declared one."""
+        return self.labels
+
+    @property
+    def grid_size(self) -> int:
+        """How many values `grid` has, which may be too many to list."""
+        return len(self.labels)
+
+    def label_for(self, proposal: Any) -> Label | None:
+        """Return the value, as a search holds it, that Keras Tuner proposes; None for another."""
+        raise NotImplementedError
+
+    def position(self, label: Any) -> float:
+        """Return where a value lies, from 0 to 1; those of a choice lie evenly."""
+        place = self.labels.index(label) if label in self.labels else 0
+        return (place + 0.5) / max(len(self.labels), 1)
+
+    def labelled(self) -> "Range":
+        """Return the range with labels in place of values, which JSON can hold."""
+        return self
+
+    def register(self, name: str, space: "keras_tuner.HyperParameters") -> None:
+        """Add the range to Keras Tuner's space, under the conditions that are open there."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """Return the values in words."""
+        return ", ".join(map(brief, self.labels))
 
     def __repr__(self) -> str:
         return "hp." + super().__repr__()
 
 
 class _Interval(Range):
+    """A number between two bounds."""
+
+    numeric: ClassVar[bool] = True
+    value: Any
+    min: Any
+    max: Any
+    step: Any = None
+    log: bool = False
+
     def validate(self) -> None:
-        low, high, value = self.min, self.max, self.value  # type: ignore[attr-defined]
-        name = type(self).__name__
-        if not all(map(math.isfinite, (low, high, value, self.step or 1))):  # type: ignore[attr-defined]
+        name, low, high = type(self).__name__, self.min, self.max
+        if not all(map(math.isfinite, (low, high, self.value, self.step or 1))):
             raise ConfigError(f"{self!r}: its numbers must be finite.")
         if low >= high:
             raise ConfigError(f"hp.{name}: min={low} must be below max={high}.")
-        if not low <= value <= high:
-            raise ConfigError(f"hp.{name}: the value {value} is outside its range {low} to {high}.")
-        if self.log and low <= 0:  # type: ignore[attr-defined]
+        if not low <= self.value <= high:
+            raise ConfigError(
+                f"hp.{name}: the value {self.value} is outside its range {low} to {high}."
+            )
+        if self.log and low <= 0:
             raise ConfigError(f"hp.{name}: log=True needs min above 0, got {low}.")
-        self._check_step()
-
-    def _check_step(self) -> None:
-        low, high, step = self.min, self.max, self.step  # type: ignore[attr-defined]
-        name, log = type(self).__name__, self.log  # type: ignore[attr-defined]
-        if step is None:
-            return
-        if log and step <= 1:
+        if self.step is not None and self.log and self.step <= 1:
             raise ConfigError(
                 f"hp.{name}: with log=True a step is the factor between tried values, such as 2 or "
-                f"10: give one above 1, or leave it out, got {step}."
+                f"10: give one above 1, or leave it out, got {self.step}."
             )
         # The small part is for steps such as 0.2 of 0.1 to 0.3, which binary numbers miss.
-        if (low * step if log else low + step) > high + 1e-9 * step:
+        step = self.step or 0
+        if (low * step if self.log else low + step) > high + 1e-9 * step:
             raise ConfigError(
                 f"hp.{name}: step={step} is too large for the range {low} to {high}: "
                 f"only {low} would be tried."
             )
 
     def candidates(self) -> Iterator[Any]:
-        yield from (self.value, self.min, self.max)  # type: ignore[attr-defined]
+        yield from (self.value, self.min, self.max)
+
+    @property
+    def declared(self) -> Label:
+        number: Label = self.value
+        return number
+
+    @property
+    def size(self) -> int | None:
+        step = self.step or self._unit()
+        if step is None:
+            return None
+        if self.log and self.step:
+            return int(math.log(self.max / self.min, step) + 1e-8) + 1
+        return int((self.max - self.min) / step + 1e-8) + 1
+
+    @property
+    def grid(self) -> tuple[Label, ...]:
+        if self.step is None and (self.log or self.size is None):
+            shares = ((index + 0.5) / _SAMPLES for index in range(_SAMPLES))
+            values = tuple(dict.fromkeys(map(self._sample, shares)))
+        else:
+            values = tuple(map(self.label_for, self._stepped()))
+        declared = self.label_for(self.declared)
+        return values if declared in values else (declared, *values)
+
+    @property
+    def grid_size(self) -> int:
+        size = self.size
+        if size is None or size <= _LISTED or self.log:
+            return len(self.grid)
+        place = (self.value - self.min) / (self.step or 1)
+        return size + (not math.isclose(place, round(place), abs_tol=1e-6))
+
+    def label_for(self, proposal: Any) -> Any:
+        # Bayesian proposals are NumPy's floats, and the grid of an Int with log=True has 16.0.
+        return min(max(self._exact(float(proposal)), self.min), self.max)
+
+    def position(self, label: Any) -> float:
+        low, high, at = float(self.min), float(self.max), float(label)
+        if self.log:
+            low, high, at = math.log(low), math.log(high), math.log(at)
+        return min(max((at - low) / (high - low), 0.0), 1.0)
+
+    def register(self, name: str, space: "keras_tuner.HyperParameters") -> None:
+        add = getattr(space, type(self).__name__)
+        sampling = "log" if self.log else "linear"
+        ends = (self.min, self._reachable())
+        add(name, *ends, step=self.step, sampling=sampling, default=self.declared)
+
+    def describe(self) -> str:
+        notes = ["logarithmic"] if self.log else []
+        if self.step is not None and self.step != self._unit():
+            notes.append(f"step {brief(self.step)}")
+        text = f"{brief(self.min)} to {brief(self.max)}"
+        return f"{text} ({', '.join(notes)})" if notes else text
+
+    def _unit(self) -> int | None:
+        """Return the distance between values of a range without steps; None for real numbers."""
+        raise NotImplementedError
+
+    def _exact(self, number: float) -> Any:
+        """Return a number of the field's type, without errors of rounding."""
+        raise NotImplementedError
+
+    def _sample(self, share: float) -> Any:
+        """Return the value at a share of the range, as Keras Tuner finds it."""
+        raise NotImplementedError
+
+    def _between(self, share: float, high: float) -> float:
+        if self.log:
+            return float(self.min * (high / self.min) ** share)
+        return float(self.min + share * (high - self.min))
+
+    def _stepped(self) -> Iterator[float]:
+        """Yield the values of a range with steps, as Keras Tuner reckons them."""
+        step = self.step or 1
+        for index in range(self.size or 0):
+            yield self.min * step**index if self.log else self.min + index * step
+
+    def _reachable(self) -> Any:
+        """Return the end of the range such that Keras Tuner's steps get to it.
+
+        It takes 0.5 // 0.1 for the number of steps to 0.5, which is 4.
+        """
+        if self.step is None or self.log or self.size is None:
+            return self.max
+        missed = (self.max - self.min) // self.step + 1 < self.size
+        return self.min + self.step * (self.size - 1 + 1e-6) if missed else self.max
 
 
 class Float(_Interval):
@@ -86,7 +237,23 @@ class Float(_Interval):
     min: float
     max: float
     step: PositiveFloat | None = None
-    log: bool = False
+
+    @property
+    def declared(self) -> float:
+        if self.step is None or self.log:
+            return self.value
+        # Steps of 0.1 come to 0.30000000000000004, which a grid would take beside 0.3.
+        near = self.min + round((self.value - self.min) / self.step) * self.step
+        return near if self.label_for(near) == self.value else self.value
+
+    def _unit(self) -> None:
+        return None
+
+    def _exact(self, number: float) -> float:
+        return number if self.step is None else float(f"{number:.12g}")
+
+    def _sample(self, share: float) -> float:
+        return self._between(share, self.max)
 
 
 class Int(_Interval):
@@ -104,7 +271,15 @@ class Int(_Interval):
     min: int
     max: int
     step: Positive | None = None
-    log: bool = False
+
+    def _unit(self) -> int:
+        return 1
+
+    def _exact(self, number: float) -> int:
+        return round(number)
+
+    def _sample(self, share: float) -> int:
+        return int(self._between(share, self.max + 1))  # so that the last one has a share too
 
 
 class Choice(Range):
@@ -135,10 +310,29 @@ class Choice(Range):
         yield self.value
         yield from (v for v in self.values if v != self.value)
 
+    @property
+    def declared(self) -> Label:
+        alike = [i for i, v in enumerate(self.values) if same(v, self.value)]
+        return self.labels[alike[0] if alike else self.values.index(self.value)]
 
-def same(one: Any, other: Any) -> bool:
-    """Whether two declared values are equal and of the same type: 1 is neither True nor 1.0."""
-    return bool(one == other) and repr(one) == repr(other)
+    @cached_property
+    def labels(self) -> tuple[Label, ...]:
+        return labels_of(self.values)
+
+    def label_for(self, proposal: Any) -> Label | None:
+        if proposal in self.labels:
+            return self.labels[self.labels.index(proposal)]
+        for label in self.labels:
+            numbers = isinstance(label, float) and isinstance(proposal, float)
+            if numbers and math.isclose(float(label), proposal, rel_tol=1e-6):
+                return label  # it was rounded on its way
+        return None
+
+    def labelled(self) -> "Choice":
+        return Choice(self.declared, values=self.labels)
+
+    def register(self, name: str, space: "keras_tuner.HyperParameters") -> None:
+        space.Choice(name, list(self.labels), default=self.declared)
 
 
 class Bool(Range):
@@ -152,3 +346,26 @@ class Bool(Range):
 
     def candidates(self) -> Iterator[Any]:
         yield from (self.value, not self.value)
+
+    @property
+    def declared(self) -> bool:
+        return self.value
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        return (False, True)
+
+    @property
+    def grid(self) -> tuple[Label, ...]:
+        return (True, False)  # as Keras Tuner orders them
+
+    def label_for(self, proposal: Any) -> bool:
+        return bool(proposal)
+
+    def register(self, name: str, space: "keras_tuner.HyperParameters") -> None:
+        space.Boolean(name, default=self.value)
+
+
+def same(one: object, other: object) -> bool:
+    """Return whether two values are equal and of the same type: 1 is neither True nor 1.0."""
+    return bool(one == other) and repr(one) == repr(other)

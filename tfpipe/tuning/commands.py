@@ -32,6 +32,6 @@ def kept(search: Search, apart: Iterable[str] = ()) -> list[str]:
         search: which.
         apart: fields to leave out besides.
     """
-    without = {axis.name for axis in dimensions_of(search.space)} | set(apart)
+    without = {dimension.name for dimension in dimensions_of(search.space)} | set(apart)
     texts = ((text.partition("=")[0].strip(), text) for text in search.overrides)
     return [text for name, text in texts if name not in without]

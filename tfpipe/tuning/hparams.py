@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from tfpipe.declare.hp import Float, Int
+from tfpipe.declare.labels import Label
 from tfpipe.storage import storage, write_whole
 from tfpipe.training.reporting import SETTINGS
-from tfpipe.tuning.dimension import Dimension, Value, dimensions_of
+from tfpipe.tuning.dimension import Dimension, dimensions_of
 from tfpipe.tuning.store import Search
 
 _STARTED, _ENDED, _ASKED = "1.started", "2.ended", "0.asked"
@@ -38,7 +39,7 @@ def write_config(search: Search) -> None:
 
     asked = api_pb2.Experiment(
         name=search.name,
-        hparam_infos=[_hparam(axis) for axis in dimensions_of(search.space)],
+        hparam_infos=[_hparam(dimension) for dimension in dimensions_of(search.space)],
         metric_infos=[_metric(name) for name in _metrics(search)],
         time_created_secs=search.began,
     )
@@ -46,7 +47,7 @@ def write_config(search: Search) -> None:
     _write(search.directory.tensorboard, _ASKED, summary, search.began)
 
 
-def trial_started(folder: Path, values: Mapping[str, Value], name: str) -> None:
+def trial_started(folder: Path, values: Mapping[str, Label], name: str) -> None:
     """Write the values of a trial; in one that is resumed or gone on with they stand already.
 
     Args:
@@ -86,17 +87,18 @@ def trial_ended(folder: Path, ok: bool) -> None:
     _write(folder, _ENDED, summary, now)
 
 
-def _hparam(axis: Dimension) -> Any:
+def _hparam(dimension: Dimension) -> Any:
     from tensorboard.plugins.hparams import api_pb2, summary_v2
 
     domain: Any
-    if isinstance(axis.range, Float):
-        domain = summary_v2.RealInterval(axis.range.min, axis.range.max)
-    elif isinstance(axis.range, Int):
-        domain = summary_v2.IntInterval(axis.range.min, axis.range.max)
+    if isinstance(dimension.range, Float):
+        domain = summary_v2.RealInterval(dimension.range.min, dimension.range.max)
+    elif isinstance(dimension.range, Int):
+        domain = summary_v2.IntInterval(dimension.range.min, dimension.range.max)
     else:
-        domain = summary_v2.Discrete(axis.values)
-    info = api_pb2.HParamInfo(name=axis.name, differs=True)  # its column is shown from the start
+        domain = summary_v2.Discrete(dimension.range.labels)
+    # Its column is shown from the start.
+    info = api_pb2.HParamInfo(name=dimension.name, differs=True)
     domain.update_hparam_info(info)
     return info
 

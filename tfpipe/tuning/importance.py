@@ -39,27 +39,29 @@ class Importance:
     note: str = ""
 
 
-def importance(axes: Sequence[Dimension], trials: Sequence[tuple[Trial, float]]) -> Importance:
+def importance(
+    dimensions: Sequence[Dimension], trials: Sequence[tuple[Trial, float]]
+) -> Importance:
     """Which ranges matter most for the objective.
 
     Of many trials some are taken, from the best to the worst.
 
     Args:
-        axes: the ranges.
+        dimensions: the ranges.
         trials: those that count with their objectives, the best first.
     """
     trials = [trials[i] for i in evenly(len(trials), _MOST)]
-    least = max(_LEAST, _LEAST_EACH * len(axes))
+    least = max(_LEAST, _LEAST_EACH * len(dimensions))
     if len(trials) < least:
         return Importance(
             note="Too few trials have finished to say which ranges matter: "
-            f"{len(trials)} of at least {least} for {len(axes)} "
-            f"range{'s' if len(axes) > 1 else ''}."
+            f"{len(trials)} of at least {least} for {len(dimensions)} "
+            f"range{'s' if len(dimensions) > 1 else ''}."
         )
     values = np.array([value for _, value in trials])
     if not np.ptp(values):
         return Importance(note="All trials are equally good, so no range matters.")
-    columns = [_column(axis, [t for t, _ in trials]) for axis in axes]
+    columns = [_column(d, [t for t, _ in trials]) for d in dimensions]
     epochs = [float(t.epochs) for t, _ in trials]  # of Hyperband's trials some train longer
     explained, harm = _foretell(np.array([*columns, epochs]).T, values)
     harm = harm[:-1]
@@ -68,7 +70,7 @@ def importance(axes: Sequence[Dimension], trials: Sequence[tuple[Trial, float]])
             note="The forest cannot foretell a trial from the others, so it cannot say which "
             "ranges matter: more trials may help, or chance decides more than the ranges do."
         )
-    shares = {axis.name: float(h) for axis, h in zip(axes, harm / harm.sum(), strict=True)}
+    shares = {d.name: float(h) for d, h in zip(dimensions, harm / harm.sum(), strict=True)}
     doubt = "" if explained >= 0.3 else " That is little: read the shares with care."
     told = ", told how many epochs each has trained" if len(set(epochs)) > 1 else ""
     note = f"It foretells {explained:.0%} of the differences between trials{told}.{doubt}"
@@ -110,11 +112,11 @@ def _score(forest: "RandomForestRegressor", columns: "np.ndarray", values: "np.n
     return -float(((answers.ravel() - values) ** 2).mean())
 
 
-def _column(axis: Dimension, trials: Sequence[Trial]) -> list[float]:
+def _column(d: Dimension, trials: Sequence[Trial]) -> list[float]:
     """A range's values as numbers; where a trial has none, what the others have on average.
 
     Any other number would tell the forest of the choice on which the range depends.
     """
-    there = {t.id: axis.share(t.values[axis.name]) for t in trials if axis.name in t.values}
+    there = {t.id: d.range.position(t.values[d.name]) for t in trials if d.name in t.values}
     usual = sum(there.values()) / len(there) if there else 0.0
     return [there.get(t.id, usual) for t in trials]

@@ -187,7 +187,7 @@ def _against(
     if isinstance(dimension.range, (Float, Int)):
         options["ends"] = Scale(dimension.range.min, dimension.range.max, dimension.range.log)
     else:
-        known = list(dimension.values)
+        known = list(dimension.range.labels)
         values = [known.index(value) if value in known else 0 for value in values]
         options["labels"] = [brief(value) for value in known]
     title = f"The objective against {dimension.name}"
@@ -197,14 +197,17 @@ def _against(
 def _ticks(dimension: Dimension) -> list[tuple[float, str]]:
     """What stands beside an axis of the parallel coordinates."""
     given = dimension.range
-    values = (given.min, given.max) if isinstance(given, (Float, Int)) else dimension.values
-    return [(dimension.share(value), brief(value)) for value in values]
+    values = (given.min, given.max) if isinstance(given, (Float, Int)) else given.labels
+    return [(given.position(value), brief(value)) for value in values]
 
 
 def _line(trial: Trial, dimensions: Sequence[Dimension], scale: Scale) -> list[float | None]:
     """Where a trial's line meets the axes of the parallel coordinates."""
     assert trial.objective is not None
-    values = [d.share(trial.values[d.name]) if d.name in trial.values else None for d in dimensions]
+    values = [
+        d.range.position(trial.values[d.name]) if d.name in trial.values else None
+        for d in dimensions
+    ]
     return [*values, scale.share(trial.objective)]
 
 

@@ -14,13 +14,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tfpipe.declare.hp import Choice
+from tfpipe.declare.hp import Choice, Range
+from tfpipe.declare.labels import Label
 from tfpipe.declare.overrides import with_value, write_override
 from tfpipe.declare.part import unvalidated
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.tree import dotted, is_range, outside_ranges, set_at, walk
 from tfpipe.errors import ConfigError
-from tfpipe.tuning.dimension import Dimension, Value, When, labels_of
+from tfpipe.tuning.dimension import Dimension, When
 
 if TYPE_CHECKING:
     import keras_tuner
@@ -45,31 +46,35 @@ class Space:
     @property
     def size(self) -> int | None:
         """The number of different settings; None where a range is continuous."""
-        return self._count(lambda dimension: dimension.size, ())
+        return self._count(lambda given: given.size, ())
 
     @property
     def grid_size(self) -> int:
         """The number of settings of a grid search, with 10 samples of a continuous range."""
-        return self._count(lambda dimension: dimension.grid_size, ()) or 0
+        return self._count(lambda given: given.grid_size, ()) or 0
+
+    def size_for(self, tuner: str) -> int | None:
+        """Return the number of settings that a tuner may try; None where there is no end."""
+        return self.grid_size if tuner == "grid" else self.size
 
     def hyperparameters(self) -> "keras_tuner.HyperParameters":
-        """The space as Keras Tuner's, with its conditions, so that nothing appears later."""
+        """Return the space as Keras Tuner's, with its conditions, so that nothing appears later."""
         from keras_tuner import HyperParameters
 
-        made = HyperParameters()
+        space = HyperParameters()
         for dimension in self.dimensions:
             with ExitStack() as scopes:
                 for name, label in dimension.when:
-                    scopes.enter_context(made.conditional_scope(name, [label]))
-                dimension.register(made)
-        return made
+                    scopes.enter_context(space.conditional_scope(name, [label]))
+                dimension.range.register(dimension.name, space)
+        return space
 
-    def declared(self) -> dict[str, Value]:
-        """The values of the declaration as it is, of the dimensions that it has."""
+    def declared(self) -> dict[str, Label]:
+        """Return the values of the declaration as it is, of the dimensions that it has."""
         return self._completed({})
 
-    def overrides(self, values: Mapping[str, Value]) -> tuple[str, ...]:
-        """What `tfpipe run` takes to get some values: a text for each outermost range.
+    def overrides(self, values: Mapping[str, Label]) -> tuple[str, ...]:
+        """Return what `tfpipe run` takes to get some values: a text for each outermost range.
 
         Args:
             values: by the dimensions' names, as Keras Tuner holds them.
@@ -79,8 +84,8 @@ class Space:
         """
         return tuple(self._override(d, values) for d in self.dimensions if not d.when)
 
-    def resolved(self, values: Mapping[str, Value]) -> Pipeline:
-        """The declaration with some values, as a trial has it; its fields are not compared.
+    def resolved(self, values: Mapping[str, Label]) -> Pipeline:
+        """Return the declaration with some values, as a trial has it; its fields are not compared.
 
         Raises:
             ConfigError: as `overrides` does.
@@ -88,74 +93,72 @@ class Space:
         pipeline = self.pipeline
         with unvalidated():
             for dimension in (d for d in self.dimensions if not d.when):
-                chosen = self._chosen(dimension.name, values)
-                pipeline = with_value(pipeline, dimension.name, chosen)
+                value = self._value(dimension.name, values)
+                pipeline = with_value(pipeline, dimension.name, value)
         return pipeline
 
     def to_json(self) -> dict[str, Any]:
-        """The space as plain data: its dimensions and its sizes."""
+        """Return the space as plain data: its dimensions and its sizes."""
         dimensions = [dimension.to_json() for dimension in self.dimensions]
         return {"dimensions": dimensions, "size": self.size, "grid_size": self.grid_size}
 
     def check(self) -> None:
-        """Prove that each value of each range can be given to a run; raises ConfigError."""
+        """Prove that each value of each range can be given to a run; raise ConfigError."""
         for dimension in self.dimensions:
             outermost = dimension.when[0][0] if dimension.when else dimension.name
-            for value in dimension.candidates():
-                values = self._completed({**dict(dimension.when), dimension.name: value})
+            for label in dimension.range.labels or tuple(dimension.range.candidates()):
+                values = self._completed({**dict(dimension.when), dimension.name: label})
                 self._override(self._named(outermost), values)
 
     def _named(self, name: str) -> Dimension:
         return next(d for d in self.dimensions if d.name == name)
 
-    def _completed(self, values: dict[str, Value]) -> dict[str, Value]:
-        """Some values, and the declared ones of the other dimensions that such a trial has."""
-        found = dict(values)
+    def _completed(self, values: dict[str, Label]) -> dict[str, Label]:
+        """Return some values, and the declared ones of the other dimensions of such a trial."""
+        completed = dict(values)
         for dimension in self.dimensions:
-            if dimension.holds(found):
-                found.setdefault(dimension.name, dimension.declared)
-        return found
+            if dimension.holds(completed):
+                completed.setdefault(dimension.name, dimension.range.declared)
+        return completed
 
-    def _override(self, dimension: Dimension, values: Mapping[str, Value]) -> str:
+    def _override(self, dimension: Dimension, values: Mapping[str, Label]) -> str:
         with unvalidated():  # fields that do not fit each other are the trial's failure
-            chosen = self._chosen(dimension.name, values)
-        return write_override(self.pipeline, dimension.name, chosen)
+            value = self._value(dimension.name, values)
+        return write_override(self.pipeline, dimension.name, value)
 
-    def _chosen(self, name: str, values: Mapping[str, Value]) -> Any:
-        """The declared value, free of ranges, that a dimension takes."""
-        dimension = self._named(name)
+    def _value(self, name: str, values: Mapping[str, Label]) -> Any:
+        """Return the declared value, free of ranges, that a dimension takes."""
+        given = self._named(name).range
         if name not in values:
             raise ConfigError(f"A trial needs a value for {name}, got {dict(values)}.")
-        if not isinstance(dimension.range, Choice):
-            return dimension.number(values[name])
-        index = dimension.position(values[name])
-        inside = f"{name}[{dimension.labels[index]}]"
-        return self._filled(dimension.range.values[index], inside, values)
-
-    def _filled(self, value: Any, name: str, values: Mapping[str, Value]) -> Any:
-        """A value with the ranges in it replaced by what a trial takes."""
+        label = given.label_for(values[name])
+        if not isinstance(given, Choice):
+            return label
+        if label is None:
+            listed = ", ".join(map(str, given.labels))
+            raise ConfigError(f"{name} is one of {listed}, got {values[name]!r}.")
+        value = given.values[given.labels.index(label)]
         for path, item in walk(value, outside_ranges):
             if is_range(item):
-                chosen = self._chosen(dotted((name, *path)), values)
-                value = set_at(value, path, chosen)
+                inner = self._value(dotted((f"{name}[{label}]", *path)), values)
+                value = set_at(value, path, inner)
         return value
 
-    def _count(self, single: Callable[[Dimension], int | None], when: When) -> int | None:
-        """The settings of the dimensions under a condition: the product of each one's."""
+    def _count(self, single: Callable[[Range], int | None], when: When) -> int | None:
+        """Return the settings of the dimensions under a condition: the product of each one's."""
         product = 1
         for dimension in (d for d in self.dimensions if d.when == when):
-            counts = [
-                self._count(single, (*when, (dimension.name, label))) for label in dimension.labels
-            ] or [single(dimension)]
-            known = [count for count in counts if count is not None]
-            if len(known) < len(counts):
+            labels = dimension.range.labels
+            counts = [self._count(single, (*when, (dimension.name, label))) for label in labels]
+            known = [c for c in counts or [single(dimension.range)] if c is not None]
+            if len(known) < max(len(counts), 1):
                 return None
             product *= sum(known)
         return product
 
 
 def space_of(pipeline: Pipeline) -> Space:
-    """The space of a pipeline's ranges, wherever they stand in it.
+    """Return the space of a pipeline's ranges, wherever they stand in it.
 
     Args:
         pipeline: a declaration with its ranges, overrides applied.
@@ -163,7 +166,7 @@ def space_of(pipeline: Pipeline) -> Space:
     Raises:
         ConfigError: when it has no range, or one with a value that no run could be given.
     """
-    space = Space(pipeline, tuple(_dimensions(pipeline, "", ())))
+    space = Space(pipeline, tuple(_dimensions(pipeline, (), ())))
     if not space.dimensions:
         raise ConfigError(
             f"{type(pipeline).__name__} has no ranges to search. Declare one in its file, such as "
@@ -177,12 +180,12 @@ def space_of(pipeline: Pipeline) -> Space:
     return space
 
 
-def _dimensions(value: Any, name: str, when: When) -> Iterator[Dimension]:
+def _dimensions(value: object, above: tuple[str, ...], when: When) -> Iterator[Dimension]:
     for path, item in walk(value, outside_ranges):
         if not is_range(item):
             continue
-        full = dotted((name, *path) if name else path)
-        labels = labels_of(item) if isinstance(item, Choice) else ()
-        yield Dimension(full, item, when, labels)
-        for label, chosen in zip(labels, getattr(item, "values", ()), strict=True):
-            yield from _dimensions(chosen, f"{full}[{label}]", (*when, (full, label)))
+        name = dotted((*above, *path))
+        yield Dimension(name, item, when)
+        if isinstance(item, Choice):
+            for label, inner in zip(item.labels, item.values, strict=True):
+                yield from _dimensions(inner, (f"{name}[{label}]",), (*when, (name, label)))

@@ -71,7 +71,7 @@ def _columns(search: Search, trials: Iterable[Trial]) -> tuple[dict[str, str], d
     """The columns of the ranges and of the metrics, each with the name behind it."""
     objective = search.asked.objective
     taken = {*_FIRST, *_LAST, objective, "epoch"}
-    ranges = _named((axis.name for axis in dimensions_of(search.space)), taken, "value")
+    ranges = _named((d.name for d in dimensions_of(search.space)), taken, "value")
     known: dict[str, Any] = {name: None for trial in trials for name in trial.metrics}
     known.pop(objective, None)
     return ranges, _named(known, taken, "metric")

@@ -308,7 +308,7 @@ def _carry_on(
                 epochs=resolve(space.pipeline).all_epochs,
                 project=project,
                 declared=space.declared() if asked.declared_first else None,
-                size=space.size,
+                size=space.size_for(asked.tuner),
                 reload=(project / "oracle.json").exists() or bool(search.trials()),
             )
             for trial in again:

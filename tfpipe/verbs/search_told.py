@@ -60,12 +60,11 @@ def _facts(search: Search, total: int | None) -> dict[str, str]:
     }
     if asked.sample:
         facts["data"] = "generated in place of the declared data"
-    axes = dimensions_of(search.space)
-    width = max((len(axis.name) for axis in axes), default=0)
+    dimensions = dimensions_of(search.space)
+    width = max((len(d.name) for d in dimensions), default=0)
     ranges = [
-        f"{axis.name:<{width}}  {axis.described()}"
-        + (f", where {axis.conditions()}" * bool(axis.when))
-        for axis in axes
+        f"{d.name:<{width}}  {d.range.describe()}" + (f", where {d.conditions()}" * bool(d.when))
+        for d in dimensions
     ]
     indent = "\n" + " " * (4 + len("directory"))
     return facts | {"ranges": indent.join(ranges)}

@@ -67,7 +67,7 @@ def _check_size(space: Space, tuner: str, trials: int | None) -> None:
             "Hyperband counts its trials itself, from the declared epochs: leave out --trials, or "
             "use another --tuner."
         )
-    size = space.grid_size if tuner == "grid" else space.size
+    size = space.size_for(tuner)
     if size is not None and size < trials:
         raise ConfigError(
             f"--trials {trials}: there are only {size} different settings in these ranges. Use "

@@ -53,7 +53,7 @@ def values_of(trial: Trial, search: Search) -> str:
 
 def names_in(search: Search) -> dict[str, str]:
     """The ranges of a search by their names as short as can be."""
-    return short_names([axis.name for axis in dimensions_of(search.space)])
+    return short_names([dimension.name for dimension in dimensions_of(search.space)])
 
 
 def short_names(names: Sequence[str]) -> dict[str, str]:

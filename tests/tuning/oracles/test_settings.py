@@ -3,7 +3,7 @@
 import pytest
 from keras_tuner import HyperParameters
 
-from tfpipe.tuning.oracles.settings import count, every, samples, settings
+from tfpipe.tuning.oracles.settings import every, samples, settings
 
 
 def test_candidates_are_of_their_type_in_order_and_without_twins():
@@ -25,7 +25,7 @@ def test_candidates_are_of_their_type_in_order_and_without_twins():
     assert every(units) == [64, *(n for n in range(1, 1001) if n != 64)]
 
 
-def test_settings_are_counted_as_they_come_through_conditions_of_conditions():
+def test_settings_come_once_through_conditions_of_conditions():
     hp = HyperParameters()
     hp.Choice("a", ["x", "y"])
     with hp.conditional_scope("a", ["x"]):
@@ -34,15 +34,5 @@ def test_settings_are_counted_as_they_come_through_conditions_of_conditions():
             hp.Boolean("c")
     hp.Choice("d", ["p", "q"])
     listed = list(settings(hp.space, every))
-    assert (
-        count(hp.space, every)
-        == len(listed)
-        == len({str(values) for values in listed})
-        == (1 + 2 * 2 + 1) * 2
-    )
+    assert len(listed) == len({str(values) for values in listed}) == (1 + 2 * 2 + 1) * 2
     assert {"a": "y", "d": "q"} in listed
-    many = HyperParameters()
-    for number in range(40):
-        many.Choice(f"choice{number}", ["x", "y", "z"])
-        many.Boolean(f"inner{number}", parent_name=f"choice{number}", parent_values=["x"])
-    assert count(many.space, every) == 4**40

@@ -23,7 +23,7 @@ from tfpipe.errors import ConfigError, RunError, suggest
 from tfpipe.tuning.oracles.base import LISTED, STOPPED, DurableOracle, write_json
 from tfpipe.tuning.oracles.bayesian import Bayesian
 from tfpipe.tuning.oracles.hyperband import Hyperband
-from tfpipe.tuning.oracles.settings import Values, count, samples, settings
+from tfpipe.tuning.oracles.settings import Values, samples, settings
 
 Kind = Literal["random", "bayesian", "hyperband", "grid"]
 
@@ -99,7 +99,8 @@ def make_oracle(
         epochs: the most epochs that a trial trains (Hyperband).
         project: the folder of its files, which is made.
         declared: the values of the first trial; drawn as those of any other without.
-        size: how many different settings there are (`Space.size`); None for no end of them.
+        size: how many different settings there are (`Space.size_for`); None for no end of
+            them.
         reload: whether to go on with what the folder holds.
 
     Raises:
@@ -155,10 +156,7 @@ def plan(oracle: DurableOracle, epochs: int) -> Plan:
     """
     if isinstance(oracle, Hyperband):
         return _hyperband_plan(oracle)
-    size = oracle.size
-    if isinstance(oracle, Grid):
-        size = count(oracle.hyperparameters.space, samples)
-    known = [limit for limit in (oracle.max_trials, size) if limit is not None]
+    known = [limit for limit in (oracle.max_trials, oracle.size) if limit is not None]
     if not known:
         return Plan(None, None, None)
     trials = min(known)

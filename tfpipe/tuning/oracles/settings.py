@@ -1,12 +1,10 @@
-"""The settings of a Keras Tuner space, one after the other, and how many there are.
+"""The settings of a Keras Tuner space, one after the other.
 
     list(settings(hyperparameters.space, samples))     what a grid search tries
-    count(hyperparameters.space, every)                None where there is no end of them
 
 A setting holds a value of each hyperparameter that counts, by name.
 """
 
-import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -57,35 +55,6 @@ def _settings(
     rest, name = slice(place + 1, None), space[place].name
     for value in candidates[place]:
         yield from _settings(space[rest], candidates[rest], {**values, name: value})
-
-
-def count(space: Sequence[Any], candidates: Candidates) -> int | None:
-    """How many settings a space has; None where they have no end.
-
-    Args:
-        space: the hyperparameters; what others depend on comes before them.
-        candidates: the values of one; None where they have no end.
-    """
-    values = [candidates(hp) for hp in space]
-    if any(one is None for one in values):
-        return None
-    # What is chosen matters as long as others depend on it.
-    asked = [{c.name for hp in space[place:] for c in hp.conditions} for place in range(len(space))]
-
-    @functools.cache
-    def below(place: int, chosen: frozenset[tuple[str, Any]]) -> int:
-        if place == len(space):
-            return 1
-        hp, known = space[place], dict(chosen)
-        kept = frozenset((n, v) for n, v in chosen if n in asked[place])
-        if not _is_active(hp, known):
-            return below(place + 1, kept)
-        options = values[place] or ()
-        if hp.name not in asked[place]:
-            return len(options) * below(place + 1, kept)
-        return sum(below(place + 1, kept | {(hp.name, value)}) for value in options)
-
-    return below(0, frozenset())
 
 
 def _is_active(hp: Any, values: Mapping[str, Any]) -> bool:
