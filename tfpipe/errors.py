@@ -18,6 +18,7 @@ Every message says what was received, what was expected and how to put it right.
 """
 
 import difflib
+import traceback
 from collections.abc import Iterable, Sequence
 
 
@@ -105,3 +106,11 @@ def suggest(name: str, known: Iterable[str], *, most: int = 12) -> str:
 def either(words: Sequence[str]) -> str:
     """Alternatives in a sentence: `a`, `a or b`, `a, b or c`."""
     return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def places(error: BaseException) -> list[tuple[str, int]]:
+    """Return the file and line of each frame that an error passed, where it was raised last."""
+    frames = [(f.filename, f.lineno or 1) for f in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        frames.append((error.filename, error.lineno or 1))
+    return frames

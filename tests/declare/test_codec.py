@@ -8,9 +8,11 @@ import pytest
 import tfpipe
 from tfpipe import Pipeline, data, deferred, hp, keras, models
 from tfpipe.data import TFDS, Arrays, augment
+from tfpipe.data.sources.own import Own
 from tfpipe.declare.codec import from_json, known_parts, public_name, to_json
 from tfpipe.declare.field_types import Duration
 from tfpipe.declare.loading import load
+from tfpipe.declare.part import Part
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError
@@ -125,7 +127,28 @@ def test_a_file_that_was_loaded_again_gives_its_newest_class(project):
     assert from_json(to_json(old)) == new
 
 
-# The names that people write; specs and what tfpipe makes itself have no public home.
+def shipped(cls=Part):
+    """The part classes of tfpipe, those that only tfpipe creates too."""
+    for derived in cls.__subclasses__():
+        if derived.__module__.startswith("tfpipe."):
+            yield derived
+        yield from shipped(derived)
+
+
+def test_no_two_parts_are_stored_under_one_name():
+    names = [public_name(cls) for cls in set(shipped())]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("cls", [MLP, CNN_2_4_6, augment.rotate, ElementSpec, Own, hp.Float])
+def test_a_part_whose_module_has_moved_is_stored_and_loaded_as_before(cls, monkeypatch):
+    name = public_name(cls)
+    monkeypatch.setattr(cls, "__module__", "tfpipe.models.elsewhere")
+    assert public_name(cls) == name
+    assert known_parts()[name] is cls
+
+
+# The names that people write; specs and what tfpipe creates itself have no public home.
 PUBLIC = {*tfpipe.__all__, *data.__all__, *augment.__all__, *models.__all__, *hp.__all__}
 
 

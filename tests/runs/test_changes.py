@@ -9,7 +9,7 @@ import pytest
 from tfpipe import FineTune, Phase, Pipeline, keras
 from tfpipe.data import Arrays, augment
 from tfpipe.models import CNN_2_4_6, MLP
-from tfpipe.runs.changes import changed_code, changes, names
+from tfpipe.runs.changes import changed_code, changed_fields, changes
 from tfpipe.verbs.config import config
 
 callbacks = keras.callbacks
@@ -170,7 +170,7 @@ def test_several_changes_are_all_found() -> None:
         "model.units",
         "seed",
     ]
-    assert names(several) == {"batch_size", "epochs", "model", "seed"}
+    assert changed_fields(several) == {"batch_size", "epochs", "model", "seed"}
 
 
 def test_a_field_that_only_one_of_them_has() -> None:

@@ -12,7 +12,7 @@ from tfpipe.errors import ConfigError
 
 # Nothing, everything ("all"), the last n layers, "752:" for a layer's number on, or a layer's name.
 Unfreeze = Positive | str | None
-# What becomes of batch normalisation in the layers that are trained.
+# How batch normalisation behaves in the layers that are trained.
 BatchNorm = Literal["inference", "frozen", "trained"]
 Factor = Annotated[float, annotated_types.Gt(0), annotated_types.Le(1)]
 
@@ -26,9 +26,9 @@ class Phase(Part):
         unfreeze: which layers of the base to train beside the head: None for none, "all", a number
             for the last n layers, "752:" for those from number 752 on (the first is 0), or a
             layer's name for those from it on.
-        batch_norm: what becomes of batch normalisation in the trained layers. "inference" keeps its
+        batch_norm: how batch normalisation behaves in the trained layers. "inference" keeps its
             statistics, which a small data set would spoil, and trains its scale and offset as
-            other weights; "frozen" keeps all of it; "trained" keeps nothing.
+            other weights; "frozen" keeps all of it; "trained" trains all of it.
         depth_factor: what the learning rate is multiplied by from each trained block of layers to
             the one before it; 1 for the same rate everywhere. The head has the full rate. A
             block is a trained layer with weights. (Howard and Ruder, 2018, arXiv:1801.06146,

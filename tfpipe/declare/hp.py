@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfpipe.declare.field_types import Positive, PositiveFloat, show
-from tfpipe.declare.labels import Label, labels_of
+from tfpipe.declare.labels import Value, labels_of
 from tfpipe.declare.part import Part
 from tfpipe.errors import ConfigError
 from tfpipe.text import brief
@@ -42,12 +42,12 @@ class Range(Part):
         raise NotImplementedError
 
     @property
-    def declared(self) -> Label:
+    def declared(self) -> Value:
         """The declaration's own value, as a search holds it."""
         raise NotImplementedError
 
     @property
-    def labels(self) -> tuple[Label, ...]:
+    def labels(self) -> tuple[Value, ...]:
         """The values as a search holds them; none of a range between two numbers."""
         return ()
 
@@ -57,7 +57,7 @@ class Range(Part):
         return len(self.labels)
 
     @property
-    def grid(self) -> tuple[Label, ...]:
+    def grid(self) -> tuple[Value, ...]:
         """The values of a grid search: all, or 10 spread evenly, and the declared one."""
         return self.labels
 
@@ -66,7 +66,7 @@ class Range(Part):
         """How many values `grid` has, which may be too many to list."""
         return len(self.labels)
 
-    def label_for(self, proposal: Any) -> Label | None:
+    def label_for(self, proposal: Any) -> Value | None:
         """Return the value, as a search holds it, that Keras Tuner proposes; None for another."""
         raise NotImplementedError
 
@@ -130,8 +130,8 @@ class _Interval(Range):
         yield from (self.value, self.min, self.max)
 
     @property
-    def declared(self) -> Label:
-        number: Label = self.value
+    def declared(self) -> Value:
+        number: Value = self.value
         return number
 
     @property
@@ -144,7 +144,7 @@ class _Interval(Range):
         return int((self.max - self.min) / step + 1e-8) + 1
 
     @property
-    def grid(self) -> tuple[Label, ...]:
+    def grid(self) -> tuple[Value, ...]:
         if self.step is None and (self.log or self.size is None):
             shares = ((index + 0.5) / _SAMPLES for index in range(_SAMPLES))
             values = tuple(dict.fromkeys(map(self._sample, shares)))
@@ -311,15 +311,15 @@ class Choice(Range):
         yield from (v for v in self.values if v != self.value)
 
     @property
-    def declared(self) -> Label:
+    def declared(self) -> Value:
         alike = [i for i, v in enumerate(self.values) if same(v, self.value)]
         return self.labels[alike[0] if alike else self.values.index(self.value)]
 
     @cached_property
-    def labels(self) -> tuple[Label, ...]:
+    def labels(self) -> tuple[Value, ...]:
         return labels_of(self.values)
 
-    def label_for(self, proposal: Any) -> Label | None:
+    def label_for(self, proposal: Any) -> Value | None:
         if proposal in self.labels:
             return self.labels[self.labels.index(proposal)]
         for label in self.labels:
@@ -352,11 +352,11 @@ class Bool(Range):
         return self.value
 
     @property
-    def labels(self) -> tuple[Label, ...]:
+    def labels(self) -> tuple[Value, ...]:
         return (False, True)
 
     @property
-    def grid(self) -> tuple[Label, ...]:
+    def grid(self) -> tuple[Value, ...]:
         return (True, False)  # as Keras Tuner orders them
 
     def label_for(self, proposal: Any) -> bool:

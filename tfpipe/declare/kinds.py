@@ -1,6 +1,6 @@
-"""The kinds of part that a pipeline is made of, and what each must be able to do.
+"""The kinds of part that a pipeline consists of, and the interface of each.
 
-`data/` and `models/` hold the parts themselves; here is only what the rest of the house may ask.
+`data/` and `models/` hold the parts themselves; the rest of the package asks for no more than this.
 """
 
 from collections.abc import Callable
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 # What `task=` may name; each task of `tfpipe.tasks`, and of a pipeline's own file, adds itself.
 TASK_NAMES: list[str] = []
 
-# Gives the features of the training split: a tf.data.Dataset of batches, in stored order.
-Training = Callable[[], Any]
+# Returns the features of the training split in batches, in stored order.
+Training = Callable[[], "tf.data.Dataset"]
 
 
 class Augmentation(Part):
@@ -29,16 +29,16 @@ class Augmentation(Part):
 
 
 class Source(Part):
-    """Where data comes from: it gives an element spec and, for each split, batches."""
+    """Where data comes from: it has an element spec and, for each split, batches."""
 
     namespace: ClassVar[str] = "data"
     described: ClassVar[str] = 'a data source such as TFDS("cifar10")'
-    internal: ClassVar[bool] = False  # True where tfpipe makes it, and no declaration names it
+    internal: ClassVar[bool] = False  # True where only tfpipe creates it
     stands_in: ClassVar[bool] = False  # True where it takes the place of another source
-    trains: ClassVar[bool] = True  # False where it holds nothing, and its declaration only predicts
+    trains: ClassVar[bool] = True  # False where it holds no samples, and its model only predicts
 
     def spec(self, seed: int = 0) -> ElementSpec:
-        """Names, shapes, types, classes and the sizes of the splits.
+        """Return names, shapes, types, classes and the sizes of the splits.
 
         Args:
             seed: decides which training samples are held out for validation.
@@ -49,28 +49,28 @@ class Source(Part):
         raise NotImplementedError
 
     def input_fn(self, split: str, **options: Any) -> "tf.data.Dataset":
-        """Batches of (features, label) of a split; see `tfpipe.data.input_fn.Options`."""
+        """Return batches of (features, label) of a split; see `tfpipe.data.input_fn.Options`."""
         raise NotImplementedError
 
     def element(self) -> tuple[tuple[Feature, ...], Label]:
-        """What one sample is, found out without the data itself where that is possible."""
+        """Return what one sample consists of, without reading the data where that is possible."""
         spec = self.spec()
         return spec.features, spec.label
 
     def notes(self) -> list[str]:
-        """What a person must not overlook about the data, such as rows that were left out."""
+        """Return what a person must not overlook about the data, such as rows left out."""
         return []
 
     def class_counts(self, seed: int = 0) -> dict[str, dict[str, int]]:
-        """How many samples each class has, by split; empty where the labels are no classes."""
+        """Return the samples of each class, by split; empty where the labels are no classes."""
         return {}
 
     def verify(self) -> None:
-        """Read everything there is, so that what is broken is found; raises DataError."""
+        """Read every sample; raise DataError where one is broken."""
 
 
 class ModelBuilder(Part):
-    """What makes a Keras model from an element spec."""
+    """Build a Keras model from an element spec."""
 
     namespace: ClassVar[str] = "models"
     described: ClassVar[str] = "a model builder such as CNN_2_4_6(convs=6)"
@@ -79,13 +79,13 @@ class ModelBuilder(Part):
     def build(
         self, spec: ElementSpec, task: str = "auto", train: Training | None = None
     ) -> "keras.Model":
-        """The model, giving logits (or, for real numbers, values).
+        """Return the model, whose outputs are logits (or, for real numbers, values).
 
         Args:
             spec: the element spec of the data.
             task: what is predicted; "auto" reads it from the labels.
-            train: gives the features of the training split in batches, from which preprocessing
-                layers learn means and vocabularies; None to leave them as they are unlearnt.
+            train: returns the features of the training split in batches, to which preprocessing
+                layers adapt their means and vocabularies; None to leave them as they are.
 
         Raises:
             ModelError: when these sizes cannot work.
@@ -93,16 +93,17 @@ class ModelBuilder(Part):
         raise NotImplementedError
 
     def check(self, spec: ElementSpec) -> None:
-        """Refuse sizes that cannot work, without TensorFlow; raises ModelError."""
+        """Refuse sizes that cannot work, without TensorFlow; raise ModelError."""
 
     def fetch(self) -> None:
-        """Fetch what the declaration alone says that the model needs, without TensorFlow.
+        """Download what the model needs, without TensorFlow, before anything else that is slow.
 
-        Called before anything else that is slow. Raises ModelError where it cannot be had.
+        Raises:
+            ModelError: where it cannot be had.
         """
 
     def check_samples(self, model: "keras.Model", spec: ElementSpec, features: Any) -> None:
-        """Refuse data that is not what the model's first layers expect; raises ModelError.
+        """Refuse data that is not what the model's first layers expect; raise ModelError.
 
         Args:
             model: the built model.
@@ -111,7 +112,7 @@ class ModelBuilder(Part):
         """
 
     def offline(self) -> tuple[Self, str]:
-        """The same builder without what would have to be fetched, for generated data.
+        """Return the builder without what would have to be downloaded, for generated data.
 
         Returns:
             The builder, and what a person must not overlook about it; empty where nothing changed.
@@ -120,5 +121,5 @@ class ModelBuilder(Part):
 
     @classmethod
     def example(cls) -> Self:
-        """One small instance, for listings and contract tests."""
+        """Return a small instance, for listings and contract tests."""
         return cls()

@@ -7,12 +7,12 @@ from tfpipe.declare.deferred import Deferred, Name
 from tfpipe.declare.field_types import show
 from tfpipe.declare.part import Part
 
-Label = str | int | float | bool
+Value = str | int | float | bool
 
 _LONGEST = 40  # longer ones make tables and reports hard to read
 
 
-def labels_of(values: Sequence[object]) -> tuple[Label, ...]:
+def labels_of(values: Sequence[object]) -> tuple[Value, ...]:
     """Return a label of each value; numbers alone and texts alone serve themselves."""
     texts = tuple(v for v in values if type(v) is str)
     integers = tuple(v for v in values if type(v) is int)

@@ -7,7 +7,6 @@ file's own name is meant (`Cifar10CNN` in `cifar10_cnn.py`); any other is named 
 import hashlib
 import linecache
 import sys
-import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +16,10 @@ from typing import Any
 from tfpipe.declare.codec import in_module, to_json
 from tfpipe.declare.overrides import apply_overrides
 from tfpipe.declare.pipeline import Pipeline, is_abstract
-from tfpipe.errors import ConfigError, PipelineFileError, TfpipeError, suggest
+from tfpipe.errors import ConfigError, PipelineFileError, TfpipeError, places, suggest
+from tfpipe.text import short_path
+
+Pipelines = dict[str, type[Pipeline]]
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Loaded:
     Args:
         pipeline: the instance, overrides applied.
         declared: the instance as its file declares it.
-        path: its file; None for a pipeline made in Python.
+        path: its file; None for a pipeline created in Python.
         name: what its runs and exports are called: the file's stem, or `stem.ClassName` where the
             file holds several and one was chosen.
         overrides: the `a.b=v` texts that were applied.
@@ -46,8 +48,8 @@ class Loaded:
         """FILE::ClassName, by which another process loads it."""
         return f"{self.path}::{type(self.declared).__name__}"
 
-    def given(self, **values: Any) -> "Loaded":
-        """The same with fields that neither the file nor the command line gives."""
+    def with_fields(self, **values: Any) -> "Loaded":
+        """Return the same with fields that neither the file nor the command line gives."""
         texts = (t for t in self.overrides if t.split("=")[0].split(".")[0].strip() not in values)
         return replace(
             self,
@@ -58,7 +60,7 @@ class Loaded:
 
 
 def load(target: str, overrides: Iterable[str] = (), copy: Path | None = None) -> Loaded:
-    """The pipeline that a command line names.
+    """Return the pipeline that a command line names.
 
     Args:
         target: `FILE` or `FILE::ClassName`.
@@ -72,14 +74,13 @@ def load(target: str, overrides: Iterable[str] = (), copy: Path | None = None) -
     file, _, chosen = target.partition("::")
     gone = copy is not None and not Path(file).is_file()
     path = Path(file) if gone else _existing(file)
-    module = _import(path, copy if gone else None)
-    candidates = _candidates(module)
-    cls = _choose(path, candidates, chosen)
+    defined = _defined(_import(path, copy if gone else None))
+    cls = _choose(path, defined, chosen)
     try:
         pipeline = cls()
     except ConfigError as error:
-        raise ConfigError(f"{shown(path)}: {error}") from error
-    name = f"{path.stem}.{cls.__name__}" if chosen and len(_usable(candidates)) > 1 else path.stem
+        raise ConfigError(f"{short_path(path)}: {error}") from error
+    name = f"{path.stem}.{cls.__name__}" if chosen and len(_usable(defined)) > 1 else path.stem
     texts = tuple(overrides)
     return Loaded(apply_overrides(pipeline, texts), pipeline, path, name, texts)
 
@@ -87,7 +88,7 @@ def load(target: str, overrides: Iterable[str] = (), copy: Path | None = None) -
 def load_unchanged(
     target: str, overrides: Iterable[str], copy: Path, was: Any, than: str
 ) -> Loaded:
-    """The pipeline that something began with, which must not have become another one.
+    """Return the pipeline that something began with, and refuse it where it has changed.
 
     Args:
         target: `FILE::ClassName`.
@@ -126,32 +127,32 @@ def check_alone(loaded: Loaded, who: str) -> None:
 
 
 def differing(pipeline: Pipeline, was: Any) -> list[str]:
-    """The fields in which a pipeline is not the one of some JSON."""
+    """Return the fields in which a pipeline is not the one of some JSON."""
     now, then = (in_module(data, "") for data in (to_json(pipeline), was))
     return [n for n in sorted(set(now) | set(then)) if now.get(n) != then.get(n)]
 
 
 def from_instance(pipeline: Pipeline) -> Loaded:
-    """A pipeline made in Python, named after its file and class as `load` would."""
+    """Return a pipeline created in Python, named after its file and class as `load` would."""
     cls = type(pipeline)
     module = sys.modules.get(cls.__module__)
     file = getattr(module, "__file__", None)
     if module is None or file is None:
         return Loaded(pipeline, pipeline, None, cls.__name__)
     path = Path(file)
-    alone = list(_usable(_candidates(module)).values()) == [cls]
+    alone = list(_usable(_defined(module)).values()) == [cls]
     return Loaded(pipeline, pipeline, path, path.stem if alone else f"{path.stem}.{cls.__name__}")
 
 
-def loaded_from(given: "str | Path | Pipeline | Loaded") -> Loaded:
-    """A pipeline as a verb's caller gives it: FILE or FILE::ClassName, an instance, or loaded."""
-    if isinstance(given, Loaded):
-        return given
-    return from_instance(given) if isinstance(given, Pipeline) else load(str(given))
+def loaded_from(target: str | Path | Pipeline | Loaded) -> Loaded:
+    """Return the pipeline of a FILE or FILE::ClassName, of an instance, or as it was loaded."""
+    if isinstance(target, Loaded):
+        return target
+    return from_instance(target) if isinstance(target, Pipeline) else load(str(target))
 
 
-def _candidates(module: ModuleType) -> dict[str, type[Pipeline]]:
-    """The pipelines that a module defines itself, by name."""
+def _defined(module: ModuleType) -> Pipelines:
+    """Return the pipelines that a module defines itself, by name."""
     return {
         value.__name__: value
         for value in vars(module).values()
@@ -162,16 +163,8 @@ def _candidates(module: ModuleType) -> dict[str, type[Pipeline]]:
     }
 
 
-def _usable(candidates: dict[str, type[Pipeline]]) -> dict[str, type[Pipeline]]:
-    return {name: cls for name, cls in candidates.items() if not is_abstract(cls)}
-
-
-def shown(path: Path) -> str:
-    """A path as a person would type it: relative where it lies below the current folder."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+def _usable(pipelines: Pipelines) -> Pipelines:
+    return {name: cls for name, cls in pipelines.items() if not is_abstract(cls)}
 
 
 def _existing(file: str) -> Path:
@@ -182,12 +175,12 @@ def _existing(file: str) -> Path:
         raise PipelineFileError(f"{file} is a folder: name a pipeline file in it, ending in .py.")
     if path.is_file():
         raise PipelineFileError(f"{file} is no Python file: a pipeline file ends in .py.")
-    there = {str(p) for folder in (path.parent, Path("pipelines")) for p in folder.glob("*.py")}
-    raise PipelineFileError(f"There is no file {file!r}. {suggest(file, there)}".strip())
+    near = {str(p) for folder in (path.parent, Path("pipelines")) for p in folder.glob("*.py")}
+    raise PipelineFileError(f"There is no file {file!r}. {suggest(file, near)}".strip())
 
 
 def _import(path: Path, copy: Path | None = None) -> ModuleType:
-    """The module of a pipeline file, imported anew, with its project's folders importable."""
+    """Import a pipeline file anew, with its project's folders importable."""
     for folder in (_project_root(path), path.parent):
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
@@ -201,64 +194,53 @@ def _import(path: Path, copy: Path | None = None) -> ModuleType:
         exec(compile((copy or path).read_bytes(), str(path), "exec"), vars(module))
     except (Exception, SystemExit) as error:
         del sys.modules[name]
+        lines = [line for file, line in places(error) if file == str(path)]
+        where = f"{short_path(path)}:{lines[-1]}" if lines else short_path(path)
         if isinstance(error, TfpipeError):
-            raise type(error)(f"{_place(error, path)}: {error}") from error
-        raise PipelineFileError(_import_message(error, path)) from error
+            raise type(error)(f"{where}: {error}") from error
+        raise PipelineFileError(f"{where} does not import: {_cause(error, path)}") from error
     return module
 
 
 def _project_root(path: Path) -> Path:
-    """The nearest folder above a file that looks like a project: it holds `callbacks/`."""
+    """Return the nearest folder above a file that looks like a project's: with `callbacks/`."""
     for folder in path.parents:
         if (folder / "callbacks").is_dir() or (folder / "pyproject.toml").is_file():
             return folder
     return path.parent
 
 
-def _place(error: BaseException, path: Path) -> str:
-    """`file:line` of the last place of an error that lies in the user's file."""
-    lines = [line for file, line in _places(error) if file == str(path)]
-    return f"{shown(path)}:{lines[-1]}" if lines else shown(path)
-
-
-def _places(error: BaseException) -> list[tuple[str, int]]:
-    """Where an error went through, the place that raised it last."""
-    places = [(f.filename, f.lineno or 1) for f in traceback.extract_tb(error.__traceback__)]
-    if isinstance(error, SyntaxError) and error.filename:
-        places.append((error.filename, error.lineno or 1))
-    return places
-
-
-def _import_message(error: BaseException, path: Path) -> str:
-    """The user's own error with the file, the line and the source that raised it."""
-    own = [(file, line) for file, line in _places(error) if _is_own(Path(file), path)]
+def _cause(error: BaseException, path: Path) -> str:
+    """Return the user's own error with the source, and in other files the line, that raised it."""
+    own = [(file, line) for file, line in places(error) if _is_own(Path(file), path)]
     file, line = own[-1] if own else (str(path), 1)
     text = error.msg if isinstance(error, SyntaxError) else str(error)
-    said = f"{type(error).__name__}: {text}"
+    message = f"{type(error).__name__}: {text}"
     if file != str(path):
-        said = f"{shown(Path(file))}:{line}: {said}"
+        message = f"{short_path(Path(file))}:{line}: {message}"
     linecache.checkcache(file)
     source = linecache.getline(file, line).strip()
-    return f"{_place(error, path)} does not import: {said}" + (f"\n    {source}" if source else "")
+    return f"{message}\n    {source}" if source else message
 
 
 def _is_own(file: Path, path: Path) -> bool:
-    """Whether a file is of the user's project: neither tfpipe's nor installed."""
-    apart = Path(__file__).parents[1] in file.parents or "site-packages" in file.parts
-    return _project_root(path) in file.parents and not apart
+    """Return whether a file is of the user's project: neither tfpipe's nor installed."""
+    foreign = Path(__file__).parents[1] in file.parents or "site-packages" in file.parts
+    return _project_root(path) in file.parents and not foreign
 
 
-def _choose(path: Path, candidates: dict[str, type[Pipeline]], chosen: str) -> type[Pipeline]:
-    usable = _usable(candidates) or candidates
+def _choose(path: Path, defined: Pipelines, chosen: str) -> type[Pipeline]:
+    usable = _usable(defined) or defined
     if chosen:
-        if chosen not in candidates:
+        if chosen not in defined:
             raise PipelineFileError(
-                f"{shown(path)} has no pipeline {chosen!r}. {suggest(chosen, usable)}".strip()
+                f"{short_path(path)} has no pipeline {chosen!r}. {suggest(chosen, usable)}".strip()
             )
-        return candidates[chosen]
-    if not candidates:
+        return defined[chosen]
+    if not defined:
         raise PipelineFileError(
-            f"{shown(path)} holds no pipeline: it needs a class that derives from tfpipe.Pipeline."
+            f"{short_path(path)} holds no pipeline: it needs a class that derives from "
+            "tfpipe.Pipeline."
         )
     if len(usable) == 1:
         return next(iter(usable.values()))
@@ -266,8 +248,8 @@ def _choose(path: Path, candidates: dict[str, type[Pipeline]], chosen: str) -> t
         if _letters(name) == _letters(path.stem):
             return cls
     raise PipelineFileError(
-        f"{shown(path)} holds several pipelines ({', '.join(usable)}) and none bears its name: "
-        f"choose one with {shown(path)}::{next(iter(usable))}."
+        f"{short_path(path)} holds several pipelines ({', '.join(usable)}) and none bears its "
+        f"name: choose one with {short_path(path)}::{next(iter(usable))}."
     )
 
 

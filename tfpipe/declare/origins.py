@@ -16,10 +16,11 @@ from typing import Any
 from tfpipe.declare.codec import to_json
 from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.deferred.source import parameter_names
-from tfpipe.declare.loading import Loaded, shown
+from tfpipe.declare.loading import Loaded
 from tfpipe.declare.part import Part
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.tree import dotted, flatten, is_range, named_children, resolve, walk
+from tfpipe.text import short_path
 
 DEFAULT = "default"
 COMMAND_LINE = "command line"
@@ -139,8 +140,8 @@ def _assignment(cls: type, name: str) -> tuple[str, ast.stmt] | None:
     for node in definitions:
         for statement in reversed([*_statements(node)]):
             if name in _targets(statement):
-                return shown(Path(file)), statement
-    return (shown(Path(file)), definitions[0]) if definitions else None
+                return short_path(Path(file)), statement
+    return (short_path(Path(file)), definitions[0]) if definitions else None
 
 
 def _statements(block: ast.AST) -> Iterator[ast.stmt]:

@@ -5,7 +5,7 @@
 
     flip(horizontal=False).replace(horizontal=True) == flip()
 
-A part holds no TensorFlow object. It is checked when it is made, field by field, and built later.
+A part holds no TensorFlow object. It is checked field by field when it is created, and built later.
 """
 
 import inspect
@@ -29,7 +29,7 @@ REQUIRED: Any = _Required()
 _HINTS: dict[type, dict[str, Any]] = {}
 
 
-def _is_classvar(annotation: Any) -> bool:
+def _is_classvar(annotation: object) -> bool:
     if isinstance(annotation, str):
         return annotation.startswith(("ClassVar", "typing.ClassVar"))
     return annotation is ClassVar or get_origin(annotation) is ClassVar
@@ -40,7 +40,7 @@ _validating: ContextVar[bool] = ContextVar("validating", default=True)
 
 @contextmanager
 def unvalidated() -> Iterator[None]:
-    """While the block runs, parts check their fields one by one but not against each other."""
+    """Let parts check their fields one by one but not against each other, while the block runs."""
     token = _validating.set(False)
     try:
         yield
@@ -50,7 +50,7 @@ def unvalidated() -> Iterator[None]:
 
 @dataclass_transform(frozen_default=True)
 class PartMeta(type):
-    """Collects the fields of a part from its annotations, base classes first."""
+    """Collect the fields of a part from its annotations, base classes first."""
 
     _defaults: dict[str, Any]
 
@@ -66,15 +66,14 @@ class PartMeta(type):
         return cls
 
     def _own_defaults(cls) -> dict[str, Any]:
-        """The fields that a class declares or gives a new default itself."""
+        """Return the fields that a class declares or gives a new default itself."""
         own = {
             name: cls.__dict__.get(name, REQUIRED)
             for name, annotation in inspect.get_annotations(cls).items()
             if not name.startswith("_") and not _is_classvar(annotation)
         }
-        known = {n for base in cls.__mro__[1:] for n in getattr(base, "_defaults", {})}
-        own.update({n: v for n, v in cls.__dict__.items() if n in known})
-        return own
+        inherited = {n for base in cls.__mro__[1:] for n in getattr(base, "_defaults", {})}
+        return own | {n: v for n, v in cls.__dict__.items() if n in inherited}
 
 
 class Part(Node, metaclass=PartMeta):
@@ -115,9 +114,9 @@ class Part(Node, metaclass=PartMeta):
             self.validate()
 
     def validate(self) -> None:
-        """Checks that need more than one field; raises ConfigError. Subclasses may add to it."""
+        """Check fields against each other; raise ConfigError. Subclasses may add to it."""
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         raise ConfigError(
             f"{type(self).__name__} is frozen: make a changed copy with replace({name}=...)."
         )
@@ -126,12 +125,12 @@ class Part(Node, metaclass=PartMeta):
         raise ConfigError(f"{type(self).__name__} is frozen.")
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with some fields changed; raises ConfigError for an unknown one."""
+        """Return a copy with some fields changed; raise ConfigError for an unknown one."""
         values = {n: getattr(self, n) for n in type(self)._defaults if n in self._given}
         return type(self)(**{**values, **changes})
 
     def items(self) -> Iterator[tuple[str, Any]]:
-        """The fields and their values, in order of declaration."""
+        """Yield the fields and their values, in order of declaration."""
         return ((name, getattr(self, name)) for name in type(self)._defaults)
 
     def __eq__(self, other: object) -> bool:
@@ -151,7 +150,7 @@ class Part(Node, metaclass=PartMeta):
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def _is_default(self, name: str) -> bool:
-        """Whether a field holds what its class declares; a default may be written as 1 for 1.0."""
+        """Return whether a field holds its default, which may be written as 1 for 1.0."""
         cls, value = type(self), getattr(self, name)
         default = cls._defaults[name]
         if default is REQUIRED:
@@ -161,12 +160,12 @@ class Part(Node, metaclass=PartMeta):
 
     @classmethod
     def fields(cls) -> dict[str, Any]:
-        """Field names to their defaults; REQUIRED where there is none."""
+        """Return the defaults by field name; REQUIRED where there is none."""
         return dict(cls._defaults)
 
 
 def hints(cls: type) -> dict[str, Any]:
-    """The resolved annotations of a part's fields."""
+    """Return the resolved annotations of a part's fields."""
     if cls not in _HINTS:
         try:
             _HINTS[cls] = get_type_hints(cls, include_extras=True)
@@ -176,6 +175,6 @@ def hints(cls: type) -> dict[str, Any]:
 
 
 def no_field(cls: type, name: str) -> str:
-    """The message for a field that a class does not have."""
+    """Return the message for a field that a class does not have."""
     known = getattr(cls, "_defaults", {})
     return f"{cls.__name__} has no field {name!r}. {suggest(name, known)}".strip()

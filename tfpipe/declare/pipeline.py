@@ -6,8 +6,8 @@
         epochs = 20
 
 A class attribute sets a field; one that is no field is an error. A new field is declared with an
-annotation. Subclasses and mix-ins change what they name and keep the rest. Methods are the way out
-of the declaration: `input_fn`, `build_model` and `build_callbacks` may be overridden.
+annotation. Subclasses and mix-ins change what they name and keep the rest. What no field declares
+is written in Python: `input_fn`, `build_model` and `build_callbacks` may be overridden.
 """
 
 from contextvars import ContextVar
@@ -32,7 +32,7 @@ current_epoch: ContextVar[int] = ContextVar("current_epoch", default=0)
 
 
 class PipelineMeta(PartMeta):
-    """Refuses class attributes that are no field, and reads plain mix-ins."""
+    """Refuse class attributes that are no field, and take the fields of plain mix-ins."""
 
     def __new__(
         mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any
@@ -63,8 +63,8 @@ class PipelineMeta(PartMeta):
                 cls._defaults[name] = owner.__dict__[name]
 
 
-def _is_behaviour(value: Any) -> bool:
-    """Whether a class attribute is a method, a property or a nested class, and so no value."""
+def _is_behaviour(value: object) -> bool:
+    """Return whether a class attribute is a method, a property or a nested class."""
     return isinstance(value, type) or hasattr(type(value), "__get__")
 
 
@@ -201,7 +201,7 @@ class Pipeline(Part, metaclass=PipelineMeta):
     def input_fn(
         self, split: str, epoch: int | None = None, position: int = 0
     ) -> "tf.data.Dataset":
-        """Batches of (features, label): a pure function of the split, the seed and where to start.
+        """Return batches of (features, label), which the split, the seed and the start decide.
 
         Args:
             split: "train", "validation" or "test". Only "train" is shuffled and augmented.
@@ -227,14 +227,14 @@ class Pipeline(Part, metaclass=PipelineMeta):
         )
 
     def build_model(self) -> Any:
-        """The uncompiled keras.Model, giving logits; override it to write it in ordinary Keras."""
+        """Return the uncompiled keras.Model of logits; override it to write ordinary Keras."""
         assert self.model is not None
         return self.model.build(self.spec(), self.task, self.training_features)
 
     def training_features(self) -> "tf.data.Dataset":
-        """Batches of the training split's features, in stored order and not augmented.
+        """Return batches of the training split's features, in stored order and not augmented.
 
-        What a preprocessing layer of an overridden `build_model` learns from:
+        A preprocessing layer of an overridden `build_model` adapts to them:
         `normalization.adapt(self.training_features())`.
         """
         if has_own_input(self):
@@ -247,25 +247,25 @@ class Pipeline(Part, metaclass=PipelineMeta):
         return batches.map(lambda x, *_: x)
 
     def spec(self) -> ElementSpec:
-        """The element spec of the declared data."""
+        """Return the element spec of the declared data."""
         assert self.data is not None
         return self.data.spec(self.seed)
 
     def build_callbacks(self) -> list[Any]:
-        """The declared Keras callbacks; override it to add objects of your own."""
+        """Return the declared Keras callbacks; override it to add objects of your own."""
         return [build(c) for c in self.callbacks]
 
 
 def overrides(cls: type, method: str) -> bool:
-    """Whether a pipeline class has its own version of one of Pipeline's methods."""
+    """Return whether a pipeline class has its own version of one of Pipeline's methods."""
     return getattr(cls, method) is not getattr(Pipeline, method)
 
 
 def has_own_input(pipeline: Pipeline) -> bool:
-    """Whether batches come from an overridden input_fn.
+    """Return whether batches come from an overridden input_fn.
 
-    One without declared data makes all of its data itself, so that generated data, which takes the
-    place of the declared, takes the place of the method.
+    One without declared data supplies all of the data itself, so that generated data, which takes
+    the place of the declared, takes the place of the method.
     """
     cls = type(pipeline)
     replaced = pipeline.data is not None and pipeline.data.stands_in
@@ -273,8 +273,9 @@ def has_own_input(pipeline: Pipeline) -> bool:
 
 
 def is_abstract(cls: type[Pipeline]) -> bool:
-    """Whether a pipeline lacks data or a model, so that it is only a base for others."""
-    for name, method in (("data", "input_fn"), ("model", "build_model")):
-        if cls._defaults[name] in (None, REQUIRED) and not overrides(cls, method):
-            return True
-    return False
+    """Return whether a pipeline lacks data or a model, so that it is only a base for others."""
+    sources = (("data", "input_fn"), ("model", "build_model"))
+    return any(
+        cls._defaults[name] in (None, REQUIRED) and not overrides(cls, method)
+        for name, method in sources
+    )

@@ -1,4 +1,4 @@
-"""The element spec: what a source gives and a model reads, and the only thing they share."""
+"""The element spec: what a source yields and a model reads, and the only thing they share."""
 
 from math import prod
 from typing import Literal
@@ -22,7 +22,7 @@ class Feature(Part):
         dtype: its type as stored, such as "uint8".
         kind: an image (height, width, channels), a vector (numbers), any other array; or a column
             of a table: a number, a category (a word of a few), a text (words).
-        categories: the words of a category where they are declared; else they are learnt from the
+        categories: the words of a category where they are declared; else they are read from the
             training split.
         kept: (height, width) at which images are held in memory or in a file; those of `shape` when
             None.

@@ -4,7 +4,7 @@ from typing import Any
 
 from tfpipe.declare.deferred import check_signatures
 from tfpipe.declare.kinds import ModelBuilder
-from tfpipe.declare.loading import Loaded, shown
+from tfpipe.declare.loading import Loaded
 from tfpipe.declare.origins import COMMAND_LINE, PYTHON, origins
 from tfpipe.declare.pipeline import Pipeline, overrides
 from tfpipe.declare.spec import ElementSpec, Feature
@@ -13,6 +13,7 @@ from tfpipe.devices import pick, start_tensorflow
 from tfpipe.errors import ModelError
 from tfpipe.jobs.predictor import Predictor, check_images
 from tfpipe.terminal import Terminal
+from tfpipe.text import short_path
 
 
 def of_declaration(loaded: Loaded, terminal: Terminal) -> Predictor:
@@ -98,4 +99,4 @@ def _asked(loaded: Loaded, name: str) -> bool:
 
 
 def _shown(loaded: Loaded) -> str:
-    return shown(loaded.path) if loaded.path else loaded.name
+    return short_path(loaded.path) if loaded.path else loaded.name

@@ -10,7 +10,7 @@ from typing import Any
 import tfpipe.data.sources.features
 import tfpipe.data.sources.fraction  # noqa: F401
 from tfpipe.declare.codec import from_json, in_module
-from tfpipe.declare.loading import Loaded, from_instance, load
+from tfpipe.declare.loading import Loaded, load, loaded_from
 from tfpipe.declare.origins import PYTHON
 from tfpipe.declare.overrides import apply_overrides
 from tfpipe.declare.pipeline import Pipeline
@@ -84,7 +84,7 @@ def redeclare(
     """The declaration to go on with: the run's own, as its file has it now, and what is asked."""
     config, name = stopped.config, stopped.config["name"]
     if pipeline is not None:
-        given = pipeline if isinstance(pipeline, Loaded) else from_instance(pipeline)
+        given = loaded_from(pipeline)
         changed = apply_overrides(given.pipeline, overrides)
         return replace(given, pipeline=changed, overrides=(*given.overrides, *overrides), name=name)
     if config["file"] is None:

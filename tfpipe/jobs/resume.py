@@ -21,7 +21,7 @@ from tfpipe.jobs.features import with_features
 from tfpipe.jobs.plan import Prepared, Team, first_batch, prepare
 from tfpipe.jobs.records import write_records
 from tfpipe.jobs.restore import Stopped, find, read_stopped, redeclare
-from tfpipe.runs.changes import Change, changed_code, changes, names
+from tfpipe.runs.changes import Change, changed_code, changed_fields, changes
 from tfpipe.runs.directory import RunDirectory, cache_folder, create_run
 from tfpipe.storage import storage
 from tfpipe.terminal import Terminal
@@ -158,7 +158,7 @@ def _check_data(stopped: Stopped, prepared: Prepared, data: str, found: list[Cha
             "back, or start a new run with tfpipe run."
         )
     then = stopped.config.get("first_batch_sha256")
-    if then and data and then != data and not names(found) & set(_STEPS):
+    if then and data and then != data and not changed_fields(found) & set(_STEPS):
         raise ConfigError(
             f"The data is no longer what {stopped.name} was trained on: its first batch has other "
             "values. Bring it back, or start a new run with tfpipe run."
@@ -179,10 +179,10 @@ def _check_prepared(
         *(
             Change(name, f"{was}", f"{now}", "result")
             for name, (was, now) in actual.items()
-            if was not in (None, now) and name not in names(found)
+            if was not in (None, now) and name not in changed_fields(found)
         ),
     ]
-    if prepared.picked.cluster is not None and "device" in names(found):
+    if prepared.picked.cluster is not None and "device" in changed_fields(found):
         raise ConfigError(
             f"{stopped.name} was trained by {environment.get('device')}, now there are "
             f"{prepared.picked.device}: a saved state fits as many workers as it was saved with. "
@@ -271,7 +271,7 @@ def _resumed(
             f"{stopped.directory.metrics_file} has {len(rows)} of the {saved.state.epoch} epochs "
             "that were trained: bring it back, a row an epoch, before going on."
         )
-    touched = names(found)
+    touched = changed_fields(found)
     from_epoch = fork or bool(touched & set(_STEPS))
     if from_epoch and saved.state.step:
         logger.warning("Epoch %d is begun again.", saved.state.epoch + 1)
@@ -285,7 +285,7 @@ def _resumed(
         parts=_parts(prepared, saved, found, from_epoch),
         from_epoch=from_epoch,
         over=saved.state.stopped and (another_phase or not (extended or fork)),
-        new_learning_rate=bool(names(found) & {"optimizer", "fine_tune"}),
+        new_learning_rate=bool(changed_fields(found) & {"optimizer", "fine_tune"}),
         remember=not any(c.meaning == "result" and c.name.startswith(_JUDGED) for c in found),
         save_first=fork,
     )
@@ -311,7 +311,7 @@ def _parts(
             parts.append(part)
         elif part == "metrics" and from_epoch:  # which resets them anyway
             continue
-        elif not names(found) & set(fields):
+        elif not changed_fields(found) & set(fields):
             raise RunError(f"{saved.path} does not fit the {part}: {misfit}.")
         elif part == "optimizer":
             logger.warning("The optimizer is another one: it starts without the state of the old.")

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from tfpipe.declare.codec import in_module, show_json
 
 Meaning = Literal["safe", "result", "impossible"]
+Fields = dict[str, Any]  # values as JSON, by dotted name
 
 _ABSENT = object()
 
@@ -52,122 +53,116 @@ class Change:
 def changes(
     was: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]
 ) -> list[Change]:
-    """The fields that differ, the smallest that do; not those that a newer tfpipe has by default.
+    """Return the smallest fields that differ; not those that a newer tfpipe has by default.
 
     Args:
-        was: the run's fields, as `tfpipe.verbs.config.config` gives them.
+        was: the run's fields, as `tfpipe.verbs.config.config` returns them.
         now: those of the declaration to go on with.
     """
     now = {n: e for n, e in now.items() if n in was or e.get("origin") != "default"}
-    values = [
+    old, new = (
         {name: in_module(entry["value"], "") for name, entry in fields.items()}
         for fields in (was, now)
+    )
+    return [
+        Change(
+            name,
+            _show(old.get(name, _ABSENT)),
+            _show(new.get(name, _ABSENT)),
+            _meaning(name, old, new),
+            _IMPOSSIBLE.get(name.partition(".")[0], ""),
+        )
+        for name in _differing(old, new)
     ]
-    found = []
-    for name in _differing(*values):
-        before, after = (v.get(name, _ABSENT) for v in values)
-        if name.startswith("fine_tune") and _goes_further(*(v.get("fine_tune") for v in values)):
-            found.append(Change(name, _show(before), _show(after), "safe"))
-            continue
-        meaning, why = _meaning(name, before, after, *(v.get("callbacks") for v in values))
-        found.append(Change(name, _show(before), _show(after), meaning, why))
-    return found
 
 
 def changed_code(was: Path, now: Path) -> list[Change]:
-    """The functions and methods of a pipeline file whose code is not that of the run's copy."""
+    """Return the functions and methods of a pipeline file whose code is not that of a copy.
+
+    Args:
+        was: the run's copy of the file.
+        now: the file.
+    """
     before, after = (_functions(path) for path in (was, now))
-    return [
-        Change(f"the code of {name}", _code(before, name), _code(after, name), "result")
-        for name in sorted(set(before) | set(after))
-        if before.get(name) != after.get(name)
-    ]
+    changed: list[Change] = []
+    for name in sorted(set(before) | set(after)):
+        if before.get(name) != after.get(name):
+            states = ["other code" if name in code else "not there" for code in (before, after)]
+            changed.append(Change(f"the code of {name}", states[0], states[1], "result"))
+    return changed
 
 
-def names(found: Iterable[Change]) -> set[str]:
-    """The fields, without what is inside them, that changes are about."""
-    return {change.name.partition(".")[0] for change in found}
+def changed_fields(differences: Iterable[Change]) -> set[str]:
+    """Return the fields, without what is inside them, that changes are about."""
+    return {change.name.partition(".")[0] for change in differences}
 
 
-def _differing(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """The dotted names that differ; a part only where it is another one, not for what is in it."""
-    found: list[str] = []
+def _differing(was: Fields, now: Fields) -> list[str]:
+    """Return the dotted names that differ; a part's only where it is another part."""
+    differing: list[str] = []
     for name in sorted(set(was) | set(now), key=lambda n: (n.count("."), n)):
         before, after = was.get(name, _ABSENT), now.get(name, _ABSENT)
-        if before == after or any(name.startswith(f"{whole}.") for whole in found):
+        if before == after or any(name.startswith(f"{whole}.") for whole in differing):
             continue
-        if not _same_kind(before, after) or not _inside(name, was):
-            found.append(name)
-    return sorted(found)
+        has_fields = any(other.startswith(f"{name}.") for other in was)
+        if not (has_fields and _same_kind(before, after)):
+            differing.append(name)
+    return sorted(differing)
 
 
-def _same_kind(before: Any, after: Any) -> bool:
-    """Whether two values are the same part, or tuples of the same parts, with other arguments."""
+def _same_kind(before: object, after: object) -> bool:
+    """Return whether two values are the same part, or tuples of them, with other arguments."""
     if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         return all(map(_same_kind, before, after))
     if not isinstance(before, dict) or not isinstance(after, dict):
         return False
-    kinds = ("part", "call", "name", "function")
-    return [before.get(k) for k in kinds] == [after.get(k) for k in kinds]
+    return all(before.get(k) == after.get(k) for k in ("part", "call", "name", "function"))
 
 
-def _inside(name: str, values: dict[str, Any]) -> bool:
-    return any(other.startswith(f"{name}.") for other in values)
-
-
-def _meaning(
-    name: str, before: Any, after: Any, callbacks_before: Any, callbacks_after: Any
-) -> tuple[Meaning, str]:
+def _meaning(name: str, was: Fields, now: Fields) -> Meaning:
     field = name.partition(".")[0]
-    if field in _SAFE:
-        return "safe", ""
     if field in _IMPOSSIBLE:
-        return "impossible", _IMPOSSIBLE[field]
-    if field == "callbacks" and _acting(callbacks_before) == _acting(callbacks_after):
-        return "safe", ""
-    return "result", ""
+        return "impossible"
+    safe = (
+        field in _SAFE
+        or (field == "fine_tune" and _is_longer(was.get(field), now.get(field)))
+        or (field == "callbacks" and _acting(was.get(field)) == _acting(now.get(field)))
+    )
+    return "safe" if safe else "result"
 
 
-def _goes_further(before: Any, after: Any) -> bool:
-    """Whether phases are as they were, but for more of them or more epochs in what was the last."""
+def _is_longer(before: Any, after: Any) -> bool:
+    """Return whether phases are the same but for further ones, or more epochs of the last."""
     if not isinstance(before, dict) or not isinstance(after, dict):
         return False
     old, new = before["phases"], after["phases"]
     if len(new) < len(old) or new[: len(old) - 1] != old[:-1]:
         return False
     was, now = old[-1], new[len(old) - 1]
-    return now == was | {"epochs": max(now["epochs"], was["epochs"])}
+    return bool(now == was | {"epochs": max(now["epochs"], was["epochs"])})
 
 
-def _acting(callbacks: Any) -> list[Any]:
-    """The callbacks that may change what training does."""
+def _acting(callbacks: object) -> list[Any]:
+    """Return the callbacks that may change what training does."""
     listed = callbacks if isinstance(callbacks, list) else []
     return [c for c in listed if not (isinstance(c, dict) and c.get("call") in _LOGGING)]
 
 
 def _functions(path: Path) -> dict[str, str]:
-    """Each function and method of a file with its code, without its docstrings."""
-    found: dict[str, str] = {}
+    """Return the code of each function and method of a file, without docstrings."""
+    functions: dict[str, str] = {}
 
     def visit(node: ast.AST, prefix: str) -> None:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                found[prefix + child.name] = ast.dump(_without_docstring(child))
+                if ast.get_docstring(child) is not None:
+                    child.body = child.body[1:]
+                functions[prefix + child.name] = ast.dump(child)
             elif isinstance(child, ast.ClassDef):
                 visit(child, f"{prefix}{child.name}.")
 
     visit(ast.parse(path.read_text(encoding="utf-8")), "")
-    return found
-
-
-def _without_docstring(function: Any) -> Any:
-    if ast.get_docstring(function) is not None:
-        function.body = function.body[1:]
-    return function
-
-
-def _code(functions: dict[str, str], name: str) -> str:
-    return "not there" if name not in functions else "other code"
+    return functions
 
 
 def _show(value: Any) -> str:

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from tfpipe.declare.loading import shown
+from tfpipe.text import short_path
 from tfpipe.tuning.dimension import dimensions_of
 from tfpipe.tuning.store import Search
 
@@ -22,7 +22,7 @@ def train_with_best(search: Search) -> str:
 def target_of(search: Search) -> str:
     """FILE::ClassName as a person would type it."""
     file, _, cls = search.target.rpartition("::")
-    return f"{shown(Path(file))}::{cls}"
+    return f"{short_path(Path(file))}::{cls}"
 
 
 def kept(search: Search, apart: Iterable[str] = ()) -> list[str]:

@@ -6,10 +6,10 @@ from typing import Any, Self
 
 from tfpipe.declare.codec import from_json, to_json
 from tfpipe.declare.hp import Range
-from tfpipe.declare.labels import Label
+from tfpipe.declare.labels import Value
 from tfpipe.text import brief
 
-When = tuple[tuple[str, Label], ...]
+When = tuple[tuple[str, Value], ...]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Dimension:
     range: Range
     when: When = ()
 
-    def holds(self, values: Mapping[str, Label]) -> bool:
+    def holds(self, values: Mapping[str, Value]) -> bool:
         """Return whether a trial with these values has this dimension."""
         return all(values.get(name) == label for name, label in self.when)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tfpipe.declare.hp import Float, Int
-from tfpipe.declare.labels import Label
+from tfpipe.declare.labels import Value
 from tfpipe.storage import storage, write_whole
 from tfpipe.training.reporting import SETTINGS
 from tfpipe.tuning.dimension import Dimension, dimensions_of
@@ -47,7 +47,7 @@ def write_config(search: Search) -> None:
     _write(search.directory.tensorboard, _ASKED, summary, search.began)
 
 
-def trial_started(folder: Path, values: Mapping[str, Label], name: str) -> None:
+def trial_started(folder: Path, values: Mapping[str, Value], name: str) -> None:
     """Write the values of a trial; in one that is resumed or gone on with they stand already.
 
     Args:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tfpipe.declare.hp import Choice, Range
-from tfpipe.declare.labels import Label
+from tfpipe.declare.labels import Value
 from tfpipe.declare.overrides import with_value, write_override
 from tfpipe.declare.part import unvalidated
 from tfpipe.declare.pipeline import Pipeline
@@ -69,11 +69,11 @@ class Space:
                 dimension.range.register(dimension.name, space)
         return space
 
-    def declared(self) -> dict[str, Label]:
+    def declared(self) -> dict[str, Value]:
         """Return the values of the declaration as it is, of the dimensions that it has."""
         return self._completed({})
 
-    def overrides(self, values: Mapping[str, Label]) -> tuple[str, ...]:
+    def overrides(self, values: Mapping[str, Value]) -> tuple[str, ...]:
         """Return what `tfpipe run` takes to get some values: a text for each outermost range.
 
         Args:
@@ -84,7 +84,7 @@ class Space:
         """
         return tuple(self._override(d, values) for d in self.dimensions if not d.when)
 
-    def resolved(self, values: Mapping[str, Label]) -> Pipeline:
+    def resolved(self, values: Mapping[str, Value]) -> Pipeline:
         """Return the declaration with some values, as a trial has it; its fields are not compared.
 
         Raises:
@@ -113,7 +113,7 @@ class Space:
     def _named(self, name: str) -> Dimension:
         return next(d for d in self.dimensions if d.name == name)
 
-    def _completed(self, values: dict[str, Label]) -> dict[str, Label]:
+    def _completed(self, values: dict[str, Value]) -> dict[str, Value]:
         """Return some values, and the declared ones of the other dimensions of such a trial."""
         completed = dict(values)
         for dimension in self.dimensions:
@@ -121,12 +121,12 @@ class Space:
                 completed.setdefault(dimension.name, dimension.range.declared)
         return completed
 
-    def _override(self, dimension: Dimension, values: Mapping[str, Label]) -> str:
+    def _override(self, dimension: Dimension, values: Mapping[str, Value]) -> str:
         with unvalidated():  # fields that do not fit each other are the trial's failure
             value = self._value(dimension.name, values)
         return write_override(self.pipeline, dimension.name, value)
 
-    def _value(self, name: str, values: Mapping[str, Label]) -> Any:
+    def _value(self, name: str, values: Mapping[str, Value]) -> Any:
         """Return the declared value, free of ranges, that a dimension takes."""
         given = self._named(name).range
         if name not in values:

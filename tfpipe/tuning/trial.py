@@ -164,7 +164,7 @@ def _declared(search: Search, trial: Trial) -> Loaded:
     changed = apply_overrides(loaded.pipeline, texts)
     loaded = replace(loaded, pipeline=changed, overrides=(*loaded.overrides, *texts))
     if search.asked.data_fraction < 1:
-        return loaded.given(data=take(changed.data, search.asked.data_fraction))
+        return loaded.with_fields(data=take(changed.data, search.asked.data_fraction))
     return loaded
 
 

@@ -6,7 +6,7 @@ model.convs=2,4,6   model.convs=2..6:2   model.batch_norm   optimizer=SGD(0.01),
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +24,7 @@ _INTERVAL = re.compile(rf"({_NUMBER})\.\.({_NUMBER})((?::[^:]*)*)")
 
 
 def vary(loaded: Loaded, texts: Iterable[str]) -> Loaded:
-    """A pipeline with ranges where texts put them, as overrides made of hp's ranges.
+    """Return a pipeline with ranges where texts put them, as overrides made of hp's ranges.
 
     The value beside a range, which `run` would use, is the declared one where it lies in the range,
     else the middle; of several values, the first.
@@ -40,42 +40,39 @@ def vary(loaded: Loaded, texts: Iterable[str]) -> Loaded:
         >>> vary(loaded, ["model.convs=2,4,6"]).overrides
         ('model.convs=hp.Choice(6, values=(2, 4, 6))',)
     """
-    made = tuple(_override(loaded.pipeline, text) for text in texts)
-    pipeline = apply_overrides(loaded.pipeline, made)
-    return replace(loaded, pipeline=pipeline, overrides=(*loaded.overrides, *made))
+    overrides = tuple(_override(loaded.pipeline, text) for text in texts)
+    pipeline = apply_overrides(loaded.pipeline, overrides)
+    return replace(loaded, pipeline=pipeline, overrides=(*loaded.overrides, *overrides))
 
 
 def _override(pipeline: Pipeline, text: str) -> str:
-    """The override that a text stands for."""
+    """Return the override that a text stands for: of its first range that the field accepts."""
     name, equals, what = (piece.strip() for piece in text.partition("="))
     if not name:
         raise ConfigError(f"{text!r} names no field: write a.b=1e-4..1e-1:log or a.b=2,4,6.")
+    errors: list[str] = []
     try:
         declared = resolve(declared_at(pipeline, name), elements)
         ranges = _ranges(pipeline, name, what, declared) if equals else [Bool(declared is True)]
-        return _first_that_fits(pipeline, name, ranges)
+        for candidate in ranges:
+            try:
+                return write_override(pipeline, name, candidate)
+            except ConfigError as error:
+                hint = f" To try other values, write {name}=1..10 or {name}=2,4,6."
+                errors.append(f"{error}{hint if isinstance(candidate, Bool) else ''}")
+        raise ConfigError(errors[0])
     except ConfigError as error:
         raise ConfigError(f"{text}: {error}") from None
 
 
-def _first_that_fits(pipeline: Pipeline, name: str, ranges: Iterable[Range]) -> str:
-    errors: list[str] = []
-    for made in ranges:
-        try:
-            return write_override(pipeline, name, made)
-        except ConfigError as error:
-            hint = f" To try other values, write {name}=1..10 or {name}=2,4,6."
-            errors.append(f"{error}{hint if isinstance(made, Bool) else ''}")
-    raise ConfigError(errors[0])
-
-
-def _ranges(pipeline: Pipeline, name: str, what: str, declared: Any) -> Iterator[Range]:
-    """The ranges that a text may mean, the first that fits the field being meant."""
-    interval, items = _INTERVAL.fullmatch(what), _split(what)
-    if interval:
-        start, end, rest = interval.groups()
-        yield from _intervals(start, end, rest, declared, _takes_fractions(pipeline, name))
+def _ranges(pipeline: Pipeline, name: str, what: str, declared: object) -> Iterator[Range]:
+    """Yield the ranges that a text may mean, the likeliest first."""
+    if interval := _INTERVAL.fullmatch(what):
+        start, end, suffixes = interval.groups()
+        fractions = _takes_fractions(pipeline, name)
+        yield from _intervals(start, end, suffixes, declared, fractions)
         return
+    items = _split(what)
     if len(items) < 2:
         raise ConfigError(
             f"{what!r} is no range: write START..END, START..END:log, START..END:STEP, or several "
@@ -85,18 +82,17 @@ def _ranges(pipeline: Pipeline, name: str, what: str, declared: Any) -> Iterator
     if len(values) == 2 and all(isinstance(v, bool) for v in values) and values[0] != values[1]:
         yield Bool(declared is True)
         return
-    yield Choice(
-        next((v for v in values if same(v, _as_written(declared))), values[0]), values=values
-    )
+    own = next((v for v in values if same(v, _as_written(declared))), values[0])
+    yield Choice(own, values=values)
 
 
-def _as_written(value: Any) -> Any:
-    """A value as a declaration has it: a duration is a text until its field reads it."""
+def _as_written(value: object) -> object:
+    """Return a value as a declaration has it: a duration is a text until its field reads it."""
     return str(value) if isinstance(value, Duration) else value
 
 
 def _split(text: str) -> list[str]:
-    """The pieces between the commas that stand in no brackets and no quotes."""
+    """Return the pieces between the commas that stand in no brackets and no quotes."""
     pieces, depth, quote = [""], 0, ""
     for letter in text:
         if quote or letter in "'\"":
@@ -110,12 +106,16 @@ def _split(text: str) -> list[str]:
 
 
 def _intervals(
-    start: str, end: str, rest: str, declared: Any, fractions: bool
+    start: str, end: str, suffixes: str, declared: object, fractions: bool
 ) -> Iterator[Float | Int]:
-    """START..END as whole numbers or as real ones, whichever is meant first."""
-    log, step = _suffixes(rest)
+    """Yield START..END as whole numbers or as real ones, the likelier first."""
+    log, step = _parse_suffixes(suffixes)
     low, high = float(start), float(end)
-    _check(start, end, log)
+    if high <= low:
+        below = "is below" if high < low else "is no more than"
+        raise ConfigError(f"the range's end {end} {below} its start {start}.")
+    if log and low <= 0:
+        raise ConfigError(f"a logarithmic range starts above 0, got {start}.")
     numbers = [number for number in (start, end, step) if number is not None]
     if all(number.lstrip("+-").isdigit() for number in numbers) and not fractions:
         yield _interval(Int, int(start), int(end), int(step) if step else None, log, declared)
@@ -126,10 +126,10 @@ def _intervals(
         yield _interval(Int, int(low), int(high), whole, log, declared)
 
 
-def _suffixes(rest: str) -> tuple[bool, str | None]:
-    """Whether `:log` was given, and the step of `:STEP`."""
+def _parse_suffixes(text: str) -> tuple[bool, str | None]:
+    """Return whether `:log` is there, and the step of `:STEP`."""
     log, step = False, None
-    for word in rest.split(":")[1:]:
+    for word in text.split(":")[1:]:
         if word == "log" and not log:
             log = True
         elif re.fullmatch(_NUMBER, word) and step is None and float(word) > 0:
@@ -142,39 +142,31 @@ def _suffixes(rest: str) -> tuple[bool, str | None]:
     return log, step
 
 
-def _check(start: str, end: str, log: bool) -> None:
-    if float(end) <= float(start):
-        below = "is below" if float(end) < float(start) else "is no more than"
-        raise ConfigError(f"the range's end {end} {below} its start {start}.")
-    if log and float(start) <= 0:
-        raise ConfigError(f"a logarithmic range starts above 0, got {start}.")
-
-
 def _interval(
-    kind: type[Float] | type[Int], low: Any, high: Any, step: Any, log: bool, declared: Any
+    kind: Callable[..., Float | Int],
+    low: float,
+    high: float,
+    step: float | None,
+    log: bool,
+    declared: Any,
 ) -> Float | Int:
-    """A range whose own value is the declared one, or its middle."""
+    """Return a range whose own value is the declared one, or the number half way along it."""
     number = type(low)
     fits = isinstance(declared, (int, float)) and not isinstance(declared, bool)
     if fits and low <= declared <= high and number(declared) == declared:
         value = number(declared)
     else:
-        value = _middle(low, high, step, log)
+        half = math.sqrt(low * high) if log else (low + high) / 2
+        if step and not log:
+            half = low + round((half - low) / step) * step
+        elif step and step > 1:
+            half = low * step ** round(math.log(half / low, step))
+        value = min(max(round(half) if number is int else float(f"{half:.6g}"), low), high)
     return kind(value, min=low, max=high, step=step, log=log)
 
 
-def _middle(low: Any, high: Any, step: Any, log: bool) -> Any:
-    """The number half way along a range, on the way in its steps."""
-    half = math.sqrt(low * high) if log else (low + high) / 2
-    if step and not log:
-        half = low + round((half - low) / step) * step
-    elif step and step > 1:
-        half = low * step ** round(math.log(half / low, step))
-    return min(max(type(low)(f"{half:.6g}") if isinstance(low, float) else round(half), low), high)
-
-
 def _takes_fractions(pipeline: Pipeline, name: str) -> bool:
-    """Whether the numbers of a field are real ones, so that 0..1 means all between."""
+    """Return whether the numbers of a field are real ones, so that 0..1 means all between."""
     declared = resolve(declared_at(pipeline, name), elements)
     if isinstance(declared, (int, float)):
         return isinstance(declared, float)

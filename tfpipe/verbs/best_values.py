@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tfpipe.declare.loading import Loaded, load, shown
+from tfpipe.declare.loading import Loaded, load
 from tfpipe.errors import ConfigError, RunError
+from tfpipe.text import short_path
 from tfpipe.tuning import store
 from tfpipe.tuning.commands import kept, target_of
 from tfpipe.tuning.store import Search
@@ -66,7 +67,7 @@ def with_best(target: str, overrides: Iterable[str], reference: str, root: Path)
     try:
         loaded = load(target, (*words, *overrides))
     except ConfigError as error:
-        file = shown(Path(load(target, overrides).path or target))  # wrong by itself: says so
+        file = short_path(Path(load(target, overrides).path or target))  # wrong by itself: says so
         raise ConfigError(
             f"The best values of search {search.name} do not fit {file}: {error} The search was "
             f"made over {target_of(search)}."

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tfpipe.declare.loading import Loaded, from_instance
+from tfpipe.declare.loading import Loaded, loaded_from
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import TrainingError
 from tfpipe.jobs.plan import Prepared, check_samples, prepare
@@ -45,7 +45,7 @@ def check(
         seconds_per_epoch (of the slowest phase), seconds_total, memory_bytes, resume (None unless
         it was asked for) and notes.
     """
-    loaded = pipeline if isinstance(pipeline, Loaded) else from_instance(pipeline)
+    loaded = loaded_from(pipeline)
     terminal = terminal or Silent()
     prepared = prepare(loaded, sample, terminal)
     data = prepared.pipeline.data

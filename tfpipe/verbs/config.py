@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tfpipe.declare.loading import Loaded, from_instance
+from tfpipe.declare.loading import Loaded, loaded_from
 from tfpipe.declare.origins import resolved_fields
 from tfpipe.declare.pipeline import Pipeline
 
@@ -17,4 +17,4 @@ def config(pipeline: Pipeline | Loaded) -> dict[str, dict[str, Any]]:
         {"batch_size": {"value": 32, "origin": "pipelines/cifar10_cnn.py:37"}, ...}; a range has
         its bounds under "range" as well.
     """
-    return resolved_fields(pipeline if isinstance(pipeline, Loaded) else from_instance(pipeline))
+    return resolved_fields(loaded_from(pipeline))

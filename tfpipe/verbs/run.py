@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tfpipe.declare.loading import Loaded, from_instance
+from tfpipe.declare.loading import Loaded, loaded_from
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.jobs.execute import Run
 from tfpipe.jobs.plan import Team
@@ -46,7 +46,7 @@ def run(
         result = tfpipe.run(Cifar10CNN(epochs=2), sample=True)
         result.history["loss"]
     """
-    loaded = pipeline if isinstance(pipeline, Loaded) else from_instance(pipeline)
+    loaded = loaded_from(pipeline)
     return start_run(
         loaded,
         terminal=terminal or (Silent() if quiet else Terminal()),

@@ -2,13 +2,12 @@
 
 import importlib
 import pkgutil
-import traceback
 from collections.abc import Mapping
 from typing import Any
 
 from tfpipe.declare.deferred.call import Deferred, Name
 from tfpipe.declare.tree import Children, Key, elements, fold, resolve
-from tfpipe.errors import ConfigError, suggest
+from tfpipe.errors import ConfigError, places, suggest
 
 
 def build(value: object) -> Any:
@@ -74,11 +73,7 @@ def _module(name: str, path: str) -> Any:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if missing == name:
             return None
-        if isinstance(error, SyntaxError) and error.filename:
-            file, line = error.filename, error.lineno or 1
-        else:
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            file, line = last.filename, last.lineno or 1
+        file, line = places(error)[-1]
         raise ConfigError(
             f"{path} does not import: {file}:{line}: {type(error).__name__}: {error}."
         ) from error

@@ -13,36 +13,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+# What Keras's classes take in the `**kwargs` that they pass on to a base class.
 _PASSED_ON = frozenset(("name", "dtype", "trainable", "autocast", "activity_regularizer"))
 
 
-@lru_cache(maxsize=64)
-def _root(package: str) -> Path | None:
-    """Where a top-level package lies; looking for it does not import it."""
-    try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        return None
-    places = list(spec.submodule_search_locations or []) if spec else []
-    return Path(places[0]) if places else None
-
-
-@lru_cache(maxsize=256)
-def _tree(module: str) -> ast.Module | None:
-    package, *rest = module.split(".")
-    root = _root(package)
-    if root is None:
-        return None
-    base = root.joinpath(*rest)
-    for path in (base / "__init__.py", base.with_suffix(".py")):
-        if path.is_file():
-            return ast.parse(path.read_text(encoding="utf-8"))
-    return None
-
-
-@lru_cache(maxsize=64)
 def public_names(module: str) -> frozenset[str] | None:
-    """The names that a module such as `keras.optimizers` offers; None when that is unknown."""
+    """Return the names that a module such as `keras.optimizers` offers; None when unknown."""
     tree = _tree(module)
     if tree is None or not module.startswith("keras"):
         return None
@@ -55,32 +31,31 @@ def public_names(module: str) -> frozenset[str] | None:
 
 
 def parameter_names(path: str) -> tuple[str, ...] | None:
-    """The parameters of a class or function, by position, without self; None when unknown."""
-    found = _parameters(path)
-    return tuple(a.arg for a in (*found.posonlyargs, *found.args)) if found else None
+    """Return the parameters by position of a class or function, without self; None when unknown."""
+    parameters = _parameters(path)
+    if parameters is None:
+        return None
+    return tuple(a.arg for a in (*parameters.posonlyargs, *parameters.args))
 
 
 def argument_names(path: str) -> frozenset[str] | None:
-    """All names that a class or function takes; None when unknown, or when it takes any.
-
-    Keras's own classes pass their `**kwargs` on to a base class that takes `_PASSED_ON`.
-    """
-    found = _parameters(path)
-    if found is None or (found.kwarg and not path.startswith("keras.")):
+    """Return all names that a class or function takes; None when unknown, or when it takes any."""
+    parameters = _parameters(path)
+    if parameters is None or (parameters.kwarg and not path.startswith("keras.")):
         return None
-    own = frozenset(a.arg for a in (*found.args, *found.kwonlyargs))
-    return own | _PASSED_ON if found.kwarg else own
+    names = frozenset(a.arg for a in (*parameters.args, *parameters.kwonlyargs))
+    return names | _PASSED_ON if parameters.kwarg else names
 
 
 def argument_default(path: str, name: str) -> Any:
-    """The value of an argument that is not given; None when unknown, or when it is no literal."""
-    found = _parameters(path)
-    if found is None:
+    """Return the value of an argument that is not given; None when unknown, or no literal."""
+    parameters = _parameters(path)
+    if parameters is None:
         return None
-    positional = [a.arg for a in (*found.posonlyargs, *found.args)]
-    defaults = dict(zip(reversed(positional), reversed(found.defaults), strict=False))
-    by_name = dict(zip((a.arg for a in found.kwonlyargs), found.kw_defaults, strict=True))
-    node = (defaults | by_name).get(name)
+    positional = [a.arg for a in (*parameters.posonlyargs, *parameters.args)]
+    defaults = dict(zip(reversed(positional), reversed(parameters.defaults), strict=False))
+    by_name = (a.arg for a in parameters.kwonlyargs)
+    node = (defaults | dict(zip(by_name, parameters.kw_defaults, strict=True))).get(name)
     try:
         return ast.literal_eval(node) if node is not None else None
     except ValueError:
@@ -89,6 +64,7 @@ def argument_default(path: str, name: str) -> Any:
 
 @lru_cache(maxsize=256)
 def _parameters(path: str) -> ast.arguments | None:
+    """Return the parameters of a class or function, through the modules that re-export it."""
     module, _, name = path.rpartition(".")
     tree = _tree(module) if module else None
     for node in tree.body if tree else ():
@@ -106,10 +82,34 @@ def _parameters(path: str) -> ast.arguments | None:
 def _without_self(cls: ast.ClassDef) -> ast.arguments | None:
     for item in cls.body:
         if isinstance(item, ast.FunctionDef) and item.name == "__init__":
-            found = copy.copy(item.args)
-            if found.posonlyargs:
-                found.posonlyargs = found.posonlyargs[1:]
+            parameters = copy.copy(item.args)
+            if parameters.posonlyargs:
+                parameters.posonlyargs = parameters.posonlyargs[1:]
             else:
-                found.args = found.args[1:]
-            return found
+                parameters.args = parameters.args[1:]
+            return parameters
     return None
+
+
+@lru_cache(maxsize=256)
+def _tree(module: str) -> ast.Module | None:
+    package, *rest = module.split(".")
+    root = _root(package)
+    if root is None:
+        return None
+    base = root.joinpath(*rest)
+    for path in (base / "__init__.py", base.with_suffix(".py")):
+        if path.is_file():
+            return ast.parse(path.read_text(encoding="utf-8"))
+    return None
+
+
+@lru_cache(maxsize=64)
+def _root(package: str) -> Path | None:
+    """Return the folder of a top-level package, without importing it."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return None
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    return Path(folders[0]) if folders else None

@@ -15,7 +15,7 @@ Candidates = Callable[[Any], Sequence[Any] | None]
 
 
 def every(hp: Any) -> list[Any] | None:
-    """All values of a hyperparameter, the declared one first; None where they have no end."""
+    """Return all values of a hyperparameter, the declared first; None where they have no end."""
     if isinstance(hp, Float) and hp.step is None:
         return None
     if isinstance(hp, Int) and hp.step is None:
@@ -24,7 +24,7 @@ def every(hp: Any) -> list[Any] | None:
 
 
 def samples(hp: Any) -> list[Any]:
-    """The values that a grid tries: all, or ten samples of a range without steps."""
+    """Return the values that a grid tries: all, or ten samples of a range without steps."""
     is_sampled = isinstance(hp, Float | Int) and hp.step is None
     return _declared_first(hp, sorted(hp.values) if is_sampled else hp.values)
 
@@ -36,7 +36,7 @@ def _declared_first(hp: Any, values: Any) -> list[Any]:
 
 
 def settings(space: Sequence[Any], candidates: Candidates) -> Iterator[Values]:
-    """Every setting of a space once, the last hyperparameter varied fastest.
+    """Yield every setting of a space once, the last hyperparameter varied fastest.
 
     Args:
         space: the hyperparameters; what others depend on comes before them.
@@ -62,5 +62,5 @@ def _is_active(hp: Any, values: Mapping[str, Any]) -> bool:
 
 
 def rounded(value: Any) -> Any:
-    """A value without the rounding errors of a fraction, which make twins of 0.3 and 3 x 0.1."""
+    """Return a value without rounding errors, which make twins of 0.3 and 3 x 0.1."""
     return float(f"{value:.12g}") if isinstance(value, float) else value
