@@ -98,71 +98,7 @@ def test_ranges_may_be_nested_as_deep_as_wanted():
     )
 
 
-@pytest.mark.parametrize(
-    ("values", "labels"),
-    [
-        ((2, 4, 6), (2, 4, 6)),
-        ((0.5, 1.0), (0.5, 1.0)),
-        (("relu", "gelu"), ("relu", "gelu")),
-        # Keras Tuner would take True for 1, and does not take numbers of two kinds.
-        ((True, False), ("true", "false")),
-        ((1, 0.5), ("1", "0.5")),
-        ((1, True), ("1", "true")),
-        (("none", None), ("none 1", "none 2")),
-        ((MLP(), None), ("MLP", "none")),
-        (((0.1, 0.2), (0.3,)), ("(0.1, 0.2)", "(0.3,)")),
-        ((MLP(units=(1,)), MLP(units=(2,))), ("MLP(units=(1,))", "MLP(units=(2,))")),
-        ((keras.losses.Huber, keras.losses.Huber()), ("Huber", "Huber()")),
-        ((keras.optimizers.Adam(0.5), "adam"), ("Adam", "adam")),
-        (
-            (MLP(units=(1,) * 20), MLP(units=(2,) * 20), "MLP 1"),
-            ("MLP 1 1", "MLP 2 2", "MLP 1 3"),
-        ),
-        (
-            (MLP(units=(1,) * 20), MLP(units=(2,) * 20), MLP(units=(3,))),
-            ("MLP 1", "MLP 2", "MLP(units=(3,))"),
-        ),
-    ],
-)
-def test_labels_are_short_and_unique(values, labels):
-    class Job(Plain):
-        anything: object = None
-
-    [dimension, *_] = space_of(Job(anything=hp.Choice(values[-1], values=values))).dimensions
-    assert dimension.range.labels == labels
-    assert [type(label) for label in dimension.range.labels] == [type(label) for label in labels]
-    assert dimension.range.declared == labels[-1]
-
-
 # How many there are
-
-
-@pytest.mark.parametrize(
-    ("given", "size", "grid"),
-    [
-        (hp.Int(3, min=1, max=5), 5, (1, 2, 3, 4, 5)),
-        (hp.Int(2, min=2, max=13, step=3), 4, (2, 5, 8, 11)),
-        (hp.Int(3, min=2, max=13, step=3), 4, (3, 2, 5, 8, 11)),
-        (hp.Int(16, min=16, max=256, step=2, log=True), 5, (16, 32, 64, 128, 256)),
-        (hp.Int(5, min=1, max=9, log=True), 9, (1, 2, 3, 4, 5, 7, 8)),
-        (hp.Float(0.0, min=0, max=0.5, step=0.1), 6, (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)),
-        (hp.Float(0.1, min=0.1, max=0.3, step=0.2), 2, (0.1, 0.3)),
-        (hp.Float(1e-3, min=1e-4, max=1e-1, step=10, log=True), 4, (1e-4, 1e-3, 1e-2, 1e-1)),
-        (hp.Bool(True), 2, (True, False)),
-        (hp.Choice("a", values=("a", "b", "c")), 3, ("a", "b", "c")),
-    ],
-)
-def test_the_size_counts_what_a_search_may_take(given, size, grid):
-    assert given.size == size
-    assert given.grid == (pytest.approx(grid) if isinstance(given, hp.Float) else grid)
-
-
-def test_a_continuous_range_has_no_size_and_ten_samples_beside_its_value():
-    given = hp.Float(0.2, min=0, max=1)
-    assert given.size is None
-    assert given.grid == pytest.approx(
-        (0.2, 0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95)
-    )
 
 
 def test_the_size_of_a_space_adds_up_what_its_choices_bring():

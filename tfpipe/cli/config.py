@@ -11,8 +11,8 @@ from tfpipe.cli.options import debug_option, json_option, pipeline_arguments, pr
 @debug_option
 def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
     """Print every field of the pipeline in FILE with its value and origin."""
+    from tfpipe.declare.field_types import show
     from tfpipe.declare.loading import load
-    from tfpipe.declare.part import show
     from tfpipe.declare.tree import flatten
     from tfpipe.verbs.config import config
 

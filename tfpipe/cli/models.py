@@ -18,7 +18,7 @@ def command(as_json: bool) -> None:
         return
     from rich.markup import escape
 
-    from tfpipe.declare.part import show
+    from tfpipe.declare.field_types import show
     from tfpipe.terminal import Terminal
 
     terminal = Terminal()

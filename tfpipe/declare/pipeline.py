@@ -15,10 +15,17 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal
 
 from tfpipe.declare.deferred import Deferred, Name, build, keras
-from tfpipe.declare.field_types import Count, DurationField, OpenFraction, Positive, PositiveFloat
+from tfpipe.declare.field_types import (
+    Count,
+    DurationField,
+    OpenFraction,
+    Positive,
+    PositiveFloat,
+    show,
+)
 from tfpipe.declare.fine_tune import FineTune
 from tfpipe.declare.kinds import TASK_NAMES, Augmentation, ModelBuilder, Source
-from tfpipe.declare.part import REQUIRED, Part, PartMeta, no_field, show
+from tfpipe.declare.part import REQUIRED, Part, PartMeta, no_field
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError

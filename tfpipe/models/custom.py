@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tfpipe.declare.deferred import Name, build
+from tfpipe.declare.field_types import show
 from tfpipe.declare.kinds import ModelBuilder, Training
-from tfpipe.declare.part import show
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.errors import ConfigError, ModelError, TfpipeError, suggest
+from tfpipe.declare.tree import elements, resolve
+from tfpipe.errors import ConfigError, ModelError, TfpipeError, places, suggest
 from tfpipe.models.own import check_logits, check_model, check_width
 from tfpipe.tasks import task_for
 
@@ -58,9 +59,9 @@ class Custom(ModelBuilder):
 
     def validate(self) -> None:
         """Refuse arguments that do not fit the function's parameters."""
-        function = getattr(self.function, "value", self.function)
+        function = resolve(self.function, elements)
         if not isinstance(function, Name):  # whose module is not loaded yet
-            _check_arguments(function, getattr(self.arguments, "value", self.arguments))
+            _check_arguments(function, resolve(self.arguments, elements))
 
     def build(
         self, spec: ElementSpec, task: str = "auto", train: Training | None = None
@@ -139,12 +140,8 @@ def _check_arguments(function: Any, arguments: dict[str, Any]) -> None:
             )
 
 
-def _place(error: Exception, function: Any) -> str:
-    """The line of the function's own file that failed; nothing where that is not known."""
-    file = getattr(getattr(function, "__code__", None), "co_filename", None)
-    trace, found = error.__traceback__, ""
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == file:
-            found = f" at {file}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return found
+def _place(error: Exception, function: object) -> str:
+    """Return the line of the function's own file that failed; nothing where it is not known."""
+    own = getattr(getattr(function, "__code__", None), "co_filename", None)
+    lines = [line for file, line in places(error) if file == own]
+    return f" at {own}:{lines[-1]}" if lines else ""

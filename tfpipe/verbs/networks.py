@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tfpipe.declare.part import show
+from tfpipe.declare.field_types import show
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import ConfigError
 from tfpipe.models.pretrained.application import Application

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tfpipe.data.sources.base import HeldOut, StoredSplits
-from tfpipe.declare.part import show
+from tfpipe.declare.field_types import show
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import DataError
 

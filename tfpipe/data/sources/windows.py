@@ -5,9 +5,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tfpipe.data.sources.base import Share, StoredSplits
-from tfpipe.declare.field_types import Positive
+from tfpipe.declare.field_types import Positive, show
 from tfpipe.declare.kinds import Source
-from tfpipe.declare.part import show
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import ConfigError, DataError
 
