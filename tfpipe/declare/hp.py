@@ -95,6 +95,7 @@ class _Interval(Range):
     """A number between two bounds."""
 
     numeric: ClassVar[bool] = True
+    whole: ClassVar[bool]
     value: Any
     min: Any
     max: Any
@@ -132,24 +133,29 @@ class _Interval(Range):
     @property
     def declared(self) -> Value:
         number: Value = self.value
+        if self.step is not None and not self.log:
+            # Steps of 0.1 come to 0.30000000000000004, which a grid would take beside 0.3.
+            near = self.min + round((self.value - self.min) / self.step) * self.step
+            number = near if self.label_for(near) == self.value else self.value
         return number
 
     @property
     def size(self) -> int | None:
-        step = self.step or self._unit()
-        if step is None:
+        if self.step is None and not self.whole:
             return None
         if self.log and self.step:
-            return int(math.log(self.max / self.min, step) + 1e-8) + 1
-        return int((self.max - self.min) / step + 1e-8) + 1
+            return int(math.log(self.max / self.min, self.step) + 1e-8) + 1
+        return int((self.max - self.min) / (self.step or 1) + 1e-8) + 1
 
     @property
     def grid(self) -> tuple[Value, ...]:
-        if self.step is None and (self.log or self.size is None):
+        if self.step is None and (self.log or not self.whole):
             shares = ((index + 0.5) / _SAMPLES for index in range(_SAMPLES))
             values = tuple(dict.fromkeys(map(self._sample, shares)))
         else:
-            values = tuple(map(self.label_for, self._stepped()))
+            step, places = self.step or 1, range(self.size or 0)
+            stepped = (self.min * step**n if self.log else self.min + n * step for n in places)
+            values = tuple(map(self.label_for, stepped))
         declared = self.label_for(self.declared)
         return values if declared in values else (declared, *values)
 
@@ -163,7 +169,10 @@ class _Interval(Range):
 
     def label_for(self, proposal: Any) -> Any:
         # Bayesian proposals are NumPy's floats, and the grid of an Int with log=True has 16.0.
-        return min(max(self._exact(float(proposal)), self.min), self.max)
+        number: int | float = round(float(proposal)) if self.whole else float(proposal)
+        if self.step is not None and not self.whole:
+            number = float(f"{number:.12g}")
+        return min(max(number, self.min), self.max)
 
     def position(self, label: Any) -> float:
         low, high, at = float(self.min), float(self.max), float(label)
@@ -172,50 +181,27 @@ class _Interval(Range):
         return min(max((at - low) / (high - low), 0.0), 1.0)
 
     def register(self, name: str, space: "keras_tuner.HyperParameters") -> None:
-        add = getattr(space, type(self).__name__)
-        sampling = "log" if self.log else "linear"
-        ends = (self.min, self._reachable())
-        add(name, *ends, step=self.step, sampling=sampling, default=self.declared)
+        end = self.max
+        if self.step is not None and not self.log:
+            steps = (self.size or 1) - 1
+            # Keras Tuner takes 0.5 // 0.1 for the number of steps to 0.5, which is 4.
+            if (self.max - self.min) // self.step < steps:
+                end = self.min + self.step * (steps + 1e-6)
+        add, sampling = getattr(space, type(self).__name__), "log" if self.log else "linear"
+        add(name, self.min, end, step=self.step, sampling=sampling, default=self.declared)
 
     def describe(self) -> str:
         notes = ["logarithmic"] if self.log else []
-        if self.step is not None and self.step != self._unit():
+        if self.step is not None and not (self.whole and self.step == 1):
             notes.append(f"step {brief(self.step)}")
         text = f"{brief(self.min)} to {brief(self.max)}"
         return f"{text} ({', '.join(notes)})" if notes else text
 
-    def _unit(self) -> int | None:
-        """Return the distance between values of a range without steps; None for real numbers."""
-        raise NotImplementedError
-
-    def _exact(self, number: float) -> Any:
-        """Return a number of the field's type, without errors of rounding."""
-        raise NotImplementedError
-
-    def _sample(self, share: float) -> Any:
+    def _sample(self, share: float) -> int | float:
         """Return the value at a share of the range, as Keras Tuner finds it."""
-        raise NotImplementedError
-
-    def _between(self, share: float, high: float) -> float:
-        if self.log:
-            return float(self.min * (high / self.min) ** share)
-        return float(self.min + share * (high - self.min))
-
-    def _stepped(self) -> Iterator[float]:
-        """Yield the values of a range with steps, as Keras Tuner reckons them."""
-        step = self.step or 1
-        for index in range(self.size or 0):
-            yield self.min * step**index if self.log else self.min + index * step
-
-    def _reachable(self) -> Any:
-        """Return the end of the range such that Keras Tuner's steps get to it.
-
-        It takes 0.5 // 0.1 for the number of steps to 0.5, which is 4.
-        """
-        if self.step is None or self.log or self.size is None:
-            return self.max
-        missed = (self.max - self.min) // self.step + 1 < self.size
-        return self.min + self.step * (self.size - 1 + 1e-6) if missed else self.max
+        low, high = self.min, self.max + self.whole  # so that the last whole number has a share
+        value = low * (high / low) ** share if self.log else low + share * (high - low)
+        return int(value) if self.whole else float(value)
 
 
 class Float(_Interval):
@@ -233,27 +219,11 @@ class Float(_Interval):
         learning_rate=hp.Float(1e-3, min=1e-4, max=1e-1, log=True)
     """
 
+    whole: ClassVar[bool] = False
     value: float
     min: float
     max: float
     step: PositiveFloat | None = None
-
-    @property
-    def declared(self) -> float:
-        if self.step is None or self.log:
-            return self.value
-        # Steps of 0.1 come to 0.30000000000000004, which a grid would take beside 0.3.
-        near = self.min + round((self.value - self.min) / self.step) * self.step
-        return near if self.label_for(near) == self.value else self.value
-
-    def _unit(self) -> None:
-        return None
-
-    def _exact(self, number: float) -> float:
-        return number if self.step is None else float(f"{number:.12g}")
-
-    def _sample(self, share: float) -> float:
-        return self._between(share, self.max)
 
 
 class Int(_Interval):
@@ -267,19 +237,11 @@ class Int(_Interval):
         log: whether to sample on a logarithmic scale.
     """
 
+    whole: ClassVar[bool] = True
     value: int
     min: int
     max: int
     step: Positive | None = None
-
-    def _unit(self) -> int:
-        return 1
-
-    def _exact(self, number: float) -> int:
-        return round(number)
-
-    def _sample(self, share: float) -> int:
-        return int(self._between(share, self.max + 1))  # so that the last one has a share too
 
 
 class Choice(Range):

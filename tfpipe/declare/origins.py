@@ -6,7 +6,7 @@ stands on. What a program computed has the line of its class attribute.
 """
 
 import ast
-import inspect
+import itertools
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
@@ -114,34 +114,23 @@ def _argument(value: object, name: str | int, node: ast.AST | None) -> ast.expr 
 
 
 def _setter(cls: type[Pipeline], name: str) -> tuple[str, ast.stmt] | None:
-    """Return the file and the assignment of the class that set a field; None for a default."""
-    for base in cls.__mro__:
-        if base is Pipeline:
-            break
-        if name in base.__dict__:
-            return _assignment(base, name)
-    return None
-
-
-def _assignment(cls: type, name: str) -> tuple[str, ast.stmt] | None:
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    if file is None:
-        try:
-            file = inspect.getsourcefile(cls)
-        except (TypeError, OSError):
-            return None
-    if file is None or not Path(file).is_file():
+    """Return the file and the statement that set a field of a class; None for a default."""
+    above = itertools.takewhile(lambda base: base is not Pipeline, cls.__mro__)
+    owner = next((base for base in above if name in base.__dict__), None)
+    path = Path(getattr(sys.modules.get(getattr(owner, "__module__", "")), "__file__", None) or "")
+    if owner is None or not path.is_file():
         return None
     definitions = [
         node
-        for node in ast.walk(_parsed(file, Path(file).stat().st_mtime_ns))
-        if isinstance(node, ast.ClassDef) and node.name == cls.__name__
+        for node in ast.walk(_parsed(path, path.stat().st_mtime_ns))
+        if isinstance(node, ast.ClassDef) and node.name == owner.__name__
     ]
     for node in definitions:
         for statement in reversed([*_statements(node)]):
-            if name in _targets(statement):
-                return short_path(Path(file)), statement
-    return (short_path(Path(file)), definitions[0]) if definitions else None
+            targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+                return short_path(path), statement
+    return (short_path(path), definitions[0]) if definitions else None
 
 
 def _statements(block: ast.AST) -> Iterator[ast.stmt]:
@@ -153,15 +142,7 @@ def _statements(block: ast.AST) -> Iterator[ast.stmt]:
             yield from _statements(node)
 
 
-def _targets(statement: ast.stmt) -> list[str]:
-    if isinstance(statement, ast.Assign):
-        return [t.id for t in statement.targets if isinstance(t, ast.Name)]
-    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-        return [statement.target.id]
-    return []
-
-
 @lru_cache(maxsize=32)
-def _parsed(file: str, changed: int) -> ast.Module:
-    """Return a file's syntax tree; `changed` makes an edited file be read again."""
-    return ast.parse(Path(file).read_text(encoding="utf-8"))
+def _parsed(path: Path, changed: int) -> ast.Module:
+    """Return a file's syntax tree; `changed` has an edited file read again."""
+    return ast.parse(path.read_text(encoding="utf-8"))
