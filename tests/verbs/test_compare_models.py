@@ -14,8 +14,8 @@ from PIL import Image
 
 from tfpipe.declare.loading import load
 from tfpipe.errors import ConfigError, ModelError
-from tfpipe.processes import nursery
-from tfpipe.processes.nursery import Nursery
+from tfpipe.processes import pool
+from tfpipe.processes.pool import ProcessPool
 from tfpipe.terminal import Terminal
 from tfpipe.tuning.comparison import COLUMNS, networks
 from tfpipe.verbs.compare_models import compare_models, go_on
@@ -61,26 +61,26 @@ class Unvalidated(Tiny):
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Nursery]:
+def shared() -> Iterator[ProcessPool]:
     """A pool for all comparisons of this file: starting one takes as long as three trials."""
-    with Nursery(["tfpipe.tuning.trial", "tfpipe.jobs.start"]) as made:
+    with ProcessPool(["tfpipe.tuning.trial", "tfpipe.jobs.start"]) as made:
         yield made
 
 
 @pytest.fixture(autouse=True, scope="module")
-def quick(shared: Nursery) -> Iterator[None]:
+def quick(shared: ProcessPool) -> Iterator[None]:
     class Shared:
         def __init__(self, modules: Any) -> None:
             pass
 
-        def __enter__(self) -> Nursery:
+        def __enter__(self) -> ProcessPool:
             return shared
 
         def __exit__(self, *raised: object) -> None:
             pass
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nursery, "Nursery", Shared)
+        patch.setattr(pool, "ProcessPool", Shared)
         yield
 
 

@@ -14,8 +14,8 @@ import pytest
 import tfpipe
 from tfpipe.declare.loading import load
 from tfpipe.errors import ConfigError, DataError, RunError, TrainingError
-from tfpipe.processes import nursery
-from tfpipe.processes.nursery import Nursery
+from tfpipe.processes import pool
+from tfpipe.processes.pool import ProcessPool
 from tfpipe.tuning.scheduler import all_alike
 from tfpipe.tuning.store import Search, Trial, find_search
 from tfpipe.verbs.search import go_on
@@ -49,25 +49,25 @@ class Odd(Pipeline):
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Nursery]:
-    """A nursery for all searches of this file: starting one takes as long as three trials."""
-    with Nursery(["tfpipe.tuning.trial", "tfpipe.verbs.run", "tfpipe.training.loop"]) as made:
+def shared() -> Iterator[ProcessPool]:
+    """A pool for all searches of this file: starting one takes as long as three trials."""
+    with ProcessPool(["tfpipe.tuning.trial", "tfpipe.verbs.run", "tfpipe.training.loop"]) as made:
         yield made
 
 
 @pytest.fixture(autouse=True)
-def quick(shared: Nursery, monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(shared: ProcessPool, monkeypatch: pytest.MonkeyPatch) -> None:
     class Shared:
         def __init__(self, modules: Any) -> None:
             pass
 
-        def __enter__(self) -> Nursery:
+        def __enter__(self) -> ProcessPool:
             return shared
 
         def __exit__(self, *raised: object) -> None:
             pass
 
-    monkeypatch.setattr(nursery, "Nursery", Shared)
+    monkeypatch.setattr(pool, "ProcessPool", Shared)
 
 
 @pytest.fixture

@@ -58,8 +58,8 @@ def command(
             "--cluster, --worker or --fork."
         )
     if several and workers is not None:
+        from tfpipe.jobs.launch import launch
         from tfpipe.jobs.restore import find
-        from tfpipe.verbs.launch import launch
 
         run = find(root, reference, terminal)
         begin = ["resume", str(run.path), *overrides]

@@ -153,9 +153,9 @@ def _launch(
     from datetime import datetime
 
     from tfpipe.declare.tree import resolve
+    from tfpipe.jobs.launch import launch
     from tfpipe.jobs.plan import check_divides
     from tfpipe.runs.directory import check_writable, create_run, newest_unfinished
-    from tfpipe.verbs.launch import launch
 
     root = Path(flags[flags.index("--root") + 1])
     check_divides(resolve(loaded.pipeline).batch_size, workers, f"{workers} workers")

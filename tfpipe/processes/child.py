@@ -1,8 +1,7 @@
 """What a child does before and after its trial, be it forked or `python -m tfpipe.processes.child`.
 
 It leads a process group of its own, reads nothing, writes into its log, and ends with those who
-started it: they hold one end of a pipe and never write to it, so that it ends when they are gone,
-however they went.
+started it (`tfpipe.processes.lifeline`).
 """
 
 import contextlib
@@ -15,11 +14,12 @@ import os
 import random
 import signal
 import sys
-import threading
 import traceback
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
+
+from tfpipe.processes.lifeline import hold
 
 _OOM_SCORE = 500  # of 1000: the kernel, when memory runs out, takes the child first
 _USUAL = ("SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD")
@@ -103,7 +103,7 @@ def _settle(job: ChildJob, lifeline: int) -> None:
     if hasattr(signal, "pthread_sigmask"):  # what came since the fork comes now
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _redirect(job.log)
-    threading.Thread(target=_end_with, args=(lifeline,), name="lifeline", daemon=True).start()
+    hold(lifeline)
     faulthandler.enable()  # so that the log says where a crash was
     os.environ.update(job.environ)
     _limit(job)
@@ -143,15 +143,6 @@ def _fewer_threads(cores: int) -> None:
         import threadpoolctl  # of scikit-learn's
 
         threadpoolctl.threadpool_limits(cores)
-
-
-def _end_with(lifeline: int) -> None:
-    """Wait for the end of the pipe, and end this process with all that it has started."""
-    while os.read(lifeline, 4096):
-        pass
-    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
-        os.killpg(os.getpid(), signal.SIGKILL)
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -4,16 +4,14 @@ A worker that dies cannot be replaced: the others' connections are broken for go
 one ends all, and all start again from the last saved state, on new ports.
 """
 
-import contextlib
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tfpipe.devices.cluster.membership import Cluster
+from tfpipe.processes.signals import count_stops
 from tfpipe.processes.worker import Worker, free_ports, start_worker
 
 _INTERRUPTED = 130
@@ -79,20 +77,20 @@ class Supervisor:
         self._say = on_event
         self._sleep = sleep
         self._clock = clock
-        self._asked_to_stop = 0
+        self._stops: Callable[[], int] = int
         self._workers: list[Worker] = []
 
     def run(self) -> int:
         """Run the workers to the end; the exit code of the job."""
         self._logs.mkdir(parents=True, exist_ok=True)
-        with self._signals():
+        with count_stops() as self._stops:
             for attempt in range(self._limits.restarts + 1):
                 code = self._attempt(attempt)
                 if code is not None:
                     return code
-                if attempt < self._limits.restarts and not self._asked_to_stop:
+                if attempt < self._limits.restarts and not self._stops():
                     self._pause(attempt + 1)
-                if self._asked_to_stop:
+                if self._stops():
                     return _INTERRUPTED
         self._say(f"All {self._limits.restarts} restarts are used up. The last state is intact.")
         return 1
@@ -115,7 +113,7 @@ class Supervisor:
     def _watch(self) -> int | None:
         until = self._clock() + self._limits.deadline
         while True:
-            if self._asked_to_stop:
+            if self._stops():
                 return self._stop()
             codes = [worker.code for worker in self._workers]
             if any(codes) or codes[0] == 0:
@@ -165,7 +163,7 @@ class Supervisor:
             f"of {self._limits.restarts})."
         )
         until = self._clock() + seconds
-        while not self._asked_to_stop and (left := until - self._clock()) > 0:
+        while not self._stops() and (left := until - self._clock()) > 0:
             self._sleep(min(left, _POLL))
 
     def _end(self, grace: float, patient: int = 0) -> None:
@@ -189,7 +187,7 @@ class Supervisor:
         """
         until = self._clock() + seconds
         while any(w.code is None for w in workers) and self._clock() < until:
-            if self._asked_to_stop > patient:
+            if self._stops() > patient:
                 return
             self._sleep(_POLL)
 
@@ -199,21 +197,6 @@ class Supervisor:
             self._say(f"Worker {worker.index} ended the job; its log: {worker.log}")
         sys.stderr.write(worker.last_words())
         sys.stderr.flush()
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        def asked(number: int, frame: object) -> None:
-            self._asked_to_stop += 1
-
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {s: signal.signal(s, asked) for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def supervise(

@@ -7,11 +7,12 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from tfpipe.processes.exit_reason import described
 from tfpipe.processes.supervised import READY
 
 ERRORS_KEPT = 16_384  # bytes
@@ -50,10 +51,8 @@ class Worker:
     @property
     def how(self) -> str:
         """How it ended, for people."""
-        if self.code is not None and self.code < 0:
-            with contextlib.suppress(ValueError):
-                return f"by {signal.Signals(-self.code).name}"
-        return f"exit code {self.code}"
+        how = described(self.code or 0)
+        return how if self.code is None or self.code >= 0 else f"by {how}"
 
     def kill(self) -> None:
         """End it, and all that it has started: it leads a group of its own."""
@@ -139,23 +138,3 @@ def _show(data: bytes) -> None:
 def _keep(kept: bytearray, data: bytes) -> None:
     kept += data
     del kept[:-ERRORS_KEPT]
-
-
-@contextlib.contextmanager
-def count_stops() -> Iterator[Callable[[], int]]:
-    """While the block runs, count how often Ctrl-C or SIGTERM has asked to stop."""
-    count = 0
-
-    def ask(number: int, frame: object) -> None:
-        nonlocal count
-        count += 1
-
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: count
-        return
-    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: count
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

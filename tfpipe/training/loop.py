@@ -4,10 +4,7 @@ A single `fit` that starts in the middle of an epoch would cut all later epochs 
 is a `fit` of its own; the callbacks hear of one training that begins and ends once.
 """
 
-import contextlib
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from tfpipe.declare.pipeline import Pipeline, current_epoch, has_own_input
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.devices.cluster.strategy import adapt, is_multi_worker
 from tfpipe.errors import ConfigError, DataError, Interrupted
+from tfpipe.processes.signals import count_stops
 from tfpipe.runs.directory import RunDirectory
 from tfpipe.training import checkpoint as state
 from tfpipe.training.callbacks import state as memory
@@ -182,8 +180,8 @@ def train(
     """
     model = compiled.model
     validation = dataset(pipeline, "validation") if "validation" in spec.splits else None
-    with stop_on_signals() as stop_requested:
-        training = _Training(pipeline, spec, compiled, run, reporter, chief, stop_requested)
+    with count_stops(insist=2) as stops:
+        training = _Training(pipeline, spec, compiled, run, reporter, chief, stops)
         training.gather_callbacks(validation is not None, extra, again=resumed is not None)
         training.begin(resumed)
         position = training.position
@@ -214,7 +212,7 @@ class _Training:
         run: where to record.
         reporter: told of each step and epoch.
         chief: whether this process writes.
-        stop_requested: says whether somebody asked this process to stop.
+        stops: how often somebody has asked this process to stop.
     """
 
     callbacks: OneTraining
@@ -228,7 +226,7 @@ class _Training:
         run: RunDirectory,
         reporter: Reporter,
         chief: bool,
-        stop_requested: Callable[[], bool],
+        stops: Callable[[], int],
     ) -> None:
         first = dataset(pipeline, "train")
         model = compiled.model
@@ -243,7 +241,7 @@ class _Training:
         self.position = Position(_steps(pipeline, spec, first), self._phases)
         adapt(model)
         several = is_multi_worker(model.distribute_strategy)
-        self.requests = Requests(stop_requested, together=several)
+        self.requests = Requests(lambda: stops() > 0, together=several)
 
     def gather_callbacks(self, validated: bool, extra: Sequence[Any], again: bool) -> None:
         """Make the list of callbacks, in the order in which they act."""
@@ -410,24 +408,3 @@ def best_monitor(declared: list[Any], validated: bool) -> str:
         if isinstance(callback, keras.callbacks.EarlyStopping):
             return str(callback.monitor)
     return "val_loss" if validated else "loss"
-
-
-@contextlib.contextmanager
-def stop_on_signals() -> Iterator[Callable[[], bool]]:
-    """While the block runs, the first Ctrl-C or SIGTERM asks to stop and the second one insists."""
-    asked = threading.Event()
-
-    def ask(number: int, frame: Any) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked.is_set
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tfpipe.errors import Interrupted, StorageError, TrainingError
-from tfpipe.processes.nursery import Child, ChildJob, Nursery, why_it_died
+from tfpipe.processes.pool import Child, ChildJob, ProcessPool, exit_reason
 from tfpipe.storage import read_small
 from tfpipe.training.metrics import read_rows
 from tfpipe.tuning.proposals import WAIT, Proposals
@@ -82,7 +82,7 @@ class Scheduler:
         search: whose trials.
         proposals: where they come from.
         reporter: told how it goes.
-        nursery: what starts their processes.
+        pool: what starts their processes.
         records: what writes the search's files.
     """
 
@@ -91,11 +91,11 @@ class Scheduler:
         search: Search,
         proposals: Proposals,
         reporter: ProgressReporter,
-        nursery: Nursery,
+        pool: ProcessPool,
         records: Records,
     ) -> None:
         self._search, self._proposals, self._reporter = search, proposals, reporter
-        self._nursery, self._records = nursery, records
+        self._pool, self._records = pool, records
         self._running: dict[str, _Running] = {}
         self._exhausted = False
         self._ask_after = 0.0
@@ -131,7 +131,7 @@ class Scheduler:
             if not self._running and (closing or self._exhausted):
                 break
             self._stop_lost()
-            self._nursery.poll(_POLL)
+            self._pool.poll(_POLL)
             self._take_back(stops)
             self._report()
         if self._failure is not None:
@@ -179,7 +179,7 @@ class Scheduler:
             slot.share.cpus,
             self._search.asked.memory,
         )
-        self._running[slot.name] = _Running(trial, self._nursery.start(job), time.monotonic())
+        self._running[slot.name] = _Running(trial, self._pool.start(job), time.monotonic())
         self._reporter.began(trial)
 
     def _stop_all(self, at_once: bool) -> None:
@@ -243,7 +243,7 @@ class Scheduler:
             trial.reason = outcome["reason"]
         else:
             trial.state = "failed"
-            trial.kind, trial.reason = why_it_died(running.child)
+            trial.kind, trial.reason = exit_reason(running.child)
 
     def _measure(self, trial: Trial) -> None:
         """The best epoch of a trial, from what its run has written."""

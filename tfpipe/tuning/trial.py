@@ -1,6 +1,6 @@
 """One trial of a search, or a look at the pipeline before the first, in a process of its own.
 
-`tfpipe.processes.nursery` starts it. What becomes of it is written down at the end, and what it is
+`tfpipe.processes.pool` starts it. What becomes of it is written down at the end, and what it is
 doing as it goes; the process that conducts the search reads both.
 """
 
@@ -19,7 +19,7 @@ from tfpipe.declare.tree import resolve
 from tfpipe.errors import Interrupted, OutOfMemory, TfpipeError, TrainingError
 from tfpipe.jobs.execute import as_known
 from tfpipe.jobs.progress import Progress
-from tfpipe.processes.endings import is_about_memory
+from tfpipe.processes.exit_reason import is_about_memory
 from tfpipe.runs.directory import RunDirectory, cache_folder, furnish
 from tfpipe.storage import storage, write_whole
 from tfpipe.terminal import Silent

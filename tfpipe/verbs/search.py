@@ -19,7 +19,7 @@ from tfpipe.devices.machine import Machine
 from tfpipe.devices.shares import Share, shares
 from tfpipe.devices.startup import import_tensorflow
 from tfpipe.errors import ConfigError, Interrupted, RunError
-from tfpipe.processes.worker import count_stops
+from tfpipe.processes.signals import count_stops
 from tfpipe.runs.directory import check_writable
 from tfpipe.terminal import Silent, Terminal
 from tfpipe.tuning import store
@@ -37,7 +37,7 @@ from tfpipe.verbs.searchable import (
     space_in,
 )
 
-# What a trial imports, for the nursery to have it ready.
+# What a trial imports, for the pool to have it ready.
 _IMPORTED = (
     "tfpipe.tuning.trial",
     "tfpipe.evaluation.evaluate",
@@ -140,16 +140,16 @@ def begin(
     Args:
         more: further fields of `Asked`.
     """
-    from tfpipe.processes.nursery import Nursery
+    from tfpipe.processes.pool import ProcessPool
 
     space = space_in(loaded)
     check(space, tuner, trials, workers, memory)
     seconds = seconds_of(budget)
     check_writable(root)
     parts = _shares(workers, loaded)
-    with count_stops() as asked_to_stop, Nursery(_IMPORTED) as nursery:
+    with count_stops() as asked_to_stop, ProcessPool(_IMPORTED) as pool:
         _start_keras_tuner()
-        found = look(nursery, loaded, sample, root, terminal, asked_to_stop)
+        found = look(pool, loaded, sample, root, terminal, asked_to_stop)
         decided, direction = objective_of(objective, found)
         asked = Asked(
             tuner=tuner,
@@ -165,7 +165,7 @@ def begin(
         )
         created = store.create_search(root, loaded, datetime.now(), asked, space.to_json())
         with created.directory.lock("being carried on"):
-            return _carry_on(created, space, terminal, parts, nursery, asked_to_stop)
+            return _carry_on(created, space, terminal, parts, pool, asked_to_stop)
 
 
 def go_on(
@@ -197,7 +197,7 @@ def go_on(
         RunError: for no such search, one that another process is at, or nothing left to do.
         ConfigError: when the file declares something else now.
     """
-    from tfpipe.processes.nursery import Nursery
+    from tfpipe.processes.pool import ProcessPool
 
     terminal = terminal or (Silent() if quiet else Terminal())
     found = store.find_search(Path(root), reference)
@@ -215,9 +215,9 @@ def go_on(
         check_changes(found, space, trials, bool(failed))
         found.asked = replace(found.asked, **{n: v for n, v in changes.items() if v is not None})
         parts = _shares(found.asked.workers, loaded)
-        with count_stops() as asked_to_stop, Nursery(_IMPORTED) as nursery:
+        with count_stops() as asked_to_stop, ProcessPool(_IMPORTED) as pool:
             _start_keras_tuner()
-            return _carry_on(found, space, terminal, parts, nursery, asked_to_stop, failed)
+            return _carry_on(found, space, terminal, parts, pool, asked_to_stop, failed)
 
 
 def join(
@@ -245,7 +245,7 @@ def join(
         RunError: for no such search, or one that is finished.
         ConfigError: for another pipeline than the search's.
     """
-    from tfpipe.processes.nursery import Nursery
+    from tfpipe.processes.pool import ProcessPool
 
     terminal = terminal or (Silent() if quiet else Terminal())
     found = store.find_search(Path(root), reference)
@@ -257,9 +257,9 @@ def join(
         found.target = given.target
     loaded = found.load()
     parts = _shares(workers, loaded)
-    with count_stops() as asked_to_stop, Nursery(_IMPORTED) as nursery:
+    with count_stops() as asked_to_stop, ProcessPool(_IMPORTED) as pool:
         _start_keras_tuner()
-        return _carry_on(found, space_in(loaded), terminal, parts, nursery, asked_to_stop)
+        return _carry_on(found, space_in(loaded), terminal, parts, pool, asked_to_stop)
 
 
 def _check_same(loaded: Loaded, search: Search) -> None:
@@ -283,7 +283,7 @@ def _carry_on(
     space: Space,
     terminal: Terminal,
     parts: Sequence[Share],
-    nursery: Any,
+    pool: Any,
     asked_to_stop: Callable[[], int],
     again: Sequence[Trial] = (),
 ) -> Search:
@@ -323,7 +323,7 @@ def _carry_on(
         counted = planned.epochs if asked.tuner == "hyperband" else None
         with _closed(records, terminal), View(terminal, search, planned.trials, counted) as view:
             slots = [Slot(f"tuner{number}", share) for number, share in enumerate(parts)]
-            Scheduler(search, proposals, view, nursery, records).run(slots, asked_to_stop)
+            Scheduler(search, proposals, view, pool, records).run(slots, asked_to_stop)
     summary(search, terminal)
     return search
 

@@ -101,7 +101,7 @@ class View:
 
     Example:
         with View(terminal, search, 12) as view:
-            Scheduler(search, proposals, view, nursery, records).run(slots, stops)
+            Scheduler(search, proposals, view, pool, records).run(slots, stops)
     """
 
     def __init__(

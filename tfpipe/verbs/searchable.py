@@ -110,7 +110,7 @@ def seconds_of(budget: float | str | None) -> float | None:
 
 
 def look(
-    nursery: Any,
+    pool: Any,
     loaded: Loaded,
     sample: int | bool | None,
     root: Path,
@@ -118,7 +118,7 @@ def look(
     asked_to_stop: Callable[[], int],
 ) -> dict[str, Any]:
     """What is measured, found out as the first trial would; raises what it would."""
-    from tfpipe.processes.nursery import ChildJob
+    from tfpipe.processes.pool import ChildJob
     from tfpipe.tuning.scheduler import MODULE
 
     assert loaded.path is not None
@@ -132,9 +132,9 @@ def look(
             "root": str(root.absolute()),
         }
         with terminal.waiting("looking at the pipeline and its data"):
-            child = nursery.start(ChildJob(MODULE, json.dumps(job), log))
+            child = pool.start(ChildJob(MODULE, json.dumps(job), log))
             while child.code is None and not asked_to_stop():
-                nursery.poll(0.1)
+                pool.poll(0.1)
         if child.code is None:
             child.kill()
             raise Interrupted("Stopped before the first trial; nothing was written.")

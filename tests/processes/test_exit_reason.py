@@ -7,7 +7,7 @@ import pytest
 
 from tfpipe.processes import endings
 from tfpipe.processes.child import ChildJob
-from tfpipe.processes.endings import described, explain, is_about_memory, kills_for_memory
+from tfpipe.processes.exit_reason import described, explain, is_about_memory, kills_for_memory
 
 GB = 10**9
 FATAL = """epoch 1

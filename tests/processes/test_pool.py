@@ -16,8 +16,8 @@ import pytest
 
 from tfpipe.data.memory import human
 from tfpipe.processes.child import read_job
-from tfpipe.processes.forking import Parent
-from tfpipe.processes.nursery import Child, ChildJob, Nursery, why_it_died
+from tfpipe.processes.fork_server import ForkServer
+from tfpipe.processes.pool import Child, ChildJob, ProcessPool, exit_reason
 
 JOBS = """
 import json, os, random, resource, signal, subprocess, sys, time
@@ -95,11 +95,11 @@ def pools(rest):
 SEARCH = """
 import json, sys, time
 from pathlib import Path
-from tfpipe.processes.forking import Parent
-from tfpipe.processes.nursery import ChildJob, Nursery
+from tfpipe.processes.fork_server import Parent
+from tfpipe.processes.pool import ChildJob, ProcessPool
 
 folder = Path(sys.argv[1])
-forking, alone = Nursery(tensorflow=False), Nursery(fork=False)
+forking, alone = ProcessPool(tensorflow=False), ProcessPool(fork=False)
 children = [n.start(ChildJob("jobs", "leave_behind x", folder / f"{i}.txt"))
             for i, n in enumerate((forking, forking, alone))]
 while not all((folder / f"{i}.txt").exists() and (folder / f"{i}.txt").read_text().endswith("\\n")
@@ -121,17 +121,17 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def quick() -> Iterator[Nursery]:
-    """A nursery that forks, and imports nothing before."""
-    with Nursery(["numpy"], tensorflow=False) as nursery:
-        yield nursery
+def quick() -> Iterator[ProcessPool]:
+    """A pool that forks, and imports nothing before."""
+    with ProcessPool(["numpy"], tensorflow=False) as pool:
+        yield pool
 
 
 @pytest.fixture(scope="module")
-def alone() -> Iterator[Nursery]:
-    """A nursery that starts a Python for each child."""
-    with Nursery(fork=False) as nursery:
-        yield nursery
+def alone() -> Iterator[ProcessPool]:
+    """A pool that starts a Python for each child."""
+    with ProcessPool(fork=False) as pool:
+        yield pool
 
 
 @pytest.fixture
@@ -139,22 +139,22 @@ def job(tmp_path: Path) -> Callable[..., ChildJob]:
     return lambda argument, **given: ChildJob("jobs", argument, tmp_path / "log.txt", **given)
 
 
-def ended(nursery: Nursery, *children: Child) -> list[Child]:
+def ended(pool: ProcessPool, *children: Child) -> list[Child]:
     """The children, when all have ended."""
     until = time.monotonic() + 120
     while any(child.code is None for child in children):
         assert time.monotonic() < until
-        nursery.poll(0.1)
+        pool.poll(0.1)
     return list(children)
 
 
-def saying(nursery: Nursery, child: Child, text: str) -> Child:
+def saying(pool: ProcessPool, child: Child, text: str) -> Child:
     """The child, when it has said something."""
     until = time.monotonic() + 120
     while not (child.job.log.exists() and text in child.job.log.read_text()):
         assert time.monotonic() < until
         assert child.code is None, child.job.log.read_text()
-        nursery.poll(0.05)
+        pool.poll(0.05)
     return child
 
 
@@ -176,7 +176,7 @@ both = pytest.mark.parametrize("kind", ["quick", "alone"])
 
 
 @pytest.fixture
-def nursery(kind: str, request: pytest.FixtureRequest) -> Nursery:
+def pool(kind: str, request: pytest.FixtureRequest) -> ProcessPool:
     return request.getfixturevalue(kind)  # type: ignore[no-any-return]
 
 
@@ -190,12 +190,12 @@ def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 @both
-def test_how_children_end(nursery: Nursery, kind: str, tmp_path: Path) -> None:
+def test_how_children_end(pool: ProcessPool, kind: str, tmp_path: Path) -> None:
     words = ("leave 0", "leave 7", "give_up no more", "fail a\nb", "crash", "nothing")
     files = [tmp_path / f"{n}.txt" for n in range(len(words))]
     files[1].write_text("an earlier attempt\n")
-    children = [nursery.start(ChildJob("jobs", w, f)) for w, f in zip(words, files, strict=True)]
-    ended(nursery, *children)
+    children = [pool.start(ChildJob("jobs", w, f)) for w, f in zip(words, files, strict=True)]
+    ended(pool, *children)
     assert [c.code for c in children] == [0, 7, 1, 1, -signal.SIGABRT, 1]
     assert [c.how for c in children[:2]] == ["exit code 0", "exit code 7"]
     assert {c.forked for c in children} == {kind == "quick"}
@@ -204,24 +204,24 @@ def test_how_children_end(nursery: Nursery, kind: str, tmp_path: Path) -> None:
     assert files[1].read_text() == "an earlier attempt\nbegan\n"
     assert files[2].read_text() == "no more\n"
     assert "Traceback" in files[3].read_text()
-    assert [why_it_died(c)[0] for c in children] == ["crashed"] * 6
-    assert why_it_died(children[3])[1].endswith(
+    assert [exit_reason(c)[0] for c in children] == ["crashed"] * 6
+    assert exit_reason(children[3])[1].endswith(
         f"its log: {files[3]}. Its last words: ValueError: a"
     )
-    assert "ended (SIGABRT) when it held " in why_it_died(children[4])[1]
-    assert "Its last words: Fatal Python error: Aborted" in why_it_died(children[4])[1]
-    assert "KeyError: 'nothing'" in why_it_died(children[5])[1]
+    assert "ended (SIGABRT) when it held " in exit_reason(children[4])[1]
+    assert "Its last words: Fatal Python error: Aborted" in exit_reason(children[4])[1]
+    assert "KeyError: 'nothing'" in exit_reason(children[5])[1]
 
 
 @both
-def test_a_child_has_its_place(nursery: Nursery, kind: str, tmp_path: Path) -> None:
+def test_a_child_has_its_place(pool: ProcessPool, kind: str, tmp_path: Path) -> None:
     own = min(os.sched_getaffinity(0))
     score = int(Path("/proc/self/oom_score_adj").read_text())
     jobs = [
         ChildJob("jobs", "show", tmp_path / "0.txt", {"ASKED": "yes"}, (own,), 2**33),
         ChildJob("jobs", "show", tmp_path / "1.txt"),
     ]
-    children = ended(nursery, *map(nursery.start, jobs))
+    children = ended(pool, *map(pool.start, jobs))
     first, second = (json.loads(c.job.log.read_text()) for c in children)
     assert [first[n] for n in ("cores", "asked", "limit")] == [[own], "yes", 2**33]
     assert second["cores"] == sorted(os.sched_getaffinity(0))
@@ -237,11 +237,11 @@ def test_a_child_has_its_place(nursery: Nursery, kind: str, tmp_path: Path) -> N
 
 @both
 def test_a_child_is_asked_to_end_and_may_save(
-    nursery: Nursery, kind: str, job: Callable[..., ChildJob]
+    pool: ProcessPool, kind: str, job: Callable[..., ChildJob]
 ) -> None:
-    child = saying(nursery, nursery.start(job("save")), "ready")
+    child = saying(pool, pool.start(job("save")), "ready")
     child.terminate()
-    ended(nursery, child)
+    ended(pool, child)
     assert (child.code, child.job.log.read_text()) == (130, "ready\nsaved\n")
     child.terminate()  # it is over
     assert child.asked == [signal.SIGTERM]
@@ -249,32 +249,34 @@ def test_a_child_is_asked_to_end_and_may_save(
 
 @both
 def test_a_child_is_ended_with_all_it_has_started(
-    nursery: Nursery, kind: str, tmp_path: Path
+    pool: ProcessPool, kind: str, tmp_path: Path
 ) -> None:
-    stays = nursery.start(ChildJob("jobs", "leave_behind x", tmp_path / "stays.txt"))
-    leaves = nursery.start(ChildJob("jobs", "leave_behind", tmp_path / "leaves.txt"))
-    ended(nursery, leaves)
-    saying(nursery, stays, "\n").kill()
-    ended(nursery, stays)
+    stays = pool.start(ChildJob("jobs", "leave_behind x", tmp_path / "stays.txt"))
+    leaves = pool.start(ChildJob("jobs", "leave_behind", tmp_path / "leaves.txt"))
+    ended(pool, leaves)
+    saying(pool, stays, "\n").kill()
+    ended(pool, stays)
     assert (leaves.code, stays.code) == (0, -signal.SIGKILL)
     assert gone([int(c.job.log.read_text()) for c in (stays, leaves)])
-    assert why_it_died(stays) == (
+    assert exit_reason(stays) == (
         "killed",
         f"The search ended the trial (SIGKILL when it held {human(stays.peak)}).",
     )
 
 
-def test_a_child_that_is_asked_at_once_ends(quick: Nursery, job: Callable[..., ChildJob]) -> None:
+def test_a_child_that_is_asked_at_once_ends(
+    quick: ProcessPool, job: Callable[..., ChildJob]
+) -> None:
     child = quick.start(job("sleep 60"))
     child.terminate()
     assert ended(quick, child)[0].code == -signal.SIGTERM
 
 
-def test_a_child_that_something_else_ends(quick: Nursery, job: Callable[..., ChildJob]) -> None:
+def test_a_child_that_something_else_ends(quick: ProcessPool, job: Callable[..., ChildJob]) -> None:
     child = saying(quick, quick.start(job("sleep 60")), "asleep")
     os.kill(child.pid or 0, signal.SIGKILL)
     ended(quick, child)
-    assert why_it_died(child) == (
+    assert exit_reason(child) == (
         "killed",
         "Something else than the search ended the trial (SIGKILL when it held "
         f"{human(child.peak)}).",
@@ -283,18 +285,18 @@ def test_a_child_that_something_else_ends(quick: Nursery, job: Callable[..., Chi
 
 @both
 def test_a_child_may_hold_so_much(
-    nursery: Nursery, kind: str, job: Callable[..., ChildJob]
+    pool: ProcessPool, kind: str, job: Callable[..., ChildJob]
 ) -> None:
-    (child,) = ended(nursery, nursery.start(job("hold 2000", memory=10**9)))
+    (child,) = ended(pool, pool.start(job("hold 2000", memory=10**9)))
     assert child.code == 1
-    what, why = why_it_died(child)
+    what, why = exit_reason(child)
     assert what == "memory"
     assert "It may hold 1.0 GB (--memory). Use a smaller batch_size or a smaller model." in why
-    (child,) = ended(nursery, nursery.start(job("hold 100", memory=10**9)))
+    (child,) = ended(pool, pool.start(job("hold 100", memory=10**9)))
     assert child.code == 0
 
 
-def test_poll_waits_for_the_first_to_end(quick: Nursery, tmp_path: Path) -> None:
+def test_poll_waits_for_the_first_to_end(quick: ProcessPool, tmp_path: Path) -> None:
     logs = [tmp_path / "0.txt", tmp_path / "1.txt"]
     short, long = (
         quick.start(ChildJob("jobs", f"sleep {s}", log))
@@ -311,16 +313,16 @@ def test_poll_waits_for_the_first_to_end(quick: Nursery, tmp_path: Path) -> None
 
 @both
 def test_a_child_that_ends_before_the_next_starts_is_told_of_once(
-    nursery: Nursery, kind: str, tmp_path: Path
+    pool: ProcessPool, kind: str, tmp_path: Path
 ) -> None:
-    first = nursery.start(ChildJob("jobs", "leave 3", tmp_path / "0.txt"))
+    first = pool.start(ChildJob("jobs", "leave 3", tmp_path / "0.txt"))
     until = time.monotonic() + 60
     while first.code is None and time.monotonic() < until:
-        second = nursery.start(ChildJob("jobs", "leave 4", tmp_path / "1.txt"))
+        second = pool.start(ChildJob("jobs", "leave 4", tmp_path / "1.txt"))
         time.sleep(0.05)
     found = []
     while second not in found and time.monotonic() < until:
-        found += nursery.poll(0.1)
+        found += pool.poll(0.1)
     assert [c for c in found if c is first] == [first]
     assert len(found) == len(set(found))
     assert {c.code for c in found} == {3, 4}
@@ -339,21 +341,21 @@ def test_nobody_outlives_the_search(jobs: Path, tmp_path: Path) -> None:
         assert gone([*pids, *started])
 
 
-def test_children_end_with_the_nursery_and_the_next_has_a_new_one(tmp_path: Path) -> None:
-    with Nursery(tensorflow=False) as nursery:
+def test_children_end_with_the_pool_and_the_next_has_a_new_one(tmp_path: Path) -> None:
+    with ProcessPool(tensorflow=False) as pool:
         logs = [tmp_path / f"{n}.txt" for n in range(3)]
-        child = saying(nursery, nursery.start(ChildJob("jobs", "leave_behind x", logs[0])), "\n")
-        assert nursery._parent
-        first = nursery._parent._process.pid
+        child = saying(pool, pool.start(ChildJob("jobs", "leave_behind x", logs[0])), "\n")
+        assert pool._parent
+        first = pool._parent._process.pid
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             os.kill(first, number)  # what a terminal or a batch system sends to all
-        assert ended(nursery, nursery.start(ChildJob("jobs", "leave 3", logs[1])))[0].code == 3
+        assert ended(pool, pool.start(ChildJob("jobs", "leave 3", logs[1])))[0].code == 3
         os.kill(first, signal.SIGKILL)
-        ended(nursery, child)
-        assert (child.code, why_it_died(child)[0]) == (-signal.SIGKILL, "killed")
+        ended(pool, child)
+        assert (child.code, exit_reason(child)[0]) == (-signal.SIGKILL, "killed")
         assert gone([child.pid or 0, int(logs[0].read_text())])
-        again = nursery.start(ChildJob("jobs", "leave 4", logs[2]))
-        assert ended(nursery, again)[0].code == 4
+        again = pool.start(ChildJob("jobs", "leave 4", logs[2]))
+        assert ended(pool, again)[0].code == 4
         assert again.forked
 
 
@@ -362,28 +364,28 @@ def test_children_are_started_where_none_can_be_forked(jobs: Path, tmp_path: Pat
         "import threading, time\n"
         "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
     )
-    with Nursery(["threads"], tensorflow=False) as nursery:
+    with ProcessPool(["threads"], tensorflow=False) as pool:
         stays, leaves = (
-            nursery.start(ChildJob("jobs", word, tmp_path / f"{word[:5]}.txt"))
+            pool.start(ChildJob("jobs", word, tmp_path / f"{word[:5]}.txt"))
             for word in ("sleep 60", "leave 5")
         )
         stays.kill()  # before it began
-        ended(nursery, stays, leaves)
+        ended(pool, stays, leaves)
         assert (leaves.code, leaves.forked, stays.code) == (5, False, -signal.SIGKILL)
         assert not stays.job.log.exists()
-        assert nursery.why_not == "1 unknown thread runs in it"
+        assert pool.why_not == "1 unknown thread runs in it"
     log = tmp_path / "nursery.txt"
-    with Nursery(["no_such_module"], tensorflow=False, log=log) as nursery:
-        child = nursery.start(ChildJob("jobs", "leave 6", tmp_path / "6.txt"))
-        assert ended(nursery, child)[0].code == 6
-        assert nursery.why_not == (
+    with ProcessPool(["no_such_module"], tensorflow=False, log=log) as pool:
+        child = pool.start(ChildJob("jobs", "leave 6", tmp_path / "6.txt"))
+        assert ended(pool, child)[0].code == 6
+        assert pool.why_not == (
             "the process that imports TensorFlow beforehand ended before it had"
         )
     assert "No module named 'no_such_module'" in log.read_text()
 
 
 def test_a_process_that_cannot_start_has_ended(
-    alone: Nursery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    alone: ProcessPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*given: object, **named: object) -> None:
         raise OSError(errno.ENOMEM, "Cannot allocate memory")
@@ -395,11 +397,11 @@ def test_a_process_that_cannot_start_has_ended(
         child = alone.start(jobs[0])
     assert alone.poll() == [child]
     assert (child.code, child.pid, jobs[0].log.read_text()) == (1, None, said)
-    assert why_it_died(child)[0] == "memory"
+    assert exit_reason(child)[0] == "memory"
     hears, tells = os.pipe()
     with open(hears) as heard, open(tells, "w"):
         before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-        parent = Parent(-1, tells)
+        parent = ForkServer(-1, tells)
         with monkeypatch.context() as patch:
             patch.setattr(os, "fork", refuse)
             parent._fork(3, jobs[1].to_json())
@@ -412,7 +414,7 @@ def test_a_process_that_cannot_start_has_ended(
 
 def test_a_process_that_has_opened_a_driver_is_not_forked(tmp_path: Path) -> None:
     text = (
-        "import tfpipe.processes.forking as f; print(repr(f.why_not_fork()));"
+        "import tfpipe.processes.fork_server as f; print(repr(f.why_not_fork()));"
         "f._DRIVERS = ('/dev/zero',); file = open('/dev/zero'); print(f.why_not_fork())"
     )
     said = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
@@ -420,28 +422,26 @@ def test_a_process_that_has_opened_a_driver_is_not_forked(tmp_path: Path) -> Non
 
 
 def test_closing_ends_all_at_once(tmp_path: Path) -> None:
-    with Nursery(tensorflow=False) as nursery:
-        child = saying(
-            nursery, nursery.start(ChildJob("jobs", "save", tmp_path / "log.txt")), "ready"
-        )
-        assert nursery._parent
-        parent = nursery._parent._process
+    with ProcessPool(tensorflow=False) as pool:
+        child = saying(pool, pool.start(ChildJob("jobs", "save", tmp_path / "log.txt")), "ready")
+        assert pool._parent
+        parent = pool._parent._process
     assert (child.code, child.asked) == (-signal.SIGKILL, [signal.SIGKILL])
     assert parent.returncode == 0
     began = time.monotonic()
-    with Nursery() as nursery:  # which imports for seconds
-        child = nursery.start(ChildJob("jobs", "sleep 60", tmp_path / "log.txt"))
+    with ProcessPool() as pool:  # which imports for seconds
+        child = pool.start(ChildJob("jobs", "sleep 60", tmp_path / "log.txt"))
     assert child.code == -signal.SIGKILL
     assert time.monotonic() - began < 3
 
 
 def test_tensorflow_is_imported_and_counts_the_cores_of_its_child(tmp_path: Path) -> None:
     cores = sorted(os.sched_getaffinity(0))
-    with Nursery(["keras"], log=tmp_path / "nursery.txt") as nursery:
+    with ProcessPool(["keras"], log=tmp_path / "nursery.txt") as pool:
         few = ChildJob("jobs", "pools", tmp_path / "few.txt", cpus=(cores[0],))
         all_of_them = ChildJob("jobs", "pools", tmp_path / "all.txt")
-        children = ended(nursery, nursery.start(few), nursery.start(all_of_them))
-    assert nursery.why_not == ""
+        children = ended(pool, pool.start(few), pool.start(all_of_them))
+    assert pool.why_not == ""
     assert (tmp_path / "nursery.txt").read_text() == ""
     (blas, before, after, keras), (_, before_all, after_all, _) = (
         json.loads(c.job.log.read_text()) for c in children

@@ -1,4 +1,4 @@
-"""The process that children are forked from: `python -m tfpipe.processes.forking MODULE ...`.
+"""The process that children are forked from: `python -m tfpipe.processes.fork_server MODULE ...`.
 
 It imports TensorFlow and what training needs once, so that a trial need not. It has no threads of
 its own and has never asked a driver for a device, or it says that nothing should be forked from it.
@@ -24,12 +24,12 @@ from typing import Any, NoReturn
 
 from tfpipe.devices.startup import import_tensorflow
 from tfpipe.processes.child import live, read_job
-from tfpipe.processes.endings import not_started, reap
+from tfpipe.processes.exit_reason import not_started, reap
 
 _DRIVERS = ("/dev/nvidia", "/dev/kfd", "/dev/dri", "/dev/accel", "/dev/vfio", "/dev/dxg")
 
 
-class Parent:
+class ForkServer:
     """Forks children as it is asked, and says what becomes of them.
 
     Args:
@@ -157,7 +157,7 @@ def _main(modules: list[str]) -> None:
         import_tensorflow() if module == "tensorflow" else importlib.import_module(module)
     gc.collect()
     gc.freeze()  # so that a collection in a child does not touch, and so copy, all of this
-    parent = Parent(os.dup(0), told)
+    parent = ForkServer(os.dup(0), told)
     why = why_not_fork()
     parent.tell("ready", why)
     if not why:

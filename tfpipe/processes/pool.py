@@ -1,13 +1,13 @@
-"""Where trials live: children of a process that has imported TensorFlow once.
+"""A pool of child processes, forked from one that has imported TensorFlow once.
 
 On Linux each child is a fork of that process, and begins with everything imported; elsewhere, and
 where that process must not be forked, each is a Python of its own. No child outlives the process
 that searches, nor the one that it was forked from.
 
-    with Nursery(["tfpipe.tuning.trial"]) as nursery:
-        child = nursery.start(Job("tfpipe.tuning.trial", argument, log))
+    with ProcessPool(["tfpipe.tuning.trial"]) as pool:
+        child = pool.start(ChildJob("tfpipe.tuning.trial", argument, log))
         while child.code is None:
-            nursery.poll(0.2)
+            pool.poll(0.2)
 """
 
 import contextlib
@@ -26,9 +26,9 @@ from typing import Any, Protocol
 import psutil
 
 from tfpipe.processes.child import ChildJob
-from tfpipe.processes.endings import described, explain, kills_for_memory, not_started, reap
+from tfpipe.processes.exit_reason import described, explain, kills_for_memory, not_started, reap
 
-__all__ = ["Child", "ChildJob", "Nursery", "why_it_died"]
+__all__ = ["Child", "ChildJob", "ProcessPool", "exit_reason"]
 
 _PATIENCE = 10.0  # seconds for the parent to end the children and itself
 _EVERY = 0.05  # seconds between two looks at processes that nobody reports
@@ -69,7 +69,7 @@ class Child:
     @property
     def forked(self) -> bool:
         """Whether it is a fork, and no Python of its own."""
-        return isinstance(self._host, _Parent)
+        return isinstance(self._host, _Server)
 
     def terminate(self) -> None:
         """Ask it to save its state and end."""
@@ -95,7 +95,7 @@ class Child:
         self.kernel = None if now is None or self._kills is None else now > self._kills
 
 
-def why_it_died(child: Child) -> tuple[str, str]:
+def exit_reason(child: Child) -> tuple[str, str]:
     """Why a child ended that left no word: "memory", "killed" or "crashed", and a sentence."""
     return explain(
         child.job,
@@ -107,7 +107,7 @@ def why_it_died(child: Child) -> tuple[str, str]:
     )
 
 
-class Nursery:
+class ProcessPool:
     """Starts children, and says what becomes of them. For one thread alone.
 
     Args:
@@ -130,9 +130,9 @@ class Nursery:
         self._running: list[Child] = []
         self.why_not = ""  # why children are not forked, where they could have been
         # It imports while others prepare.
-        self._parent = _Parent(self._modules, log) if self._fork else None
+        self._parent = _Server(self._modules, log) if self._fork else None
 
-    def __enter__(self) -> "Nursery":
+    def __enter__(self) -> "ProcessPool":
         return self
 
     def __exit__(
@@ -149,7 +149,7 @@ class Nursery:
         child = Child(job)
         if self._fork:
             if self._parent is None:
-                self._parent = _Parent(self._modules, self._log)
+                self._parent = _Server(self._modules, self._log)
             self._parent.start(child)
         else:
             _Alone(child)
@@ -198,7 +198,7 @@ class Nursery:
             if child.code is None and isinstance(child._host, _Alone | _Orphan):
                 child._host.look(child)
 
-    def _without(self, parent: "_Parent") -> None:
+    def _without(self, parent: "_Server") -> None:
         """Go on without a parent that is gone, or that must not be forked."""
         parent.close()
         self._parent = None
@@ -213,8 +213,8 @@ class Nursery:
                 _Alone(child)
 
 
-class _Parent:
-    """The process that children are forked from; see `tfpipe.processes.forking`."""
+class _Server:
+    """The process that children are forked from; see `tfpipe.processes.fork_server`."""
 
     def __init__(self, modules: Sequence[str], log: Path | None) -> None:
         self.children: dict[int, Child] = {}
@@ -223,7 +223,7 @@ class _Parent:
         self._started, self._rest = 0, b""
         with _written_on(log) as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tfpipe.processes.forking", *modules],
+                [sys.executable, "-m", "tfpipe.processes.fork_server", *modules],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
