@@ -134,14 +134,15 @@ NORMALISED = (
     (r"\b\d+(\.\d+)?(e-?\d+)? (s|ms|MB|GB|kB|examples/s)\b", "N \\3"),
     (r"\b\d+:\d\d(:\d\d)?\b", "TIME"),
     (
-        r"(seconds|examples_per_second|input_wait|active_seconds|began|ended)(=|\": )[\d.e+-]+",
+        r"(seconds(?:_per_epoch)?|examples_per_second|input_wait|active_seconds|began|ended)"
+        r"(=|\": )[\d.e+-]+",
         "\\1\\2N",
     ),
     (r"(process|pid) \d+", "\\1 N"),
     (r"tfpipe_file_[0-9a-f]{8}", "FILE"),
     (r"\bin \d+:\d+", "in TIME"),
     (r"127\.0\.0\.1:\d+", "ADDRESS"),
-    (r"\"(memory_bytes|seconds_total)\": [\d.]+", '"\\1": N'),
+    (r"\"(memory_bytes|peak|seconds_total)\": [\d.]+", '"\\1": N'),
     (r"\"worker\": \"[^\"]*-\d+/", '"worker": "MACHINE/'),
     # What TensorFlow's libraries print as they are loaded.
     (r"(?m)^([IWE]\d{4} |WARNING: All log messages|To enable the following instructions).*\n", ""),

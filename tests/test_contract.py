@@ -25,9 +25,12 @@ def test_what_a_clock_or_a_machine_decides_is_no_difference(
     contract: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = write(
-        tmp_path / "a", run='runs/x/20261126-101112\n"seconds": 1.5\nI0000 00:00 noise\n'
+        tmp_path / "a",
+        run='runs/x/20261126-101112\n"seconds_per_epoch": 1.5\n"peak": 3\nI0000 00:00 noise\n',
     )
-    after = write(tmp_path / "b", run='runs/x/20261127-000000-2\n"seconds": 9\n')
+    after = write(
+        tmp_path / "b", run='runs/x/20261127-000000-2\n"seconds_per_epoch": 9\n"peak": 4\n'
+    )
     assert contract["compare"](before, after, []) == 0
     assert capsys.readouterr().out == "1 files, 0 of them different.\n"
 
