@@ -108,7 +108,7 @@ def asked(folder: Path, name: str, samples: Any) -> np.ndarray:
 def test_the_export_needs_no_module(tuned: Run) -> None:
     x = images()[0][:4]
     found = asked(tuned.done.exported[0], "image", x)
-    head = tuned.done._prepared.compiled.head
+    head = tuned.done._prepared.compiled.task
     np.testing.assert_allclose(found, answers(tuned.done.model, head, x), atol=1e-6)
 
 
@@ -130,14 +130,14 @@ def test_texts_are_learnt_and_an_export_brings_the_modules_words_along(tmp_path:
     done = run(Texts(model=Hub(str(module), trainable=True)), tmp_path / "root")
     assert done.metrics["test"]["accuracy"] == 1.0
     prepared = done._prepared
-    served = Served(done.model, prepared.compiled.head, prepared.spec)
+    served = Served(done.model, prepared.compiled.task, prepared.spec)
     tf.saved_model.save(served, str(tmp_path / "export"), signatures=served.signatures())
     shutil.rmtree(module)
     (tmp_path / "module_words.txt").unlink()
     asked_of = np.array(["a bad film", "a good film"])
     found = asked(tmp_path / "export", "text", asked_of)
     np.testing.assert_allclose(
-        found[:, 1:], answers(done.model, prepared.compiled.head, tf.constant(asked_of)), atol=1e-6
+        found[:, 1:], answers(done.model, prepared.compiled.task, tf.constant(asked_of)), atol=1e-6
     )
     assert found.argmax(-1).tolist() == [0, 1]
 
@@ -154,7 +154,8 @@ def test_killed_inside_the_phase_that_trains_it_ends_as_the_straight_run(tmp_pat
     assert not np.array_equal(base_of(result.model).get_weights()[0], plain.kernel.numpy())
 
 
-MOBILENET = Path(__file__).parents[3] / "pipelines" / "mobilenet_hub.py"
+TESTS = Path(__file__).parents[2]
+MOBILENET = TESTS.parent / "pipelines" / "mobilenet_hub.py"
 
 
 def test_a_classifier_names_what_is_in_pictures_without_training(
@@ -231,7 +232,7 @@ def test_two_replicas_train_as_one_does_or_say_why_not(
     still = hub_modules.images(tmp_path / "still", moves=False)
     moving = hub_modules.images(tmp_path / "moving")
     here = Path(__file__).parent
-    answer = python("-c", ON_TWO, tmp_path / "two", still, moving, here, here.parent).end()
+    answer = python("-c", ON_TWO, tmp_path / "two", still, moving, here, TESTS).end()
     assert answer.code == 0, answer.err
     two = json.loads(answer.out)
     one = spread(str(still), "cpu", str(tmp_path / "one"))
