@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tfpipe.processes import endings
+from tfpipe.processes import exit_reason
 from tfpipe.processes.child import ChildJob
 from tfpipe.processes.exit_reason import described, explain, is_about_memory, kills_for_memory
 
@@ -126,7 +126,7 @@ def test_how_a_process_ended() -> None:
 
 def test_the_system_counts_whom_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stat = tmp_path / "vmstat"
-    monkeypatch.setattr(endings, "_COUNTS", stat)
+    monkeypatch.setattr(exit_reason, "_COUNTS", stat)
     assert kills_for_memory() is None
     stat.write_text("nr_free_pages 17\noom_kill 3\noom_kill_disable 0\n")
     assert kills_for_memory() == 3

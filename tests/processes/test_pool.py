@@ -95,17 +95,16 @@ def pools(rest):
 SEARCH = """
 import json, sys, time
 from pathlib import Path
-from tfpipe.processes.fork_server import Parent
 from tfpipe.processes.pool import ChildJob, ProcessPool
 
 folder = Path(sys.argv[1])
-forking, alone = ProcessPool(tensorflow=False), ProcessPool(fork=False)
+forked, alone = ProcessPool(tensorflow=False), ProcessPool(fork=False)
 children = [n.start(ChildJob("jobs", "leave_behind x", folder / f"{i}.txt"))
-            for i, n in enumerate((forking, forking, alone))]
+            for i, n in enumerate((forked, forked, alone))]
 while not all((folder / f"{i}.txt").exists() and (folder / f"{i}.txt").read_text().endswith("\\n")
               for i in range(3)):
-    forking.poll(0.05)
-print(json.dumps([forking._parent._process.pid, *(c.pid for c in children)]), flush=True)
+    forked.poll(0.05)
+print(json.dumps([forked._server._process.pid, *(c.pid for c in children)]), flush=True)
 time.sleep(60)
 """
 
@@ -345,8 +344,8 @@ def test_children_end_with_the_pool_and_the_next_has_a_new_one(tmp_path: Path) -
     with ProcessPool(tensorflow=False) as pool:
         logs = [tmp_path / f"{n}.txt" for n in range(3)]
         child = saying(pool, pool.start(ChildJob("jobs", "leave_behind x", logs[0])), "\n")
-        assert pool._parent
-        first = pool._parent._process.pid
+        assert pool._server
+        first = pool._server._process.pid
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             os.kill(first, number)  # what a terminal or a batch system sends to all
         assert ended(pool, pool.start(ChildJob("jobs", "leave 3", logs[1])))[0].code == 3
@@ -374,7 +373,7 @@ def test_children_are_started_where_none_can_be_forked(jobs: Path, tmp_path: Pat
         assert (leaves.code, leaves.forked, stays.code) == (5, False, -signal.SIGKILL)
         assert not stays.job.log.exists()
         assert pool.why_not == "1 unknown thread runs in it"
-    log = tmp_path / "nursery.txt"
+    log = tmp_path / "pool.txt"
     with ProcessPool(["no_such_module"], tensorflow=False, log=log) as pool:
         child = pool.start(ChildJob("jobs", "leave 6", tmp_path / "6.txt"))
         assert ended(pool, child)[0].code == 6
@@ -424,8 +423,8 @@ def test_a_process_that_has_opened_a_driver_is_not_forked(tmp_path: Path) -> Non
 def test_closing_ends_all_at_once(tmp_path: Path) -> None:
     with ProcessPool(tensorflow=False) as pool:
         child = saying(pool, pool.start(ChildJob("jobs", "save", tmp_path / "log.txt")), "ready")
-        assert pool._parent
-        parent = pool._parent._process
+        assert pool._server
+        parent = pool._server._process
     assert (child.code, child.asked) == (-signal.SIGKILL, [signal.SIGKILL])
     assert parent.returncode == 0
     began = time.monotonic()
@@ -437,12 +436,12 @@ def test_closing_ends_all_at_once(tmp_path: Path) -> None:
 
 def test_tensorflow_is_imported_and_counts_the_cores_of_its_child(tmp_path: Path) -> None:
     cores = sorted(os.sched_getaffinity(0))
-    with ProcessPool(["keras"], log=tmp_path / "nursery.txt") as pool:
+    with ProcessPool(["keras"], log=tmp_path / "pool.txt") as pool:
         few = ChildJob("jobs", "pools", tmp_path / "few.txt", cpus=(cores[0],))
         all_of_them = ChildJob("jobs", "pools", tmp_path / "all.txt")
         children = ended(pool, pool.start(few), pool.start(all_of_them))
     assert pool.why_not == ""
-    assert (tmp_path / "nursery.txt").read_text() == ""
+    assert (tmp_path / "pool.txt").read_text() == ""
     (blas, before, after, keras), (_, before_all, after_all, _) = (
         json.loads(c.job.log.read_text()) for c in children
     )

@@ -30,7 +30,7 @@ from tfpipe.processes.exit_reason import described, explain, kills_for_memory, n
 
 __all__ = ["Child", "ChildJob", "ProcessPool", "exit_reason"]
 
-_PATIENCE = 10.0  # seconds for the parent to end the children and itself
+_PATIENCE = 10.0  # seconds for the fork server to end the children and itself
 _EVERY = 0.05  # seconds between two looks at processes that nobody reports
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has one way to end a process
 
@@ -130,7 +130,7 @@ class ProcessPool:
         self._running: list[Child] = []
         self.why_not = ""  # why children are not forked, where they could have been
         # It imports while others prepare.
-        self._parent = _Server(self._modules, log) if self._fork else None
+        self._server = _Server(self._modules, log) if self._fork else None
 
     def __enter__(self) -> "ProcessPool":
         return self
@@ -148,9 +148,9 @@ class ProcessPool:
         self._look(0)
         child = Child(job)
         if self._fork:
-            if self._parent is None:
-                self._parent = _Server(self._modules, self._log)
-            self._parent.start(child)
+            if self._server is None:
+                self._server = _Server(self._modules, self._log)
+            self._server.start(child)
         else:
             _Alone(child)
         self._running.append(child)
@@ -174,38 +174,38 @@ class ProcessPool:
     def close(self) -> None:
         """End all children at once, and wait for their ends."""
         self._look(0)
-        if self._parent is not None and not self._parent.ready:
-            self._parent.gone = True  # it has no children yet, and may be importing for long
+        if self._server is not None and not self._server.ready:
+            self._server.gone = True  # it has no children yet, and may be importing for long
         for child in self._running:
             child.kill()
         until = time.monotonic() + _PATIENCE
         while self._running and time.monotonic() < until:
             self.poll(_EVERY)
-        if self._parent is not None:
-            self._parent.close()
-            self._parent = None
+        if self._server is not None:
+            self._server.close()
+            self._server = None
 
     def _look(self, seconds: float) -> None:
-        """See what has become of the children, waiting so long for the parent's word."""
-        parent = self._parent
-        if parent is not None:
-            parent.read(seconds)
-            if parent.gone:
-                self._without(parent)
+        """See what has become of the children, waiting so long for the fork server's word."""
+        server = self._server
+        if server is not None:
+            server.read(seconds)
+            if server.gone:
+                self._without(server)
         elif seconds:
             time.sleep(seconds)
         for child in self._running:
             if child.code is None and isinstance(child._host, _Alone | _Orphan):
                 child._host.look(child)
 
-    def _without(self, parent: "_Server") -> None:
-        """Go on without a parent that is gone, or that must not be forked."""
-        parent.close()
-        self._parent = None
-        if not parent.ready:
-            self._fork, self.why_not = False, parent.why_not
-        for child in parent.children.values():
-            if parent.ready:
+    def _without(self, server: "_Server") -> None:
+        """Go on without a fork server that is gone, or that must not be forked."""
+        server.close()
+        self._server = None
+        if not server.ready:
+            self._fork, self.why_not = False, server.why_not
+        for child in server.children.values():
+            if server.ready:
                 _Orphan(child)
             elif child.asked:
                 child._end(-child.asked[-1])
