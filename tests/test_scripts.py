@@ -4,6 +4,7 @@ They run for real on a copy of scripts/, with a real interpreter and a real envi
 would need the network or minutes is replaced, through PYTHONPATH: ensurepip, pip and the tools.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -330,9 +331,21 @@ def test_all_tests_run_in_a_process_for_each_core(checkout):
 @pytest.mark.parametrize(("failing", "code"), [("", 0), ("ruff", 1), ("mypy", 1)])
 def test_check_runs_everything_and_fails_when_anything_does(checkout, failing, code):
     result = checkout.call("check", FAILING_TOOL=failing)
-    ran = [line.split("|")[0::2] for line in result.stdout.splitlines()]
+    lines = result.stdout.splitlines()
+    ran = [line.split("|")[0::2] for line in lines[:3]]
     assert ran == [["ruff", "check"], ["ruff", "format"], ["mypy"]]
+    assert lines[-1] == "Fallen: write it down with scripts/counts.py --lower."
     assert result.returncode == code
+
+
+def test_check_fails_when_a_count_has_risen(checkout):
+    limits = {"private functions used once": 0, "parameters typed Any": 0}
+    checkout.write("scripts/counts.json", json.dumps(limits))
+    (checkout.root / "tfpipe").mkdir()
+    checkout.write("tfpipe/loose.py", "from typing import Any\n\ndef f(x: Any) -> None: ...\n")
+    result = checkout.call("check")
+    assert result.stdout.endswith("There are more parameters typed Any than before: 1, not 0.\n")
+    assert result.returncode == 1
 
 
 @pytest.mark.parametrize(("check", "test", "code"), [(0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1)])
