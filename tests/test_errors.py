@@ -6,7 +6,7 @@ import inspect
 import pytest
 
 from tfpipe import errors
-from tfpipe.errors import TfpipeError, either, suggest
+from tfpipe.errors import TfpipeError, suggest
 
 CLASSES = {
     name: value
@@ -52,14 +52,6 @@ def test_a_suggestion_names_what_was_meant_or_what_there_is(name, known, sentenc
 
 def test_a_long_list_is_cut():
     assert suggest("x", ["a1", "b2", "c3", "d4"], most=2) == "There is: a1, b2 and 2 more."
-
-
-def test_alternatives_in_a_sentence():
-    assert [either(w) for w in (["a"], ["a", "b"], ["a", "b", "c"])] == [
-        "a",
-        "a or b",
-        "a, b or c",
-    ]
 
 
 def test_the_examples_are_right():

@@ -20,8 +20,8 @@ ROOT = Path(__file__).parent.parent
 
 # Each layer may import itself and those before it.
 LAYERS = (
-    "errors",
     "text",
+    "errors",
     "terminal",
     "storage",
     "declare",

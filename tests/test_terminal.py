@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tfpipe.terminal import Silent, Terminal, clock
+from tfpipe.terminal import Silent, Terminal
 
 MARKUP = "a [bold]list[/] of :smile: and [1, 2]"
 
@@ -147,14 +147,6 @@ def test_silent_says_nothing(capsys):
     terminal.epoch(row())
     terminal.note("careful")
     assert capsys.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [(0, "0:00"), (41.6, "0:42"), (62.5, "1:02"), (3599.6, "1:00:00"), (3723, "1:02:03")],
-)
-def test_a_clock(seconds, shown):
-    assert clock(seconds) == shown
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,9 @@ Every message says what was received, what was expected and how to put it right.
 
 import difflib
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+
+from tfpipe.text import either, listed
 
 
 class TfpipeError(Exception):
@@ -99,13 +101,7 @@ def suggest(name: str, known: Iterable[str], *, most: int = 12) -> str:
         return f"Did you mean {either([repr(lowered[c]) for c in close])}?"
     if not names:
         return ""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"There is: {', '.join(names[:most])}{more}."
-
-
-def either(words: Sequence[str]) -> str:
-    """Alternatives in a sentence: `a`, `a or b`, `a, b or c`."""
-    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+    return f"There is: {listed(names, most)}."
 
 
 def places(error: BaseException) -> list[tuple[str, int]]:

@@ -15,6 +15,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from tfpipe.text import clock, number
+
 SHORT = {
     "examples_per_second": "examples/s",
     "learning_rate": "lr",
@@ -186,18 +188,6 @@ class Silent(Terminal):
     def __init__(self) -> None:
         super().__init__(stream=sys.stderr, live=False)
         self.console.quiet = True
-
-
-def clock(seconds: float) -> str:
-    """A duration as a clock shows it: `0:42`, `1:02:03`."""
-    whole = round(seconds)
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
-
-
-def number(value: float) -> str:
-    """A metric in a few characters."""
-    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.2e}"
 
 
 def _cells(cells: Sequence[str], names: Sequence[str]) -> str:

@@ -1,14 +1,69 @@
-"""Values, sizes, durations and lists in words."""
+"""Values, counts, sizes, durations and lists in words."""
 
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 
-def brief(value: Any) -> str:
+def brief(value: object) -> str:
     """Return a value in a few characters: four digits of a number with a fraction."""
     if isinstance(value, float):
         return f"{value:.4g}"
     return "" if value is None else str(value)
+
+
+def number(value: float) -> str:
+    """Return a metric in a few characters."""
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.2e}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return how many there are of something: `1 trial`, `2,000 classes`."""
+    ending = "" if count == 1 else "es" if noun.endswith(("s", "x", "ch")) else "s"
+    return f"{count:,} {noun}{ending}"
+
+
+def listed(items: Iterable[object], most: int | None = None) -> str:
+    """Return the first items of a list in a sentence: `a, b and 3 more`.
+
+    Args:
+        items: what is listed, each by its `str`.
+        most: how many to name; all when None.
+    """
+    words = [str(item) for item in items]
+    rest = len(words) - (len(words) if most is None else most)
+    return ", ".join(words[:most]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def quoted(names: Iterable[object], most: int | None = None) -> str:
+    """Return names in quotes, as `listed` does: `'a', 'b' and 3 more`."""
+    return listed(map(repr, names), most)
+
+
+def either(words: Sequence[str]) -> str:
+    """Return alternatives in a sentence: `a`, `a or b`, `a, b or c`."""
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def byte_size(size: float) -> str:
+    """Return a number of bytes for people: `154 MB`."""
+    units = iter(("B", "kB", "MB", "GB"))
+    unit = next(units)
+    while size >= 1000 and unit != "GB":
+        size, unit = size / 1000, next(units)
+    return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as a clock shows it: `0:42`, `1:02:03`."""
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def first_sentence(text: str) -> str:
+    """Return a text up to the first full stop that begins another sentence, on one line."""
+    return re.split(r"(?<=[.!?]) (?=[A-Z])", " ".join(text.split()))[0]
 
 
 def short_path(path: Path) -> str:

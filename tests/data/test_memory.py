@@ -47,11 +47,3 @@ def test_never_less_than_nothing(cgroup: Path) -> None:
 def test_half_of_what_is_free_is_for_data(cgroup: Path) -> None:
     assert memory.fits(4_000_000_000)
     assert not memory.fits(4_000_000_001)
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (153_600_000, "154 MB"), (2.5e12, "2500 GB")],
-)
-def test_bytes_for_people(size: float, text: str) -> None:
-    assert memory.human(size) == text

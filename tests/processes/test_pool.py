@@ -14,10 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tfpipe.data.memory import human
 from tfpipe.processes.child import read_job
 from tfpipe.processes.fork_server import ForkServer
 from tfpipe.processes.pool import Child, ChildJob, ProcessPool, exit_reason
+from tfpipe.text import byte_size
 
 JOBS = """
 import json, os, random, resource, signal, subprocess, sys, time
@@ -259,7 +259,7 @@ def test_a_child_is_ended_with_all_it_has_started(
     assert gone([int(c.job.log.read_text()) for c in (stays, leaves)])
     assert exit_reason(stays) == (
         "killed",
-        f"The search ended the trial (SIGKILL when it held {human(stays.peak)}).",
+        f"The search ended the trial (SIGKILL when it held {byte_size(stays.peak)}).",
     )
 
 
@@ -278,7 +278,7 @@ def test_a_child_that_something_else_ends(quick: ProcessPool, job: Callable[...,
     assert exit_reason(child) == (
         "killed",
         "Something else than the search ended the trial (SIGKILL when it held "
-        f"{human(child.peak)}).",
+        f"{byte_size(child.peak)}).",
     )
 
 

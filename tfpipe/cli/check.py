@@ -50,8 +50,7 @@ def command(
 
 
 def _show(terminal: Any, found: dict[str, Any], run: str) -> None:
-    from tfpipe.data.memory import human
-    from tfpipe.terminal import clock
+    from tfpipe.text import byte_size, clock
 
     facts = {
         "task": found["task"] + _classes(found),
@@ -62,7 +61,7 @@ def _show(terminal: Any, found: dict[str, Any], run: str) -> None:
             f"{found['steps_per_epoch']:,} steps, about {clock(found['seconds_per_epoch'])}; "
             f"the whole run about {clock(found['seconds_total'])}, without validation"
         ),
-        "memory": f"{human(found['memory_bytes'])} so far, data included",
+        "memory": f"{byte_size(found['memory_bytes'])} so far, data included",
         "device": f"{found['device']} ({found['device_reason']})",
         "precision": f"{found['precision']} ({found['precision_reason']})",
     }

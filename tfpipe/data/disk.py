@@ -124,7 +124,7 @@ def _remove_remains(path: Path) -> None:
 @contextmanager
 def _storage(path: Path, size: int = 0) -> Iterator[None]:
     """Errors of the file system as StorageErrors."""
-    from tfpipe.data.memory import human
+    from tfpipe.text import byte_size
 
     try:
         yield
@@ -133,9 +133,9 @@ def _storage(path: Path, size: int = 0) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageError(
-                f"{path.parent.resolve()}: {human(size)} of decoded images do not fit on the disk. "
-                "Free some space, write to another disk with --root, or keep them in memory with "
-                "cache=true where there is enough."
+                f"{path.parent.resolve()}: {byte_size(size)} of decoded images do not fit on the "
+                "disk. Free some space, write to another disk with --root, or keep them in memory "
+                "with cache=true where there is enough."
             ) from error
         raise StorageError(
             f"{path.parent.resolve()} cannot be written: {error.strerror}."

@@ -29,12 +29,3 @@ def available() -> int:
 def fits(size: int) -> bool:
     """Whether `size` bytes are within the share of free memory that data may take."""
     return size <= SHARE * available()
-
-
-def human(size: float) -> str:
-    """Bytes for people: `154 MB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError("unreachable")

@@ -15,7 +15,8 @@ from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from tfpipe.declare.tree import Key, elements, fold, freeze, holds_range, variations
-from tfpipe.errors import ConfigError, either
+from tfpipe.errors import ConfigError
+from tfpipe.text import either
 
 
 class Duration(float):

@@ -6,7 +6,7 @@ from typing import Any
 
 from tfpipe.devices.candidate import Candidate
 from tfpipe.devices.machine import Gpu, Machine
-from tfpipe.errors import either
+from tfpipe.text import either
 
 NONE_FOUND = "no GPU was found"
 INSTALL_CUDA = "pip install 'tfpipe[cuda]'"

@@ -17,6 +17,7 @@ from tfpipe.jobs.worker import part, tell
 from tfpipe.runs.directory import RunDirectory, State, Status
 from tfpipe.storage import disk_full, storage, write_whole
 from tfpipe.terminal import Terminal
+from tfpipe.text import counted
 from tfpipe.training.reporting import SETTINGS, EpochRow
 
 if TYPE_CHECKING:
@@ -332,7 +333,7 @@ def _facts(job: RunPlan) -> dict[str, str]:
         "data": f"{generated}{source} · {sizes}{classes}",
         "model": f"{builder} · {total:,} parameters{detail}",
         "training": (
-            f"{_plural(pipeline.epochs, 'epoch')} of {_plural(prepared.steps, 'step')} · "
+            f"{counted(pipeline.epochs, 'epoch')} of {counted(prepared.steps, 'step')} · "
             f"batches of {pipeline.batch_size} · {type(model.optimizer).__name__}"
         ),
         "device": f"{prepared.picked.device} ({prepared.picked.reason})",
@@ -342,8 +343,8 @@ def _facts(job: RunPlan) -> dict[str, str]:
         facts["features"] = "computed once; the head is trained on them"
     if job.resumed is not None:
         state = job.resumed.saved.state
-        step = f" and {_plural(job.resumed.step, 'step')}" if job.resumed.step else ""
-        facts["resumed"] = f"after {_plural(state.epoch, 'epoch')}{step}"
+        step = f" and {counted(job.resumed.step, 'step')}" if job.resumed.step else ""
+        facts["resumed"] = f"after {counted(state.epoch, 'epoch')}{step}"
     return facts
 
 
@@ -358,19 +359,15 @@ def _phase(prepared: Prepared, number: int, count: int) -> str:
     if phase.unfreeze == "all":
         trained = "all of the base is trained"
     elif isinstance(phase.unfreeze, int):
-        trained = f"the last {_plural(phase.unfreeze, 'layer')} of the base trained"
+        trained = f"the last {counted(phase.unfreeze, 'layer')} of the base trained"
     elif phase.unfreeze is not None:
         trained = f"the base trained from layer {phase.unfreeze.rstrip(':')} on"
     facts = (
         trained,
         f"{trainable_parameters(model):,} of {parameters(model):,} parameters",
-        f"{_plural(phase.epochs, 'epoch')} of {type(model.optimizer).__name__}",
+        f"{counted(phase.epochs, 'epoch')} of {type(model.optimizer).__name__}",
     )
     return f"[bold]phase {number} of {count}[/]  [dim]{' · '.join(facts)}[/]"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def as_known(error: BaseException, place: Path) -> BaseException:

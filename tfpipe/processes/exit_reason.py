@@ -6,8 +6,8 @@ import re
 import signal
 from pathlib import Path
 
-from tfpipe.data.memory import human
 from tfpipe.processes.child import ChildJob
+from tfpipe.text import byte_size
 
 _COUNTS = Path("/proc/vmstat")
 _LAST = 65_536  # bytes of a log; the names of all modules, after a crash, take 10,000
@@ -82,12 +82,12 @@ def explain(
     Returns:
         "memory", "killed" or "crashed", and the reason.
     """
-    how, held = described(code), f" when it held {human(peak)}" if peak else ""
+    how, held = described(code), f" when it held {byte_size(peak)}" if peak else ""
     if code in _signals("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"):
         return _killed(code, how + held, asked, kernel)
     said, words = _last_words(job.log, since), ""
     if is_about_memory(said) or _near(job.memory, peak, code):
-        limit = f" It may hold {human(job.memory)} (--memory)." if job.memory else ""
+        limit = f" It may hold {byte_size(job.memory)} (--memory)." if job.memory else ""
         return "memory", (
             f"The trial ran out of memory ({how}){held}.{limit} Use a smaller batch_size or a "
             f"smaller model. Its log: {job.log}"

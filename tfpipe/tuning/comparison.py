@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tfpipe.data.memory import human
 from tfpipe.evaluation.report.comparison import Point, figures_of, pictures_of
 from tfpipe.models.pretrained.contracts import CONTRACTS
 from tfpipe.storage import read_small, write_whole
-from tfpipe.terminal import clock
+from tfpipe.text import byte_size, clock
 from tfpipe.tuning.store import Search, Trial
 from tfpipe.tuning.table import run_of
 
@@ -73,7 +72,7 @@ class Network:
             f"{self.training_seconds:.1f} s",
             "" if base is None else f"{base:,.0f}",
             f"{self.images_per_second_later:,.0f}",
-            human(self.peak_bytes) if self.peak_bytes else "?",
+            byte_size(self.peak_bytes) if self.peak_bytes else "?",
         )
 
 

@@ -18,8 +18,7 @@ from tfpipe.evaluation.report.search import (
     parallel,
 )
 from tfpipe.storage import write_whole
-from tfpipe.terminal import clock
-from tfpipe.text import brief
+from tfpipe.text import brief, clock
 from tfpipe.training.reporting import SETTINGS
 from tfpipe.tuning.commands import target_of, train_with_best
 from tfpipe.tuning.comparison import in_report, write_pictures

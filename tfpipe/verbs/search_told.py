@@ -15,10 +15,10 @@ from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
-from tfpipe.data.memory import human
 from tfpipe.declare.field_types import Duration
 from tfpipe.errors import TrainingError
-from tfpipe.terminal import Terminal, clock
+from tfpipe.terminal import Terminal
+from tfpipe.text import byte_size, clock
 from tfpipe.tuning.commands import kept, target_of, train_with_best
 from tfpipe.tuning.dimension import dimensions_of
 from tfpipe.tuning.report import TUNERS
@@ -80,7 +80,7 @@ def _tuner(search: Search, total: int | None) -> list[str]:
     words += [f"seed {asked.seed}"]
     words += ["the declared values first"] if asked.declared_first else []
     words += ["hopeless trials are stopped (median rule)"] if asked.median else []
-    words += [f"at most {human(asked.memory)} of memory a trial"] if asked.memory else []
+    words += [f"at most {byte_size(asked.memory)} of memory a trial"] if asked.memory else []
     return words
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from tfpipe import errors
-from tfpipe.data.memory import human
 from tfpipe.declare.field_types import Duration
 from tfpipe.declare.loading import Loaded, check_alone
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError, Interrupted, RunError, TrainingError, suggest
 from tfpipe.terminal import Terminal
+from tfpipe.text import byte_size
 from tfpipe.tuning.space import Space, space_of
 from tfpipe.tuning.store import Search, Tuner
 
@@ -37,8 +37,8 @@ def check(space: Space, tuner: str, trials: int | None, workers: int, memory: in
             raise ConfigError(f"--{name} {value}: give a number of at least 1.")
     if memory is not None and memory < _LEAST_MEMORY:
         raise ConfigError(
-            f"--memory {human(memory)}: TensorFlow alone takes most of that. Give a trial at least "
-            f"{human(_LEAST_MEMORY)}."
+            f"--memory {byte_size(memory)}: TensorFlow alone takes most of that. Give a trial "
+            f"at least {byte_size(_LEAST_MEMORY)}."
         )
     _check_size(space, tuner, trials)
     pipeline: Pipeline = resolve(space.pipeline)

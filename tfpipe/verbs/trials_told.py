@@ -1,12 +1,11 @@
 """What a person sees of a search's trials: a line for each, the best ones, why others failed."""
 
-import re
 from collections.abc import Iterable, Sequence
 
 from rich.markup import escape
 
-from tfpipe.terminal import SHORT, clock, number
-from tfpipe.text import brief
+from tfpipe.terminal import SHORT
+from tfpipe.text import brief, clock, counted, first_sentence, number
 from tfpipe.tuning.dimension import dimensions_of
 from tfpipe.tuning.store import Search, Trial
 
@@ -26,7 +25,7 @@ def line(label: str, trial: Trial, search: Search, best: bool = False) -> str:
     name = f"{label}trial {trial.id}"
     if trial.state == "failed":
         kind = f" ({escape(trial.kind)})" if trial.kind else ""
-        return f"{name}  [red]failed{kind}[/]  {values}  {escape(_first_sentence(trial.reason))}"
+        return f"{name}  [red]failed{kind}[/]  {values}  {escape(first_sentence(trial.reason))}"
     if not trial.completed:
         return f"{name}  [yellow]interrupted[/]  {clock(trial.seconds)}  {values}"
     facts = [
@@ -128,18 +127,9 @@ def failures(trials: Iterable[Trial], said: str = "") -> list[str]:
     found = []
     for kind, among in kinds.items():
         reason = among[0].reason
-        shown_reason = _first_sentence(reason) if reason in said else " ".join(reason.split())
+        shown_reason = first_sentence(reason) if reason in said else " ".join(reason.split())
         which = f" ({kind})" if kind else ""
         found.append(
             f"{counted(len(among), 'trial')} failed{which}: {shown_reason} (trial {among[0].id})"
         )
     return found
-
-
-def _first_sentence(text: str) -> str:
-    return re.split(r"(?<=[.!?]) (?=[A-Z])", " ".join(text.split()))[0]
-
-
-def counted(count: int, what: str) -> str:
-    """How many there are of something: "1 trial", "2 trials"."""
-    return f"{count} {what}" + ("" if count == 1 else "s")

@@ -17,6 +17,7 @@ from tfpipe.data.layouts import images_below
 from tfpipe.data.sources.sample import sample_of
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError, StorageError
+from tfpipe.text import byte_size
 
 Put = Callable[..., Path]
 ENCODE = {
@@ -510,7 +511,7 @@ def test_the_log_says_where_images_are_kept(
             source.input_fn("train", batch_size=2)
         assert caplog.messages[0] == (
             f"20 images: 1.4 kB decoded, kept {where} (data may take 50% of the "
-            f"{memory.human(free)} of free memory)"
+            f"{byte_size(free)} of free memory)"
         )
     (file,) = npy()
     assert caplog.messages[1:] == [f"train split: in {file}"]

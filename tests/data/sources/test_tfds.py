@@ -15,6 +15,7 @@ from tfpipe.data import TFDS, memory
 from tfpipe.data import probe as reach
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError
+from tfpipe.text import byte_size
 
 
 def refused(source: TFDS) -> str:
@@ -123,7 +124,7 @@ def test_the_log_says_whether_data_is_kept(
             list(source.input_fn("train", batch_size=100))
         assert caplog.messages == [
             f"train split: 157 kB decoded, {verdict} (data may take 50% of the "
-            f"{memory.human(free)} of free memory)"
+            f"{byte_size(free)} of free memory)"
         ]
 
 

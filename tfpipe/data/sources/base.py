@@ -13,6 +13,7 @@ from tfpipe.declare.field_types import Positive
 from tfpipe.declare.kinds import Source
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import DataError, suggest
+from tfpipe.text import byte_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -183,9 +184,9 @@ class StoredSplits(Source):
             logger.info(
                 "%s split: %s decoded, %s (data may take %.0f%% of the %s of free memory)",
                 stored,
-                memory.human(size),
+                byte_size(size),
                 "kept in memory" if self._keeping[stored] else "streamed anew every epoch",
                 100 * memory.SHARE,
-                memory.human(memory.available()),
+                byte_size(memory.available()),
             )
         return self._keeping[stored]

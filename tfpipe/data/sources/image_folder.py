@@ -17,6 +17,7 @@ from tfpipe.data.sources.base import HeldOut, StoredSplits
 from tfpipe.declare.field_types import Positive
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError, suggest
+from tfpipe.text import byte_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -276,10 +277,10 @@ class ImageFolder(StoredSplits):
             logger.info(
                 "%s images: %s decoded, kept %s (data may take %.0f%% of the %s of free memory)",
                 f"{self._total:,}",
-                memory.human(size),
+                byte_size(size),
                 "in memory" if self._keeping["all"] else f"on disk in {disk.folder.get()}",
                 100 * memory.SHARE,
-                memory.human(memory.available()),
+                byte_size(memory.available()),
             )
         return self._keeping["all"]
 

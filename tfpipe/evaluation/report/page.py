@@ -14,9 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
-from tfpipe.data.memory import human
-from tfpipe.terminal import clock, number
-from tfpipe.text import brief
+from tfpipe.text import brief, byte_size, clock, number
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -71,7 +69,8 @@ def render(template: Literal["run", "search", "comparison"], **values: Any) -> s
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"brief": brief, "clock": clock, "human": human, "measured": measured}
+    for value_filter in (brief, clock, byte_size, measured):
+        environment.filters[value_filter.__name__] = value_filter
     return environment.get_template(f"{template}.html.jinja").render(**values)
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tfpipe.errors import ModelError, either, suggest
+from tfpipe.errors import ModelError, suggest
+from tfpipe.text import either
 
 HOST = "https://storage.googleapis.com/"
 _TABLE = Path(__file__).with_name("imagenet_weights.csv")
