@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 import tfpipe
 from tfpipe import Pipeline
-from tfpipe.training import checkpoint as state
+from tfpipe.training import checkpoint
 
 TIMES = ("seconds", "examples_per_second", "input_wait")
 
@@ -61,7 +61,7 @@ def resumed(pipeline: Pipeline, root: Path, *extra: Any) -> Any:
 
 def outcome(directory: Path) -> dict[str, Any]:
     """All that has to be equal."""
-    saved = state.latest(directory / "checkpoints")
+    saved = checkpoint.latest(directory / "checkpoints")
     assert saved is not None
     with (directory / "metrics.csv").open(newline="") as file:
         rows = [{n: v for n, v in row.items() if n not in TIMES} for row in csv.DictReader(file)]

@@ -14,7 +14,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from callbacks.drawing import Drawing
-from tfpipe.training.callbacks.tensorboard import forget_after
+from tfpipe.training.callbacks.tensorboard import remove_events_after
 
 Events = Callable[[Path], list[tuple[str, int, np.ndarray]]]
 
@@ -79,7 +79,7 @@ def test_a_resumed_run_has_each_image_once(run: Any, events: Events) -> None:
     killed.on_epoch_end(0)
     saved = time.time()
     killed.on_epoch_end(1)  # what came after the state was saved is lost and done again
-    forget_after(run.tensorboard, saved)
+    remove_events_after(run.tensorboard, saved)
     resumed = begun(Plain(), run)
     for epoch in (1, 2):
         resumed.on_epoch_end(epoch)

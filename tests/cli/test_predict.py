@@ -14,7 +14,7 @@ from tfpipe.data.images import imagenet
 from tfpipe.data.images.decoding import decode
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import DataError
-from tfpipe.jobs.predictor import Predictor, check_images
+from tfpipe.jobs.predict.predictor import Predictor, check_images
 from tfpipe.tasks import task_for
 from tfpipe.verbs.predict import predict
 
@@ -172,7 +172,7 @@ def test_a_file_that_cannot_be_read_is_told_and_the_others_go_on(ask: Any, tmp_p
 def test_any_number_of_files_is_read_in_parts(
     weights: Path, network: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tfpipe.jobs.predictor._BATCH", 3)
+    monkeypatch.setattr("tfpipe.jobs.predict.predictor._BATCH", 3)
     paths = [write(tmp_path / f"{i}.png", i) for i in range(8)]
     given = [*SMALL, f"model.weights={weights}"]
     found = predict(str(INCEPTION), [str(tmp_path)], overrides=given, top=1)

@@ -263,7 +263,9 @@ def test_the_workers_of_a_run_get_the_best_values(
     tfpipe: Any, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[Any] = []
-    monkeypatch.setattr("tfpipe.jobs.launch.launch", lambda _, begin, *rest: begun.append(begin))
+    monkeypatch.setattr(
+        "tfpipe.processes.launch.launch", lambda _, begin, *rest: begun.append(begin)
+    )
     made(small, trial("00", 0.5))
     answer = tfpipe("run", "small.py", "epochs=1", "--best", "small/2026", "--workers", 2)
     assert answer.code == 0, answer.err

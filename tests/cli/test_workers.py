@@ -20,7 +20,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 import tfpipe
 from tfpipe.declare.loading import load
 from tfpipe.processes.worker import free_ports
-from tfpipe.training import checkpoint as state
+from tfpipe.training import checkpoint
 
 # Two phases, the second of which is begun, killed in and resumed by all workers together.
 # No dropout: each replica draws the same mask. 13 test samples: the last batch has one. The network
@@ -178,8 +178,8 @@ def rows(directory: Path) -> list[dict[str, str]]:
         return [{n: v for n, v in row.items() if n not in TIMES} for row in csv.DictReader(file)]
 
 
-def last_state(directory: Path) -> state.Saved:
-    saved = state.latest(directory / "checkpoints")
+def last_state(directory: Path) -> checkpoint.Checkpoint:
+    saved = checkpoint.latest(directory / "checkpoints")
     assert saved is not None
     return saved
 

@@ -9,7 +9,7 @@ import pytest
 from tfpipe import FineTune, Phase, Pipeline, keras
 from tfpipe.data import Arrays, augment
 from tfpipe.models import CNN_2_4_6, MLP
-from tfpipe.runs.changes import changed_code, changed_fields, changes
+from tfpipe.runs.changes import changed_code, changed_fields, field_changes
 from tfpipe.verbs.config import config
 
 callbacks = keras.callbacks
@@ -34,7 +34,7 @@ class Job(Pipeline):
 def found(**changed: Any) -> list[Any]:
     """The changes from the declared job to one with other fields, as config.json has them."""
     before, after = (json.loads(json.dumps(config(job))) for job in (Job(), Job(**changed)))
-    return changes(before, after)
+    return field_changes(before, after)
 
 
 def test_nothing_differs() -> None:
@@ -46,7 +46,7 @@ def test_fields_that_the_runs_tfpipe_had_not_are_no_change_at_their_defaults() -
     before, after = (json.loads(json.dumps(config(Job(**c)))) for c in ({}, {"ema": 0.9}))
     for name in ("fine_tune", "ema", "model.scale"):
         del before[name]
-    assert [c.name for c in changes(before, after)] == ["ema"]
+    assert [c.name for c in field_changes(before, after)] == ["ema"]
 
 
 CSV = callbacks.CSVLogger("log.csv")
@@ -62,7 +62,7 @@ def phases(*changed: Phase) -> list[tuple[str, str]]:
         json.loads(json.dumps(config(Job(fine_tune=tuned))))
         for tuned in (PHASES, FineTune(phases=changed))
     )
-    return [(c.name, c.meaning) for c in changes(before, after)]
+    return [(c.name, c.meaning) for c in field_changes(before, after)]
 
 
 def test_more_of_the_last_phase_and_further_phases_are_safe() -> None:
@@ -174,15 +174,19 @@ def test_several_changes_are_all_found() -> None:
 
 
 def test_a_field_that_only_one_of_them_has() -> None:
-    (change,) = changes({"epochs": {"value": 1}}, {"epochs": {"value": 1}, "new": {"value": 2}})
+    (change,) = field_changes(
+        {"epochs": {"value": 1}}, {"epochs": {"value": 1}, "new": {"value": 2}}
+    )
     assert (change.name, change.was, change.now) == ("new", "not given", "2")
-    (change,) = changes({"epochs": {"value": 1}, "old": {"value": 2}}, {"epochs": {"value": 1}})
+    (change,) = field_changes(
+        {"epochs": {"value": 1}, "old": {"value": 2}}, {"epochs": {"value": 1}}
+    )
     assert (change.name, change.was, change.now) == ("old", "2", "not given")
 
 
 def test_where_a_value_came_from_does_not_matter() -> None:
     was = {"epochs": {"value": 1, "origin": "default"}}
-    assert changes(was, {"epochs": {"value": 1, "origin": "command line"}}) == []
+    assert field_changes(was, {"epochs": {"value": 1, "origin": "command line"}}) == []
 
 
 # Code

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 from tfpipe.errors import RunError, StorageError
-from tfpipe.training import checkpoint as state
+from tfpipe.training import checkpoint
 from tfpipe.training.checkpoint import State
 from tfpipe.training.compile import build_state
 
@@ -34,7 +34,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_holds_every_variable_that_decides_what_comes_next(tmp_path: Path, model: Any) -> None:
-    saved = state.save(tmp_path, model, State(3, 120))
+    saved = checkpoint.save(tmp_path, model, State(3, 120))
     described = json.loads((saved / "state.json").read_text())
     paths = [v["path"] for v in described["variables"]]
     assert saved.name == "state-0003-000120"
@@ -44,27 +44,27 @@ def test_holds_every_variable_that_decides_what_comes_next(tmp_path: Path, model
     assert any("momentum" in path for path in paths)
     with np.load(saved / "arrays.npz", allow_pickle=False) as arrays:
         held = [arrays[name] for name in sorted(arrays)]
-    variables = [v for group in state.groups(model).values() for v in group]
+    variables = [v for group in checkpoint.groups(model).values() for v in group]
     for value, variable in zip(held, variables, strict=True):
         np.testing.assert_array_equal(value, variable.numpy())
 
 
 def test_keeps_the_last_two(tmp_path: Path, model: Any) -> None:
     for epoch, step in ((1, 0), (1, 50), (2, 0)):
-        state.save(tmp_path, model, State(epoch, step))
+        checkpoint.save(tmp_path, model, State(epoch, step))
     assert names(tmp_path) == ["state-0001-000050", "state-0002-000000"]
 
 
 def test_the_same_step_can_be_saved_again(tmp_path: Path, model: Any) -> None:
-    state.save(tmp_path, model, State(1, 0))
-    state.save(tmp_path, model, State(1, 0))
+    checkpoint.save(tmp_path, model, State(1, 0))
+    checkpoint.save(tmp_path, model, State(1, 0))
     assert names(tmp_path) == ["state-0001-000000"]
 
 
 def test_a_full_disk_leaves_earlier_states_alone(
     tmp_path: Path, model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = state.save(tmp_path, model, State(1, 0))
+    first = checkpoint.save(tmp_path, model, State(1, 0))
     before = (first / "arrays.npz").read_bytes()
 
     def full(*_: Any, **__: Any) -> None:
@@ -72,7 +72,7 @@ def test_a_full_disk_leaves_earlier_states_alone(
 
     monkeypatch.setattr(np, "savez", full)
     with pytest.raises(StorageError, match=r"The disk of .* is full: free some space"):
-        state.save(tmp_path, model, State(2, 0))
+        checkpoint.save(tmp_path, model, State(2, 0))
     assert names(tmp_path) == ["state-0001-000000"]
     assert (first / "arrays.npz").read_bytes() == before
 
@@ -107,22 +107,22 @@ def small(units: int = 3, optimizer: str = "adam", metrics: tuple[str, ...] = ("
 def values(model: Any) -> dict[str, list[Any]]:
     return {
         name: [(str(v.dtype), v.numpy().tobytes()) for v in variables]
-        for name, variables in state.groups(model).items()
+        for name, variables in checkpoint.groups(model).items()
     }
 
 
 def test_what_is_put_back_is_what_was_saved(tmp_path: Path) -> None:
     trained = small()
     trained.fit(batches(), epochs=2, shuffle=False, verbose=0)
-    folder = state.save(tmp_path, trained, State(2, 0))
-    saved = state.load(folder)
+    folder = checkpoint.save(tmp_path, trained, State(2, 0))
+    saved = checkpoint.load(folder)
     other = small()
     assert values(other) != values(trained)
-    state.restore(other, saved)
+    checkpoint.restore(other, saved)
     assert values(other) == values(trained)
     types = {dtype for group in values(other).values() for dtype, _ in group}
     assert types >= {"bfloat16", "float32", "int64"}
-    seeds = [v for v in state.groups(other)["model"] if "seed_generator" in v.path]
+    seeds = [v for v in checkpoint.groups(other)["model"] if "seed_generator" in v.path]
     assert len(seeds) == 2
     assert all(values(other).values())  # no group is empty
 
@@ -130,7 +130,7 @@ def test_what_is_put_back_is_what_was_saved(tmp_path: Path) -> None:
 def test_both_go_on_alike(tmp_path: Path) -> None:
     trained, other = small(), small()
     trained.fit(batches(), epochs=1, shuffle=False, verbose=0)
-    state.restore(other, state.load(state.save(tmp_path, trained, State(1, 0))))
+    checkpoint.restore(other, checkpoint.load(checkpoint.save(tmp_path, trained, State(1, 0))))
     for model in (trained, other):
         model.fit(batches(), epochs=2, shuffle=False, verbose=0)
     assert values(other) == values(trained)
@@ -140,8 +140,8 @@ def test_only_the_wanted_parts_are_put_back(tmp_path: Path) -> None:
     trained, other = small(), small()
     trained.fit(batches(), epochs=1, shuffle=False, verbose=0)
     before = values(other)
-    saved = state.load(state.save(tmp_path, trained, State(1, 0)))
-    state.restore(other, saved, ("model",))
+    saved = checkpoint.load(checkpoint.save(tmp_path, trained, State(1, 0)))
+    checkpoint.restore(other, saved, ("model",))
     after = values(other)
     assert after["model"] == values(trained)["model"]
     assert (after["optimizer"], after["metrics"]) == (before["optimizer"], before["metrics"])
@@ -153,7 +153,7 @@ def test_position_and_memory_come_back(tmp_path: Path, model: Any) -> None:
         "EarlyStopping 0": np.arange(6, dtype="float32").reshape(2, 3),
         "EarlyStopping 1": np.asarray(tf.constant([1.5, -2.0], tf.bfloat16)),
     }
-    saved = state.load(state.save(tmp_path, model, now, weights))
+    saved = checkpoint.load(checkpoint.save(tmp_path, model, now, weights))
     assert saved.state == now
     held = saved.named("callbacks")
     assert {n: a.tobytes() for n, a in held.items()} == {n: a.tobytes() for n, a in weights.items()}
@@ -161,31 +161,34 @@ def test_position_and_memory_come_back(tmp_path: Path, model: Any) -> None:
 
 
 def test_a_moment_is_noted_where_none_is_given(tmp_path: Path, model: Any) -> None:
-    assert state.load(state.save(tmp_path, model, State(1, 0))).state.saved_at > 1e9
+    assert checkpoint.load(checkpoint.save(tmp_path, model, State(1, 0))).state.saved_at > 1e9
 
 
 def test_the_same_position_is_not_written_twice(tmp_path: Path, model: Any) -> None:
-    state.save(tmp_path, model, State(1, 0, saved_at=1.0))
+    checkpoint.save(tmp_path, model, State(1, 0, saved_at=1.0))
     before = contents(tmp_path)
-    state.save(tmp_path, model, State(1, 0, saved_at=2.0))
+    checkpoint.save(tmp_path, model, State(1, 0, saved_at=2.0))
     assert contents(tmp_path) == before
 
 
 def test_a_worker_that_is_not_the_chief_writes_nothing(tmp_path: Path, model: Any) -> None:
-    state.save(tmp_path, model, State(1, 0), keep=False)
+    checkpoint.save(tmp_path, model, State(1, 0), keep=False)
     assert names(tmp_path) == []
 
 
 def test_states_are_in_the_order_of_training_not_of_their_names(tmp_path: Path, model: Any) -> None:
     for epoch, step in ((9999, 0), (9999, 999_999), (10_000, 0), (10_000, 1_000_000)):
-        state.save(tmp_path, model, State(epoch, step))
-    assert state.KEPT == 2
-    assert [p.name for p in state.states(tmp_path)] == ["state-10000-000000", "state-10000-1000000"]
+        checkpoint.save(tmp_path, model, State(epoch, step))
+    assert checkpoint.KEPT == 2
+    assert [p.name for p in checkpoint.states(tmp_path)] == [
+        "state-10000-000000",
+        "state-10000-1000000",
+    ]
 
 
 def test_no_state_is_no_error(tmp_path: Path) -> None:
-    assert state.latest(tmp_path) is None
-    assert state.latest(tmp_path / "missing") is None
+    assert checkpoint.latest(tmp_path) is None
+    assert checkpoint.latest(tmp_path / "missing") is None
 
 
 # Damage
@@ -269,7 +272,7 @@ def two(tmp_path: Path, model: Any) -> Path:
     folder = tmp_path / "checkpoints"
     memory = {"EarlyStopping": {"wait": 1}}
     for epoch, step in ((2, 0), (2, 5)):
-        state.save(folder, model, State(epoch, step, memory))
+        checkpoint.save(folder, model, State(epoch, step, memory))
     return folder
 
 
@@ -282,11 +285,11 @@ def test_a_damaged_state_is_not_loaded_and_the_older_one_is(
     spoil(newest)
     before = contents(two)
     with pytest.raises(RunError) as error:
-        state.load(newest)
+        checkpoint.load(newest)
     assert str(error.value).startswith(f"The saved state {newest} is damaged (")
     assert reason in str(error.value)
     with caplog.at_level(logging.WARNING, "tfpipe"):
-        saved = state.latest(two)
+        saved = checkpoint.latest(two)
     assert saved is not None
     assert saved.path.name == "state-0002-000000"
     assert (saved.state.epoch, saved.state.step) == (2, 0)
@@ -305,9 +308,9 @@ def test_every_flipped_byte_of_the_arrays_is_noticed(two: Path) -> None:
         data[place] ^= 0x80
         arrays.write_bytes(bytes(data))
         with pytest.raises(RunError, match="is damaged"):
-            state.load(path)
+            checkpoint.load(path)
     arrays.write_bytes(whole)
-    state.load(path)
+    checkpoint.load(path)
 
 
 @pytest.mark.parametrize("best", [False, True])
@@ -320,7 +323,7 @@ def test_when_all_are_damaged_it_is_said_what_can_be_done_and_nothing_changes(
         (two / "best.keras").write_text("a model")
     before = contents(two)
     with pytest.raises(RunError) as error:
-        state.latest(two)
+        checkpoint.latest(two)
     kept = f" {two / 'best.keras'} is a whole model that Keras loads." if best else ""
     assert str(error.value) == (
         f"All saved states in {two} are damaged: state-0002-000005, state-0002-000000. Nothing "
@@ -330,27 +333,27 @@ def test_when_all_are_damaged_it_is_said_what_can_be_done_and_nothing_changes(
 
 
 def test_only_accepted_states_are_taken(two: Path) -> None:
-    whole_epochs = state.latest(two, lambda s: s.step == 0)
+    whole_epochs = checkpoint.latest(two, lambda s: s.step == 0)
     assert whole_epochs is not None
     assert whole_epochs.path.name == "state-0002-000000"
-    assert state.latest(two, lambda s: s.epoch == 7) is None
+    assert checkpoint.latest(two, lambda s: s.epoch == 7) is None
 
 
 def test_damaged_states_are_set_aside_so_that_they_are_not_taken_for_good(
     two: Path, model: Any
 ) -> None:
     truncated(two / "state-0002-000005")
-    state.set_damaged_aside(two, two / "state-0002-000000")
+    checkpoint.set_damaged_aside(two, two / "state-0002-000000")
     assert names(two) == ["damaged-0002-000005", "state-0002-000000"]
-    again = state.save(two, model, State(2, 5))  # its place is free
-    state.load(again)
+    again = checkpoint.save(two, model, State(2, 5))  # its place is free
+    checkpoint.load(again)
     truncated(again)
-    state.set_damaged_aside(two, two / "state-0002-000000")  # over the one from before
+    checkpoint.set_damaged_aside(two, two / "state-0002-000000")  # over the one from before
     assert names(two) == ["damaged-0002-000005", "state-0002-000000"]
 
 
 def test_older_states_are_not_set_aside(two: Path) -> None:
-    state.set_damaged_aside(two, two / "state-0002-000005")
+    checkpoint.set_damaged_aside(two, two / "state-0002-000005")
     assert names(two) == ["state-0002-000000", "state-0002-000005"]
 
 
@@ -358,14 +361,14 @@ def test_older_states_are_not_set_aside(two: Path) -> None:
 
 
 def test_what_does_not_fit_is_said_and_nothing_is_put_back(tmp_path: Path) -> None:
-    saved = state.load(state.save(tmp_path, small(3), State(1, 0)))
+    saved = checkpoint.load(checkpoint.save(tmp_path, small(3), State(1, 0)))
     wider = small(5)
     before = values(wider)
-    misfit = state.misfit(wider, saved, "model")
+    misfit = checkpoint.misfit(wider, saved, "model")
     assert "kernel has shape (4, 5), " in misfit
     assert misfit.endswith("kernel in the state (4, 3)")
     with pytest.raises(RunError) as error:
-        state.restore(wider, saved)
+        checkpoint.restore(wider, saved)
     assert str(error.value) == f"{saved.path} does not fit the model: {misfit}."
     assert values(wider) == before
 
@@ -380,13 +383,13 @@ def test_what_does_not_fit_is_said_and_nothing_is_put_back(tmp_path: Path) -> No
 def test_a_part_that_does_not_fit_leaves_the_others_alone(
     tmp_path: Path, part: str, another: dict[str, Any], text: str
 ) -> None:
-    saved = state.load(state.save(tmp_path, small(), State(1, 0)))
+    saved = checkpoint.load(checkpoint.save(tmp_path, small(), State(1, 0)))
     other = small(**another)
     before = values(other)
     with pytest.raises(RunError, match=rf"does not fit the {part}: {text}\.$"):
-        state.restore(other, saved)
+        checkpoint.restore(other, saved)
     assert values(other) == before
-    assert state.misfit(other, saved, "model") == ""
+    assert checkpoint.misfit(other, saved, "model") == ""
 
 
 REPLICAS = """
@@ -396,7 +399,7 @@ sys.modules |= dict.fromkeys(("matplotlib", "pandas", "scipy", "sklearn"))
 from pathlib import Path
 import keras
 import tensorflow as tf
-from tfpipe.training import checkpoint as state
+from tfpipe.training import checkpoint
 from tfpipe.training.compile import build_state
 
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -416,10 +419,10 @@ def small(replicas):
 
 models = {n: small(n) for n in (1, 2, 3)}
 for was in (1, 2):  # a process cannot read from groups of two sizes
-    path = state.save(Path(sys.argv[1]) / str(was), models[was], state.State(1, 0))
+    path = checkpoint.save(Path(sys.argv[1]) / str(was), models[was], checkpoint.State(1, 0))
     for now, other in models.items():
-        saved = state.load(path)
-        found = [state.misfit(other, saved, part) for part in state.GROUPS]
+        saved = checkpoint.load(path)
+        found = [checkpoint.misfit(other, saved, part) for part in checkpoint.GROUPS]
         print(was, now, found[2] or "fits")
         assert found[:2] == ["", ""]
 """
@@ -444,6 +447,6 @@ def test_an_intact_state_that_is_not_accepted_is_not_called_damaged(
     tmp_path: Path, model: Any
 ) -> None:
     for step in (2, 4):
-        state.save(tmp_path, model, State(0, step))
+        checkpoint.save(tmp_path, model, State(0, step))
     (tmp_path / "state-0000-000004" / "arrays.npz").write_bytes(b"")
-    assert state.latest(tmp_path, lambda s: s.step == 0) is None
+    assert checkpoint.latest(tmp_path, lambda s: s.step == 0) is None

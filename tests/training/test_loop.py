@@ -124,8 +124,8 @@ def test_an_own_model_of_the_wrong_width_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(
         ModelError,
-        match=r"The labels go from 0 to 4 \(5 classes, task classification\), which needs 5 "
-        r"output\(s\); build_model\(\) gave 3\.",
+        match=r"Narrow.build_model\(\) gave 3 output\(s\) a sample; the task, classification, "
+        r"needs 5\.",
     ):
         run(Narrow(), tmp_path)
     assert not list(tmp_path.glob("runs/*/*"))

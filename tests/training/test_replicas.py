@@ -16,7 +16,7 @@ import pytest
 import tensorflow as tf
 
 from tfpipe.errors import ConfigError
-from tfpipe.training import checkpoint as state
+from tfpipe.training import checkpoint
 from tfpipe.training.replicas import check_replicas
 
 # The networks are smooth, see tests/cli/test_workers.py. What is left in the last batch of 12: of
@@ -134,9 +134,11 @@ class Trained:
 
     def arrays(self, *groups: str) -> dict[str, np.ndarray]:
         """The values of the last state, by the names of the variables."""
-        saved = state.latest(self.directory / "checkpoints")
+        saved = checkpoint.latest(self.directory / "checkpoints")
         assert saved is not None
-        return {f"{g} {n}": a for g in groups or state.GROUPS for n, a in saved.named(g).items()}
+        return {
+            f"{g} {n}": a for g in groups or checkpoint.GROUPS for n, a in saved.named(g).items()
+        }
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from tfpipe.data import Arrays, augment
 from tfpipe.declare.loading import load
 from tfpipe.errors import ConfigError
 from tfpipe.models import CNN_2_4_6, MLP
-from tfpipe.training import checkpoint as state
+from tfpipe.training import checkpoint
 
 
 def images() -> Any:
@@ -90,19 +90,19 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int, bool], None]:
     """Makes the saving of one state fail: before anything is written, or half way."""
 
     def die(epoch: int, step: int, half: bool) -> None:
-        save = state.save
+        save = checkpoint.save
 
-        def dying_save(folder: Path, model: Any, now: state.State, *words: Any) -> Any:
+        def dying_save(folder: Path, model: Any, now: checkpoint.State, *words: Any) -> Any:
             if (now.epoch, now.step) != (epoch, step):
                 return save(folder, model, now, *words)
             if half:
                 left = folder / f".state-{epoch:04d}-{step:06d}.abc"
                 left.mkdir()
                 (left / "arrays.npz").write_bytes(b"half")
-            monkeypatch.setattr(state, "save", save)
+            monkeypatch.setattr(checkpoint, "save", save)
             raise Killed
 
-        monkeypatch.setattr(state, "save", dying_save)
+        monkeypatch.setattr(checkpoint, "save", dying_save)
 
     return die
 
@@ -392,7 +392,7 @@ def compiled(pipeline: Pipeline) -> Any:
 def test_the_average_is_that_of_one_fit_of_plain_keras(
     tmp_path: Path, changes: dict[str, Any]
 ) -> None:
-    from tfpipe.training.loop import dataset
+    from tfpipe.training.datasets import dataset
 
     pipeline = Points(ema=0.9, shuffle=False, **changes)
     result = run(pipeline, tmp_path)
@@ -401,7 +401,7 @@ def test_the_average_is_that_of_one_fit_of_plain_keras(
     plain.fit(dataset(pipeline, "train"), epochs=2, shuffle=False, verbose=0)
     for a, b in zip(ours, plain.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)  # Keras compiles its steps otherwise
-    saved = state.latest(result.directory / "checkpoints")
+    saved = checkpoint.latest(result.directory / "checkpoints")
     assert saved is not None
     assert np.abs(saved.group("model")[0] - ours[0]).max() > 1e-4  # training would go on with it
 

@@ -15,7 +15,7 @@ import tfpipe
 from tfpipe import Pipeline
 from tfpipe.data import Arrays
 from tfpipe.models import MLP
-from tfpipe.training.callbacks.run_callbacks import Requests
+from tfpipe.training.requests import Requests
 from tfpipe.training.steps import InputWait, set_functions
 
 

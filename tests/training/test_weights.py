@@ -10,7 +10,7 @@ from tfpipe import Pipeline, keras
 from tfpipe.data import Arrays
 from tfpipe.errors import ConfigError
 from tfpipe.models import MLP
-from tfpipe.training.loop import dataset
+from tfpipe.training.datasets import dataset
 from tfpipe.training.weights import class_weights
 
 CLASSES = ("rare", "common")

@@ -14,7 +14,7 @@ from tensorboard.plugins.base_plugin import TBContext
 from werkzeug.test import Client
 
 from tfpipe.runs.directory import RunDirectory, run_at
-from tfpipe.training.callbacks.tensorboard import boards_of, forget_after
+from tfpipe.training.callbacks.tensorboard import boards_of, remove_events_after
 from tfpipe.tuning import hparams
 from tfpipe.tuning.hparams import trial_ended, trial_started, write_config
 from tfpipe.tuning.store import Search
@@ -171,7 +171,7 @@ def test_a_trial_that_is_resumed_is_one_session_with_its_first_start(small: Path
     trial_started(folder, values, "00")
     [first] = Page(search.directory.path).sessions()["00"]["sessions"]
     trial_ended(folder, False)
-    forget_after(folder, first["startTimeSecs"])  # as a run that is resumed does
+    remove_events_after(folder, first["startTimeSecs"])  # as a run that is resumed does
     assert events(folder) == ["1.started"]
     trial_ended(folder, False)
     trial_started(folder, values, "00")

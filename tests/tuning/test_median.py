@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from searches import trial
 
-from tfpipe.training.metrics import write_rows
+from tfpipe.training.metrics_file import write_rows
 from tfpipe.training.reporting import EpochRow
 from tfpipe.tuning.median import MedianRule
 

@@ -8,7 +8,7 @@ import pytest
 from pages import EVIL, Read, charts_of, check_self_contained, points
 from searches import DROPOUT, NAME, RATE, made, trial
 
-from tfpipe.training.metrics import write_rows
+from tfpipe.training.metrics_file import write_rows
 from tfpipe.training.reporting import EpochRow
 from tfpipe.tuning.report import report_of, scale_of, write_report
 from tfpipe.tuning.store import Search, Trial

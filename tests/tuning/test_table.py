@@ -6,7 +6,7 @@ from typing import Any
 
 from searches import DROPOUT, RATE, made, trial
 
-from tfpipe.training.metrics import write_rows
+from tfpipe.training.metrics_file import write_rows
 from tfpipe.training.reporting import EpochRow
 from tfpipe.tuning.store import Search
 from tfpipe.tuning.table import epochs_of, run_of, write_table

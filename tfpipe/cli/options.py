@@ -150,11 +150,11 @@ def worker_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def team_of(cluster: str | None, worker: int | None, deadline: float) -> Any:
-    """The workers that this process belongs to (`tfpipe.jobs.plan.Team`); None alone."""
+    """The workers that this process belongs to (`tfpipe.jobs.prepare.Team`); None alone."""
     import os
 
     from tfpipe.devices.cluster.membership import find_cluster
-    from tfpipe.jobs.plan import Team
+    from tfpipe.jobs.prepare import Team
     from tfpipe.processes.supervised import attend
 
     attend()

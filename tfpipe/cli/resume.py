@@ -58,8 +58,8 @@ def command(
             "--cluster, --worker or --fork."
         )
     if several and workers is not None:
-        from tfpipe.jobs.launch import launch
         from tfpipe.jobs.restore import find
+        from tfpipe.processes.launch import launch
 
         run = find(root, reference, terminal)
         begin = ["resume", str(run.path), *overrides]
@@ -69,10 +69,10 @@ def command(
         raise click.UsageError("With several workers, name the run: tfpipe resume RUN ...")
     with log_shown(terminal):
         if team is not None and not team.cluster.chief:
-            from tfpipe.jobs.worker import follow
+            from tfpipe.jobs.multi_worker import run_worker
 
             loaded, sample = declaration(str(reference), overrides, root)
-            follow(loaded, team, root=root, sample=sample, terminal=terminal)
+            run_worker(loaded, team, root=root, sample=sample, terminal=terminal)
             return None
         result = resume(
             reference,

@@ -86,9 +86,9 @@ def command(
         _tell(found, size, terminal)
     with log_shown(terminal):
         if team is not None and not team.cluster.chief:
-            from tfpipe.jobs.worker import follow
+            from tfpipe.jobs.multi_worker import run_worker
 
-            follow(loaded, team, root=root, sample=size, terminal=terminal)
+            run_worker(loaded, team, root=root, sample=size, terminal=terminal)
             return None
         more = {"root": root, "export": export, "terminal": terminal, "team": team}
         result = _train(loaded, go_on, size, directory, **more)
@@ -153,8 +153,8 @@ def _launch(
     from datetime import datetime
 
     from tfpipe.declare.tree import resolve
-    from tfpipe.jobs.launch import launch
-    from tfpipe.jobs.plan import check_divides
+    from tfpipe.jobs.checks import check_divides
+    from tfpipe.processes.launch import launch
     from tfpipe.runs.directory import check_writable, create_run, newest_unfinished
 
     root = Path(flags[flags.index("--root") + 1])

@@ -20,7 +20,7 @@ from tfpipe.data.sources.features import FeatureFile, Features, save
 from tfpipe.declare.codec import to_json
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import CheckFailed
-from tfpipe.jobs.plan import Prepared
+from tfpipe.jobs.prepare import Prepared
 from tfpipe.models.pretrained.cut import cut
 from tfpipe.storage import storage
 from tfpipe.terminal import Terminal
@@ -48,7 +48,7 @@ def with_features(prepared: Prepared, terminal: Terminal) -> Prepared:
         StorageError: when there is no room for the features.
     """
     from tfpipe.training.compile import build_state, compile_head
-    from tfpipe.training.loop import dataset
+    from tfpipe.training.datasets import dataset
 
     whole, pipeline, spec = prepared.compiled.model, prepared.pipeline, prepared.spec
     assert pipeline.data is not None

@@ -1,15 +1,25 @@
 """What a run's directory says of the run: config.json, environment.json and pipeline.py."""
 
+import importlib.metadata
+import os
+import platform
+import shlex
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
+
+import psutil
 
 from tfpipe.declare.codec import to_json
 from tfpipe.declare.origins import resolved_fields
 from tfpipe.errors import RunError
-from tfpipe.jobs.environment import environment
-from tfpipe.jobs.plan import Prepared
+from tfpipe.jobs.prepare import Prepared
 from tfpipe.runs.directory import RunDirectory
 from tfpipe.storage import storage
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets", "tensorboard")
 
 
 def write_records(
@@ -44,7 +54,7 @@ def write_records(
             **more,
         },
     )
-    now = environment(prepared, loaded.path)
+    now = _environment(prepared, loaded.path)
     if earlier is not None:
         before = {name: value for name, value in earlier.items() if name != "earlier"}
         now["earlier"] = [*earlier.get("earlier", ()), before]
@@ -64,3 +74,67 @@ def read_records(directory: RunDirectory) -> tuple[dict[str, Any], dict[str, Any
             "by another version of tfpipe. Start a new run."
         )
     return config, environment
+
+
+def _environment(prepared: Prepared, file: Path | None) -> dict[str, Any]:
+    """The facts that decide a run's numbers and its speed.
+
+    Args:
+        prepared: what is run: its device, strategy and precision.
+        file: the pipeline's file, whose git commit is noted.
+    """
+    import tensorflow as tf
+
+    picked = prepared.picked
+    return {
+        "python": platform.python_version(),
+        "tfpipe": _version("tfpipe"),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "devices": [d.name for d in tf.config.list_logical_devices()],
+        "device": picked.device,
+        "strategy": type(picked.strategy).__name__,
+        "reason": picked.reason,
+        "replicas": picked.replicas,
+        "precision": prepared.precision.name,
+        "precision_reason": prepared.precision.reason,
+        "deterministic": picked.kind == "cpu",
+        "command": shlex.join(sys.argv),
+        "git": _git(file),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _git(file: Path | None) -> dict[str, Any] | None:
+    """The commit that a file is in, and whether anything was changed since."""
+    if file is None:
+        return None
+
+    def ask(*words: str) -> str:
+        command = ["git", "-C", str(file.parent), *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        return done.stdout.strip()
+
+    try:
+        commit = ask("rev-parse", "HEAD")
+        return {"commit": commit, "changed": bool(ask("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return None

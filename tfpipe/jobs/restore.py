@@ -44,6 +44,12 @@ class Stopped:
         return self.directory.name
 
     @property
+    def declared_epochs(self) -> int:
+        """The epochs of all its phases."""
+        pipeline = self.config.get("pipeline", {})
+        return int(pipeline.get("epochs") or self.config["fields"]["epochs"]["value"])
+
+    @property
     def sample(self) -> int | bool | None:
         """What `--sample` was."""
         return self.config.get("sample_size") or self.config["sample"] or None

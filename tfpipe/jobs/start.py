@@ -3,42 +3,69 @@
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tfpipe.data import disk
-from tfpipe.declare.loading import Loaded
-from tfpipe.jobs.execute import Run, RunPlan, execute
-from tfpipe.jobs.features import with_features
-from tfpipe.jobs.plan import Team, first_batch, prepare
+from tfpipe.declare.loading import Loaded, loaded_from
+from tfpipe.declare.pipeline import Pipeline
+from tfpipe.jobs.prepare import Team, prepare
 from tfpipe.jobs.records import write_records
+from tfpipe.jobs.run import Run, RunPlan
 from tfpipe.runs.directory import cache_folder, check_writable, create_run, run_at
-from tfpipe.terminal import Terminal
+from tfpipe.terminal import Silent, Terminal
+
+if TYPE_CHECKING:
+    import keras
 
 
-def start_run(
-    loaded: Loaded,
+def run(
+    pipeline: Pipeline | Loaded,
     *,
-    terminal: Terminal,
-    root: Path = Path("."),
+    root: str | Path = ".",
     sample: int | bool | None = None,
     test: bool = True,
     export: bool = True,
-    extra: Sequence[Any] = (),
+    terminal: Terminal | None = None,
+    quiet: bool = False,
+    extra: "Sequence[keras.callbacks.Callback]" = (),
     team: Team | None = None,
     directory: Path | None = None,
 ) -> Run:
-    """Train, evaluate and export in a new run; the arguments are those of the verb `run`.
+    """Train a pipeline, evaluate it once on its test split, and export it.
+
+    Args:
+        pipeline: an instance, or a loaded file.
+        root: the folder for runs/ and saved_models/.
+        sample: train on generated data instead: True, or how many samples.
+        test: whether to evaluate on the test split at the end.
+        export: whether to write a SavedModel at the end.
+        terminal: where to tell how it goes; standard output when None.
+        quiet: tell nothing.
+        extra: Keras callbacks that come after all others, the saving of the state included.
+        team: the workers that train together, of which this process is the chief.
+        directory: the run's directory, when somebody has made it.
 
     Raises:
         TfpipeError: see `tfpipe.errors`; the run's status.json says the same.
+
+    Example:
+        result = tfpipe.run(Cifar10CNN(epochs=2), sample=True)
+        result.history["loss"]
     """
+    root, loaded = Path(root), loaded_from(pipeline)
+    terminal = terminal or (Silent() if quiet else Terminal())
     check_writable(root)
     disk.folder.set(cache_folder(root))
     prepared = prepare(loaded, sample, terminal, team)
-    data = first_batch(prepared, terminal)
+    # These import TensorFlow, which `prepare` has started.
+    from tfpipe.jobs.execute import execute
+    from tfpipe.jobs.features import with_features
+    from tfpipe.jobs.first_batch import read_first_batch
+
+    data = read_first_batch(prepared, terminal)
     if prepared.pipeline.cache_features:
         prepared = with_features(prepared, terminal)
-    run = run_at(directory) if directory else create_run(root, loaded.name, datetime.now())
-    with run.lock():
-        write_records(run, prepared, first_batch_sha256=data)
-        return execute(RunPlan(prepared, run, root, terminal, test, export, extra=extra))
+    own = run_at(directory) if directory else create_run(root, loaded.name, datetime.now())
+    with own.lock():
+        write_records(own, prepared, first_batch_sha256=data)
+        return execute(RunPlan(prepared, own, root, terminal, test, export, extra=extra))

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tfpipe.declare.codec import in_module, show_json
+from tfpipe.errors import ConfigError
+from tfpipe.text import listed
 
 Meaning = Literal["safe", "result", "impossible"]
 Fields = dict[str, Any]  # values as JSON, by dotted name
@@ -49,8 +51,13 @@ class Change:
     meaning: Meaning
     why: str = ""
 
+    @property
+    def is_architecture(self) -> bool:
+        """Whether the change may be one of the architecture, which the weights have to fit."""
+        return self.name.startswith(("model", "the code of"))
 
-def changes(
+
+def field_changes(
     was: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]
 ) -> list[Change]:
     """Return the smallest fields that differ; not those that a newer tfpipe has by default.
@@ -74,6 +81,29 @@ def changes(
         )
         for name in _differing(old, new)
     ]
+
+
+def refuse(changes: Iterable[Change], run: str, fork: bool) -> None:
+    """Raise ConfigError for what is impossible, and for what changes the result without a fork.
+
+    Args:
+        changes: what differs.
+        run: the run's name.
+        fork: whether a new run starts from the state.
+    """
+    changes = list(changes)
+    for change in changes:
+        if change.meaning == "impossible":
+            raise ConfigError(
+                f"{change.name} cannot change within a run ({change.was} -> {change.now}): "
+                f"{change.why}. Start a new run with tfpipe run."
+            )
+    changing = [f"{c.name} ({c.was} -> {c.now})" for c in changes if c.meaning == "result"]
+    if changing and not fork:
+        raise ConfigError(
+            f"{run} would end elsewhere with a changed {listed(changing)}. Undo the change, or "
+            "start a new run from its state, which leaves it as it is, with --fork."
+        )
 
 
 def changed_code(was: Path, now: Path) -> list[Change]:

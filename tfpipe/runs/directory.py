@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from tfpipe.errors import RunError, suggest
 from tfpipe.storage import new_folder, storage, try_lock, write_whole
+from tfpipe.text import listed
 
 State = Literal["running", "finished", "interrupted", "failed"]
 
@@ -196,10 +197,15 @@ def cache_folder(root: Path) -> Path:
     return root / "runs" / ".cache"
 
 
+def list_directories(root: Path, folder: str, file: str) -> list[RunDirectory]:
+    """Return the directories below a folder that hold a file, the oldest first."""
+    found = [run_at(path.parent) for path in (root / folder).glob(f"*/*/{file}")]
+    return sorted(found, key=lambda run: (run.path.name, run.name))
+
+
 def list_runs(root: Path) -> list[RunDirectory]:
-    """All runs below a root, the oldest first."""
-    folders = [p.parent for p in (root / "runs").glob("*/*/config.json")]
-    return sorted(map(run_at, folders), key=lambda run: (run.path.name, run.name))
+    """Return all runs below a root, the oldest first."""
+    return list_directories(root, "runs", "config.json")
 
 
 def newest_unfinished(root: Path, pipeline: str | None = None) -> RunDirectory | None:
@@ -224,51 +230,18 @@ def run_at(path: Path) -> RunDirectory:
 
 
 def find_run(root: Path, reference: str) -> RunDirectory:
-    """The run of a name, a unique beginning of one, a path, or `last`.
+    """Return the run of a name, a unique beginning of one, a path, or `last`.
 
     Raises:
         RunError: when there is none, or several.
     """
-    if (Path(reference) / "config.json").is_file():
-        return run_at(Path(reference).resolve())
-    runs = list_runs(root)
-    if not runs:
-        raise RunError(f"There are no runs in {root / 'runs'}. Start one with tfpipe run FILE.")
-    return match_reference(reference, runs, "run")
-
-
-def match_reference(reference: str, there: list[RunDirectory], kind: str) -> RunDirectory:
-    """The one directory that a reference means.
-
-    Args:
-        reference: a name, a unique beginning of one, or "last".
-        there: the directories, the oldest first; at least one.
-        kind: what they are, for people: "run".
-
-    Raises:
-        RunError: when it names none, or several.
-    """
-    if reference == "last":
-        return there[-1]
-    names = {one: (one.name, one.path.name) for one in there}
-    exact = [d for d in there if reference in names[d]]
-    matching = exact or [d for d in there if any(n.startswith(reference) for n in names[d])]
-    if not matching:
-        known = [d.name for d in there]
-        raise RunError(f"There is no {kind} {reference!r}. {suggest(reference, known)}")
-    if len(matching) > 1:
-        listed = ", ".join(d.name for d in matching[-5:])
-        raise RunError(
-            f"{reference!r} may be any of {len(matching)} {kind}s: write more of the name, or "
-            f"`last`. The newest of them: {listed}."
-        )
-    return matching[0]
+    return find_directory(root, "runs", "config.json", reference, "run", "tfpipe run FILE")
 
 
 def find_directory(
     root: Path, folder: str, file: str, reference: str, kind: str, start: str
 ) -> RunDirectory:
-    """The one of what a verb has made that a name, a beginning of one, a path or `last` means.
+    """Return the one directory that a name, a unique beginning of one, a path or `last` means.
 
     Args:
         root: the folder that holds `folder`.
@@ -276,15 +249,30 @@ def find_directory(
         file: what each of them has in it.
         reference: which is meant.
         kind: what they are, for people: "search".
-        start: the words that make one.
+        start: the command that makes one.
 
     Raises:
         RunError: when there is none, or several.
     """
     if (Path(reference) / file).is_file():
         return run_at(Path(reference).resolve())
-    paths = sorted((root / folder).glob(f"*/*/{file}"), key=lambda p: p.parent.name)
-    there = [run_at(path.parent) for path in paths]
+    there = list_directories(root, folder, file)
     if not there:
         raise RunError(f"There are no {folder} in {root / folder}. Start one with {start}.")
-    return match_reference(reference, there, kind)
+    if reference == "last":
+        return there[-1]
+    exact = [run for run in there if reference in (run.name, run.path.name)]
+    matching = exact or [
+        run
+        for run in there
+        if run.name.startswith(reference) or run.path.name.startswith(reference)
+    ]
+    if not matching:
+        known = suggest(reference, (run.name for run in there))
+        raise RunError(f"There is no {kind} {reference!r}. {known}")
+    if len(matching) > 1:
+        raise RunError(
+            f"{reference!r} may be any of {len(matching)} {kind}s: write more of the name, or "
+            f"`last`. The newest of them: {listed(r.name for r in matching[-5:])}."
+        )
+    return matching[0]

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tfpipe.declare.deferred import Deferred, keras
 from tfpipe.declare.spec import Label
 from tfpipe.tasks.classification import Classification
+from tfpipe.tasks.logits import Sigmoid
 from tfpipe.tasks.task import Named
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 
-class Binary(Classification):
+class Binary(Sigmoid, Classification):
     """One of two classes; the labels are 0 and 1."""
 
     name = "binary"
@@ -28,20 +28,6 @@ class Binary(Classification):
     @property
     def units(self) -> int:
         return 1
-
-    @property
-    def loss(self) -> Deferred:
-        loss: Deferred = keras.losses.BinaryCrossentropy(from_logits=True)
-        return loss
-
-    @property
-    def metrics(self) -> tuple[Deferred, ...]:
-        return (keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),)
-
-    def answers(self, outputs: Any) -> "tf.Tensor":
-        import tensorflow as tf
-
-        return tf.nn.sigmoid(tf.cast(outputs, tf.float32))
 
     def class_indices(self, answers: Any) -> "tf.Tensor":
         import tensorflow as tf

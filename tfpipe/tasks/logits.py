@@ -1,13 +1,17 @@
-"""Losses and metrics must read logits, which is what models give here.
+"""Losses and metrics on logits, which is what models give to most tasks.
 
 Keras's own defaults expect probabilities. On logits they train and count something else without a
 word, so they are refused with the argument that puts it right; names such as "binary_crossentropy"
 leave no doubt and become the loss on logits.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tfpipe.declare.deferred import Deferred, keras
 from tfpipe.errors import ConfigError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 _CROSSENTROPIES = {
     name.lower(): name
@@ -21,16 +25,32 @@ _CROSSENTROPIES = {
 }
 
 
-def loss_by_name(name: str) -> Any:
-    """The Keras loss of a name, on logits; raises ValueError where Keras has none."""
-    import keras
+class Sigmoid:
+    """What tasks share whose logits are each of a yes/no answer."""
 
-    found = _CROSSENTROPIES.get(name.replace("_", "").lower())
-    return getattr(keras.losses, found)(from_logits=True) if found else keras.losses.get(name)
+    @property
+    def loss(self) -> Deferred:
+        loss: Deferred = keras.losses.BinaryCrossentropy(from_logits=True)
+        return loss
+
+    @property
+    def metrics(self) -> tuple[Deferred, ...]:
+        return (keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),)
+
+    def answers(self, outputs: Any) -> "tf.Tensor":
+        import tensorflow as tf
+
+        return tf.nn.sigmoid(tf.cast(outputs, tf.float32))
 
 
-def check_loss(loss: Any) -> None:
-    """Refuse a loss that takes logits for probabilities; raises ConfigError."""
+def on_logits(loss: object) -> object:
+    """Return the declared loss, or the one on logits that the name of a crossentropy means."""
+    name = _CROSSENTROPIES.get(loss.replace("_", "").lower()) if isinstance(loss, str) else None
+    return getattr(keras.losses, name)(from_logits=True) if name else loss
+
+
+def check_loss(loss: object) -> None:
+    """Refuse a loss that takes logits for probabilities; raise ConfigError."""
     if getattr(loss, "from_logits", None) is False:
         name = type(loss).__name__
         raise ConfigError(
@@ -39,8 +59,8 @@ def check_loss(loss: Any) -> None:
         )
 
 
-def check_metric(metric: Any) -> None:
-    """Refuse a metric that takes logits for probabilities; raises ConfigError."""
+def check_metric(metric: object) -> None:
+    """Refuse a metric that takes logits for probabilities; raise ConfigError."""
     name = type(metric).__name__
     if False in (getattr(metric, "from_logits", None), getattr(metric, "_from_logits", None)):
         repair = "from_logits=True"

@@ -1,19 +1,15 @@
 """Multilabel classification: several yes/no answers, a logit for each."""
 
 from math import prod
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfpipe.declare.deferred import Deferred, keras
 from tfpipe.declare.spec import Label
+from tfpipe.tasks.logits import Sigmoid
 from tfpipe.tasks.task import Task
 
-if TYPE_CHECKING:
-    import tensorflow as tf
 
-
-class Multilabel(Task):
+class Multilabel(Sigmoid, Task):
     """Several yes/no answers; the labels are columns of 0 and 1."""
 
     name = "multilabel"
@@ -37,17 +33,3 @@ class Multilabel(Task):
     @property
     def units(self) -> int:
         return prod(self.label.shape)
-
-    @property
-    def loss(self) -> Deferred:
-        loss: Deferred = keras.losses.BinaryCrossentropy(from_logits=True)
-        return loss
-
-    @property
-    def metrics(self) -> tuple[Deferred, ...]:
-        return (keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),)
-
-    def answers(self, outputs: Any) -> "tf.Tensor":
-        import tensorflow as tf
-
-        return tf.nn.sigmoid(tf.cast(outputs, tf.float32))

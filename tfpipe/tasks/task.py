@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tfpipe.declare.deferred import Deferred
+from tfpipe.declare.deferred import Deferred, build_named
 from tfpipe.declare.kinds import TASK_NAMES
 from tfpipe.declare.spec import ElementSpec, Label
 from tfpipe.errors import ConfigError, suggest
+from tfpipe.tasks.logits import check_loss, check_metric, on_logits
 
 if TYPE_CHECKING:
     import keras
@@ -105,11 +106,38 @@ class Task(ABC):
     def metrics(self) -> tuple[Deferred, ...]:
         """The default Keras metrics, on the model's outputs."""
 
-    def metric(self, declared: Any) -> Any:
-        """What a declared metric means: "accuracy" is that of the task, which reads logits."""
+    def loss_for(self, declared: object) -> "keras.losses.Loss":
+        """Return the Keras loss that a pipeline declares; the default one for None.
+
+        Args:
+            declared: a name, a Keras loss, deferred or not, or a function.
+
+        Raises:
+            ConfigError: for an unknown name, or a loss that would take logits for probabilities.
+        """
+        declared = on_logits(declared or self.loss)
+        loss: keras.losses.Loss = build_named("loss", declared, "losses")
+        if self.reads_logits:
+            check_loss(loss)
+        return loss
+
+    def metric_for(self, declared: object) -> "keras.metrics.Metric | str":
+        """Return the Keras metric that a pipeline declares; "accuracy" is that of the task.
+
+        A name that Keras knows stays one, since Keras names the metric by it.
+
+        Args:
+            declared: a name, a Keras metric, deferred or not, or a function.
+
+        Raises:
+            ConfigError: for an unknown name, or a metric that would take logits for probabilities.
+        """
         if self.reads_logits and declared in ("accuracy", "acc"):
-            return self.metrics[0]
-        return declared
+            declared = self.metrics[0]
+        metric: keras.metrics.Metric = build_named("metrics", declared, "metrics")
+        if self.reads_logits:
+            check_metric(metric)
+        return declared if isinstance(declared, str) else metric
 
     # Answers
 

@@ -40,7 +40,7 @@ class State:
     Args:
         epoch: how many epochs are complete.
         step: how many steps of the next one are.
-        callbacks: what the callbacks remember, by their place and class name.
+        callbacks: the states of the callbacks, by class name.
         stopped: whether a callback has ended the training.
         saved_at: when it was saved, in seconds since 1970.
         phase: which phase of the training it is in, from 0.
@@ -57,7 +57,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Saved:
+class Checkpoint:
     """A state that was read back and found intact.
 
     Args:
@@ -180,7 +180,7 @@ def save(
         folder: the run's checkpoints folder.
         model: the compiled, built model.
         state: where training is.
-        weights: what callbacks remember that is an array, by name.
+        weights: the arrays among the states of callbacks, by name.
         keep: whether to write; a worker that is not the chief takes part in the reading only.
 
     Raises:
@@ -222,7 +222,7 @@ def states(folder: Path) -> list[Path]:
     return sorted((p for p in folder.glob("state-*") if _NAME.search(p.name)), key=_position)
 
 
-def latest(folder: Path, accept: Callable[[State], bool] | None = None) -> Saved | None:
+def latest(folder: Path, accept: Callable[[State], bool] | None = None) -> Checkpoint | None:
     """The newest intact state; None where none was ever saved. Nothing is changed.
 
     Args:
@@ -255,7 +255,7 @@ def latest(folder: Path, accept: Callable[[State], bool] | None = None) -> Saved
     return None
 
 
-def load(path: Path) -> Saved:
+def load(path: Path) -> Checkpoint:
     """A state, proven to be what was saved; raises RunError when it is not."""
     try:
         content = json.loads((path / "state.json").read_bytes())
@@ -278,7 +278,7 @@ def load(path: Path) -> Saved:
         content.get("phase", 0),
         content.get("phase_began", 0),
     )
-    return Saved(path, state, described, tuple(restored))
+    return Checkpoint(path, state, described, tuple(restored))
 
 
 def set_damaged_aside(folder: Path, used: Path) -> None:
@@ -290,7 +290,7 @@ def set_damaged_aside(folder: Path, used: Path) -> None:
             path.rename(aside)
 
 
-def restore(model: Any, saved: Saved, parts: tuple[str, ...] = GROUPS) -> None:
+def restore(model: Any, saved: Checkpoint, parts: tuple[str, ...] = GROUPS) -> None:
     """Give a compiled and built model the values of a saved state.
 
     Args:
@@ -309,7 +309,7 @@ def restore(model: Any, saved: Saved, parts: tuple[str, ...] = GROUPS) -> None:
         _write(model, found[part], saved.group(part))
 
 
-def misfit(model: Any, saved: Saved, part: str) -> str:
+def misfit(model: Any, saved: Checkpoint, part: str) -> str:
     """How the variables of one part differ from the saved ones; empty when they fit."""
     variables, arrays = groups(model)[part], saved.group(part)
     names = [v["path"] for v in saved.variables if v["group"] == part]

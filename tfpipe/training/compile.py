@@ -1,21 +1,18 @@
 """Building and compiling a pipeline's model, inside the strategy's scope."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
-from tfpipe.declare.deferred import build
-from tfpipe.declare.deferred.source import public_names
+from tfpipe.declare.deferred import build_named
 from tfpipe.declare.pipeline import Pipeline, overrides
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, ModelError, suggest
 from tfpipe.models.base import base_of, unfreeze
-from tfpipe.models.own import check_logits
+from tfpipe.models.own import check_logits, check_model, check_width
 from tfpipe.tasks import Task, task_for
-from tfpipe.tasks.logits import check_loss, check_metric, loss_by_name
 from tfpipe.training.rates import fall_with_depth
 from tfpipe.training.replicas import synchronize
 
@@ -79,15 +76,11 @@ def compile_model(
     keras.config.set_dtype_policy(POLICIES[precision])
     with strategy.scope():
         model = pipeline.build_model()
-        if not isinstance(model, keras.Model):
-            raise ModelError(
-                f"{type(pipeline).__name__}.build_model() should return a keras.Model, got "
-                f"{type(model).__name__}."
-            )
-        own = overrides(type(pipeline), "build_model")
-        _check_output(model, task, spec, own)
-        if own:
-            check_logits(model, task, "build_model()")
+        if overrides(type(pipeline), "build_model"):
+            by = f"{type(pipeline).__name__}.build_model()"
+            check_model(model, by)
+            check_width(model, task, by)
+            check_logits(model, task, by)
         for phase in pipeline.fine_tune.phases if pipeline.fine_tune else ():
             unfreeze(_base(model), phase.unfreeze, phase.batch_norm)  # what is wrong is found now
         compiled = Compiled(model, task, jit_compile)
@@ -140,7 +133,7 @@ def _compile(compiled: Compiled, pipeline: Pipeline) -> None:
         fall_with_depth(optimizer, base, phase.depth_factor)
     model.compile(
         optimizer=optimizer,
-        loss=_loss(pipeline, compiled.task),
+        loss=compiled.task.loss_for(pipeline.loss),
         metrics=_metrics(pipeline, compiled.task),
         steps_per_execution=pipeline.steps_per_execution,
         jit_compile=compiled.jit_compile,
@@ -168,7 +161,7 @@ def build_state(model: Any, dataset: Any) -> None:
 
 def _optimizer(pipeline: Pipeline) -> Any:
     """The declared optimizer with the pipeline's own fields for it."""
-    optimizer = _named("optimizer", pipeline.optimizer, keras.optimizers.get)
+    optimizer = build_named("optimizer", pipeline.optimizer, "optimizers")
     options: dict[str, Any] = {}
     if pipeline.gradient_accumulation > 1:
         options["gradient_accumulation_steps"] = pipeline.gradient_accumulation
@@ -188,54 +181,9 @@ def _optimizer(pipeline: Pipeline) -> Any:
         ) from error
 
 
-def _loss(pipeline: Pipeline, task: Task) -> Any:
-    loss = _named("loss", pipeline.loss or task.loss, loss_by_name)
-    if task.reads_logits:
-        check_loss(loss)
-    return loss
-
-
 def _metrics(pipeline: Pipeline, task: Task) -> list[Any]:
-    """The declared metrics; "accuracy" means that of the task, which reads logits."""
-    if pipeline.metrics is None:
-        return list(build(task.metrics))
-    found = []
-    for declared in pipeline.metrics:
-        declared = task.metric(declared)
-        metric = _named("metrics", declared, keras.metrics.get)
-        if task.reads_logits:
-            check_metric(metric)
-        # Keras names a metric by the name that it was given.
-        found.append(declared if isinstance(declared, str) else metric)
-    return found
-
-
-def _named(field: str, value: Any, get: Callable[[str], Any]) -> Any:
-    """A declared object, or the one that Keras knows under a name such as "adam"."""
-    if not isinstance(value, str):
-        return build(value)
-    try:
-        return get(value)
-    except ValueError:
-        home = {"optimizer": "optimizers", "loss": "losses"}.get(field, field)
-        names = public_names(f"keras.{home}") or ()
-        raise ConfigError(
-            f"{field}={value!r}: Keras has none of that name. {suggest(value, names)}"
-        ) from None
-
-
-def _check_output(model: Any, task: Task, spec: ElementSpec, own_model: bool) -> None:
-    """Refuse a last layer that has not one value for each thing to predict."""
-    if not model.built:
-        raise ModelError("build_model() returned a model without an input shape: add keras.Input.")
-    shape = model.output_shape
-    width = shape[-1] if isinstance(shape, tuple) and len(shape) > 1 else None
-    if task.has_classes and width is not None and width != task.units:
-        fix = "build_model()" if own_model else "the model builder"
-        raise ModelError(
-            f"The labels go from 0 to {len(spec.classes) - 1} ({len(spec.classes)} classes, task "
-            f"{task.name}), which needs {task.units} output(s); {fix} gave {width}."
-        )
+    declared = task.metrics if pipeline.metrics is None else pipeline.metrics
+    return [task.metric_for(metric) for metric in declared]
 
 
 def check_monitors(callbacks: list[Any], measured: set[str]) -> None:

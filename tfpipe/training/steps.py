@@ -12,22 +12,12 @@ that works with deterministic operations.
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-
-class Together(Protocol):
-    """What several workers ask of each other between two steps."""
-
-    together: bool
-
-    def ask(self) -> list[float]:
-        """What this worker asks for."""
-
-    def hear(self, *asked: float) -> None:
-        """How many workers asked for each of it."""
+from tfpipe.training.requests import Requests
 
 
 class InputWait:
@@ -54,7 +44,7 @@ class InputWait:
         return seconds
 
 
-def set_functions(model: Any, wait: InputWait, requests: Together) -> bool:
+def set_functions(model: Any, wait: InputWait, requests: Requests) -> bool:
     """Give a compiled, built model its training function, and where it needs one a test function.
 
     Args:
@@ -77,7 +67,7 @@ def set_functions(model: Any, wait: InputWait, requests: Together) -> bool:
     return True
 
 
-def _train_function(model: Any, wait: InputWait, requests: Together) -> Callable[..., Any]:
+def _train_function(model: Any, wait: InputWait, requests: Requests) -> Callable[..., Any]:
     steps = _several(model, model.train_step, wait)
     if not requests.together:
         return steps

@@ -13,7 +13,7 @@ import keras
 
 from tfpipe.errors import RunError
 from tfpipe.runs.directory import run_at
-from tfpipe.training.metrics import as_float32, read_rows
+from tfpipe.training.metrics_file import as_float32, read_rows
 from tfpipe.tuning.store import Trial
 
 

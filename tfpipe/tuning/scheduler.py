@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from tfpipe.errors import Interrupted, StorageError, TrainingError
 from tfpipe.processes.pool import Child, ChildJob, ProcessPool, exit_reason
 from tfpipe.storage import read_small
-from tfpipe.training.metrics import read_rows
+from tfpipe.training.metrics_file import read_rows
 from tfpipe.tuning.proposals import WAIT, Proposals
 from tfpipe.tuning.records import Records
 from tfpipe.tuning.store import LOG, OUTCOME, PROGRESS, Search, Trial

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tfpipe.storage import write_whole
-from tfpipe.training.metrics import read_rows
+from tfpipe.training.metrics_file import read_rows
 from tfpipe.training.reporting import EpochRow
 from tfpipe.tuning.dimension import dimensions_of
 from tfpipe.tuning.store import Search, Trial

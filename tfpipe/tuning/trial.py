@@ -17,7 +17,7 @@ from tfpipe.declare.loading import Loaded, load
 from tfpipe.declare.overrides import apply_overrides
 from tfpipe.declare.tree import resolve
 from tfpipe.errors import Interrupted, OutOfMemory, TfpipeError, TrainingError
-from tfpipe.jobs.execute import as_known
+from tfpipe.jobs.errors import as_known
 from tfpipe.jobs.progress import Progress
 from tfpipe.processes.exit_reason import is_about_memory
 from tfpipe.runs.directory import RunDirectory, cache_folder, furnish
@@ -70,13 +70,14 @@ def look(job: dict[str, Any]) -> dict[str, Any]:
         TfpipeError: for all that would stop every trial.
     """
     from tfpipe.declare.deferred import build
-    from tfpipe.jobs.plan import first_batch, prepare
-    from tfpipe.training.loop import best_monitor
+    from tfpipe.jobs.first_batch import read_first_batch
+    from tfpipe.jobs.prepare import prepare
+    from tfpipe.training.callbacks.best_model import best_monitor
 
     disk.folder.set(cache_folder(Path(job["root"])))
     loaded = load(job["target"], job["overrides"])
     prepared = prepare(loaded, job["sample"], Silent())
-    first_batch(prepared, Silent())
+    read_first_batch(prepared, Silent())
     own = [str(n) for n in prepared.compiled.model.get_metrics_result()]
     validated = "validation" in prepared.spec.splits
     return {
@@ -90,7 +91,7 @@ def train(search: Search, number: str) -> dict[str, Any]:
     """Train a trial up to its last epoch, from where its run is.
 
     Raises:
-        TfpipeError: as `tfpipe.jobs.start.start_run`.
+        TfpipeError: as `tfpipe.jobs.start.run`.
     """
     from tfpipe.tuning.hparams import trial_ended, trial_started
 
@@ -128,9 +129,9 @@ def _median_rule(search: Search, trial: Trial, loaded: Loaded) -> Any:
 
 def _train(search: Search, trial: Trial, loaded: Loaded, run: RunDirectory, median: Any) -> None:
     """Train in the trial's run, from its last state where it has one, unless it is over."""
-    from tfpipe.jobs.resume import resume_run
-    from tfpipe.jobs.start import start_run
-    from tfpipe.training.metrics import read_rows
+    from tfpipe.jobs.resume import resume
+    from tfpipe.jobs.start import run as start
+    from tfpipe.training.metrics_file import read_rows
 
     progress = Progress(search.folder(trial.id) / PROGRESS)
     common: dict[str, Any] = {"root": search.root, "test": False, "export": False}
@@ -140,13 +141,13 @@ def _train(search: Search, trial: Trial, loaded: Loaded, run: RunDirectory, medi
 
         common["extra"].append(StepTimes(run.path))
     if not (run.path / "config.json").is_file():
-        start_run(loaded, sample=search.asked.sample, directory=run.path, **common)
+        start(loaded, sample=search.asked.sample, directory=run.path, **common)
         return
     rows = read_rows(run.metrics_file, trial.epochs)
     # It may have been killed between that decision and the end of its run.
     hopeless = bool(median and rows and median.hopeless(rows[-1].epoch - 1, rows[-1].metrics))
     if not hopeless and not _done(run, trial):
-        resume_run(str(run.path), pipeline=loaded, **common)
+        resume(str(run.path), pipeline=loaded, **common)
 
 
 def _done(run: RunDirectory, trial: Trial) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from tfpipe.declare.loading import Loaded, loaded_from
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import TrainingError
-from tfpipe.jobs.plan import Prepared, check_samples, prepare
+from tfpipe.jobs.prepare import Prepared, prepare
 from tfpipe.runs.directory import run_at
 from tfpipe.terminal import Silent, Terminal
 from tfpipe.verbs.rehearse import rehearse
@@ -53,9 +53,12 @@ def check(
     with terminal.waiting("reading all of the data"):
         data.verify()
         counts = data.class_counts(prepared.pipeline.seed)
+    # These import TensorFlow, which `prepare` has started.
+    from tfpipe.jobs.first_batch import check_samples
+    from tfpipe.models.count import parameters, preprocessing_state, trainable_parameters
+
     with terminal.waiting("looking at a few samples as the model gets them"):
         check_samples(prepared)
-    from tfpipe.models.count import parameters, preprocessing_state, trainable_parameters
 
     trainable = trainable_parameters(prepared.compiled.model)
     with terminal.waiting("training for a few steps"):
@@ -91,7 +94,7 @@ def _seconds_per_step(prepared: Prepared) -> list[float]:
     """Train a few steps of each phase on the first batches; the time of one step in each."""
     from tfpipe.training.callbacks.view import show, view_of
     from tfpipe.training.compile import check_monitors, enter_phase
-    from tfpipe.training.loop import dataset
+    from tfpipe.training.datasets import dataset
 
     pipeline, compiled = prepared.pipeline, prepared.compiled
     declared, found = pipeline.build_callbacks(), []

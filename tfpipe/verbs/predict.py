@@ -8,9 +8,9 @@ from tfpipe.data.layouts import SUFFIXES, images_below
 from tfpipe.declare.loading import Loaded, from_instance, load
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import ConfigError, DataError, RunError, suggest
-from tfpipe.jobs.best_model import of_run
-from tfpipe.jobs.predictor import Prediction, Predictor
-from tfpipe.jobs.pretrained import of_declaration
+from tfpipe.jobs.predict.best_model import of_run
+from tfpipe.jobs.predict.predictor import Prediction, Predictor
+from tfpipe.jobs.predict.pretrained import of_declaration
 from tfpipe.jobs.restore import read_stopped
 from tfpipe.runs.directory import RunDirectory, find_run
 from tfpipe.terminal import Silent, Terminal

@@ -85,10 +85,10 @@ def _child(
 
 
 def _compare(straight: Path, killed: Path) -> dict[str, Any]:
-    from tfpipe.training import checkpoint as state
+    from tfpipe.training import checkpoint
 
     (one,), (other,) = (list(root.glob("runs/*/*")) for root in (straight, killed))
-    first, second = (state.latest(run / "checkpoints") for run in (one, other))
+    first, second = (checkpoint.latest(run / "checkpoints") for run in (one, other))
     assert first is not None
     assert second is not None
     differences = {

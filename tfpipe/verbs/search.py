@@ -40,12 +40,10 @@ from tfpipe.verbs.searchable import (
 # What a trial imports, for the pool to have it ready.
 _IMPORTED = (
     "tfpipe.tuning.trial",
-    "tfpipe.evaluation.evaluate",
-    "tfpipe.training.loop",
-    "tfpipe.training.callbacks.tensorboard",
     "tfpipe.tuning.hparams",
     "tfpipe.tuning.median",
-    "tfpipe.jobs.resume",
+    "tfpipe.jobs.execute",
+    "tfpipe.jobs.resumption",
     "tfpipe.jobs.start",
     "tensorboard.summary.v2",
 )

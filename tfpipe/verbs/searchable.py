@@ -151,7 +151,7 @@ def look(
 
 def objective_of(name: str | None, found: dict[str, Any]) -> tuple[str, Any]:
     """The metric that decides, and its direction; raises ConfigError for one not measured."""
-    from tfpipe.training.callbacks.run_callbacks import rises
+    from tfpipe.training.callbacks.best_model import higher_is_better
 
     measured = found["measured"]
     if name is None:
@@ -169,4 +169,4 @@ def objective_of(name: str | None, found: dict[str, Any]) -> tuple[str, Any]:
         name = usable[0]
     if name not in measured:
         raise ConfigError(f"--objective {name}: that is not measured. {suggest(name, measured)}")
-    return name, "max" if rises(name) else "min"
+    return name, "max" if higher_is_better(name) else "min"

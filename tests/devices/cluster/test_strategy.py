@@ -38,8 +38,8 @@ strategy = tf.distribute.get_strategy()
 if n > 1:
     strategy = multiworker.start(Cluster(addresses, index), 90)
 import keras
-from tfpipe.training import checkpoint as state
-from tfpipe.training.callbacks.run_callbacks import Requests
+from tfpipe.training import checkpoint
+from tfpipe.training.requests import Requests
 from tfpipe.training.compile import build_state
 from tfpipe.training.steps import InputWait, set_functions
 
@@ -124,11 +124,11 @@ if index == 0:
 if n == 1:
     answer(**found)
     sys.exit()
-saved = state.load(state.save(folder / str(index), model, state.State(1, 2)))
+saved = checkpoint.load(checkpoint.save(folder / str(index), model, checkpoint.State(1, 2)))
 shares = saved.named("metrics")
 other = compiled()
-state.restore(other, saved)
-again = state.load(state.save(folder / f"again-{index}", other, state.State(1, 2)))
+checkpoint.restore(other, saved)
+again = checkpoint.load(checkpoint.save(folder / f"again-{index}", other, checkpoint.State(1, 2)))
 sums = [float(v.numpy()) for v in other.metrics_variables]
 answer(
     replicas=[len(value) for value in shares.values()],
@@ -228,7 +228,7 @@ sys.modules |= dict.fromkeys(("matplotlib", "pandas", "scipy", "sklearn"))
 import numpy as np
 import tensorflow as tf
 from tfpipe.devices.cluster.strategy import adapt
-from tfpipe.training.callbacks.run_callbacks import Requests
+from tfpipe.training.requests import Requests
 from tfpipe.training.compile import build_state
 from tfpipe.training.steps import InputWait, set_functions
 

@@ -270,7 +270,7 @@ def test_weights_that_are_not_there_are_found_out_before_tensorflow_is_started(
     def refused(file: Any) -> None:
         raise ModelError("no network")
 
-    monkeypatch.setattr("tfpipe.jobs.plan.start_tensorflow", not_yet)
+    monkeypatch.setattr("tfpipe.jobs.prepare.start_tensorflow", not_yet)
     monkeypatch.setattr("tfpipe.models.pretrained.weights.fetch", refused)
 
     class Job(Pipeline):

@@ -15,7 +15,7 @@ from tfpipe.errors import ConfigError, ModelError
 from tfpipe.models import Hub
 from tfpipe.models.base import base_of, unfreeze
 from tfpipe.models.pretrained.hub_module import HubModule
-from tfpipe.training import checkpoint as state
+from tfpipe.training import checkpoint
 
 MakeSpec = Callable[..., ElementSpec]
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), np.uint8)
@@ -140,7 +140,7 @@ def test_each_variable_is_one_weight_and_no_copy(modules: Path, spec_of: MakeSpe
     layer.weights[1].assign([-0.5] * 6)  # is subtracted by the module
     np.testing.assert_allclose(layer(tf.zeros([1, 8, 8, 3])), np.tanh([[0.5] * 6]), atol=1e-6)
     model.compile("sgd", "mse")
-    held = [v.path for v in state.groups(model)["model"]]
+    held = [v.path for v in checkpoint.groups(model)["model"]]
     assert sorted(held) == sorted({v.path for v in model.variables})
     assert len(held) == 4
 

@@ -11,7 +11,12 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from tfpipe.runs.directory import RunDirectory
-from tfpipe.training.callbacks.tensorboard import boards_of, flush, forget_after, write_test_scalars
+from tfpipe.training.callbacks.tensorboard import (
+    boards_of,
+    flush,
+    remove_events_after,
+    write_test_scalars,
+)
 
 
 def write(file: Path, *times: float) -> Path:
@@ -41,7 +46,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_what_came_after_is_removed(tmp_path: Path, file: Path) -> None:
-    forget_after(tmp_path, 20.0)
+    remove_events_after(tmp_path, 20.0)
     assert moments(file) == [10.0, 20.0]
     assert read(file)[0].file_version == "brain.Event:2"
     assert [p.name for p in file.parent.iterdir()] == [file.name]
@@ -49,50 +54,50 @@ def test_what_came_after_is_removed(tmp_path: Path, file: Path) -> None:
 
 def test_a_file_with_nothing_to_remove_is_left_untouched(tmp_path: Path, file: Path) -> None:
     before = file.read_bytes(), file.stat().st_mtime_ns, file.stat().st_ino
-    forget_after(tmp_path, 30.0)
+    remove_events_after(tmp_path, 30.0)
     assert (file.read_bytes(), file.stat().st_mtime_ns, file.stat().st_ino) == before
 
 
 def test_a_file_whose_events_are_all_newer_is_removed(tmp_path: Path, file: Path) -> None:
     other = write(tmp_path / "validation" / "events.out.tfevents.2.host.1.0.v2", 25.0, 26.0)
-    forget_after(tmp_path, 20.0)
+    remove_events_after(tmp_path, 20.0)
     assert not other.exists()
     assert file.exists()
 
 
 def test_all_is_removed_for_a_run_that_begins_anew(tmp_path: Path, file: Path) -> None:
-    forget_after(tmp_path, 0.0)
+    remove_events_after(tmp_path, 0.0)
     assert not list(tmp_path.rglob("*tfevents*"))
 
 
 @pytest.mark.parametrize("cut", [1, 5, 17])
 def test_a_truncated_file_keeps_what_is_whole(tmp_path: Path, file: Path, cut: int) -> None:
     file.write_bytes(file.read_bytes()[:-cut])
-    forget_after(tmp_path, 15.0)
+    remove_events_after(tmp_path, 15.0)
     assert moments(file) == [10.0]
 
 
 def test_a_truncated_file_whose_whole_events_are_older_survives(tmp_path: Path, file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-5])
-    forget_after(tmp_path, 40.0)
+    remove_events_after(tmp_path, 40.0)
     assert moments(file) == [10.0, 20.0]
 
 
 def test_an_empty_file_survives(tmp_path: Path, file: Path) -> None:
     file.write_bytes(b"")
-    forget_after(tmp_path, 15.0)
+    remove_events_after(tmp_path, 15.0)
     assert file.read_bytes() == b""
 
 
 def test_a_folder_that_is_not_there_is_no_error_and_is_not_made(tmp_path: Path) -> None:
-    forget_after(tmp_path / "tensorboard", 1.0)
+    remove_events_after(tmp_path / "tensorboard", 1.0)
     assert not (tmp_path / "tensorboard").exists()
 
 
 def test_other_files_are_left_alone(tmp_path: Path, file: Path) -> None:
     other = tmp_path / "train" / "notes.txt"
     other.write_text("mine")
-    forget_after(tmp_path, 0.0)
+    remove_events_after(tmp_path, 0.0)
     assert other.read_text() == "mine"
 
 

@@ -7,8 +7,8 @@ Names and arguments are Keras's own. `check_signatures` compares them with the r
 any data is touched, and `build` instantiates them, inside the strategy's scope.
 """
 
-from tfpipe.declare.deferred.build import build
+from tfpipe.declare.deferred.build import build, build_named
 from tfpipe.declare.deferred.call import Deferred, Name, deferred, keras
 from tfpipe.declare.deferred.signatures import check_signatures
 
-__all__ = ["Deferred", "Name", "build", "check_signatures", "deferred", "keras"]
+__all__ = ["Deferred", "Name", "build", "build_named", "check_signatures", "deferred", "keras"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfpipe.declare.deferred.call import Deferred, Name
+from tfpipe.declare.deferred.source import public_names
 from tfpipe.declare.tree import Children, Key, elements, fold, resolve
 from tfpipe.errors import ConfigError, places, suggest
 
@@ -24,6 +25,28 @@ def build(value: object) -> Any:
         [1, <SGD name=SGD>]
     """
     return fold(resolve(value), _instantiate, _arguments)
+
+
+def build_named(field: str, value: object, home: str) -> Any:
+    """Return a declared object, or the one that Keras knows under a name such as "adam".
+
+    Args:
+        field: the field that declares it, for the error.
+        value: a name, or what `build` takes.
+        home: the module of Keras: "optimizers", "losses" or "metrics".
+
+    Raises:
+        ConfigError: for a name that Keras does not know.
+    """
+    if not isinstance(value, str):
+        return build(value)
+    try:
+        return find(f"keras.{home}").get(value)
+    except ValueError:
+        names = public_names(f"keras.{home}") or ()
+        raise ConfigError(
+            f"{field}={value!r}: Keras has none of that name. {suggest(value, names)}"
+        ) from None
 
 
 def _arguments(value: object) -> Children:

@@ -51,7 +51,7 @@ def flush(boards: list[Any]) -> None:
             writer.flush()
 
 
-def go_on(boards: list[Any], step: int) -> None:
+def set_step(boards: list[Any], step: int) -> None:
     """Let callbacks count steps from where a run is resumed.
 
     Keras counts the steps of its curves by the batch in two attributes, from 0 in each process.
@@ -81,14 +81,14 @@ def _write_evaluation(board: Any, before: int, logs: dict[str, Any] | None = Non
     board._pop_writer()
 
 
-def forget_after(folder: Path, moment: float) -> None:
-    """Take out what was written after a moment, in seconds since 1970."""
+def remove_events_after(folder: Path, moment: float) -> None:
+    """Remove what was written after a moment, in seconds since 1970."""
     for file in sorted(folder.rglob("*tfevents*")):
         with storage(file.parent):
-            _forget(file, moment)
+            _remove_events(file, moment)
 
 
-def _forget(file: Path, moment: float) -> None:
+def _remove_events(file: Path, moment: float) -> None:
     from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
     from tensorboard.compat.proto.event_pb2 import Event
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tfpipe.errors import StorageError
-from tfpipe.training.metrics import append_row, read_rows, write_rows
+from tfpipe.training.metrics_file import append_row, read_rows, write_rows
 from tfpipe.training.reporting import EpochRow
 
 HEADER = "epoch,loss,val_loss,learning_rate,seconds,examples_per_second,input_wait"

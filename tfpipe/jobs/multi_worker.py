@@ -1,4 +1,4 @@
-"""Several workers: what the chief tells the others, and what a worker does that is not the chief.
+"""Several workers: what the chief announces to the others, and what a worker does that is not it.
 
 The chief decides what is trained from which state, and writes it all down. The others train and
 evaluate with it, and write nothing.
@@ -6,27 +6,30 @@ evaluate with it, and write nothing.
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfpipe.data import disk
 from tfpipe.declare.loading import Loaded
 from tfpipe.devices import Picked
 from tfpipe.errors import RunError
-from tfpipe.jobs.plan import Team, first_batch, prepare
+from tfpipe.jobs.prepare import Team, prepare
 from tfpipe.processes.supervised import ready
 from tfpipe.runs.directory import RunDirectory, cache_folder
 from tfpipe.terminal import Terminal
 
-_FLAGS = ("parts", "from_epoch", "over", "new_learning_rate", "remember", "save_first")
+if TYPE_CHECKING:
+    from tfpipe.training.loop import Resumed
+
+_FLAGS = ("parts", "from_epoch", "over", "new_learning_rate", "callbacks", "save_first")
 
 
-def tell(picked: Picked, root: Path, resumed: Any) -> None:
+def announce_plan(picked: Picked, root: Path, resumed: "Resumed | None") -> None:
     """On the chief: tell the other workers what to go on from, and the supervisor that all are up.
 
     Args:
         picked: what this worker runs on; alone, it tells nobody.
         root: the folder that holds runs/, which the workers share where a run is resumed.
-        resumed: what to go on from (`tfpipe.training.loop.Resumed`), or None.
+        resumed: what to go on from.
     """
     from tfpipe.devices.cluster.strategy import announce
 
@@ -40,7 +43,7 @@ def tell(picked: Picked, root: Path, resumed: Any) -> None:
     ready()
 
 
-def part(picked: Picked) -> None:
+def wait_for_all(picked: Picked) -> None:
     """Wait until all workers are here: one that left early would look as if it had died."""
     from tfpipe.devices.cluster.strategy import announce
 
@@ -48,7 +51,7 @@ def part(picked: Picked) -> None:
         announce(picked.strategy, picked.cluster.index)
 
 
-def follow(
+def run_worker(
     loaded: Loaded, team: Team, *, root: Path, sample: int | bool | None, terminal: Terminal
 ) -> None:
     """Train and evaluate with the chief, as a worker that writes nothing.
@@ -60,14 +63,16 @@ def follow(
         sample: as the chief's.
         terminal: where to tell how it goes.
     """
-    from tfpipe.devices.cluster.strategy import announce
-    from tfpipe.evaluation.evaluate import evaluate
-    from tfpipe.training.loop import dataset, train
-    from tfpipe.training.reporting import Nobody
-
     disk.folder.set(cache_folder(root))
     prepared = prepare(loaded, sample, terminal, team)
-    first_batch(prepared, terminal)
+    from tfpipe.devices.cluster.strategy import announce
+    from tfpipe.evaluation.evaluate import evaluate
+    from tfpipe.jobs.first_batch import read_first_batch
+    from tfpipe.training.datasets import dataset
+    from tfpipe.training.loop import train
+    from tfpipe.training.reporting import Nobody
+
+    read_first_batch(prepared, terminal)
     picked, pipeline = prepared.picked, prepared.pipeline
     plan = announce(picked.strategy, team.cluster.index)
     ready()
@@ -83,13 +88,13 @@ def follow(
     )
     if "test" in prepared.spec.splits:
         evaluate(prepared.compiled.model, dataset(pipeline, "test"))
-    part(picked)
+    wait_for_all(picked)
 
 
-def _resumed(plan: dict[str, Any], root: Path, epochs: int) -> Any:
-    from tfpipe.training import checkpoint as state
+def _resumed(plan: dict[str, Any], root: Path, epochs: int) -> "Resumed | None":
+    from tfpipe.training import checkpoint
     from tfpipe.training.loop import Resumed
-    from tfpipe.training.metrics import read_rows
+    from tfpipe.training.metrics_file import read_rows
 
     if plan["state"] is None:
         return None
@@ -99,7 +104,7 @@ def _resumed(plan: dict[str, Any], root: Path, epochs: int) -> Any:
             f"This worker cannot read the saved state {path}: all workers need the folder of the "
             "runs. Put it in a shared folder, with --root DIR."
         )
-    saved = state.load(path)
+    saved = checkpoint.load(path)
     rows = read_rows(path.parents[1] / "metrics.csv", epochs)[: saved.state.epoch]
     flags = {name: plan[name] for name in _FLAGS}
     return Resumed(saved, tuple(rows), **flags | {"parts": tuple(flags["parts"])})

@@ -11,7 +11,7 @@ from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.declare.tree import resolve
 from tfpipe.devices import pick, start_tensorflow
 from tfpipe.errors import ModelError
-from tfpipe.jobs.predictor import Predictor, check_images
+from tfpipe.jobs.predict.predictor import Predictor, check_images
 from tfpipe.terminal import Terminal
 from tfpipe.text import short_path
 

@@ -1,4 +1,4 @@
-"""What callbacks remember from one epoch to the next."""
+"""The state of callbacks from one epoch to the next."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfpipe.training.callbacks.state import remember, remind
+from tfpipe.training.callbacks.callback_state import get_states, set_states
 
 X = np.arange(8, dtype="float32").reshape(4, 2)
 Y = np.array([0.0, 1.0, 0.0, 1.0], "float32")
@@ -27,10 +27,10 @@ def began(callback: Any, model: Any) -> Any:
 
 
 def passed_on(callbacks: list[Any], successors: list[Any]) -> dict[str, Any]:
-    """Give one list's memory to another, through JSON as a saved state does."""
-    held, arrays = remember(callbacks)
-    values = json.loads(json.dumps(held))
-    remind(successors, values, arrays)
+    """Give one list's state to another, through JSON as a saved state does."""
+    states, arrays = get_states(callbacks)
+    values = json.loads(json.dumps(states))
+    set_states(successors, values, arrays)
     return values
 
 
@@ -70,7 +70,7 @@ def test_early_stopping_goes_on_waiting(model: Any) -> None:
         model.set_weights([np.full((2, 1), 9.0), np.zeros(1)])
         callback.on_train_end()
         np.testing.assert_array_equal(model.get_weights()[0], np.ones((2, 1)))
-    assert remember([straight])[0] == remember([resumed])[0]
+    assert get_states([straight])[0] == get_states([resumed])[0]
 
 
 def test_a_change_that_is_least_is_not_turned_again(model: Any) -> None:
@@ -109,7 +109,7 @@ def test_what_a_plateau_remembers(model: Any) -> None:
     callback = began(plateau(), model)
     for epoch in range(4):
         callback.on_epoch_end(epoch, {"val_loss": 1.0})
-    values, arrays = remember([callback])
+    values, arrays = get_states([callback])
     assert values == {"ReduceLROnPlateau": {"best": 1.0, "wait": 0, "cooldown_counter": 2}}
     assert arrays == {}
 
@@ -179,7 +179,7 @@ def test_an_empty_state_of_ones_own_is_given_back_too() -> None:
 def test_a_callback_that_was_not_there_keeps_what_it_has(model: Any) -> None:
     fresh = began(early(), model)
     fresh.wait = 1
-    remind([fresh], {}, {})
+    set_states([fresh], {}, {})
     assert fresh.wait == 1
 
 
@@ -187,7 +187,7 @@ def test_numbers_of_numpy_and_tensors_become_plain(model: Any) -> None:
     callback = began(plateau(), model)
     callback.best = np.float32(0.5)
     callback.wait = np.int64(2)
-    values, _ = remember([callback])
+    values, _ = get_states([callback])
     assert json.loads(json.dumps(values))["ReduceLROnPlateau"]["best"] == 0.5
     callback.best = np.inf
     assert passed_on([callback], [callback])["ReduceLROnPlateau"]["best"] == np.inf

@@ -1,8 +1,8 @@
-"""What callbacks remember from one epoch to the next, for the saved state.
+"""The state of callbacks between epochs, for the saved state of a run.
 
-Keras's callbacks forget it when training begins, and say nowhere what it is, so it is named here:
+Keras's callbacks reset it when training begins, and do not say what it is, so it is listed here:
 never every attribute, some of which Keras changes on the way in (`min_delta` gets a sign). A
-callback of one's own that remembers more has two methods:
+callback of one's own that has more state defines two methods:
 
     def get_state(self) -> dict: ...        # values that JSON can hold
     def set_state(self, state: dict) -> None: ...
@@ -18,29 +18,29 @@ WEIGHTS = "best_weights"
 Values = dict[str, dict[str, Any]]
 
 
-def remember(callbacks: list[Any]) -> tuple[Values, dict[str, np.ndarray]]:
-    """What the callbacks hold: plain values by callback, and arrays by name."""
+def get_states(callbacks: list[Any]) -> tuple[Values, dict[str, np.ndarray]]:
+    """Return the callbacks' states: plain values by callback, and arrays by name."""
     values: Values = {}
     arrays: dict[str, np.ndarray] = {}
     for name, callback in _named(callbacks):
-        held = {v: _plain(getattr(callback, v)) for v in VALUES if hasattr(callback, v)}
+        state = {v: _plain(getattr(callback, v)) for v in VALUES if hasattr(callback, v)}
         if hasattr(callback, "get_state"):
-            held["own"] = callback.get_state()
+            state["own"] = callback.get_state()
         weights = getattr(callback, WEIGHTS, None)
         if weights is not None:
-            held[WEIGHTS] = len(weights)
+            state[WEIGHTS] = len(weights)
             arrays |= {f"{name} {i}": np.asarray(w) for i, w in enumerate(weights)}
-        if held:
-            values[name] = held
+        if state:
+            values[name] = state
     return values, arrays
 
 
-def remind(callbacks: list[Any], values: Values, arrays: dict[str, np.ndarray]) -> None:
-    """Give callbacks back what `remember` took; call it after `on_train_begin`."""
+def set_states(callbacks: list[Any], values: Values, arrays: dict[str, np.ndarray]) -> None:
+    """Restore what `get_states` returned; call it after `on_train_begin`."""
     for name, callback in _named(callbacks):
-        held = dict(values.get(name, {}))
-        own, count = held.pop("own", None), held.pop(WEIGHTS, None)
-        for attribute, value in held.items():
+        state = dict(values.get(name, {}))
+        own, count = state.pop("own", None), state.pop(WEIGHTS, None)
+        for attribute, value in state.items():
             setattr(callback, attribute, value)
         if count is not None:
             setattr(callback, WEIGHTS, [arrays[f"{name} {i}"] for i in range(count)])
@@ -53,12 +53,12 @@ def _named(callbacks: list[Any]) -> list[tuple[str, Any]]:
 
     Not by place alone: a callback that only logs may come or go when a run is resumed.
     """
-    found: list[tuple[str, Any]] = []
+    named: list[tuple[str, Any]] = []
     for callback in callbacks:
         kind = type(callback).__name__
-        number = sum(type(other).__name__ == kind for _, other in found)
-        found.append((f"{kind} {number + 1}" if number else kind, callback))
-    return found
+        number = sum(type(other).__name__ == kind for _, other in named)
+        named.append((f"{kind} {number + 1}" if number else kind, callback))
+    return named
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ from tfpipe.declare.codec import from_json
 from tfpipe.declare.loading import Loaded
 from tfpipe.devices import start_tensorflow
 from tfpipe.errors import ModelError, RunError
-from tfpipe.jobs.predictor import Predictor, check_images
+from tfpipe.jobs.predict.predictor import Predictor, check_images
 from tfpipe.jobs.restore import Stopped, redeclare
 from tfpipe.terminal import Terminal
 

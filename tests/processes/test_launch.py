@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tfpipe.devices.cluster.membership import Cluster
-from tfpipe.jobs import launch
+from tfpipe.processes import launch
 from tfpipe.runs.directory import RunDirectory
 
 ADDRESSES = ("127.0.0.1:1", "127.0.0.1:2")

@@ -1,0 +1,66 @@
+"""What is refused before the data is read: texts on a TPU, batches that do not divide."""
+
+import logging
+
+from tfpipe.declare.pipeline import Pipeline
+from tfpipe.declare.spec import ElementSpec
+from tfpipe.devices import Picked
+from tfpipe.errors import ConfigError
+
+logger = logging.getLogger("tfpipe.verbs")
+
+
+def check_strings(spec: ElementSpec, picked: Picked) -> None:
+    """Refuse texts and categories on a TPU, which computes with numbers only."""
+    words = [f.name for f in spec.features if f.dtype == "string"]
+    if words and picked.kind == "tpu":
+        raise ConfigError(
+            f"{words[0]!r} holds texts, which the model looks up itself, and a TPU computes with "
+            "numbers only. Use device=cpu or device=gpu."
+        )
+
+
+def among_replicas(pipeline: Pipeline, picked: Picked, size: int) -> Pipeline:
+    """The pipeline as several replicas, or a TPU, can train it.
+
+    A batch is divided among the replicas. A last batch that does not divide would count its samples
+    more than others, so it is left out; a TPU needs every batch to have one size.
+
+    Raises:
+        ConfigError: for a batch size that does not divide.
+    """
+    from tfpipe.training.replicas import check_replicas
+
+    replicas, batch = picked.replicas, pipeline.batch_size
+    if replicas > 1:
+        check_replicas(pipeline, picked.device)
+    check_divides(batch, replicas, f"the {replicas} replicas of {picked.device}")
+    uneven = not pipeline.steps_per_epoch and size % batch % replicas
+    if (uneven or picked.kind == "tpu") and not pipeline.drop_remainder:
+        logger.info(
+            "The last %d samples of each epoch are left out: they do not divide among %d replicas.",
+            size % batch,
+            replicas,
+        )
+        return pipeline.replace(drop_remainder=True)
+    return pipeline
+
+
+def check_divides(batch_size: int, parts: int, among: str) -> None:
+    """Refuse a batch that does not divide.
+
+    Args:
+        batch_size: samples in a step, over all parts together.
+        parts: among how many it has to divide.
+        among: what they are, for people: "2 workers".
+
+    Raises:
+        ConfigError: naming the nearest sizes that do.
+    """
+    if batch_size % parts:
+        below = batch_size - batch_size % parts
+        fitting = f"{below} or {below + parts}" if below else str(parts)
+        raise ConfigError(
+            f"batch_size={batch_size} does not divide among {among}: it is the size over all of "
+            f"them. Use {fitting}."
+        )

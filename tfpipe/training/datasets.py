@@ -1,0 +1,73 @@
+"""The batches of a split, as training and evaluation take them."""
+
+import tensorflow as tf
+
+from tfpipe.data.input_fn import steps_per_epoch
+from tfpipe.declare.pipeline import Pipeline, current_epoch, has_own_input
+from tfpipe.declare.spec import ElementSpec
+from tfpipe.errors import ConfigError, DataError
+from tfpipe.training.weights import weighted
+
+
+def dataset(pipeline: Pipeline, split: str, epoch: int = 0, position: int = 0) -> tf.data.Dataset:
+    """Return the batches of a split, from the pipeline's own input_fn where it has one.
+
+    Args:
+        pipeline: the declaration, its ranges resolved.
+        split: "train", "validation" or "test".
+        epoch: which epoch's order.
+        position: how many batches to leave out.
+    """
+    batches = _batches(pipeline, split, epoch, position)
+    if split == "train":
+        batches = weighted(pipeline, batches)
+    # Workers divide the batches; TensorFlow's default may give each of them its own files.
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return batches.with_options(options)
+
+
+def _batches(pipeline: Pipeline, split: str, epoch: int, position: int) -> tf.data.Dataset:
+    token = current_epoch.set(epoch)
+    try:
+        if not has_own_input(pipeline):
+            return Pipeline.input_fn(pipeline, split, epoch, position)
+        own = pipeline.input_fn(split)
+    finally:
+        current_epoch.reset(token)
+    if not isinstance(own, tf.data.Dataset):
+        raise DataError(
+            f"{type(pipeline).__name__}.input_fn({split!r}) should return a tf.data.Dataset of "
+            f"batches, got {type(own).__name__}."
+        )
+    if split == "train" and pipeline.steps_per_epoch:
+        own = own.repeat().take(pipeline.steps_per_epoch)
+    return own.skip(position) if position else own
+
+
+def steps_of(pipeline: Pipeline, spec: ElementSpec, batches: tf.data.Dataset) -> int:
+    """Return how many steps an epoch has.
+
+    Args:
+        pipeline: the declaration, its ranges resolved.
+        spec: the element spec of its data.
+        batches: the training batches of an epoch.
+
+    Raises:
+        ConfigError: for several steps in one call over an unknown number of batches.
+    """
+    known = int(batches.cardinality())
+    if known > 0:
+        return known
+    if pipeline.steps_per_execution > 1:
+        raise ConfigError(
+            f"steps_per_execution={pipeline.steps_per_execution} needs to know how many batches "
+            "there are: end input_fn with .apply(tf.data.experimental.assert_cardinality(n)), or "
+            "leave it at 1."
+        )
+    return steps_per_epoch(
+        spec.splits["train"],
+        pipeline.batch_size,
+        pipeline.drop_remainder,
+        pipeline.steps_per_epoch,
+    )
