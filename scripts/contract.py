@@ -29,8 +29,8 @@ SMALL = """
 import numpy as np
 import keras as real_keras
 from tfpipe import FineTune, Phase, Pipeline, hp, keras
-from tfpipe.data import CSV, Arrays, TextCSV, augment
-from tfpipe.models import CNN_2_4_6, MLP, Custom, TextClassifier
+from tfpipe.data import CSV, Arrays, ImageFolder, TextCSV, augment
+from tfpipe.models import CNN_2_4_6, MLP, Application, Custom, TextClassifier
 
 
 def images():
@@ -81,10 +81,39 @@ class Texts(Pipeline):
     epochs = 1
 
 
+class Photos(Small):
+    data = ImageFolder("photos", size=(8, 8), validation=0.2, test=0.2)
+    model = MLP(units=(8,))
+    augment = ()
+    epochs = 1
+
+
+class Compared(Small):
+    data = Arrays(
+        lambda: (np.repeat(np.repeat(images()[0], 4, 1), 4, 2)[:60], images()[1][:60]),
+        validation=0.2,
+    )
+    model = Application("MobileNetV2", weights=None, alpha=0.35)
+    augment = ()
+    epochs = 1
+
+
 class Searched(Small):
     model = CNN_2_4_6(convs=2, dropout=hp.Float(0.2, min=0.0, max=0.5), units=8)
     optimizer = keras.optimizers.SGD(learning_rate=hp.Float(0.01, min=1e-3, max=1e-1, log=True))
     epochs = 2
+"""
+PHOTOS = """
+from pathlib import Path
+import numpy as np
+from PIL import Image
+rng = np.random.default_rng(0)
+for number in range(60):
+    shade = number % 3
+    folder = Path("photos", ("dark", "grey", "bright")[shade])
+    folder.mkdir(parents=True, exist_ok=True)
+    pixels = rng.integers(0, 80, (9 + number % 4, 10, 3)) + 60 * shade
+    Image.fromarray(pixels.astype("uint8")).save(folder / f"{number:02}.png")
 """
 DIGEST = """
 import hashlib, sys
@@ -159,6 +188,9 @@ class Recorder:
         (self._folder / "small.py").write_text(SMALL)
         rows = [f"{20 + n % 50},{'FR' if n % 3 else 'DE'},{n % 7 / 2},{n % 2}" for n in range(200)]
         (self._folder / "table.csv").write_text("\n".join(["age,land,x,left", *rows]) + "\n")
+        (process := self.python("-c", PHOTOS)).communicate()
+        if process.returncode:
+            raise RuntimeError("the photos could not be written")
         texts = [f"{'fine good' if n % 2 else 'bad poor'} film {n % 9},{n % 2}" for n in range(200)]
         (self._folder / "texts.csv").write_text("\n".join(["text,good", *texts]) + "\n")
 
@@ -227,9 +259,24 @@ def scenarios(recorder: Recorder) -> Iterator[tuple[str, str]]:
     yield "config_text", recorder.call("config", "small.py::Searched", "batch_size=8")
     yield "models", recorder.call("models", "--json")
     yield "check", recorder.call("check", "small.py::Small", "--json")
-    for name in ("Small", "Phases", "Table", "Texts"):
+    yield "check_text", recorder.call("check", "small.py::Table")
+    yield "devices", "".join(recorder.call("devices", *words) for words in ((), ("--json",)))
+    for name in ("Small", "Phases", "Table", "Texts", "Photos"):
         yield f"run_{name}", recorder.call("run", f"small.py::{name}")
         yield from run_files(recorder, name)
+    photos = ("photos/dark/00.png", "photos/grey/01.png", "photos/dark/none.png")
+    for form in ((), ("--json",)):
+        words = ("predict", "small.Photos", *photos, *form)
+        yield f"predict{''.join(form)}", recorder.call(*words)
+        yield f"show{''.join(form)}", recorder.call("runs", "show", "small.Photos", *form)
+        words = ("resume", "small.Photos", f"epochs={2 + len(form)}", "--no-export", *form)
+        yield f"resume{''.join(form)}", recorder.call(*words)
+    words = ("run", "small.py::Photos", "--json", "--no-export")
+    yield "run_json", recorder.call(*words)
+    words = ("compare-models", "small.py::Compared", "--models", "MobileNetV2,VGG16")
+    # Of each network its name, accuracy and parameters; the rest is times.
+    rows = re.findall(r"(?m)^\w+ +[\d.]+ +[\d,]+ +[\d,]+", recorder.call(*words))
+    yield "compare", "\n".join(rows)
     yield "weights_killed", killed(recorder)
     yield "run_workers", recorder.call("run", "small.py::Small", "--workers", "2", "--no-export")
     yield "weights_workers", recorder.digest(recorder.newest("runs/small.Small/*"))
@@ -238,6 +285,8 @@ def scenarios(recorder: Recorder) -> Iterator[tuple[str, str]]:
         # Hyperband stops trials early, and takes no declaration of fewer than three epochs.
         words = ("--tuner", tuner, *(("--trials", "3") if tuner != "hyperband" else ("epochs=3",)))
         yield f"search_{tuner}", recorder.call("search", "small.py::Searched", "--json", *words)
+    words = ("search", "small.py::Searched", "--tuner", "random", "--trials", "2", "seed=1")
+    yield "search_text", recorder.call(*words)
     yield "files", recorder.files()
 
 
