@@ -6,14 +6,16 @@ split and part of the model, so raw rows go in wherever it is used. It is held a
 precision below float32 touches raw numbers.
 """
 
-from typing import Any, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal
 
 from tfpipe.declare.kinds import Training
 from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.errors import ModelError
-from tfpipe.models.learn import Learnt, learn
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tfpipe.models.learn import Learnt
 
 Normalize = Literal["auto"] | bool
 Encoding = Literal["one_hot", "dummy"]
@@ -94,6 +96,8 @@ def numbers(
     """
     import keras
 
+    from tfpipe.models.learn import learn
+
     refuse_texts(spec, builder, "numbers")
     if spec.is_table:
         inputs, x = _columns(spec, train, normalize, categories)
@@ -125,6 +129,8 @@ def _columns(
     """The columns of a table: numbers first, then each category, in order of declaration."""
     import keras
 
+    from tfpipe.models.learn import learn
+
     _refuse_names(spec)
     learnt = learn(spec.features, train)
     inputs = {f.name: keras.Input((), name=f.name, dtype=f.dtype) for f in spec.features}
@@ -151,9 +157,10 @@ def _refuse_names(spec: ElementSpec) -> None:
             )
 
 
-def _filled(x: Any, features: list[Feature], learnt: Learnt, standardize: bool) -> Any:
+def _filled(x: Any, features: list[Feature], learnt: "Learnt", standardize: bool) -> Any:
     """Standardised numbers, the mean in place of missing ones."""
     import keras
+    import numpy as np
 
     moments = [learnt.moments.get(f.name) for f in features]
     mean = np.array([0.0 if m is None else m.mean for m in moments])
@@ -164,8 +171,9 @@ def _filled(x: Any, features: list[Feature], learnt: Learnt, standardize: bool) 
     return keras.ops.where(keras.ops.isnan(x), keras.ops.zeros_like(x), x)
 
 
-def _standardize(mean: np.ndarray, variance: np.ndarray, shape: tuple[int, ...]) -> Any:
+def _standardize(mean: "np.ndarray", variance: "np.ndarray", shape: tuple[int, ...]) -> Any:
     import keras
+    import numpy as np
 
     axis = tuple(range(1, len(shape) + 1)) or None
     return keras.layers.Normalization(

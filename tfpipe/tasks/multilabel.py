@@ -1,12 +1,14 @@
 """Multilabel classification: several yes/no answers, a logit for each."""
 
 from math import prod
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from tfpipe.declare.spec import Label
 from tfpipe.tasks.logits import Sigmoid
 from tfpipe.tasks.task import Task
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Multilabel(Sigmoid, Task):
@@ -27,8 +29,8 @@ class Multilabel(Sigmoid, Task):
         return f"{len(label.classes)} yes/no answers"
 
     @classmethod
-    def generate(cls, scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return (scores > 0).astype(np.int64)
+    def generate(cls, scores: "np.ndarray", rng: "np.random.Generator") -> "np.ndarray":
+        return (scores > 0).astype("int64")
 
     @property
     def units(self) -> int:

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tfpipe.declare.deferred import Deferred, keras
 from tfpipe.declare.spec import Label
 from tfpipe.tasks.task import Named, Task
 
 if TYPE_CHECKING:
+    import numpy as np
     import tensorflow as tf
 
 
@@ -34,7 +33,9 @@ class Regression(Task):
         return "real numbers"
 
     @classmethod
-    def generate(cls, scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def generate(cls, scores: "np.ndarray", rng: "np.random.Generator") -> "np.ndarray":
+        import numpy as np
+
         noise = 0.1 * rng.normal(size=scores.shape)
         return np.asarray(scores + 0.3 * np.sin(2 * scores) + noise, np.float32)
 

@@ -12,8 +12,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from tfpipe.declare.deferred import Deferred, build_named
 from tfpipe.declare.kinds import TASK_NAMES
 from tfpipe.declare.spec import ElementSpec, Label
@@ -22,6 +20,7 @@ from tfpipe.tasks.logits import check_loss, check_metric, on_logits
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
     import tensorflow as tf
 
 Named = tuple[tuple[str, float], ...]
@@ -80,7 +79,7 @@ class Task(ABC):
         return f"of kind {label.kind!r}"
 
     @classmethod
-    def generate(cls, scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def generate(cls, scores: "np.ndarray", rng: "np.random.Generator") -> "np.ndarray":
         """Labels that can be learnt, for generated data; of the task that is inferred from them.
 
         Args:

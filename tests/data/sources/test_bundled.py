@@ -10,7 +10,7 @@ from tfpipe.data import Mlxtend, Sklearn
 from tfpipe.declare.spec import Label
 from tfpipe.errors import ConfigError
 
-BUNDLED = [*(Sklearn(n) for n in Sklearn.sets), *(Mlxtend(n) for n in Mlxtend.sets)]
+BUNDLED = [*(Sklearn(n) for n in Sklearn.sets()), *(Mlxtend(n) for n in Mlxtend.sets())]
 
 
 def whole(source: Any) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -174,4 +174,4 @@ def test_only_what_is_in_order_of_class_is_called_sorted(source: Any) -> None:
     _, label = source.element()
     y = whole(source)[1]
     in_order = label.kind == "class" and bool((np.diff(y) >= 0).all())
-    assert source.sets[source.name].sorted == in_order
+    assert source.sets()[source.name].sorted == in_order

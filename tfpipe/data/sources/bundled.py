@@ -1,7 +1,7 @@
 """Sklearn and Mlxtend: the small data sets that come with scikit-learn and mlxtend, no download."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from tfpipe.data.sources.base import HeldOut, StoredSplits
@@ -12,61 +12,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tfpipe.data.columns import Columns
-
-
-@dataclass(frozen=True)
-class Described:
-    """A data set as it is known without reading it.
-
-    Args:
-        size: how many rows it has.
-        features: the inputs.
-        label: what is predicted.
-        sorted: whether its rows are in order of their class.
-    """
-
-    size: int
-    features: tuple[Feature, ...]
-    label: Label
-    sorted: bool = False
-
-
-def _numbers(names: str) -> tuple[Feature, ...]:
-    return tuple(Feature(name, (), "float32", "number") for name in names.split())
-
-
-def _classes(name: str, classes: str) -> Label:
-    return Label(name, "class", (), tuple(classes.split()))
-
-
-_IRIS = Described(
-    150,
-    _numbers("sepal_length sepal_width petal_length petal_width"),
-    _classes("species", "setosa versicolor virginica"),
-    sorted=True,
-)
-_WINE = Described(
-    178,
-    _numbers(
-        "alcohol malic_acid ash alcalinity_of_ash magnesium total_phenols flavanoids "
-        "nonflavanoid_phenols proanthocyanins color_intensity hue od280_od315_of_diluted_wines "
-        "proline"
-    ),
-    _classes("cultivar", "class_0 class_1 class_2"),
-    sorted=True,
-)
-_DIGITS = _classes("digit", "0 1 2 3 4 5 6 7 8 9")
-_CELLS = _numbers(
-    "radius texture perimeter area smoothness compactness concavity concave_points symmetry "
-    "fractal_dimension"
-)
-_ORIGINS = ("usa", "europe", "japan")
+    from tfpipe.data.sources.bundled_sets import Described
 
 
 class _Bundled(StoredSplits):
     """A data set of a package, by name."""
-
-    sets: ClassVar[Mapping[str, Described]] = {}
 
     name: str
     validation: HeldOut | None = 0.1
@@ -74,25 +24,28 @@ class _Bundled(StoredSplits):
 
     def validate(self) -> None:
         """Refuse an unknown name, and a test on the last class alone."""
-        owner = type(self).__name__
-        if self.name not in self.sets:
-            raise ConfigError(
-                f"{owner} has no data set {self.name!r}. {suggest(self.name, self.sets)}"
-            )
+        owner, known = type(self).__name__, self.sets()
+        if self.name not in known:
+            raise ConfigError(f"{owner} has no data set {self.name!r}. {suggest(self.name, known)}")
         for field in ("validation", "test"):
             rows = getattr(self, field)
-            if self.sets[self.name].sorted and isinstance(rows, int):
+            if known[self.name].sorted and isinstance(rows, int):
                 raise ConfigError(
                     f"{owner}: the rows of {self.name!r} are in order of their class, so that the "
                     f"last {rows} lack most of them. Hold out a share, such as {field}=0.2."
                 )
 
+    @classmethod
+    @abstractmethod
+    def sets(cls) -> "Mapping[str, Described]":
+        """Return what there is, by name."""
+
     def element(self) -> tuple[tuple[Feature, ...], Label]:
-        described = self.sets[self.name]
+        described = self.sets()[self.name]
         return described.features, described.label
 
     def _stored_sizes(self) -> dict[str, int]:
-        return {"train": self.sets[self.name].size}
+        return {"train": self.sets()[self.name].size}
 
     def _columns_of(self, table: "np.ndarray", labels: "np.ndarray") -> "Columns":
         """Columns of a table of numbers, one for each feature in order."""
@@ -133,23 +86,11 @@ class Sklearn(_Bundled):
         data = Sklearn("digits", test=90)
     """
 
-    sets: ClassVar[Mapping[str, Described]] = {
-        "digits": Described(1797, (Feature("pixels", (64,), "float32", "vector"),), _DIGITS),
-        "iris": _IRIS,
-        "wine": _WINE,
-        "breast_cancer": Described(
-            569,
-            tuple(
-                cell.replace(name=pattern.format(cell.name))
-                for pattern in ("mean_{}", "{}_error", "worst_{}")
-                for cell in _CELLS
-            ),
-            _classes("diagnosis", "malignant benign"),
-        ),
-        "diabetes": Described(
-            442, _numbers("age sex bmi bp s1 s2 s3 s4 s5 s6"), Label("progression", "real")
-        ),
-    }
+    @classmethod
+    def sets(cls) -> "Mapping[str, Described]":
+        from tfpipe.data.sources.bundled_sets import SKLEARN
+
+        return SKLEARN
 
     def _read(self, stored: str) -> "Columns":
         import sklearn.datasets
@@ -190,27 +131,11 @@ class Mlxtend(_Bundled):
         data = Mlxtend("boston_housing", validation=0.2, test=0.2)
     """
 
-    sets: ClassVar[Mapping[str, Described]] = {
-        "boston_housing": Described(
-            506,
-            _numbers("CRIM ZN INDUS CHAS NOX RM AGE DIS RAD TAX PTRATIO B LSTAT"),
-            Label("MEDV", "real"),
-        ),
-        "autompg": Described(
-            392,
-            (
-                *_numbers("cylinders displacement horsepower weight acceleration model_year"),
-                Feature("origin", (), "string", "category", _ORIGINS),
-            ),
-            Label("mpg", "real"),
-        ),
-        "iris": _IRIS,
-        "wine": _WINE,
-        "mnist": Described(
-            5000, (Feature("image", (28, 28, 1), "uint8", "image"),), _DIGITS, sorted=True
-        ),
-        "three_blobs": Described(150, _numbers("x y"), _classes("blob", "0 1 2")),
-    }
+    @classmethod
+    def sets(cls) -> "Mapping[str, Described]":
+        from tfpipe.data.sources.bundled_sets import MLXTEND
+
+        return MLXTEND
 
     _files: ClassVar[Mapping[str, str]] = {
         "boston_housing": "boston_housing.csv",
@@ -238,12 +163,13 @@ class Mlxtend(_Bundled):
         import numpy as np
 
         from tfpipe.data.columns import Columns
+        from tfpipe.data.sources.bundled_sets import ORIGINS
 
         # Of its nine columns the seventh is the origin as 1, 2 or 3, the eighth the car's name.
         table = self._table(np.float64, columns=(0, 1, 2, 3, 4, 5, 6, 8))
         features, _ = self.element()
         found = {f.name: table[:, i].astype(np.float32) for i, f in enumerate(features)}
-        origins = [_ORIGINS[int(number) - 1].encode() for number in found["origin"]]
+        origins = [ORIGINS[int(number) - 1].encode() for number in found["origin"]]
         return Columns(found | {"origin": np.array(origins, object)}, table[:, -1].astype("f4"))
 
     def _table(self, dtype: type, columns: tuple[int, ...] | None = None) -> "np.ndarray":

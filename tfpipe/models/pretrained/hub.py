@@ -8,7 +8,6 @@ from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.errors import ConfigError, ModelError
 from tfpipe.models.layers import add_head
 from tfpipe.models.pretrained.contracts import Contract, Scaling
-from tfpipe.models.pretrained.hub_handle import absolute, is_here, resolve
 from tfpipe.tasks import task_for
 
 if TYPE_CHECKING:
@@ -100,6 +99,8 @@ class Hub(ModelBuilder):
                 f"Hub reads one image or one text; {feature.name!r} holds numbers of shape "
                 f"{feature.shape}. Use MLP."
             )
+        from tfpipe.models.pretrained.hub_handle import resolve
+
         if self.handle != STAND_IN:
             resolve(self.handle)
 
@@ -110,6 +111,8 @@ class Hub(ModelBuilder):
             _check_no_probabilities(model, features)
 
     def offline(self) -> tuple[Self, str]:
+        from tfpipe.models.pretrained.hub_handle import is_here
+
         if is_here(self.handle):
             return self, ""
         return self.replace(handle=STAND_IN), (
@@ -141,6 +144,7 @@ class Hub(ModelBuilder):
 
     def _module(self, inputs: Any, feature: Feature) -> Any:
         """What the module gives for raw samples."""
+        from tfpipe.models.pretrained.hub_handle import absolute
         from tfpipe.models.pretrained.hub_module import HubModule
 
         layer = HubModule(
