@@ -8,7 +8,7 @@ import pytest
 import tfpipe
 from tfpipe import Pipeline, data, deferred, hp, keras, models
 from tfpipe.data import TFDS, Arrays, augment
-from tfpipe.data.sources.own import Own
+from tfpipe.data.sources.user_batches import UserBatches
 from tfpipe.declare.codec import from_json, known_parts, public_name, to_json
 from tfpipe.declare.field_types import Duration
 from tfpipe.declare.loading import load
@@ -140,7 +140,9 @@ def test_no_two_parts_are_stored_under_one_name():
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("cls", [MLP, CNN_2_4_6, augment.rotate, ElementSpec, Own, hp.Float])
+@pytest.mark.parametrize(
+    "cls", [MLP, CNN_2_4_6, augment.rotate, ElementSpec, UserBatches, hp.Float]
+)
 def test_a_part_whose_module_has_moved_is_stored_and_loaded_as_before(cls, monkeypatch):
     name = public_name(cls)
     monkeypatch.setattr(cls, "__module__", "tfpipe.models.elsewhere")

@@ -118,10 +118,10 @@ def test_balanced_needs_to_know_the_labels() -> None:
             x, y = uneven()
             return tf.data.Dataset.from_tensor_slices((x, y)).batch(10)
 
-    from tfpipe.data.sources.own import Own as Described
+    from tfpipe.data.sources.user_batches import UserBatches
 
     pipeline = Own()
-    described = pipeline.replace(data=Described(pipeline.input_fn))
+    described = pipeline.replace(data=UserBatches(pipeline.input_fn))
     with pytest.raises(ConfigError) as caught:
         dataset(described, "train")
     assert str(caught.value) == (

@@ -1,12 +1,10 @@
 """Columns: the samples of a stored split, held in memory as arrays."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from tfpipe.declare.spec import ElementSpec
-from tfpipe.errors import DataError
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +19,8 @@ class Columns:
     """
 
     features: dict[str, Any]
-    labels: np.ndarray
-    weights: np.ndarray | None = None
+    labels: "np.ndarray"
+    weights: "np.ndarray | None" = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -35,23 +33,8 @@ class Columns:
             features = {n: tf.convert_to_tensor(a) for n, a in self.features.items()}
         return Columns(features, self.labels, self.weights)
 
-    def take(self, rows: np.ndarray) -> "Columns":
+    def take(self, rows: "np.ndarray") -> "Columns":
         """Some of the rows, in the order given."""
         features = {n: a[rows] for n, a in self.features.items()}
         weights = None if self.weights is None else self.weights[rows]
         return Columns(features, self.labels[rows], weights)
-
-
-def check_labels(labels: np.ndarray, spec: ElementSpec, where: str) -> None:
-    """Refuse class indices that have no class; raises DataError naming the first offender."""
-    if not spec.label.is_class:
-        return
-    count = len(spec.classes)
-    wrong = np.flatnonzero((labels < 0) | (labels >= count))
-    if len(wrong):
-        row = int(wrong[0])
-        raise DataError(
-            f"{where}: {len(wrong)} of {len(labels)} labels are outside the range 0 to {count - 1} "
-            f"of {count} classes, the first is {labels[row]} in row {row}. Number the classes from "
-            "0, or declare all their names with classes=(...)."
-        )

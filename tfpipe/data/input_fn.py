@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tfpipe.data.augment.chain import apply_all, check_all
 from tfpipe.data.columns import Columns
 from tfpipe.data.images.decoding import seen
@@ -21,6 +19,7 @@ from tfpipe.declare.spec import Feature
 from tfpipe.errors import DataError
 
 if TYPE_CHECKING:
+    import numpy as np
     import tensorflow as tf
 
 
@@ -69,8 +68,10 @@ def steps_per_epoch(size: int, batch_size: int, drop_remainder: bool, steps: int
     return size // batch_size if drop_remainder else -(-size // batch_size)
 
 
-def order_of(size: int, options: Options) -> np.ndarray:
+def order_of(size: int, options: Options) -> "np.ndarray":
     """The row numbers of one epoch in the order of training, from its first sample on."""
+    import numpy as np
+
     first, count = options.first_sample(size), options.samples(size)
     passes = range(first // size, -(-(first + count) // size))
     orders = [
@@ -81,7 +82,9 @@ def order_of(size: int, options: Options) -> np.ndarray:
 
 
 @lru_cache(maxsize=4)
-def _permutation(size: int, seed: int, pass_number: int) -> np.ndarray:
+def _permutation(size: int, seed: int, pass_number: int) -> "np.ndarray":
+    import numpy as np
+
     return np.random.default_rng([seed, pass_number]).permutation(size)
 
 
@@ -95,7 +98,7 @@ class InMemory:
     """
 
     def __init__(
-        self, columns: Columns, rows: np.ndarray | None, images: Sequence[Feature] = ()
+        self, columns: Columns, rows: "np.ndarray | None", images: Sequence[Feature] = ()
     ) -> None:
         import tensorflow as tf
 

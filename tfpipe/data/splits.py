@@ -7,12 +7,14 @@ the classes in the same shares as the training data.
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from tfpipe.errors import DataError, suggest
 
-Labels = Callable[[], np.ndarray | None]
+if TYPE_CHECKING:
+    import numpy as np
+
+Labels = Callable[[], "np.ndarray | None"]
 HeldOut = float | int | str
 
 
@@ -28,7 +30,7 @@ class Split:
 
     stored: str
     size: int
-    rows: np.ndarray | None = None
+    rows: "np.ndarray | None" = None
 
 
 def share_of(size: int, fraction: float) -> int:
@@ -36,7 +38,7 @@ def share_of(size: int, fraction: float) -> int:
     return ceil(size * fraction - 1e-6)
 
 
-def held_out(size: int, fraction: float, seed: int, labels: np.ndarray | None) -> np.ndarray:
+def held_out(size: int, fraction: float, seed: int, labels: "np.ndarray | None") -> "np.ndarray":
     """Ascending indices of a share of the rows, drawn with a seed.
 
     Args:
@@ -45,6 +47,8 @@ def held_out(size: int, fraction: float, seed: int, labels: np.ndarray | None) -
         seed: decides which.
         labels: class indices, one for each row, to hold out the same share of each class; or None.
     """
+    import numpy as np
+
     rng = np.random.default_rng([seed, 0x5EED])
     total = share_of(size, fraction)
     if labels is None:
@@ -102,6 +106,8 @@ def plan(
     Raises:
         DataError: for an unknown split or one that would be empty.
     """
+    import numpy as np
+
     expected = sizes(stored, validation, test)
     splits: dict[str, Split] = {}
     remaining = np.arange(stored["train"])

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tfpipe.data.input_fn import check_batch_size, steps_per_epoch
-from tfpipe.data.sources.own import Own
 from tfpipe.data.sources.sample import Sample, sample_of
+from tfpipe.data.sources.user_batches import UserBatches
 from tfpipe.declare.deferred import check_signatures
 from tfpipe.declare.kinds import Source
 from tfpipe.declare.loading import Loaded
@@ -132,7 +132,7 @@ def prepare(
     if picked.kind == "cpu":
         tf.config.experimental.enable_op_determinism()
     if pipeline.data is None:
-        pipeline = pipeline.replace(data=Own(pipeline.input_fn))
+        pipeline = pipeline.replace(data=UserBatches(pipeline.input_fn))
     assert pipeline.data is not None
     stands_for, left_out = None, ""
     if sample:
@@ -142,7 +142,7 @@ def prepare(
     with terminal.waiting(f"looking at {source_name(pipeline.data)}"):
         spec = pipeline.spec()
     check_strings(spec, picked)
-    if not isinstance(pipeline.data, Own):  # whose batches are its own
+    if not isinstance(pipeline.data, UserBatches):  # whose batches are its own
         check_batch_size(pipeline.batch_size, spec.splits["train"])
     pipeline = among_replicas(pipeline, picked, spec.splits["train"])
     if pipeline.model is not None:

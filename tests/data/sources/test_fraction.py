@@ -8,7 +8,7 @@ import pytest
 
 from tfpipe.data import TFDS, Arrays
 from tfpipe.data.sources.fraction import Fraction, take
-from tfpipe.data.sources.own import Own
+from tfpipe.data.sources.user_batches import UserBatches
 from tfpipe.errors import ConfigError
 
 
@@ -60,7 +60,7 @@ def test_a_share_out_of_range_is_refused(share: float) -> None:
 
 
 def test_data_that_a_method_makes_is_refused() -> None:
-    for source in (None, Own(lambda split: None)):
+    for source in (None, UserBatches(lambda split: None)):
         with pytest.raises(ConfigError) as refused:
             take(source, 0.5)
         assert str(refused.value) == (

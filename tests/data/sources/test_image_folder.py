@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpipe.data import ImageFolder, disk, memory
+from tfpipe.data import ImageFolder, disk, free_memory
 from tfpipe.data.images.files import Decoder
 from tfpipe.data.layouts import images_below
 from tfpipe.data.sources.sample import sample_of
@@ -504,7 +504,7 @@ def test_the_log_says_where_images_are_kept(
 ) -> None:
     caplog.set_level(logging.INFO, "tfpipe.data")
     for free, where in ((10_000, "in memory"), (1_000, "on disk in runs/.cache")):
-        monkeypatch.setattr(memory, "available", lambda free=free: free)
+        monkeypatch.setattr(free_memory, "available", lambda free=free: free)
         caplog.clear()
         source = pets.replace()
         for _ in range(2):

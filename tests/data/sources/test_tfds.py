@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfpipe.data import TFDS, memory
+from tfpipe.data import TFDS, free_memory
 from tfpipe.data import probe as reach
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError
@@ -117,7 +117,7 @@ def test_the_log_says_whether_data_is_kept(
 ) -> None:
     caplog.set_level(logging.INFO, "tfpipe.data")
     for free, verdict in ((1_000_000, "kept in memory"), (100_000, "streamed anew every epoch")):
-        monkeypatch.setattr(memory, "available", lambda free=free: free)
+        monkeypatch.setattr(free_memory, "available", lambda free=free: free)
         caplog.clear()
         source = TFDS("mnist", data_dir=data_dir)
         for _ in range(2):

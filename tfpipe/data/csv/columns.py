@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tfpipe.data.csv.reader import JOINT, CsvRows
+from tfpipe.data.labels import label_kind, numbered
 from tfpipe.errors import DataError
 
 # More different words than this, and than this share of the rows, are names or texts.
 MOST_WORDS = 100
 WORDS_SHARE = 0.05
-# Whole numbers 0, 1, 2, ... are classes up to here.
-MOST_CLASSES = 100
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -140,11 +139,11 @@ def target_of(
     found = set_of(table, name, missing)
     if classes:
         named = not found & set(classes) and all(_value(c) is None for c in classes)
-        return Target(tuple(map(str, range(len(classes)))) if named else classes, classes)
+        return Target(numbered(len(classes)) if named else classes, classes)
     numeric = {w: v for w in found if (v := _value(w)) is not None}
     if kind == "auto":
         if _mostly_numbers(table, name, missing) is not None:
-            if not _counted(set(numeric.values())):
+            if label_kind("numerals", distinct=set(numeric.values())) == "real":
                 return Target()
             found = set(numeric)
         elif _too_many(found, table):
@@ -277,11 +276,6 @@ def _complaint(cell: str, name: str) -> str:
     except ValueError:
         return f"text {_short(cell)} in the numeric column {name!r}"
     return f"{_short(cell)} in the column {name!r} is not a finite number"
-
-
-def _counted(values: set[float]) -> bool:
-    """Whether values are 0, 1, 2, ..., each of them there."""
-    return 2 <= len(values) <= MOST_CLASSES and values == set(range(len(values)))
 
 
 def _too_many(found: set[str], table: CsvRows) -> bool:

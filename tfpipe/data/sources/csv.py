@@ -5,13 +5,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tfpipe.data.columns import Columns
 from tfpipe.data.problems import OnBad
 from tfpipe.data.sources.base import HeldOut, StoredSplits
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from tfpipe.data.columns import Columns
     from tfpipe.data.csv.load import TableData, TableRequest
 
 LabelKind = Literal["auto", "class", "number"]
@@ -70,7 +70,7 @@ class CSVSplits(StoredSplits):
     def _stored_sizes(self) -> dict[str, int]:
         return {name: len(columns) for name, columns in self._loaded.splits.items()}
 
-    def _read(self, stored: str) -> "Columns":
+    def _read(self, stored: str) -> Columns:
         return self._loaded.splits[stored]
 
 

@@ -2,8 +2,11 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tfpipe.data.columns import Columns
+from tfpipe.data.input_fn import Options
 from tfpipe.data.sources.base import Share, StoredSplits
 from tfpipe.data.sources.tfds import TFDS
+from tfpipe.data.splits import Split, held_out, share_of
 from tfpipe.declare.kinds import Source
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import ConfigError
@@ -11,10 +14,6 @@ from tfpipe.errors import ConfigError
 if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
-
-    from tfpipe.data.columns import Columns
-    from tfpipe.data.input_fn import Options
-    from tfpipe.data.splits import Split
 
 
 def take(source: Source | None, share: float) -> Source:
@@ -53,8 +52,6 @@ def _first(source: TFDS, share: float) -> TFDS:
     """A data set whose training split is the first share of the declared one."""
     import tensorflow_datasets as tfds
 
-    from tfpipe.data.splits import share_of
-
     source._stored_sizes()  # which prepares the data, and refuses a split that is none
     known, slices = source._known, []
     for piece in tfds.core.ReadInstruction.from_spec(source.train).to_absolute(known):
@@ -80,8 +77,6 @@ class Fraction(StoredSplits):
         return self.of.element()
 
     def spec(self, seed: int = 0) -> ElementSpec:
-        from tfpipe.data.splits import share_of
-
         whole = self.of.spec(seed)
         return whole.replace(
             splits=whole.splits | {"train": share_of(whole.splits["train"], self.share)}
@@ -93,23 +88,19 @@ class Fraction(StoredSplits):
     def verify(self) -> None:
         self.of.verify()
 
-    def _plan(self, options: "Options") -> "dict[str, Split]":
-        if options.seed not in self._plans:
+    def _plan(self, options: Options) -> dict[str, Split]:
+        def part() -> dict[str, Split]:
             whole = self.of._plan(options)
-            self._plans[options.seed] = whole | {"train": self._part(whole["train"], options)}
-        return self._plans[options.seed]
+            return whole | {"train": self._part(whole["train"], options)}
 
-    def _part(self, train: "Split", options: "Options") -> "Split":
+        return self._once(("plan", options.seed), part)
+
+    def _part(self, train: Split, options: Options) -> Split:
         import numpy as np
 
-        from tfpipe.data.splits import Split, held_out
-
         rows = np.arange(train.size) if train.rows is None else train.rows
-        labels = None
-        if self.element()[1].is_class:
-            kept = self._kept(train.stored, options.cache)
-            read = self._columns(train.stored).labels if kept else self._read_labels(train.stored)
-            labels = read[rows]
+        is_class = self.element()[1].is_class
+        labels = self._labels(train.stored, options.cache)[rows] if is_class else None
         picked = rows[held_out(len(rows), self.share, options.seed, labels)]
         return Split(train.stored, len(picked), picked)
 
@@ -118,13 +109,16 @@ class Fraction(StoredSplits):
     def _kept(self, stored: str, cache: bool | str) -> bool:
         return self.of._kept(stored, cache)
 
-    def _columns(self, stored: str) -> "Columns":
+    def _columns(self, stored: str) -> Columns:
         return self.of._columns(stored)
+
+    def _labels(self, stored: str, cache: bool | str) -> "np.ndarray":
+        return self.of._labels(stored, cache)
 
     def _read_labels(self, stored: str) -> "np.ndarray":
         return self.of._read_labels(stored)
 
-    def _stream(self, split: "Split", options: "Options") -> "tf.data.Dataset":
+    def _stream(self, split: Split, options: Options) -> "tf.data.Dataset":
         return self.of._stream(split, options)
 
     @property

@@ -1,14 +1,12 @@
 """Generated: small published tasks that need no data, because formulas and a seed make it."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from tfpipe.data.columns import Columns
 from tfpipe.data.sources.base import HeldOut, StoredSplits
 from tfpipe.declare.field_types import Count, Positive
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import ConfigError
-
-if TYPE_CHECKING:
-    from tfpipe.data.columns import Columns
 
 Task = Literal["circle", "xor", "gaussians", "spiral", "linear", "sine"]
 Input = Literal["x", "y", "x_squared", "y_squared", "xy", "sin_x", "sin_y"]
@@ -78,10 +76,9 @@ class Generated(StoredSplits):
     def _stored_sizes(self) -> dict[str, int]:
         return {"train": self.size or _SIZES.get(self.task, _POINTS)}
 
-    def _read(self, stored: str) -> "Columns":
+    def _read(self, stored: str) -> Columns:
         import numpy as np
 
-        from tfpipe.data.columns import Columns
         from tfpipe.data.formulas import INPUTS, make
 
         made, labels = make(self.task, self._stored_sizes()[stored], self.seed)

@@ -10,23 +10,22 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import annotated_types
 
+from tfpipe.data.columns import Columns
 from tfpipe.data.images.decoding import check_sizes
+from tfpipe.data.input_fn import InMemory, Options
 from tfpipe.data.layouts import VALIDATION, Layout, Listing, split_names
 from tfpipe.data.problems import OnBad, Problem, left_out, refuse
 from tfpipe.data.sources.base import HeldOut, StoredSplits
+from tfpipe.data.splits import Split
 from tfpipe.declare.field_types import Positive
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError, suggest
-from tfpipe.text import byte_size
 
 if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
-    from tfpipe.data.columns import Columns
     from tfpipe.data.images.files import Decoder, Store
-    from tfpipe.data.input_fn import Options
-    from tfpipe.data.splits import Split
 
 logger = logging.getLogger("tfpipe.data")
 
@@ -251,63 +250,45 @@ class ImageFolder(StoredSplits):
             self.verify()
         return np.delete(rows, [row for row, _ in self._wrong[stored]])
 
-    def _plan(self, options: "Options") -> "dict[str, Split]":
-        from tfpipe.data.splits import plan
-
-        if options.seed not in self._plans:
-            self._plans[options.seed] = plan(
-                self._stored_sizes(),
-                *self._shares,
-                options.seed,
-                lambda: self._read_labels("train"),
-            )
-        return self._plans[options.seed]
+    def _labels(self, stored: str, cache: bool | str) -> "np.ndarray":
+        return self._read_labels(stored)  # which decodes nothing
 
     # Pixels
 
     def _kept(self, stored: str, cache: bool | str) -> bool:
         """Whether the images are kept in memory, those of all splits; decided once, and said."""
-        from tfpipe.data import disk, memory
+        from tfpipe.data import disk
 
         if isinstance(cache, bool):
             return cache
-        if "all" not in self._keeping:
-            size = self._total * self.element()[0][0].nbytes
-            self._keeping["all"] = memory.fits(size)
-            logger.info(
-                "%s images: %s decoded, kept %s (data may take %.0f%% of the %s of free memory)",
-                f"{self._total:,}",
-                byte_size(size),
-                "in memory" if self._keeping["all"] else f"on disk in {disk.folder.get()}",
-                100 * memory.SHARE,
-                byte_size(memory.available()),
-            )
-        return self._keeping["all"]
 
-    def _read(self, stored: str) -> "Columns":
-        from tfpipe.data.columns import Columns
+        def fits() -> bool:
+            size = self._total * self.element()[0][0].nbytes
+            on_disk = f"kept on disk in {disk.folder.get()}"
+            return self._fits(size, f"{self._total:,} images", on_disk)
+
+        return self._once("kept", fits)
+
+    def _read(self, stored: str) -> Columns:
         from tfpipe.data.tensors import shared
 
         rows = self._decoded(True)[stored]
         return Columns({"image": shared(rows)}, self._read_labels(stored))
 
-    def _stream(self, split: "Split", options: "Options") -> "tf.data.Dataset":
+    def _stream(self, split: Split, options: Options) -> "tf.data.Dataset":
         """Batches from the mapped file, which are those from memory in the same order."""
-        from tfpipe.data.columns import Columns
-        from tfpipe.data.input_fn import InMemory
+        import numpy as np
+
         from tfpipe.data.tensors import shared
 
-        key = ("disk", options.seed, id(split))
-        if key not in self._memories:
-            import numpy as np
-
+        def mapped() -> InMemory:
             rows = self._decoded(False)[split.stored]
             labels = np.array(self._layout.splits[split.stored].labels, np.int64)
             good = self._good(split.stored)
             chosen = good if split.rows is None else good[split.rows]
-            columns = Columns({"image": shared(rows)}, labels)
-            self._memories[key] = InMemory(columns, chosen, self.element()[0])
-        return self._memories[key].batches(options)
+            return InMemory(Columns({"image": shared(rows)}, labels), chosen, self.element()[0])
+
+        return self._once(("disk", options.seed, id(split)), mapped).batches(options)
 
     @cached_property
     def _places(self) -> "dict[bool, dict[str, np.ndarray]]":

@@ -1,14 +1,12 @@
 """Generated data in place of a source's own: `--sample` trains on it, with no download."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+from tfpipe.data.columns import Columns
 from tfpipe.data.sources.base import HeldOut, StoredSplits
 from tfpipe.declare.field_types import Positive
 from tfpipe.declare.kinds import Source
 from tfpipe.declare.spec import Feature, Label
-
-if TYPE_CHECKING:
-    from tfpipe.data.columns import Columns
 
 # Enough for running averages to settle in two epochs; fewer where the samples are large.
 DEFAULT_SIZE = 10_000
@@ -44,7 +42,7 @@ class Sample(StoredSplits):
     def _stored_sizes(self) -> dict[str, int]:
         return {"train": self.size, "test": max(1, self.size // 5)}
 
-    def _read(self, stored: str) -> "Columns":
+    def _read(self, stored: str) -> Columns:
         from tfpipe.data.generate import generate
 
         size = self._stored_sizes()[stored]

@@ -4,6 +4,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from tfpipe.data.columns import Columns
 from tfpipe.data.layouts import VALIDATION
 from tfpipe.data.problems import OnBad, Problem, left_out, refuse
 from tfpipe.data.sources.base import HeldOut, StoredSplits
@@ -18,7 +19,6 @@ from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError
 
 if TYPE_CHECKING:
-    from tfpipe.data.columns import Columns
     from tfpipe.data.csv.load import TableRequest
     from tfpipe.data.text_files import TextListing
 
@@ -82,7 +82,7 @@ class TextFolder(StoredSplits):
     def _stored_sizes(self) -> dict[str, int]:
         return {split: len(columns) for split, columns in self._texts[0].items()}
 
-    def _read(self, stored: str) -> "Columns":
+    def _read(self, stored: str) -> Columns:
         return self._texts[0][stored]
 
     @cached_property

@@ -7,8 +7,11 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tfpipe.data.columns import Columns
 from tfpipe.data.images.decoding import check_sizes, pixels, stored
+from tfpipe.data.input_fn import Options, made
 from tfpipe.data.sources.base import HeldOut, StoredSplits
+from tfpipe.data.splits import Split
 from tfpipe.declare.field_types import Positive
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError, suggest
@@ -17,9 +20,6 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
-    from tfpipe.data.columns import Columns
-    from tfpipe.data.input_fn import Options
-    from tfpipe.data.splits import Split
 
 logger = logging.getLogger("tfpipe.data")
 
@@ -126,11 +126,9 @@ class TFDS(StoredSplits):
             for b in self._split(other).file_instructions
         )
 
-    def _read(self, stored: str) -> "Columns":
+    def _read(self, stored: str) -> Columns:
         import numpy as np
         import tensorflow as tf
-
-        from tfpipe.data.columns import Columns
 
         (feature,), label = self.element()
         size = self._stored_sizes()[stored]
@@ -148,12 +146,10 @@ class TFDS(StoredSplits):
 
         return np.concatenate([y for _, y in self._batches(stored, 4096).as_numpy_iterator()])
 
-    def _stream(self, split: "Split", options: "Options") -> "tf.data.Dataset":
+    def _stream(self, split: Split, options: Options) -> "tf.data.Dataset":
         """Batches read anew each epoch; shuffled in a buffer of encoded samples."""
         import numpy as np
         import tensorflow as tf
-
-        from tfpipe.data.input_fn import made
 
         (feature,), _ = self.element()
         size, first = split.size, options.first_sample(split.size)

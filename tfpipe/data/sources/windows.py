@@ -4,7 +4,10 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tfpipe.data.sources.base import Share, StoredSplits
+from tfpipe.data.columns import Columns
+from tfpipe.data.input_fn import Options
+from tfpipe.data.sources.base import Share, StoredSplits, call
+from tfpipe.data.splits import Split, share_of
 from tfpipe.declare.field_types import Positive, show
 from tfpipe.declare.kinds import Source
 from tfpipe.declare.spec import ElementSpec, Feature, Label
@@ -12,10 +15,6 @@ from tfpipe.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from tfpipe.data.columns import Columns
-    from tfpipe.data.input_fn import Options
-    from tfpipe.data.splits import Split
 
 
 class Windows(StoredSplits):
@@ -73,17 +72,13 @@ class Windows(StoredSplits):
     def _stored_sizes(self) -> dict[str, int]:
         return {"train": len(self._values) - self.past - self.ahead + 1}
 
-    def _plan(self, options: "Options") -> "dict[str, Split]":
+    def _plan(self, options: Options) -> dict[str, Split]:
         import numpy as np
-
-        from tfpipe.data.splits import Split
 
         return {n: Split("train", len(r), np.asarray(r)) for n, r in self._parts.items()}
 
-    def _read(self, stored: str) -> "Columns":
+    def _read(self, stored: str) -> Columns:
         import numpy as np
-
-        from tfpipe.data.columns import Columns
 
         windows = np.lib.stride_tricks.sliding_window_view(self._values, self.past + self.ahead)
         past, following = windows[:, : self.past], windows[:, self.past :]
@@ -93,8 +88,6 @@ class Windows(StoredSplits):
     @cached_property
     def _parts(self) -> dict[str, range]:
         """Which windows belong to which split."""
-        from tfpipe.data.splits import share_of
-
         total = stop = self._stored_sizes()["train"]
         found: dict[str, range] = {}
         for name, wanted in (("test", self.test), ("validation", self.validation)):
@@ -149,19 +142,11 @@ class Windows(StoredSplits):
         import numpy as np
 
         assert not isinstance(self.series, Source)
-        name = show(self.series)
-        try:
-            returned = self.series()
-        except DataError:
-            raise
-        except Exception as error:
-            raise DataError(
-                f"Windows: {name}() failed with {type(error).__name__}: {error}"
-            ) from error
+        returned = call("Windows", self.series)
         try:
             return np.asarray(returned, np.float64)
         except (TypeError, ValueError):
             raise DataError(
-                f"Windows: {name}() should return numbers, one after the other; got "
+                f"Windows: {show(self.series)}() should return numbers, one after the other; got "
                 f"{type(returned).__name__}."
             ) from None

@@ -1,18 +1,22 @@
-"""Own: the element spec of batches that a pipeline's overridden `input_fn` makes."""
+"""UserBatches: the element spec of batches that a pipeline's overridden `input_fn` makes."""
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tfpipe.data.labels import label_kind, numbered
 from tfpipe.declare.kinds import Source
 from tfpipe.declare.spec import ElementSpec, Feature, Kind, Label
 from tfpipe.errors import DataError
 
+if TYPE_CHECKING:
+    import tensorflow as tf
 
-class Own(Source):
-    """Describes a function that gives a tf.data.Dataset of batches for each split.
+
+class UserBatches(Source):
+    """Describe a function that gives a tf.data.Dataset of batches for each split.
 
     Args:
         function: takes "train", "validation" or "test"; returns batches of (features, label), or
@@ -25,8 +29,9 @@ class Own(Source):
     def spec(self, seed: int = 0) -> ElementSpec:
         return self._spec
 
-    def input_fn(self, split: str, **options: Any) -> Any:
-        return self.function(split)
+    def input_fn(self, split: str, **options: Any) -> "tf.data.Dataset":
+        batches: tf.data.Dataset = self.function(split)
+        return batches
 
     @cached_property
     def _spec(self) -> ElementSpec:
@@ -42,7 +47,7 @@ class Own(Source):
                 highest = max(highest, largest)
         return ElementSpec(features, (_label(y, highest),), sizes)
 
-    def _other(self, split: str) -> Any:
+    def _other(self, split: str) -> "tf.data.Dataset | None":
         """A split's batches; None where the function returns None, or says there is no such one."""
         try:
             return self.function(split)
@@ -52,7 +57,7 @@ class Own(Source):
             raise
 
 
-def _batch_of(train: Any) -> tuple[Any, Any]:
+def _batch_of(train: object) -> "tuple[Any, tf.TensorSpec]":
     """The specs of the features and the label of a batch; raises DataError."""
     element = getattr(train, "element_spec", None)
     wanted = "input_fn('train') should return a tf.data.Dataset of batches (features, label)"
@@ -70,7 +75,7 @@ def _batch_of(train: Any) -> tuple[Any, Any]:
     return x, y
 
 
-def _feature(name: str, tensor: Any) -> Feature:
+def _feature(name: str, tensor: "tf.TensorSpec") -> Feature:
     if tensor.shape.rank is None or None in tensor.shape[1:]:
         raise DataError(f"input_fn: {name!r} has an open shape {tensor.shape}: give every size.")
     shape = tuple(tensor.shape[1:])
@@ -78,16 +83,17 @@ def _feature(name: str, tensor: Any) -> Feature:
     return Feature(name, shape, tensor.dtype.name, kind)
 
 
-def _label(tensor: Any, highest: int) -> Label:
+def _label(tensor: "tf.TensorSpec", highest: int) -> Label:
     shape = tuple(tensor.shape[1:])
-    if tensor.dtype.is_floating:
-        return Label("label", "real", shape)
-    if shape in ((), (1,)):
-        return Label("label", "class", (), tuple(str(i) for i in range(highest + 1)))
-    return Label("label", "multilabel", shape, tuple(str(i) for i in range(shape[-1])))
+    kind = label_kind("floats" if tensor.dtype.is_floating else "integers", shape)
+    if kind == "real":
+        return Label("label", kind, shape)
+    if kind == "class":
+        return Label("label", kind, (), numbered(highest + 1))
+    return Label("label", kind, shape, numbered(shape[-1]))
 
 
-def _measure(split: str, dataset: Any) -> tuple[int, int]:
+def _measure(split: str, dataset: "tf.data.Dataset") -> tuple[int, int]:
     """How many samples there are, and the highest label; goes through the data once."""
     if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
         raise DataError(f"input_fn({split!r}) never ends: leave out repeat().")

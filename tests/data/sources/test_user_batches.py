@@ -1,4 +1,4 @@
-"""Own: batches that a pipeline's own input_fn makes."""
+"""UserBatches: batches that a pipeline's own input_fn makes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpipe.data.sources.own import Own
+from tfpipe.data.sources.user_batches import UserBatches
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import DataError
 
@@ -25,13 +25,13 @@ def only_train(made: Any) -> Callable[[str], Any]:
 
 def refused(function: Callable[[str], Any]) -> str:
     with pytest.raises(DataError) as caught:
-        Own(function).spec()
+        UserBatches(function).spec()
     return str(caught.value)
 
 
 def test_a_spec_is_read_from_the_batches() -> None:
     sizes = {"train": 20, "validation": 8, "test": 4}
-    source = Own(lambda split: batches(X[: sizes[split]], Y[: sizes[split]]))
+    source = UserBatches(lambda split: batches(X[: sizes[split]], Y[: sizes[split]]))
     label = Label("label", "class", (), ("0", "1", "2"))
     features = (Feature("features", (4,), "float32", "vector"),)
     assert source.spec() == ElementSpec(features, (label,), sizes)
@@ -39,7 +39,7 @@ def test_a_spec_is_read_from_the_batches() -> None:
 
 
 def test_classes_are_counted_over_all_splits() -> None:
-    source = Own(lambda split: batches(y=Y if split == "train" else Y * 2))
+    source = UserBatches(lambda split: batches(y=Y if split == "train" else Y * 2))
     assert source.spec().classes == ("0", "1", "2", "3", "4")
 
 
@@ -67,7 +67,7 @@ def test_classes_are_counted_over_all_splits() -> None:
     ],
 )
 def test_features_and_labels(x: Any, y: Any, feature: Feature, label: Label) -> None:
-    spec = Own(only_train(batches(x, y))).spec()
+    spec = UserBatches(only_train(batches(x, y))).spec()
     assert (spec.feature, spec.label, spec.splits) == (feature, label, {"train": 20})
 
 
@@ -89,7 +89,7 @@ def unfinished(split: str) -> Any:
 
 @pytest.mark.parametrize("function", [missing, refusing, unfinished, only_train(batches())])
 def test_ways_to_say_that_there_is_no_such_split(function: Callable[[str], Any]) -> None:
-    assert Own(function).spec().splits == {"train": 20}
+    assert UserBatches(function).spec().splits == {"train": 20}
 
 
 def test_any_other_error_is_not_hidden() -> None:
@@ -97,7 +97,7 @@ def test_any_other_error_is_not_hidden() -> None:
         return batches() if split == "train" else int("three")
 
     with pytest.raises(ValueError, match="invalid literal"):
-        Own(broken).spec()
+        UserBatches(broken).spec()
 
 
 @pytest.mark.parametrize(
