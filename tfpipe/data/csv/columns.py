@@ -1,16 +1,18 @@
 """The columns of a CSV file as arrays: what they hold, and the cells that do not fit."""
 
+import itertools
 import math
 import re
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from tfpipe.data.csv.reader import JOINT, CsvRows
+from tfpipe.data.csv.reader import CsvRows
 from tfpipe.data.labels import label_kind, numbered
 from tfpipe.errors import DataError
+from tfpipe.text import quoted
 
 # More different words than this, and than this share of the rows, are names or texts.
 MOST_WORDS = 100
@@ -30,77 +32,65 @@ class Values:
     array: np.ndarray
     broken: dict[int, str] = field(default_factory=dict)
 
+    def refuse(self, rows: np.ndarray, what: str) -> None:
+        """Note what is wrong with all rows for which a condition holds."""
+        self.broken |= dict.fromkeys(np.flatnonzero(rows).tolist(), what)
+
 
 def numbers(table: CsvRows, name: str, missing: Collection[str]) -> Values:
-    """A column of numbers: float32, NaN where one is missing; all others are broken."""
-    found = np.empty(len(table), np.float32)
-    start = 0
-    for part in _numbers(table, name, missing):
-        found[start : start + len(part)] = part
-        start += len(part)
-    return _told(table, name, found)
+    """Return a column of numbers: float32, NaN where one is missing; all others are broken."""
+    return _explained(table, name, _floats(table, name, missing))
 
 
 def words(table: CsvRows, name: str, missing: Collection[str]) -> np.ndarray:
-    """A column of words: bytes in UTF-8, b"" where one is missing."""
-    found = np.empty(len(table), object)
-    known: dict[str, bytes] = {}
-    start = 0
-    for part in table.parts(name):
-        cells = part.split(JOINT)
-        for cell in set(cells).difference(known):
-            word = cell.strip()
-            known[cell] = b"" if word in missing else word.encode()
-        found[start : start + len(cells)] = [known[cell] for cell in cells]
-        start += len(cells)
-    return found
+    """Return a column of words: bytes in UTF-8, b"" where one is missing."""
+    array = np.empty(len(table), object)
+    for rows, cells in table.cells(name):
+        stripped = {cell: cell.strip() for cell in set(cells)}
+        known = {c: b"" if word in missing else word.encode() for c, word in stripped.items()}
+        array[rows] = [known[cell] for cell in cells]
+    return array
 
 
 def texts(table: CsvRows, name: str) -> Values:
-    """A column of texts: bytes in UTF-8 as they are written; an empty one is broken."""
-    found = Values(np.empty(len(table), object))
-    start = 0
-    for part in table.parts(name):
-        cells = part.split(JOINT)
-        found.array[start : start + len(cells)] = [cell.encode() for cell in cells]
-        found.broken |= {
-            row: f"no text in the column {name!r}"
-            for row, cell in enumerate(cells, start)
-            if not cell.strip()
-        }
-        start += len(cells)
-    return found
+    """Return a column of texts: bytes in UTF-8 as they are written; an empty one is broken."""
+    array, empty = np.empty(len(table), object), np.zeros(len(table), bool)
+    for rows, cells in table.cells(name):
+        array[rows] = [cell.encode() for cell in cells]
+        empty[rows] = [not cell.strip() for cell in cells]
+    values = Values(array)
+    values.refuse(empty, f"no text in the column {name!r}")
+    return values
 
 
 def weights(table: CsvRows, name: str, missing: Collection[str]) -> Values:
-    """A column that says how much each row counts: numbers of at least 0."""
-    found = numbers(table, name, missing)
-    for row in np.flatnonzero(np.isnan(found.array)).tolist():
-        found.broken[row] = f"no weight in the column {name!r}"
-    for row in np.flatnonzero(found.array < 0).tolist():
-        found.broken[row] = f"the weight {found.array[row]:g} is below 0"
-    return found
+    """Return a column that says how much each row counts: numbers of at least 0."""
+    values = numbers(table, name, missing)
+    values.refuse(np.isnan(values.array), f"no weight in the column {name!r}")
+    for row in np.flatnonzero(values.array < 0).tolist():
+        values.broken[row] = f"the weight {values.array[row]:g} is below 0"
+    return values
 
 
-def numbers_found(table: CsvRows, name: str, missing: Collection[str]) -> Values | None:
-    """A column as numbers where nine of ten of its values are; None where it is a category.
+def numbers_or_category(table: CsvRows, name: str, missing: Collection[str]) -> Values | None:
+    """Return a column as numbers where nine of ten values are; None where it is a category.
 
     Raises:
         DataError: when it holds nothing, or so many different words that they are no category.
     """
-    array = _mostly_numbers(table, name, missing)
+    array = _mostly_floats(table, name, missing)
     if array is not None and not np.isnan(array).all():
-        return _told(table, name, array)
-    found = set_of(table, name, missing)
-    if not found:
+        return _explained(table, name, array)
+    distinct = _distinct(table, name, missing)
+    if not distinct:
         raise DataError(
             f"{table.shown}: the column {name!r} is empty in every row. Leave it out: "
             f"drop=({name!r},)."
         )
-    if _too_many(found, table):
+    if _too_many(distinct, table):
         raise DataError(
-            f"{table.shown}: the column {name!r} has {len(found):,} different words in "
-            f"{len(table):,} rows, such as {_short(min(found))}, which is a lot for a category. "
+            f"{table.shown}: the column {name!r} has {len(distinct):,} different words in "
+            f"{len(table):,} rows, such as {_short(min(distinct))}, which is a lot for a category. "
             f"Leave it out: drop=({name!r},); or declare it: columns={{{name!r}: 'category'}}."
         )
     return None
@@ -118,11 +108,20 @@ class Target:
     words: tuple[str, ...] | None = None
     names: tuple[str, ...] = ()
 
+    def index(self, word: str) -> int:
+        """Return the place of a class; numbers are compared as such, so that 1.0 is 1. -1: none."""
+        known = self.words or ()
+        if word in known:
+            return known.index(word)
+        value = _value(word)
+        same = (i for i, k in enumerate(known) if _value(k) == value < math.inf)
+        return next(same, -1)
+
 
 def target_of(
     table: CsvRows, name: str, kind: str, classes: tuple[str, ...], missing: Collection[str]
 ) -> Target:
-    """What the label of the training file is.
+    """Return what the label of the training file is.
 
     Args:
         table: the training file.
@@ -136,138 +135,126 @@ def target_of(
     """
     if kind == "number":
         return Target()
-    found = set_of(table, name, missing)
+    distinct = _distinct(table, name, missing)
     if classes:
-        named = not found & set(classes) and all(_value(c) is None for c in classes)
+        named = not distinct & set(classes) and all(_value(c) == math.inf for c in classes)
         return Target(numbered(len(classes)) if named else classes, classes)
-    numeric = {w: v for w in found if (v := _value(w)) is not None}
+    numeric = {word: value for word in distinct if (value := _value(word)) < math.inf}
     if kind == "auto":
-        if _mostly_numbers(table, name, missing) is not None:
+        if _mostly_floats(table, name, missing) is not None:
             if label_kind("numerals", distinct=set(numeric.values())) == "real":
                 return Target()
-            found = set(numeric)
-        elif _too_many(found, table):
+            distinct = set(numeric)
+        elif _too_many(distinct, table):
             raise DataError(
-                f"{table.shown}: the label {name!r} has {len(found):,} different words in "
-                f"{len(table):,} rows, such as {_short(min(found))}, which is a lot for classes. "
-                "Choose another label, or declare label_kind='class'."
+                f"{table.shown}: the label {name!r} has {len(distinct):,} different words in "
+                f"{len(table):,} rows, such as {_short(min(distinct))}, which is a lot for "
+                "classes. Choose another label, or declare label_kind='class'."
             )
-    if len(numeric) == len(found):  # 1 and 1.0 are one class
-        by_value = {numeric[w]: w for w in sorted(found, key=lambda w: (-len(w), w))}
-        in_order = tuple(by_value[v] for v in sorted(by_value))
+    if len(numeric) == len(distinct):  # 1 and 1.0 are one class
+        by_value = {numeric[w]: w for w in sorted(distinct, key=lambda w: (-len(w), w))}
+        in_order = tuple(by_value[value] for value in sorted(by_value))
     else:
-        in_order = tuple(sorted(found))
+        in_order = tuple(sorted(distinct))
     return Target(in_order, in_order)
 
 
 def answers(table: CsvRows, name: str, target: Target, missing: Collection[str]) -> Values:
-    """The label column: class indices, or numbers; a missing one is broken."""
+    """Return the label column: class indices, or numbers; a missing one is broken."""
     if target.words is None:
-        found = numbers(table, name, missing)
-        empty = np.flatnonzero(np.isnan(found.array))
+        values = numbers(table, name, missing)
+        empty = np.isnan(values.array)
     else:
         written = words(table, name, missing)
-        indices = {word: _index(word.decode(), target.words) for word in set(written)}
-        found = Values(np.array([indices[word] for word in written], np.int64))
-        empty = np.flatnonzero(written == b"")
-        for row in np.flatnonzero(found.array < 0).tolist():
+        indices = {word: target.index(word.decode()) for word in set(written)}
+        values = Values(np.array([indices[word] for word in written], np.int64))
+        empty = written == b""
+        many = len(target.words) > 5
+        known = f"the {len(target.words)} classes" if many else quoted(target.words)
+        for row in np.flatnonzero(values.array < 0).tolist():
             word = _short(written[row].decode())
-            found.broken[row] = f"the label {word} is none of {_listed(target.words)}"
-    found.broken |= dict.fromkeys(empty.tolist(), f"no label in the column {name!r}")
-    return found
-
-
-def set_of(table: CsvRows, name: str, missing: Collection[str]) -> set[str]:
-    """The different words of a column; those that are missing do not count."""
-    found: set[str] = set()
-    for part in table.parts(name):
-        found.update(cell.strip() for cell in set(part.split(JOINT)))
-    return found.difference(missing)
+            values.broken[row] = f"the label {word} is none of {known}"
+    values.refuse(empty, f"no label in the column {name!r}")
+    return values
 
 
 def identifiers(names: Collection[str], shown: str) -> dict[str, str]:
-    """What columns are called in a model: `fixed acidity` is `fixed_acidity`.
+    """Return what columns are called in a model: `fixed acidity` is `fixed_acidity`.
 
     Raises:
         DataError: when two come to the same.
     """
-    found: dict[str, str] = {}
-    for name in names:
-        found[name] = identifier(name)
-    for name, called in found.items():
-        same = [n for n in names if found[n] == called and n != name]
-        if same:
+    called = {name: identifier(name) for name in names}
+    for one, other in itertools.combinations(names, 2):
+        if called[one] == called[other]:
             raise DataError(
-                f"{shown}: the columns {name!r} and {same[0]!r} would both be called {called!r}. "
+                f"{shown}: the columns {one!r} and {other!r} would both be called {called[one]!r}. "
                 "Rename one, or leave one out with drop."
             )
-    return found
+    return called
 
 
 def identifier(name: str) -> str:
-    """A column's name in letters, digits and underscores, as inputs of a model are called."""
+    """Return a column's name in letters, digits and underscores, as model inputs are called."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     called = re.sub(r"\W+", "_", plain).strip("_")
     return called if called and not called[0].isdigit() else f"column_{called}".strip("_")
 
 
-def _numbers(table: CsvRows, name: str, missing: Collection[str]) -> Iterator[np.ndarray]:
-    """A column as numbers, some rows at a time: NaN where one is missing, infinity for others."""
-    for text in table.parts(name):
-        cells = text.split(JOINT)
-        part = None if "_" in text else _plain(cells)
-        if part is None:
-            known = {cell: _number(cell.strip(), missing) for cell in set(cells)}
-            part = np.array([known[cell] for cell in cells], np.float32)
-        yield part
+def _distinct(table: CsvRows, name: str, missing: Collection[str]) -> set[str]:
+    """The different words of a column; those that are missing do not count."""
+    distinct: set[str] = set()
+    for _, cells in table.cells(name):
+        distinct.update(cell.strip() for cell in set(cells))
+    return distinct.difference(missing)
 
 
-def _plain(cells: list[str]) -> np.ndarray | None:
-    """Cells as numbers; None where some are not, are missing, or are too large."""
+def _floats(table: CsvRows, name: str, missing: Collection[str]) -> np.ndarray:
+    """A column as float32: NaN where one is missing, infinity for what is no number."""
+    array = np.empty(len(table), np.float32)
+    for rows, cells in table.cells(name):
+        plain = _plain_floats(cells)
+        if plain is None:
+            known = {c: math.nan if c.strip() in missing else _value(c) for c in set(cells)}
+            plain = np.array([known[cell] for cell in cells])
+        array[rows] = plain
+    return array
+
+
+def _plain_floats(cells: list[str]) -> np.ndarray | None:
+    """Cells as numbers, many at once; None where some are not, are missing, or are too large."""
     try:
         part = np.fromiter(map(float, cells), np.float64, len(cells))
     except ValueError:
         return None
-    return part if (np.abs(part) <= _LARGEST).all() else None  # false for NaN
+    sound = (np.abs(part) <= _LARGEST).all()  # false for NaN
+    return part if sound and "_" not in "".join(cells) else None
 
 
-def _mostly_numbers(table: CsvRows, name: str, missing: Collection[str]) -> np.ndarray | None:
+def _mostly_floats(table: CsvRows, name: str, missing: Collection[str]) -> np.ndarray | None:
     """A column as numbers, where nine of ten of its values are; infinity for the others."""
-    parts, wrong = [], 0
-    for part in _numbers(table, name, missing):
-        wrong += int(np.isinf(part).sum())
-        if 10 * wrong > len(table):
-            return None
-        parts.append(part.astype(np.float32))
-    found = np.concatenate(parts)
-    return found if 10 * wrong <= len(found) - int(np.isnan(found).sum()) else None
+    array = _floats(table, name, missing)
+    return array if 10 * np.isinf(array).sum() <= (~np.isnan(array)).sum() else None
 
 
-def _told(table: CsvRows, name: str, array: np.ndarray) -> Values:
+def _explained(table: CsvRows, name: str, array: np.ndarray) -> Values:
     """Numbers, with what is wrong in the rows that hold infinity."""
-    found = Values(array)
-    wrong = np.flatnonzero(np.isinf(array)).tolist()
-    if wrong:
-        cells = [cell for part in table.parts(name) for cell in part.split(JOINT)]
-        found.broken = {row: _complaint(cells[row].strip(), name) for row in wrong}
-    return found
+    values = Values(array)
+    if not (wrong := np.isinf(array)).any():
+        return values
+    for rows, cells in table.cells(name):
+        for row in np.flatnonzero(wrong[rows]).tolist():
+            values.broken[rows.start + row] = _complaint(cells[row].strip(), name)
+    return values
 
 
-def _number(cell: str, missing: Collection[str]) -> float:
-    """A cell's number; NaN where it is missing, infinity where it is none."""
-    if cell in missing:
-        return math.nan
-    value = _value(cell)
-    return math.inf if value is None else value
-
-
-def _value(cell: str) -> float | None:
-    """The number that a cell holds; None where it is none that a float32 can be."""
+def _value(cell: str) -> float:
+    """The number that a cell holds; infinity where it is none that a float32 can be."""
     try:
         value = float(cell)
     except ValueError:
-        return None
-    return value if abs(value) <= _LARGEST and "_" not in cell else None
+        return math.inf
+    return value if abs(value) <= _LARGEST and "_" not in cell else math.inf
 
 
 def _complaint(cell: str, name: str) -> str:
@@ -278,22 +265,8 @@ def _complaint(cell: str, name: str) -> str:
     return f"{_short(cell)} in the column {name!r} is not a finite number"
 
 
-def _too_many(found: set[str], table: CsvRows) -> bool:
-    return len(found) > max(MOST_WORDS, WORDS_SHARE * len(table))
-
-
-def _index(word: str, known: tuple[str, ...]) -> int:
-    """The place of a class; numbers are compared as such, so that 1.0 is 1. -1 for none."""
-    if word in known:
-        return known.index(word)
-    value = _value(word)
-    if value is None:
-        return -1
-    return next((i for i, k in enumerate(known) if _value(k) == value), -1)
-
-
-def _listed(classes: tuple[str, ...]) -> str:
-    return f"the {len(classes)} classes" if len(classes) > 5 else ", ".join(map(repr, classes))
+def _too_many(distinct: set[str], table: CsvRows) -> bool:
+    return len(distinct) > max(MOST_WORDS, WORDS_SHARE * len(table))
 
 
 def _short(text: str) -> str:

@@ -1,6 +1,5 @@
 """From CSV files to samples: the columns to use, what they hold, and the rows to leave out."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from tfpipe.data.csv.columns import (
     identifier,
     identifiers,
     numbers,
-    numbers_found,
+    numbers_or_category,
     target_of,
     texts,
     weights,
@@ -24,6 +23,7 @@ from tfpipe.data.csv.reader import CsvRows, Format, read_table
 from tfpipe.data.problems import Problem, left_out, refuse
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError, suggest
+from tfpipe.text import quoted
 
 Declared = str | tuple[str, ...]
 
@@ -39,26 +39,26 @@ class TableRequest:
         label: the column to predict.
         label_kind: "class", "number" or "auto".
         classes: the label's words in order of their index, or names for 0, 1, 2, ...
+        skip: whether broken rows are left out.
         missing: the words that stand for a missing value.
         columns: what columns hold: "number", "category" or its words.
         drop: columns that are left out.
         text: the column of texts, where it is to be the only feature.
         weight: the column that says how much each row counts.
-        skip: whether broken rows are left out.
     """
 
     owner: str
     files: dict[str, str]
     form: Format
     label: str
-    label_kind: str = "auto"
-    classes: tuple[str, ...] = ()
+    label_kind: str
+    classes: tuple[str, ...]
+    skip: bool
     missing: tuple[str, ...] = ("",)
     columns: dict[str, Declared] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
     text: str | None = None
     weight: str | None = None
-    skip: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,104 +91,79 @@ class _Plan:
     weight: str | None
     read: dict[str, Values]
 
-    @property
-    def columns(self) -> list[str]:
-        return [*self.features, self.label, *filter(None, [self.weight])]
 
-
-def load(wanted: TableRequest) -> TableData:
+def load(request: TableRequest) -> TableData:
     """Read files, find out what their columns hold and make arrays of them.
 
     Raises:
         DataError: for files or columns that are not there, columns that cannot be used, and broken
             rows unless these are left out.
     """
-    names = [Path(path).name for path in wanted.files.values()]
-    unique = len(set(names)) == len(names)
-    shown = names if unique else list(wanted.files.values())
+    names = [Path(path).name for path in request.files.values()]
+    shown = names if len(set(names)) == len(names) else list(request.files.values())
     tables = {
-        split: read_table(Path(path).expanduser(), wanted.form, name)
-        for (split, path), name in zip(wanted.files.items(), shown, strict=True)
+        split: read_table(Path(path).expanduser(), request.form, name)
+        for (split, path), name in zip(request.files.items(), shown, strict=True)
     }
+    for table in tables.values():
+        if not len(table):  # no row has the right number of columns
+            problems = [Problem(f"{table.shown}:{n}", w) for n, w in table.problems.items()]
+            refuse(problems, table.total, "rows", f"{request.owner}({table.shown!r})")
     train = tables["train"]
-    _check_readable(tables, wanted)
-    plan = _plan(train, wanted)
-    splits, problems = {}, []
+    plan = _plan(train, request)
+    splits: dict[str, Columns] = {}
+    problems = []
     for split, table in tables.items():
         _check_same(table, train, plan)
-        splits[split], broken = _columns(table, plan, wanted, plan.read if table is train else {})
+        known = plan.read if table is train else {}
+        splits[split], broken = _columns(table, plan, request.missing, known)
         lines = {int(table.lines[row]): what for row, what in broken.items()} | table.problems
         problems += [Problem(f"{table.shown}:{n}", lines[n]) for n in sorted(lines)]
     total = sum(table.total for table in tables.values())
-    if not wanted.skip:
-        refuse(problems, total, "rows", _called(wanted, shown))
-    _check_left(splits, tables, plan, bool(wanted.classes))
-    notes = left_out(problems, total, "rows")
-    return TableData(tuple(plan.features.values()), _label(plan), splits, notes)
+    if not request.skip:
+        refuse(problems, total, "rows", f"{request.owner}({quoted(shown)})")
+    _check_left(splits, tables, plan, bool(request.classes))
+    kind = "real" if plan.target.words is None else "class"
+    label = Label(identifier(plan.label), kind, (), plan.target.names)
+    return TableData(
+        tuple(plan.features.values()), label, splits, left_out(problems, total, "rows")
+    )
 
 
-def _label(plan: _Plan) -> Label:
-    name = identifier(plan.label)
-    if plan.target.words is None:
-        return Label(name, "real")
-    return Label(name, "class", (), plan.target.names)
-
-
-def _called(wanted: TableRequest, shown: Iterable[str]) -> str:
-    return f"{wanted.owner}({', '.join(map(repr, shown))})"
-
-
-def _check_readable(tables: dict[str, CsvRows], wanted: TableRequest) -> None:
-    """Refuse files of which no row has the right number of columns."""
-    for table in tables.values():
-        if not len(table):
-            problems = [Problem(f"{table.shown}:{n}", w) for n, w in table.problems.items()]
-            refuse(problems, table.total, "rows", _called(wanted, [table.shown]))
-
-
-def _plan(train: CsvRows, wanted: TableRequest) -> _Plan:
+def _plan(train: CsvRows, request: TableRequest) -> _Plan:
     """What to read, told by the declaration and the training file."""
-    label = _find(wanted.label, train, "label")
-    weight = None if wanted.weight is None else _find(wanted.weight, train, "weight")
-    dropped = {_find(name, train, "drop") for name in wanted.drop}
-    declared = {_find(name, train, "columns"): kind for name, kind in wanted.columns.items()}
-    if wanted.text is not None:
-        used = [_find(wanted.text, train, "text")]
+    label = _find(request.label, train, "label")
+    weight = None if request.weight is None else _find(request.weight, train, "weight")
+    dropped = {_find(name, train, "drop") for name in request.drop}
+    declared = {_find(name, train, "columns"): kind for name, kind in request.columns.items()}
+    if request.text is not None:
+        used = [_find(request.text, train, "text")]
         declared = {used[0]: "text"}
     else:
         used = [n for n in train.names if n not in {label, weight, *dropped}]
     for name, use in ((label, "label"), (weight, "weight")):
         if name in dropped or name in declared:
             raise DataError(
-                f"{wanted.owner}: the column {name!r} is the {use}, and named once more in drop, "
+                f"{request.owner}: the column {name!r} is the {use}, and named once more in drop, "
                 "columns or text. Name it once."
             )
     if not used:
         raise DataError(f"{train.shown} has no column to learn from but {label!r}, the label.")
-    features, read = _features(train, used, declared, wanted)
-    target = target_of(train, label, wanted.label_kind, wanted.classes, wanted.missing)
-    return _Plan(features, label, target, weight, read)
-
-
-def _features(
-    train: CsvRows, used: list[str], declared: dict[str, Declared], wanted: TableRequest
-) -> tuple[dict[str, Feature], dict[str, Values]]:
-    """The inputs by column, and the columns that were read to find out what they hold."""
     features: dict[str, Feature] = {}
     read: dict[str, Values] = {}
     for name, called in identifiers(used, train.shown).items():
         kind = declared.get(name)
         if kind is None:
-            values = numbers_found(train, name, wanted.missing)
+            values = numbers_or_category(train, name, request.missing)
             kind = "category" if values is None else "number"
-            if values is not None:
-                read[name] = values
+            read |= {} if values is None else {name: values}
         features[name] = feature_of(called, kind)
-    return features, read
+    target = target_of(train, label, request.label_kind, request.classes, request.missing)
+    return _Plan(features, label, target, weight, read)
 
 
 def feature_of(name: str, kind: Declared) -> Feature:
-    """A column as an input: a number, a category, one with its words, or a text."""
+    """Return a column as an input: a number, a category, one with its words, or a text."""
     if isinstance(kind, tuple):
         return Feature(name, (), "string", "category", kind)
     if kind == "number":
@@ -200,9 +175,9 @@ def _find(name: str, table: CsvRows, use: str) -> str:
     """A column as the file names it, from that name or what it is called in a model."""
     if name in table.names:
         return name
-    called = [n for n in table.names if identifier(n) == name]
-    if called:
-        return called[0]
+    for column in table.names:
+        if identifier(column) == name:
+            return column
     raise DataError(
         f"{table.shown} has no column {name!r}, which {use} names. {suggest(name, table.names)}"
     )
@@ -210,34 +185,36 @@ def _find(name: str, table: CsvRows, use: str) -> str:
 
 def _check_same(table: CsvRows, train: CsvRows, plan: _Plan) -> None:
     """Refuse a file that lacks columns of the training file, or has others."""
-    lacking = [n for n in plan.columns if n not in table.names]
-    others = [n for n in table.names if n not in train.names]
-    if not lacking and not others:
-        return
-    found = [f"lacks {_listed(lacking)}"] if lacking else []
-    found += [f"has {_listed(others)} besides"] if others else []
-    raise DataError(
-        f"{table.shown} {' and '.join(found)}: its columns should be those of {train.shown}."
-    )
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(map(repr, names))
+    needed = [*plan.features, plan.label, *filter(None, [plan.weight])]
+    lacking = [name for name in needed if name not in table.names]
+    others = [name for name in table.names if name not in train.names]
+    differences = [f"lacks {quoted(lacking)}"] if lacking else []
+    differences += [f"has {quoted(others)} besides"] if others else []
+    if differences:
+        raise DataError(
+            f"{table.shown} {' and '.join(differences)}: its columns should be those of "
+            f"{train.shown}."
+        )
 
 
 def _columns(
-    table: CsvRows, plan: _Plan, wanted: TableRequest, known: dict[str, Values]
+    table: CsvRows, plan: _Plan, missing: tuple[str, ...], known: dict[str, Values]
 ) -> tuple[Columns, dict[int, str]]:
     """A file's sound rows, and what is wrong with the others, by row."""
     read: dict[str, Values] = {}
     for name, feature in plan.features.items():
-        values = known.get(name) or _READERS[feature.kind](table, name, wanted.missing)
-        read[feature.name] = values
-    labels = answers(table, plan.label, plan.target, wanted.missing)
-    weight = None if plan.weight is None else weights(table, plan.weight, wanted.missing)
-    every = [*read.values(), labels, *filter(None, [weight])]
+        if name in known:
+            read[feature.name] = known[name]
+        elif feature.kind == "number":
+            read[feature.name] = numbers(table, name, missing)
+        elif feature.kind == "text":
+            read[feature.name] = texts(table, name)
+        else:
+            read[feature.name] = Values(words(table, name, missing))
+    labels = answers(table, plan.label, plan.target, missing)
+    weight = None if plan.weight is None else weights(table, plan.weight, missing)
     broken: dict[int, str] = {}
-    for values in reversed(every):
+    for values in (*filter(None, [weight]), labels, *reversed(read.values())):
         broken |= values.broken  # of several, the first column's is told
     columns = Columns(
         {name: values.array for name, values in read.items()},
@@ -247,13 +224,6 @@ def _columns(
     if broken:
         columns = columns.take(np.delete(np.arange(len(table)), list(broken)))
     return columns, broken
-
-
-_READERS: dict[str, Callable[..., Values]] = {
-    "number": numbers,
-    "category": lambda *args: Values(words(*args)),
-    "text": lambda table, name, _: texts(table, name),
-}
 
 
 def _check_left(

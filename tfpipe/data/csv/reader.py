@@ -6,6 +6,7 @@ ten thousand rows at a time, so that a file takes about its own size in memory.
 
 import codecs
 import csv
+import itertools
 import re
 from array import array
 from collections.abc import Iterator
@@ -15,9 +16,10 @@ from pathlib import Path
 from typing import TextIO
 
 from tfpipe.errors import DataError
+from tfpipe.text import counted
 
 _AT_ONCE = 10_000  # rows
-JOINT = "\0"  # between the cells of a column: a line that holds one is refused
+_JOINT = "\0"  # between the cells of a column: a line that holds one is refused
 _LONGEST = 1 << 24  # characters in a cell; the csv module's own limit is too low for texts
 _UNDECODED = re.compile("[\udc80-\udcff]")  # what `surrogateescape` makes of a byte
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -54,7 +56,7 @@ class CsvRows:
     names: tuple[str, ...]
     lines: "array[int]" = field(default_factory=lambda: array("q"))
     problems: dict[int, str] = field(default_factory=dict)
-    _columns: list[list[str]] = field(default_factory=list)
+    _parts: list[list[str]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -64,15 +66,30 @@ class CsvRows:
         """How many rows there are, the broken ones among them."""
         return len(self.lines) + len(self.problems)
 
-    def parts(self, name: str) -> list[str]:
-        """A column's cells, some rows at a time, with `JOINT` between them."""
-        return self._columns[self.names.index(name)]
+    def cells(self, name: str) -> Iterator[tuple[slice, list[str]]]:
+        """Yield a column's cells, some rows at a time, and which rows these are."""
+        column, start = self.names.index(name), 0
+        for part in self._parts:
+            cells = part[column].split(_JOINT)
+            yield slice(start, start + len(cells)), cells
+            start += len(cells)
 
-    def add(self, rows: list[list[str]]) -> None:
-        """Take in whole rows, of which there is at least one."""
-        self._columns = self._columns or [[] for _ in self.names]
-        for parts, cells in zip(self._columns, zip(*rows, strict=True), strict=True):
-            parts.append(JOINT.join(cells))
+    def read(self, records: Iterator[tuple[int, list[str] | str]]) -> None:
+        """Take in the records of a file, and what is wrong with those that are no row."""
+        sound = self._sound(records)
+        while rows := list(itertools.islice(sound, _AT_ONCE)):
+            self._parts.append([_JOINT.join(cells) for cells in zip(*rows, strict=True)])
+
+    def _sound(self, records: Iterator[tuple[int, list[str] | str]]) -> Iterator[list[str]]:
+        for line, row in records:
+            if isinstance(row, str):
+                self.problems[line] = row
+            elif len(row) != len(self.names):
+                expected = f"where {len(self.names)} are expected"
+                self.problems[line] = f"{counted(len(row), 'column')} {expected}"
+            else:
+                self.lines.append(line)
+                yield row
 
 
 def read_table(file: Path, form: Format, shown: str) -> CsvRows:
@@ -91,20 +108,7 @@ def read_table(file: Path, form: Format, shown: str) -> CsvRows:
         records = _records(lines, form.delimiter)
         names = form.names or _header(records, lines, form.delimiter, shown)
         table = CsvRows(shown, names)
-        waiting: list[list[str]] = []
-        for line, row in records:
-            if isinstance(row, str):
-                table.problems[line] = row
-            elif len(row) != len(names):
-                table.problems[line] = f"{_count(len(row))} where {len(names)} are expected"
-            else:
-                table.lines.append(line)
-                waiting.append(row)
-            if len(waiting) == _AT_ONCE:
-                table.add(waiting)
-                waiting = []
-        if waiting:
-            table.add(waiting)
+        table.read(records)
     if not table.total:
         raise DataError(
             f"{shown} is empty." if form.names else f"{shown} has a header and no rows."
@@ -260,7 +264,3 @@ def _check_delimiter(header: str, delimiter: str, shown: str) -> None:
                 f"{shown} has one column, {begins!r}. Is the delimiter {other!r}? Declare "
                 f"delimiter={other!r}."
             )
-
-
-def _count(columns: int) -> str:
-    return "1 column" if columns == 1 else f"{columns} columns"

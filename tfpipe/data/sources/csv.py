@@ -10,9 +10,10 @@ from tfpipe.data.problems import OnBad
 from tfpipe.data.sources.base import HeldOut, StoredSplits
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import ConfigError, DataError
+from tfpipe.text import listed
 
 if TYPE_CHECKING:
-    from tfpipe.data.csv.load import TableData, TableRequest
+    from tfpipe.data.csv.load import TableData
 
 LabelKind = Literal["auto", "class", "number"]
 Column = Literal["number", "category"] | tuple[str, ...]
@@ -23,28 +24,52 @@ class CSVSplits(StoredSplits):
 
     def validate(self) -> None:
         """Refuse fields that cannot work together."""
-        check_fields(self)
+        owner, fields, files = type(self).__name__, dict(self.items()), self._files
+        if "train" not in files:
+            raise ConfigError(f"{owner}.path has no file for 'train', only for {listed(files)}.")
+        for split in files:
+            if split not in {"train", "test", fields["validation"], fields["test"]}:
+                raise ConfigError(
+                    f"{owner}.path has a file for {split!r} that nothing uses: declare "
+                    f"validation={split!r}, or leave it out."
+                )
+        delimiter, classes = fields["delimiter"], fields["classes"]
+        if len(delimiter) != 1 or delimiter in '"\r\n\0':
+            raise ConfigError(
+                f"{owner}.delimiter is one character such as ',', ';' or '\\t', got {delimiter!r}."
+            )
+        check_encoding(owner, fields["encoding"])
+        if fields["label_kind"] == "number" and classes:
+            raise ConfigError(f"{owner}: numbers have no classes: leave out label_kind or classes.")
+        check_classes(owner, classes)
 
-    @property
-    def _wanted(self) -> "TableRequest":
-        """What to read of which files."""
+    def _described(self) -> tuple[Feature, ...]:
+        """The inputs where the declaration says all of them; for use without the files."""
         raise NotImplementedError
 
-    @property
-    def _described(self) -> tuple[tuple[Feature, ...], Label] | None:
-        """What one sample is, where the declaration says all of it; for use without the files."""
-        raise NotImplementedError
+    @cached_property
+    def _declared(self) -> tuple[tuple[Feature, ...], Label] | None:
+        """What one sample is, where the declaration says all of it."""
+        from tfpipe.data.csv.columns import identifier
+
+        fields, features = dict(self.items()), self._described()
+        if not features or not (fields["classes"] or fields["label_kind"] == "number"):
+            return None
+        kind = "class" if fields["classes"] else "real"
+        return features, Label(identifier(fields["label"]), kind, (), fields["classes"])
 
     @property
     def _files(self) -> dict[str, str]:
-        """The declared path of each stored split's file, "train" first."""
-        return files_of(dict(self.items())["path"])
+        """The declared path of each stored split's file."""
+        path: str | dict[str, str] = dict(self.items())["path"]
+        return {"train": path} if isinstance(path, str) else dict(path)
 
     @cached_property
     def _loaded(self) -> "TableData":
-        from tfpipe.data.csv.load import load
+        from tfpipe.data.csv.load import TableRequest, load
+        from tfpipe.data.csv.reader import Format
 
-        sample = ", or run on generated data with --sample" if self._described else ""
+        sample = ", or run on generated data with --sample" if self._declared else ""
         for path in self._files.values():
             if not Path(path).expanduser().exists():
                 splits = ", ".join(f"{split!r}: 'FILE'" for split in self._files)
@@ -53,12 +78,24 @@ class CSVSplits(StoredSplits):
                     f"There is no file {Path(path).expanduser().absolute()}. Say where it is with "
                     f"data.path={value}{sample}."
                 )
-        return load(self._wanted)
+        fields = dict(self.items())
+        optional = ("missing", "columns", "drop", "text", "weight")
+        return load(
+            TableRequest(
+                type(self).__name__,
+                self._files,
+                Format(fields["delimiter"], fields["encoding"], fields["names"]),
+                fields["label"],
+                fields["label_kind"],
+                fields["classes"],
+                skip=fields["on_bad"] == "skip",
+                **{name: fields[name] for name in optional if name in fields},
+            )
+        )
 
     def element(self) -> tuple[tuple[Feature, ...], Label]:
-        described = self._described
-        if described and not any(Path(f).expanduser().exists() for f in self._files.values()):
-            return described
+        if self._declared and not any(Path(f).expanduser().exists() for f in self._files.values()):
+            return self._declared
         return self._loaded.features, self._loaded.label
 
     def notes(self) -> list[str]:
@@ -128,73 +165,13 @@ class CSV(CSVSplits):
     encoding: str = "utf-8"
     on_bad: OnBad = "error"
 
-    @property
-    def _described(self) -> tuple[tuple[Feature, ...], Label] | None:
+    def _described(self) -> tuple[Feature, ...]:
         from tfpipe.data.csv.columns import identifier
         from tfpipe.data.csv.load import feature_of
 
-        label = declared_label(self.label, self.label_kind, self.classes)
         dropped = {identifier(name) for name in self.drop}
         used = {identifier(name): kind for name, kind in self.columns.items()}
-        features = tuple(feature_of(n, kind) for n, kind in used.items() if n not in dropped)
-        return (features, label) if features and label else None
-
-    @property
-    def _wanted(self) -> "TableRequest":
-        from tfpipe.data.csv.load import TableRequest
-        from tfpipe.data.csv.reader import Format
-
-        return TableRequest(
-            "CSV",
-            self._files,
-            Format(self.delimiter, self.encoding, self.names),
-            self.label,
-            self.label_kind,
-            self.classes,
-            missing=self.missing,
-            columns=dict(self.columns),
-            drop=self.drop,
-            weight=self.weight,
-            skip=self.on_bad == "skip",
-        )
-
-
-def files_of(path: str | dict[str, str]) -> dict[str, str]:
-    """The path of each stored split's file."""
-    return {"train": path} if isinstance(path, str) else dict(path)
-
-
-def declared_label(name: str, kind: LabelKind, classes: tuple[str, ...]) -> Label | None:
-    """The label where the declaration says all of it, else None."""
-    from tfpipe.data.csv.columns import identifier
-
-    if kind == "number":
-        return Label(identifier(name), "real")
-    return Label(identifier(name), "class", (), classes) if classes else None
-
-
-def check_fields(source: "CSVSplits") -> None:
-    """Refuse fields that cannot work together; raises ConfigError."""
-    owner = type(source).__name__
-    fields = dict(source.items())
-    files = files_of(fields["path"])
-    if "train" not in files:
-        raise ConfigError(f"{owner}.path has no file for 'train', only for {', '.join(files)}.")
-    for split in files:
-        if split not in {"train", "test", fields["validation"], fields["test"]}:
-            raise ConfigError(
-                f"{owner}.path has a file for {split!r} that nothing uses: declare "
-                f"validation={split!r}, or leave it out."
-            )
-    delimiter, classes = fields["delimiter"], fields["classes"]
-    if len(delimiter) != 1 or delimiter in '"\r\n\0':
-        raise ConfigError(
-            f"{owner}.delimiter is one character such as ',', ';' or '\\t', got {delimiter!r}."
-        )
-    check_encoding(owner, fields["encoding"])
-    if fields["label_kind"] == "number" and classes:
-        raise ConfigError(f"{owner}: numbers have no classes: leave out label_kind or classes.")
-    check_classes(owner, classes)
+        return tuple(feature_of(name, kind) for name, kind in used.items() if name not in dropped)
 
 
 def check_encoding(owner: str, encoding: str) -> None:

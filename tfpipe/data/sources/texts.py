@@ -8,18 +8,11 @@ from tfpipe.data.columns import Columns
 from tfpipe.data.layouts import VALIDATION
 from tfpipe.data.problems import OnBad, Problem, left_out, refuse
 from tfpipe.data.sources.base import HeldOut, StoredSplits
-from tfpipe.data.sources.csv import (
-    CSVSplits,
-    LabelKind,
-    check_classes,
-    check_encoding,
-    declared_label,
-)
+from tfpipe.data.sources.csv import CSVSplits, LabelKind, check_classes, check_encoding
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError
 
 if TYPE_CHECKING:
-    from tfpipe.data.csv.load import TableRequest
     from tfpipe.data.text_files import TextListing
 
 
@@ -152,28 +145,8 @@ class TextCSV(CSVSplits):
     encoding: str = "utf-8"
     on_bad: OnBad = "error"
 
-    @property
-    def _described(self) -> tuple[tuple[Feature, ...], Label] | None:
+    def _described(self) -> tuple[Feature, ...]:
         from tfpipe.data.csv.columns import identifier
         from tfpipe.data.csv.load import feature_of
 
-        label = declared_label(self.label, self.label_kind, self.classes)
-        if label is None:
-            return None
-        return (feature_of(identifier(self.text), "text"),), label
-
-    @property
-    def _wanted(self) -> "TableRequest":
-        from tfpipe.data.csv.load import TableRequest
-        from tfpipe.data.csv.reader import Format
-
-        return TableRequest(
-            "TextCSV",
-            self._files,
-            Format(self.delimiter, self.encoding, self.names),
-            self.label,
-            self.label_kind,
-            self.classes,
-            text=self.text,
-            skip=self.on_bad == "skip",
-        )
+        return (feature_of(identifier(self.text), "text"),)
