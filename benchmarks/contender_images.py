@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import keras
 import tensorflow as tf
 
-from tfpipe.data import ImageFolder, disk
+from tfpipe.data import ImageFolder, disk_cache
 
 BATCH = 32
 
@@ -70,7 +70,7 @@ def main(way: str, folder: str, size: str, epochs: str) -> None:
 
     `rates` are images a second, and `busy` microseconds of processor time an image, by epoch.
     """
-    disk.folder.set(Path(os.environ["FIGURES_FILE"]).parent)
+    disk_cache.folder.set(Path(os.environ["FIGURES_FILE"]).parent)
     tf.random.uniform(())  # TensorFlow's own start is nobody's merit
     before, rates, busy = memory("RssAnon"), [], []
     began, began_busy = time.perf_counter(), time.process_time()

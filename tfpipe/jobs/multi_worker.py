@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfpipe.data import disk
+from tfpipe.data import disk_cache
 from tfpipe.declare.loading import Loaded
 from tfpipe.devices import Picked
 from tfpipe.errors import RunError
@@ -63,7 +63,7 @@ def run_worker(
         sample: as the chief's.
         terminal: where to tell how it goes.
     """
-    disk.folder.set(cache_folder(root))
+    disk_cache.folder.set(cache_folder(root))
     prepared = prepare(loaded, sample, terminal, team)
     from tfpipe.devices.cluster.strategy import announce
     from tfpipe.evaluation.evaluate import evaluate

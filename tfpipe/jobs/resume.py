@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfpipe.data import disk
+from tfpipe.data import disk_cache
 from tfpipe.declare.loading import Loaded
 from tfpipe.declare.origins import resolved_fields
 from tfpipe.declare.pipeline import Pipeline
@@ -62,7 +62,7 @@ def resume(
         tfpipe.resume("cifar10_cnn/20261120-101502", ["epochs=40"])
     """
     root, terminal = Path(root), terminal or (Silent() if quiet else Terminal())
-    disk.folder.set(cache_folder(root))
+    disk_cache.folder.set(cache_folder(root))
     run = find(root, reference, terminal)
     # A fork only reads: its origin may even be in training.
     with contextlib.nullcontext() if fork else run.lock():

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfpipe.data import disk
+from tfpipe.data import disk_cache
 from tfpipe.declare.loading import Loaded, loaded_from
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.jobs.prepare import Team, prepare
@@ -55,7 +55,7 @@ def run(
     root, loaded = Path(root), loaded_from(pipeline)
     terminal = terminal or (Silent() if quiet else Terminal())
     check_writable(root)
-    disk.folder.set(cache_folder(root))
+    disk_cache.folder.set(cache_folder(root))
     prepared = prepare(loaded, sample, terminal, team)
     # These import TensorFlow, which `prepare` has started.
     from tfpipe.jobs.execute import execute

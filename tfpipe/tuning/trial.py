@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tfpipe.data import disk
+from tfpipe.data import disk_cache
 from tfpipe.data.sources.fraction import take
 from tfpipe.declare.loading import Loaded, load
 from tfpipe.declare.overrides import apply_overrides
@@ -74,7 +74,7 @@ def look(job: dict[str, Any]) -> dict[str, Any]:
     from tfpipe.jobs.prepare import prepare
     from tfpipe.training.callbacks.best_model import best_monitor
 
-    disk.folder.set(cache_folder(Path(job["root"])))
+    disk_cache.folder.set(cache_folder(Path(job["root"])))
     loaded = load(job["target"], job["overrides"])
     prepared = prepare(loaded, job["sample"], Silent())
     read_first_batch(prepared, Silent())
@@ -95,7 +95,7 @@ def train(search: Search, number: str) -> dict[str, Any]:
     """
     from tfpipe.tuning.hparams import trial_ended, trial_started
 
-    disk.folder.set(cache_folder(search.root))
+    disk_cache.folder.set(cache_folder(search.root))
     trial = Trial.read(search.folder(number))
     run, loaded = search.run(trial), _declared(search, trial)
     median = _median_rule(search, trial, loaded)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfpipe.data import Arrays, disk
+from tfpipe.data import Arrays, disk_cache
 from tfpipe.data.sources.features import FeatureFile, Features, save
 from tfpipe.declare.spec import Label
 from tfpipe.errors import DataError
@@ -17,9 +17,9 @@ CLASSES = Label("label", "class", (), ("a", "b", "c"))
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path) -> Any:
-    token = disk.folder.set(tmp_path)
+    token = disk_cache.folder.set(tmp_path)
     yield tmp_path
-    disk.folder.reset(token)
+    disk_cache.folder.reset(token)
 
 
 def made(weighted: bool = False) -> tuple[Any, ...]:

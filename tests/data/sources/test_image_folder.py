@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpipe.data import ImageFolder, disk, free_memory
+from tfpipe.data import ImageFolder, disk_cache, free_memory
 from tfpipe.data.images.files import Decoder
 from tfpipe.data.layouts import images_below
 from tfpipe.data.sources.sample import sample_of
@@ -488,7 +488,7 @@ def test_a_full_disk(pets: ImageFolder, here: Path, monkeypatch: pytest.MonkeyPa
     def full(*_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(disk.os, "posix_fallocate", full)
+    monkeypatch.setattr(disk_cache.os, "posix_fallocate", full)
     with pytest.raises(StorageError) as caught:
         pets.input_fn("train", batch_size=2, cache=False)
     assert str(caught.value) == (

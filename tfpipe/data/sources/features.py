@@ -7,23 +7,23 @@ the source that reads them. Who computes them is `tfpipe.jobs.features`.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
-from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tfpipe.data import disk_cache
+from tfpipe.data.columns import Columns
+from tfpipe.data.sources.base import HeldOut, StoredSplits
 from tfpipe.declare.kinds import Source
-from tfpipe.declare.spec import ElementSpec, Feature, Label
+from tfpipe.declare.spec import Feature, Kind, Label
 from tfpipe.errors import DataError, suggest
 
 if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
+    from numpy.typing import ArrayLike
 
-    from tfpipe.data.columns import Columns
-    from tfpipe.data.input_fn import InMemory
+    from tfpipe.data.images.files import Store
 
 NAME = "features"
-_WEIGHT = 1  # float32 of a row for the sample's weight, whether it has one or not
 
 
 @dataclass(frozen=True)
@@ -43,44 +43,39 @@ class FeatureFile:
     label: Label
 
     @property
-    def _widths(self) -> tuple[int, int]:
-        """How many bytes the features and the label of a row take."""
-        return 4 * prod(self.shape), 8 * prod(self.label.shape)
+    def _row(self) -> "np.dtype":
+        import numpy as np
+
+        answer = "i8" if self.label.is_class else "f8"
+        return np.dtype(
+            [(NAME, "f4", self.shape), ("label", answer, self.label.shape), ("weight", "f4")]
+        )
 
     @property
     def bytes_shape(self) -> tuple[int, int]:
         """The shape of the file's rows of bytes."""
-        return self.rows, sum(self._widths) + 4 * _WEIGHT
+        return self.rows, self._row.itemsize
 
-    def packed(self, features: Any, labels: Any, weights: Any) -> "np.ndarray":
-        """Rows of bytes of a batch."""
+    def packed(
+        self, features: "ArrayLike", labels: "ArrayLike", weights: "ArrayLike | None"
+    ) -> "np.ndarray":
+        """Return the rows of bytes of a batch; a sample has a weight whether it is given or not."""
         import numpy as np
 
-        count = len(labels)
-        kept = np.int64 if self.label.is_class else np.float64
-        ones = np.ones(count, np.float32)
-        parts = (
-            np.asarray(features, np.float32),
-            np.asarray(labels).astype(kept),
-            ones if weights is None else np.asarray(weights, np.float32),
-        )
-        flat = [np.ascontiguousarray(p).reshape(count, -1).view(np.uint8) for p in parts]
-        return np.concatenate(flat, axis=1)
+        rows = np.empty(len(np.asarray(labels)), self._row)
+        rows[NAME], rows["label"] = features, labels
+        rows["weight"] = 1.0 if weights is None else weights
+        return rows.view(np.uint8).reshape(len(rows), -1)
 
-    def columns(self, rows: "np.ndarray", weighted: bool) -> "Columns":
-        """The arrays that `packed` made rows of."""
+    def columns(self, rows: "np.ndarray", weighted: bool) -> Columns:
+        """Return the arrays that `packed` made rows of."""
         import numpy as np
 
-        from tfpipe.data.columns import Columns
-
-        of_features, of_label = self._widths
-        cut = np.split(rows, [of_features, of_features + of_label], axis=1)
-        features, labels, weights = (np.ascontiguousarray(c) for c in cut)
-        values = labels.view(np.int64 if self.label.is_class else np.float64)
+        table = rows.view(self._row)[:, 0]
         return Columns(
-            {NAME: features.view(np.float32).reshape(self.rows, *self.shape)},
-            values.reshape(self.rows, *self.label.shape).astype(self.label.dtype),
-            weights.view(np.float32)[:, 0] if weighted else None,
+            {NAME: np.ascontiguousarray(table[NAME])},
+            table["label"].astype(self.label.dtype),
+            np.ascontiguousarray(table["weight"]) if weighted else None,
         )
 
 
@@ -100,9 +95,8 @@ def save(
     Raises:
         StorageError: when there is no room, or the folder cannot be written.
     """
-    from tfpipe.data import disk
 
-    def fill(store: Any) -> dict[str, Any]:
+    def fill(store: "Store") -> dict[str, Any]:
         start, weighted = 0, False
         for features, labels, *weights in batches:
             weighted = bool(weights)
@@ -110,16 +104,11 @@ def save(
             start += len(labels)
         return known() | {"weighted": weighted}
 
-    with disk.alone(table.key) as path:
-        found = disk.load(path, table.bytes_shape)
-        if found is None:
-            disk.save(path, table.bytes_shape, fill)
-            found = disk.load(path, table.bytes_shape)
-    assert found is not None
-    return dict(found[1])
+    (_, described), _ = disk_cache.obtain(table.key, table.bytes_shape, fill)
+    return dict(described)
 
 
-class Features(Source):
+class Features(StoredSplits):
     """The features of another source's samples, from the files that `save` wrote.
 
     The samples are in the same order as the other source's, and an epoch shuffles them alike.
@@ -150,60 +139,34 @@ class Features(Source):
         return f"features of {self.network} for {getattr(self.of, 'name', type(self.of).__name__)}"
 
     def element(self) -> tuple[tuple[Feature, ...], Label]:
-        kind: Any = "vector" if len(self.shape) == 1 else "array"
+        kind: Kind = "vector" if len(self.shape) == 1 else "array"
         return (Feature(NAME, self.shape, "float32", kind),), self.label
 
-    def spec(self, seed: int = 0) -> ElementSpec:
-        features, label = self.element()
-        return ElementSpec(features, (label,), dict(self.splits))
-
     def input_fn(self, split: str, **options: Any) -> "tf.data.Dataset":
-        from tfpipe.data.input_fn import Options, check_options
-
-        chosen = Options(**options)
         if split not in self.splits:
-            raise DataError(f"There are no features for the split {split!r}. {self._those(split)}")
-        check_options(split, self.splits[split], self.element()[0], chosen)
-        return self._memory(split).batches(chosen)
+            these = suggest(split, self.splits)
+            raise DataError(f"There are no features for the split {split!r}. {these}")
+        return super().input_fn(split, **options)
 
     def notes(self) -> list[str]:
         return self.of.notes()
 
-    def class_counts(self, seed: int = 0) -> dict[str, dict[str, int]]:
-        import numpy as np
+    @property
+    def _shares(self) -> tuple[HeldOut | None, HeldOut | None]:
+        validation, test = (n if n in self.splits else None for n in ("validation", "test"))
+        return validation, test
 
-        if not self.label.is_class:
-            return {}
-        names, found = self.label.classes, {}
-        for split in self.splits:
-            counts = np.bincount(self._columns(split).labels, minlength=len(names)).tolist()
-            found[split] = dict(zip(names, counts, strict=True))
-        return found
+    def _stored_sizes(self) -> dict[str, int]:
+        return self.splits
 
-    def _those(self, split: str) -> str:
-        return suggest(split, self.splits)
-
-    def _memory(self, split: str) -> "InMemory":
-        from tfpipe.data.input_fn import InMemory
-
-        if split not in self._memories:
-            self._memories[split] = InMemory(self._columns(split), None)
-        return self._memories[split]
-
-    def _columns(self, split: str) -> "Columns":
-        from tfpipe.data import disk
-
-        table = FeatureFile(self.files[split], self.splits[split], self.shape, self.label)
-        path = disk.folder.get() / table.key
-        found = disk.load(path, table.bytes_shape)
-        if found is None:
+    def _read(self, stored: str) -> Columns:
+        table = FeatureFile(self.files[stored], self.splits[stored], self.shape, self.label)
+        cached = disk_cache.load(table.key, table.bytes_shape)
+        if cached is None:
+            path = disk_cache.folder.get() / f"{table.key}.npy"
             raise DataError(
-                f"The {self.name} are gone: {path.with_suffix('.npy')} cannot be read. Compute "
-                "them again with tfpipe compare-models, with --resume where it was one."
+                f"The {self.name} are gone: {path} cannot be read. Compute them again with tfpipe "
+                "compare-models, with --resume where it was one."
             )
-        rows, known = found
+        rows, known = cached
         return table.columns(rows, known["weighted"])
-
-    @cached_property
-    def _memories(self) -> "dict[str, InMemory]":
-        return {}

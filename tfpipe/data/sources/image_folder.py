@@ -257,14 +257,14 @@ class ImageFolder(StoredSplits):
 
     def _kept(self, stored: str, cache: bool | str) -> bool:
         """Whether the images are kept in memory, those of all splits; decided once, and said."""
-        from tfpipe.data import disk
+        from tfpipe.data import disk_cache
 
         if isinstance(cache, bool):
             return cache
 
         def fits() -> bool:
             size = self._total * self.element()[0][0].nbytes
-            on_disk = f"kept on disk in {disk.folder.get()}"
+            on_disk = f"kept on disk in {disk_cache.folder.get()}"
             return self._fits(size, f"{self._total:,} images", on_disk)
 
         return self._once("kept", fits)
@@ -332,7 +332,7 @@ class ImageFolder(StoredSplits):
         return keep(rows, np.delete(np.arange(len(rows)), bad))
 
     def _on_disk(self, stored: str, listing: Listing) -> "np.ndarray":
-        from tfpipe.data import disk
+        from tfpipe.data import disk_cache
 
         shape = (len(listing.files), *self._decoder.shape)
 
@@ -343,15 +343,12 @@ class ImageFolder(StoredSplits):
                 store(int(row), value[None])
             return self._wrong[stored]
 
-        with disk.alone(self._digest(listing)) as path:
-            found = disk.load(path, shape)
-            again = found is not None and self._agrees(listing, *found)
-            if not again:
-                disk.save(path, shape, fill)
-                found = disk.load(path, shape)
-        assert found is not None
-        logger.info("%s split: %s %s.npy", stored, "used again from" if again else "in", path)
-        rows, wrong = found
+        name = self._digest(listing)
+        (rows, wrong), again = disk_cache.obtain(
+            name, shape, fill, lambda cached: self._agrees(listing, *cached)
+        )
+        path = disk_cache.folder.get() / f"{name}.npy"
+        logger.info("%s split: %s %s", stored, "used again from" if again else "in", path)
         self._wrong[stored] = [(int(row), str(what)) for row, what in wrong]
         return rows
 

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfpipe.errors import StorageError
+from tfpipe.storage import write_whole
+from tfpipe.text import byte_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,29 +29,49 @@ folder: ContextVar[Path] = ContextVar("folder", default=Path("runs/.cache"))
 
 # Writes the rows through the store it is given, and says what is to be known of them.
 Fill = Callable[["Store"], Any]
+# Rows, mapped, and what is known of them, which JSON can hold.
+Cached = tuple["np.ndarray", Any]
 
 
-@contextmanager
-def alone(name: str) -> Iterator[Path]:
-    """While the block runs, no other process makes the file of a name; gives its path."""
+def obtain(
+    name: str, shape: tuple[int, ...], fill: Fill, agrees: Callable[[Cached], bool] | None = None
+) -> tuple[Cached, bool]:
+    """Return a file's rows, written first where the file is missing or damaged.
+
+    While one process writes a file, all others that want it wait.
+
+    Args:
+        name: of the file, without a suffix.
+        shape: of all rows, the unused ones at the end among them.
+        fill: writes the rows.
+        agrees: whether a file that is there holds what is wanted; always when None.
+
+    Returns:
+        The rows and what is known of them, and whether the file was there.
+
+    Raises:
+        StorageError: when there is no room, or the folder cannot be written.
+    """
     path = folder.get() / name
     with _storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = (path.parent / f".{name}.lock").open("w")
     with lock:  # closing it, or the end of the process, takes the lock back
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield path
+        cached = load(name, shape)
+        if cached is not None and (agrees is None or agrees(cached)):
+            return cached, True
+        _save(path, shape, fill)
+        cached = load(name, shape)
+    assert cached is not None
+    return cached, False
 
 
-def load(path: Path, shape: tuple[int, ...]) -> "tuple[np.ndarray, Any] | None":
-    """A file's rows, mapped, and what is known of them; None where it is missing or damaged.
-
-    Args:
-        path: the file, without a suffix.
-        shape: of all rows, the unused ones at the end among them.
-    """
+def load(name: str, shape: tuple[int, ...]) -> Cached | None:
+    """Return a file's rows and what is known of them; None where it is missing or damaged."""
     import numpy as np
 
+    path = folder.get() / name
     try:
         known = json.loads(path.with_suffix(".json").read_text())
         # A private mapping may be written to, as TensorFlow demands of memory that it shares; what
@@ -60,16 +82,14 @@ def load(path: Path, shape: tuple[int, ...]) -> "tuple[np.ndarray, Any] | None":
     return (rows, known) if rows.shape == shape and rows.dtype == np.uint8 else None
 
 
-def save(path: Path, shape: tuple[int, ...], fill: Fill) -> None:
-    """Write rows of bytes and what is known of them, whole or not at all.
-
-    Raises:
-        StorageError: when there is no room, or the folder cannot be written.
-    """
+def _save(path: Path, shape: tuple[int, ...], fill: Fill) -> None:
+    """Write rows of bytes and what is known of them, whole or not at all."""
     import numpy as np
 
     with _storage(path, int(np.prod(shape))):
-        _remove_remains(path)
+        for remains in path.parent.glob(f".{path.name}.*"):  # of a process that was killed
+            if remains.suffix != ".lock":
+                remains.unlink(missing_ok=True)
         descriptor, temporary = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
         try:
             with open(descriptor, "r+b") as file:
@@ -79,15 +99,16 @@ def save(path: Path, shape: tuple[int, ...], fill: Fill) -> None:
                 known = fill(_reserved(file.fileno(), shape))
                 os.fsync(descriptor)
             # The rows come last: without them the file is not there.
-            _write_known(path.with_suffix(".json"), known)
-            os.chmod(temporary, path.with_suffix(".json").stat().st_mode)  # as new files have it
+            described = path.with_suffix(".json")
+            write_whole(described, json.dumps(known).encode())
+            os.chmod(temporary, described.stat().st_mode)  # as new files have it
             os.replace(temporary, path.with_suffix(".npy"))
         finally:
             Path(temporary).unlink(missing_ok=True)
 
 
 def _reserved(descriptor: int, shape: tuple[int, ...]) -> "Store":
-    """A store into an open file, with all the room it needs reserved first."""
+    """Return a store into an open file, with all the room it needs reserved first."""
     import numpy as np
 
     first, row = os.fstat(descriptor).st_size, int(np.prod(shape[1:]))
@@ -106,37 +127,19 @@ def _reserved(descriptor: int, shape: tuple[int, ...]) -> "Store":
     return store
 
 
-def _write_known(path: Path, known: Any) -> None:
-    temporary = path.with_suffix(".json.part")
-    with temporary.open("w") as file:
-        json.dump(known, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-
-
-def _remove_remains(path: Path) -> None:
-    """Remove what a killed process was writing; nobody else is, as the lock says."""
-    for remains in path.parent.glob(f".{path.name}.*.part"):
-        remains.unlink(missing_ok=True)
-
-
 @contextmanager
 def _storage(path: Path, size: int = 0) -> Iterator[None]:
     """Errors of the file system as StorageErrors."""
-    from tfpipe.text import byte_size
-
     try:
         yield
     except StorageError:
         raise
     except OSError as error:
+        where = path.parent.resolve()
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageError(
-                f"{path.parent.resolve()}: {byte_size(size)} of decoded images do not fit on the "
-                "disk. Free some space, write to another disk with --root, or keep them in memory "
-                "with cache=true where there is enough."
+                f"{where}: {byte_size(size)} of decoded images do not fit on the disk. Free some "
+                "space, write to another disk with --root, or keep them in memory with cache=true "
+                "where there is enough."
             ) from error
-        raise StorageError(
-            f"{path.parent.resolve()} cannot be written: {error.strerror}."
-        ) from error
+        raise StorageError(f"{where} cannot be written: {error.strerror}.") from error
