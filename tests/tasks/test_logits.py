@@ -81,6 +81,6 @@ def test_a_model_of_ones_own_that_gives_probabilities_is_refused() -> None:
     with pytest.raises(ModelError) as caught:
         compiled(Own())
     assert str(caught.value) == (
-        "Own.build_model() should give logits; its last layer, 'last', has activation='sigmoid'. Leave "
-        "the activation out: prediction and export add it."
+        "Own.build_model() should give logits; its last layer, 'last', has activation='sigmoid'. "
+        "Leave the activation out: prediction and export add it."
     )
