@@ -6,7 +6,7 @@ from typing import Any
 
 from tfpipe.declare.loading import load
 from tfpipe.tuning.space import space_of
-from tfpipe.tuning.store import Asked, Search, Trial, create_search
+from tfpipe.tuning.store import Search, SearchOptions, Trial, create_search
 
 NOW = datetime(2026, 11, 21, 10, 15, 2)
 NAME = "small/20261121-101502"
@@ -40,12 +40,12 @@ def made(
         trials: what is in trials/.
         root: the folder for searches/; that of the file when None.
         words: overrides besides the ranges of learning rate and dropout.
-        asked: fields of `Asked`.
+        asked: fields of `SearchOptions`.
     """
     loaded = load(str(file), (*RANGES, *words))
     space = space_of(loaded.pipeline).to_json()
     given = {"tuner": "bayesian", "trials": 12, "objective": "val_accuracy", "direction": "max"}
-    asking = Asked(**{**given, "seed": 0, **asked})
+    asking = SearchOptions(**{**given, "seed": 0, **asked})
     search = create_search(root or file.parent, loaded, NOW, asking, space)
     for one in trials:
         one.write(search.folder(one.id))

@@ -202,7 +202,7 @@ def test_a_search_is_shown(tfpipe: Any, small: Path) -> None:
 def test_a_search_is_shown_to_programs(tfpipe: Any, small: Path) -> None:
     made(small, trial("00", 0.5), trial("01", 0.75, values={RATE: 0.02}), trial("02"))
     found = json.loads(tfpipe("search", "show", NAME, "--json").out)
-    assert (found["state"], found["asked"]["tuner"]) == ("killed", "bayesian")
+    assert (found["state"], found["options"]["tuner"]) == ("killed", "bayesian")
     assert found["best"] == {
         "objective": "val_accuracy",
         "value": 0.75,

@@ -114,7 +114,7 @@ def test_the_ranges_are_written_again_only_when_something_is_new(small: Path) ->
     write_config(search)
     [after] = folder.iterdir()
     assert after.name > before.name, "a TensorBoard that is open reads on, never back"
-    assert events(folder) == ["0.asked"]
+    assert events(folder) == ["0.experiment"]
 
 
 def test_trials_with_their_values_metrics_and_states(small: Path) -> None:

@@ -35,7 +35,7 @@ def member(monkeypatch: pytest.MonkeyPatch) -> Any:
         opened.append(claims)
         monkeypatch.setattr(claims_module, "_machine", lambda: "another")
         pipeline = search.load().pipeline
-        space, asked = space_of(pipeline), search.asked
+        space, asked = space_of(pipeline), search.options
         project = search.directory.path / "tuner"
         with claims.turn("oracle"):
             oracle = make_oracle(

@@ -262,10 +262,10 @@ def show(search: str, root: Path, as_json: bool) -> None:
     """
     from tfpipe.terminal import Terminal
     from tfpipe.tuning.store import find_search
-    from tfpipe.verbs import search_told
+    from tfpipe.verbs import search_view
 
     found = find_search(root, search)
     if as_json:
-        print_json({**found.to_json(), "state": search_told.state_of(found)})
+        print_json({**found.to_json(), "state": search_view.state_of(found)})
     else:
-        search_told.show(found, Terminal())
+        search_view.show(found, Terminal())

@@ -21,7 +21,7 @@ from tfpipe.training.reporting import SETTINGS
 from tfpipe.tuning.dimension import Dimension, dimensions_of
 from tfpipe.tuning.store import Search
 
-_STARTED, _ENDED, _ASKED = "1.started", "2.ended", "0.asked"
+_STARTED, _ENDED, _EXPERIMENT = "1.started", "2.ended", "0.experiment"
 
 
 def write_config(search: Search) -> None:
@@ -37,14 +37,14 @@ def write_config(search: Search) -> None:
     """
     from tensorboard.plugins.hparams import api_pb2, metadata
 
-    asked = api_pb2.Experiment(
+    experiment = api_pb2.Experiment(
         name=search.name,
         hparam_infos=[_hparam(dimension) for dimension in dimensions_of(search.space)],
         metric_infos=[_metric(name) for name in _metrics(search)],
         time_created_secs=search.began,
     )
-    summary = _summary(metadata.EXPERIMENT_TAG, experiment=asked)
-    _write(search.directory.tensorboard, _ASKED, summary, search.began)
+    summary = _summary(metadata.EXPERIMENT_TAG, experiment=experiment)
+    _write(search.directory.tensorboard, _EXPERIMENT, summary, search.began)
 
 
 def trial_started(folder: Path, values: Mapping[str, Value], name: str) -> None:
@@ -106,7 +106,7 @@ def _hparam(dimension: Dimension) -> Any:
 def _metrics(search: Search) -> list[str]:
     """The objective, the losses, and what the trials have measured beside them."""
     known = [name for trial in search.trials() for name in trial.metrics]
-    names = dict.fromkeys([search.asked.objective, "val_loss", "loss", *known])
+    names = dict.fromkeys([search.options.objective, "val_loss", "loss", *known])
     return [name for name in names if name not in SETTINGS]
 
 

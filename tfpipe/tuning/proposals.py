@@ -127,7 +127,7 @@ class Proposals:
         if trial.completed:
             assert trial.objective is not None
             assert trial.epoch is not None
-            measured = trial.metrics | {self.search.asked.objective: trial.objective}
+            measured = trial.metrics | {self.search.options.objective: trial.objective}
             self.oracle.update_trial(trial.id, measured, step=trial.epoch - 1)
             known.status = TrialStatus.COMPLETED
         self.oracle.end_trial(known)

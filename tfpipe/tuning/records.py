@@ -35,7 +35,7 @@ class Records:
         self.search.write_best()
         write_table(self.search)
         write_config(self.search)
-        if self.search.asked.comparison:
+        if self.search.options.comparison:
             write_comparison(self.search)
         began = self._clock()
         if began >= self._next_report:
@@ -61,11 +61,11 @@ class Records:
 
     def used_up(self) -> float | None:
         """The budget, where it ended the search before the trials did; else None."""
-        budget, trials = self.search.asked.budget, self.search.trials()
+        budget, trials = self.search.options.budget, self.search.trials()
         if budget is None or self.spent < budget:
             return None
         over = [trial for trial in trials if trial.over]
-        return None if len(over) == len(trials) == self.search.asked.trials else budget
+        return None if len(over) == len(trials) == self.search.options.trials else budget
 
     def _count(self) -> None:
         # Several processes may run trials: together they have taken as long as the longest of them.

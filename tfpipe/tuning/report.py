@@ -58,7 +58,7 @@ def write_report(search: Search) -> None:
         StorageError: when it cannot be written.
     """
     write_whole(search.directory.path / "report.html", report_of(search).encode())
-    if search.asked.comparison:
+    if search.options.comparison:
         write_pictures(search)
 
 
@@ -68,20 +68,20 @@ def report_of(search: Search) -> str:
     counted = [(t, t.objective) for t in search.completed() if t.objective is not None]
     ranked = [(t, value) for t, value in counted if math.isfinite(value)]
     return render(
-        "comparison" if search.asked.comparison else "search",
+        "comparison" if search.options.comparison else "search",
         name=search.name,
         kind="search",
         state=search.state,
         reason=search.reason,
-        about=f"{target_of(search)} · {TUNERS[search.asked.tuner]}",
+        about=f"{target_of(search)} · {TUNERS[search.options.tuner]}",
         facts=_facts(search, trials),
-        asked=search.asked,
-        tuner=TUNERS[search.asked.tuner],
+        options=search.options,
+        tuner=TUNERS[search.options.tuner],
         given=search.overrides,
         trials=trials,
         dimensions=dimensions,
         best=ranked[0][0] if ranked else None,
-        **(in_report(search) if search.asked.comparison else {}),
+        **(in_report(search) if search.options.comparison else {}),
         **(_of_the_ranked(search, trials, ranked, dimensions) if ranked else {}),
         reasons=_reasons(trials),
         most_reasons=_REASONS,
@@ -93,14 +93,14 @@ def _of_the_ranked(
     search: Search, trials: Sequence[Trial], ranked: Ranked, dimensions: Sequence[Dimension]
 ) -> dict[str, Any]:
     """What can be shown once a trial counts: figures, importance, trials side by side."""
-    rising = search.asked.direction == "max"
+    rising = search.options.direction == "max"
     scale = scale_of([value for _, value in ranked])
     numbers = {trial.id: number for number, trial in enumerate(trials, 1)}
     scored = {
         trial.id: Scored(numbers[trial.id], value, trial.state == "stopped", trial is ranked[0][0])
         for trial, value in ranked
     }
-    title = f"{search.asked.objective} ({'higher' if rising else 'lower'} is better)"
+    title = f"{search.options.objective} ({'higher' if rising else 'lower'} is better)"
     failed = [numbers[trial.id] for trial in trials if trial.state == "failed"]
     in_order = sorted(scored.values(), key=lambda one: one.number)
     shares = importance(dimensions, [(trial, scale.clip(value)) for trial, value in ranked])
@@ -119,17 +119,17 @@ def _of_the_ranked(
         "parallel": svg(
             "Parallel coordinates of the trials",
             parallel,
-            [*(d.name for d in dimensions), search.asked.objective],
+            [*(d.name for d in dimensions), search.options.objective],
             [*map(_ticks, dimensions), [(0.0, f"{scale.low:.4g}"), (1.0, f"{scale.high:.4g}")]],
             [_line(trial, dimensions, scale) for trial in shown],
         ),
         "beside_heads": ("", *(f"trial {trial.id}" for trial in best)),
         "beside": list(_beside(search, best, dimensions)),
         "curves": svg(
-            f"{search.asked.objective} in each epoch",
+            f"{search.options.objective} in each epoch",
             learning_curves,
             curves,
-            search.asked.objective,
+            search.options.objective,
         )
         if curves
         else None,
@@ -149,11 +149,11 @@ def _marks(ranked: Ranked, failed: Sequence[int], scale: Scale) -> Iterator[str]
 
 def _facts(search: Search, trials: Sequence[Trial]) -> list[tuple[str, str, str]]:
     states = Counter[str](trial.state for trial in trials)
-    asked = f" of {search.asked.trials}" if search.asked.trials is not None else ""
+    planned = f" of {search.options.trials}" if search.options.trials is not None else ""
     detail = ", ".join(f"{states[state]} {state}" for state in _STATES if states[state])
     epochs = sum(len(epochs_of(search, trial)) for trial in trials)
     return [
-        ("trials done", f"{sum(trial.over for trial in trials)}{asked}", detail),
+        ("trials done", f"{sum(trial.over for trial in trials)}{planned}", detail),
         ("searched for", clock(search.active_seconds), ""),
         ("epochs trained", f"{epochs:,}", ""),
     ]
@@ -222,7 +222,7 @@ def _beside(
     search: Search, best: Sequence[Trial], dimensions: Sequence[Dimension]
 ) -> Iterator[tuple[str, ...]]:
     """The rows of a table with a column for each of the best trials."""
-    objective = search.asked.objective
+    objective = search.options.objective
     yield (objective, *(measured(t.objective) for t in best))
     for d in dimensions:
         if any(d.name in t.values for t in best):
@@ -236,7 +236,7 @@ def _beside(
 
 def _curve(search: Search, trial: Trial) -> tuple[str, list[int], list[float]]:
     """A trial's name, its epochs, and the objective after each."""
-    objective = search.asked.objective
+    objective = search.options.objective
     rows = [
         row for row in run_of(search, trial) if math.isfinite(row.metrics.get(objective, math.nan))
     ]

@@ -126,7 +126,7 @@ class Scheduler:
             closing = bool(stops()) or self._failure is not None or self._spent()
             if not closing:
                 self._fill(slots)
-            elif stops() or self._failure is not None or self._search.asked.hard:
+            elif stops() or self._failure is not None or self._search.options.hard:
                 self._stop_all(at_once=stops() > 1)
             if not self._running and (closing or self._exhausted):
                 break
@@ -141,7 +141,7 @@ class Scheduler:
 
     def _spent(self) -> bool:
         """Whether the budget is used up."""
-        budget = self._search.asked.budget
+        budget = self._search.options.budget
         return budget is not None and self._records.spent >= budget
 
     def _fill(self, slots: Sequence[Slot]) -> None:
@@ -177,7 +177,7 @@ class Scheduler:
             folder / LOG,
             slot.share.environ,
             slot.share.cpus,
-            self._search.asked.memory,
+            self._search.options.memory,
         )
         self._running[slot.name] = _Running(trial, self._pool.start(job), time.monotonic())
         self._reporter.began(trial)
@@ -247,16 +247,16 @@ class Scheduler:
 
     def _measure(self, trial: Trial) -> None:
         """The best epoch of a trial, from what its run has written."""
-        asked = self._search.asked
+        options = self._search.options
         rows = read_rows(self._search.run(trial).metrics_file, trial.epochs)[: trial.epochs]
-        known = [r for r in rows if math.isfinite(r.metrics.get(asked.objective, math.nan))]
+        known = [r for r in rows if math.isfinite(r.metrics.get(options.objective, math.nan))]
         if not known:
             trial.state, trial.kind = "failed", "nan"
-            trial.reason = f"Its {asked.objective} was never a finite number."
+            trial.reason = f"Its {options.objective} was never a finite number."
             return
-        choose = max if asked.direction == "max" else min
-        best = choose(known, key=lambda row: row.metrics[asked.objective])
-        trial.objective, trial.epoch = best.metrics[asked.objective], best.epoch
+        choose = max if options.direction == "max" else min
+        best = choose(known, key=lambda row: row.metrics[options.objective])
+        trial.objective, trial.epoch = best.metrics[options.objective], best.epoch
         trial.metrics = {n: v for n, v in best.metrics.items() if math.isfinite(v)}
 
     def _report(self) -> None:

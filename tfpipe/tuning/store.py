@@ -1,4 +1,4 @@
-"""A search's directory: what was asked, and the trials.
+"""A search's directory: what was options, and the trials.
 
 searches/cifar10_cnn/20261121-101502/
   search.json  pipeline.py  tuner/  claims/  trials/03/
@@ -32,7 +32,7 @@ OUTCOME, PROGRESS, LOG = "outcome.json", "progress.json", "log.txt"
 
 
 @dataclass
-class Asked:
+class SearchOptions:
     """What a search was asked for.
 
     Args:
@@ -150,7 +150,7 @@ class Search:
         overrides: the `a.b=value` texts, those of --vary included.
         pipeline: the declaration, as JSON.
         space: the ranges, as JSON (`tfpipe.tuning.space.Space.to_json`).
-        asked: what it was asked for.
+        options: what it was asked for.
         began: when, in seconds of Unix time.
         state: running, finished, interrupted or failed.
         reason: why it ended before it had all trials.
@@ -163,7 +163,7 @@ class Search:
     overrides: tuple[str, ...]
     pipeline: Any
     space: Any
-    asked: Asked
+    options: SearchOptions
     began: float
     state: State = "running"
     reason: str = ""
@@ -209,7 +209,7 @@ class Search:
 
     def completed(self) -> list[Trial]:
         """The trials that count, the best first."""
-        sign = -1.0 if self.asked.direction == "max" else 1.0
+        sign = -1.0 if self.options.direction == "max" else 1.0
         found = [t for t in self.trials() if t.completed]
         return sorted(found, key=lambda t: (sign * (t.objective or 0.0), int(t.id)))
 
@@ -236,7 +236,9 @@ class Search:
         """Write search.json."""
         kept = {f.name: getattr(self, f.name) for f in fields(self)}
         del kept["directory"], kept["root"]
-        self.directory.write_json(_FILE, {"name": self.name, **kept, "asked": asdict(self.asked)})
+        self.directory.write_json(
+            _FILE, {"name": self.name, **kept, "options": asdict(self.options)}
+        )
 
     def write_best(self) -> None:
         """Write best.json, once a trial is completed."""
@@ -246,7 +248,7 @@ class Search:
 
     def _best(self, best: Trial) -> dict[str, Any]:
         return {
-            "objective": self.asked.objective,
+            "objective": self.options.objective,
             "value": best.objective,
             "trial": best.id,
             "epoch": best.epoch,
@@ -262,7 +264,7 @@ class Search:
             "directory": str(self.directory.path),
             "target": self.target,
             "overrides": list(self.overrides),
-            "asked": asdict(self.asked),
+            "options": asdict(self.options),
             "state": self.state,
             "reason": self.reason,
             "began": self.began,
@@ -273,14 +275,16 @@ class Search:
         }
 
 
-def create_search(root: Path, loaded: Loaded, now: datetime, asked: Asked, space: Any) -> Search:
+def create_search(
+    root: Path, loaded: Loaded, now: datetime, options: SearchOptions, space: Any
+) -> Search:
     """A new search in a directory that nothing else uses.
 
     Args:
         root: the folder that holds searches/.
         loaded: the pipeline, from a file.
         now: the time that names it.
-        asked: what it was asked for.
+        options: what it was asked for.
         space: the ranges, as JSON.
 
     Raises:
@@ -298,7 +302,7 @@ def create_search(root: Path, loaded: Loaded, now: datetime, asked: Asked, space
         loaded.overrides,
         to_json(loaded.pipeline),
         space,
-        asked,
+        options,
         now.timestamp(),
     )
     search.write()
@@ -311,7 +315,10 @@ def read_search(path: Path, root: Path) -> Search:
     content: Mapping[str, Any] = directory.read_json(_FILE)
     try:
         content = {n: v for n, v in content.items() if n != "name"}
-        content |= {"overrides": tuple(content["overrides"]), "asked": Asked(**content["asked"])}
+        content |= {
+            "overrides": tuple(content["overrides"]),
+            "options": SearchOptions(**content["options"]),
+        }
         return Search(directory, root, **content)
     except (TypeError, KeyError, AttributeError) as error:
         raise RunError(

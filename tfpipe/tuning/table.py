@@ -31,7 +31,7 @@ def write_table(search: Search) -> None:
         StorageError: when it cannot be written.
     """
     trials, ranked = search.trials(), [t.id for t in search.completed()]
-    objective = search.asked.objective
+    objective = search.options.objective
     ranges, metrics = _columns(search, trials)
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
@@ -69,7 +69,7 @@ def _rows(file: Path, changed: int, size: int) -> tuple[EpochRow, ...]:
 
 def _columns(search: Search, trials: Iterable[Trial]) -> tuple[dict[str, str], dict[str, str]]:
     """The columns of the ranges and of the metrics, each with the name behind it."""
-    objective = search.asked.objective
+    objective = search.options.objective
     taken = {*_FIRST, *_LAST, objective, "epoch"}
     ranges = _named((d.name for d in dimensions_of(search.space)), taken, "value")
     known: dict[str, Any] = {name: None for trial in trials for name in trial.metrics}

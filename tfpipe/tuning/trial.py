@@ -119,12 +119,12 @@ def _median_rule(search: Search, trial: Trial, loaded: Loaded) -> Any:
     """What stops the trial where it is hopeless; None where nothing does."""
     from tfpipe.tuning.median import MedianRule
 
-    asked, fine_tune = search.asked, resolve(loaded.pipeline).fine_tune
-    if not asked.median:
+    options, fine_tune = search.options, resolve(loaded.pipeline).fine_tune
+    if not options.median:
         return None
     phases = len(fine_tune.phases) if fine_tune else 1
     where = search.trials_folder, trial.id
-    return MedianRule(*where, asked.objective, asked.direction, phases=phases)
+    return MedianRule(*where, options.objective, options.direction, phases=phases)
 
 
 def _train(search: Search, trial: Trial, loaded: Loaded, run: RunDirectory, median: Any) -> None:
@@ -136,12 +136,12 @@ def _train(search: Search, trial: Trial, loaded: Loaded, run: RunDirectory, medi
     progress = Progress(search.folder(trial.id) / PROGRESS)
     common: dict[str, Any] = {"root": search.root, "test": False, "export": False}
     common |= {"terminal": progress, "extra": [median] if median else []}
-    if search.asked.comparison:
+    if search.options.comparison:
         from tfpipe.training.callbacks.step_times import StepTimes
 
         common["extra"].append(StepTimes(run.path))
     if not (run.path / "config.json").is_file():
-        start(loaded, sample=search.asked.sample, directory=run.path, **common)
+        start(loaded, sample=search.options.sample, directory=run.path, **common)
         return
     rows = read_rows(run.metrics_file, trial.epochs)
     # It may have been killed between that decision and the end of its run.
@@ -160,12 +160,12 @@ def _declared(search: Search, trial: Trial) -> Loaded:
     """The declaration with the trial's values."""
     loaded = search.load()
     texts = trial.overrides
-    if search.asked.tuner == "hyperband":
+    if search.options.tuner == "hyperband":
         texts = (*texts, f"epochs={trial.epochs}")
     changed = apply_overrides(loaded.pipeline, texts)
     loaded = replace(loaded, pipeline=changed, overrides=(*loaded.overrides, *texts))
-    if search.asked.data_fraction < 1:
-        return loaded.with_fields(data=take(changed.data, search.asked.data_fraction))
+    if search.options.data_fraction < 1:
+        return loaded.with_fields(data=take(changed.data, search.options.data_fraction))
     return loaded
 
 

@@ -41,7 +41,7 @@ class Best:
                 f"search {name} was made with {' '.join(apart)}, which this run has not: add it "
                 "for the same training."
             )
-        if self.search.asked.sample and not sample:
+        if self.search.options.sample and not sample:
             found.append(
                 f"search {name} was made on generated data (--sample): its best values say nothing "
                 "about the real data set."

@@ -24,10 +24,9 @@ from tfpipe.runs.directory import check_writable
 from tfpipe.terminal import Silent, Terminal
 from tfpipe.tuning import store
 from tfpipe.tuning.space import Space
-from tfpipe.tuning.store import Asked, Search, Trial, Tuner
+from tfpipe.tuning.store import Search, SearchOptions, Trial, Tuner
 from tfpipe.tuning.vary import vary as varied
-from tfpipe.verbs.search_told import View, header, how_to_go_on, summary
-from tfpipe.verbs.searchable import (
+from tfpipe.verbs.search_checks import (
     check,
     check_changes,
     count,
@@ -36,6 +35,7 @@ from tfpipe.verbs.searchable import (
     seconds_of,
     space_in,
 )
+from tfpipe.verbs.search_view import SearchView, header, how_to_go_on, summary
 
 # What a trial imports, for the pool to have it ready.
 _IMPORTED = (
@@ -136,7 +136,7 @@ def begin(
     """Begin a search over a pipeline's ranges; the arguments are those of `search`.
 
     Args:
-        more: further fields of `Asked`.
+        more: further fields of `SearchOptions`.
     """
     from tfpipe.processes.pool import ProcessPool
 
@@ -149,7 +149,7 @@ def begin(
         _start_keras_tuner()
         found = look(pool, loaded, sample, root, terminal, asked_to_stop)
         decided, direction = objective_of(objective, found)
-        asked = Asked(
+        options = SearchOptions(
             tuner=tuner,
             trials=count(space, tuner, trials),
             objective=decided,
@@ -161,7 +161,7 @@ def begin(
             memory=memory,
             **more,
         )
-        created = store.create_search(root, loaded, datetime.now(), asked, space.to_json())
+        created = store.create_search(root, loaded, datetime.now(), options, space.to_json())
         with created.directory.lock("being carried on"):
             return _carry_on(created, space, terminal, parts, pool, asked_to_stop)
 
@@ -211,8 +211,10 @@ def go_on(
         }
         failed = [t for t in found.trials() if t.state == "failed"] if retry_failed else []
         check_changes(found, space, trials, bool(failed))
-        found.asked = replace(found.asked, **{n: v for n, v in changes.items() if v is not None})
-        parts = _shares(found.asked.workers, loaded)
+        found.options = replace(
+            found.options, **{n: v for n, v in changes.items() if v is not None}
+        )
+        parts = _shares(found.options.workers, loaded)
         with count_stops() as asked_to_stop, ProcessPool(_IMPORTED) as pool:
             _start_keras_tuner()
             return _carry_on(found, space, terminal, parts, pool, asked_to_stop, failed)
@@ -293,20 +295,20 @@ def _carry_on(
     from tfpipe.tuning.records import Records
     from tfpipe.tuning.scheduler import Scheduler, Slot
 
-    asked, project = search.asked, search.directory.path / "tuner"
+    options, project = search.options, search.directory.path / "tuner"
     with Claims(search.directory.path / "claims") as claims:
         with claims.turn("oracle"):
             oracle = make_oracle(
-                asked.tuner,
+                options.tuner,
                 space.hyperparameters(),
-                objective=asked.objective,
-                direction=asked.direction,
-                trials=asked.trials,
-                seed=asked.seed,
+                objective=options.objective,
+                direction=options.direction,
+                trials=options.trials,
+                seed=options.seed,
                 epochs=resolve(space.pipeline).all_epochs,
                 project=project,
-                declared=space.declared() if asked.declared_first else None,
-                size=space.size_for(asked.tuner),
+                declared=space.declared() if options.declared_first else None,
+                size=space.size_for(options.tuner),
                 reload=(project / "oracle.json").exists() or bool(search.trials()),
             )
             for trial in again:
@@ -318,8 +320,11 @@ def _carry_on(
         write_config(search)
         planned = plan(oracle, resolve(space.pipeline).all_epochs)
         header(search, terminal, planned.trials)
-        counted = planned.epochs if asked.tuner == "hyperband" else None
-        with _closed(records, terminal), View(terminal, search, planned.trials, counted) as view:
+        counted = planned.epochs if options.tuner == "hyperband" else None
+        with (
+            _closed(records, terminal),
+            SearchView(terminal, search, planned.trials, counted) as view,
+        ):
             slots = [Slot(f"tuner{number}", share) for number, share in enumerate(parts)]
             Scheduler(search, proposals, view, pool, records).run(slots, asked_to_stop)
     summary(search, terminal)

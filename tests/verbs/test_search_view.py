@@ -13,8 +13,8 @@ from tfpipe.declare.loading import load
 from tfpipe.errors import Interrupted, TrainingError
 from tfpipe.terminal import Terminal
 from tfpipe.tuning.space import space_of
-from tfpipe.verbs.search_told import View, header, how_to_go_on, show, state_of, summary
-from tfpipe.verbs.trials_told import line, short_names
+from tfpipe.verbs.search_view import SearchView, header, how_to_go_on, show, state_of, summary
+from tfpipe.verbs.trial_view import line, short_names
 
 NAN = "The loss became NaN in epoch 1. Lower the learning rate."
 
@@ -157,7 +157,7 @@ def test_piped_there_is_a_line_for_each_trial_that_has_ended(small: Path) -> Non
     search = made(small, trial("00", 0.5))
 
     def act(terminal: Terminal) -> None:
-        with View(terminal, search, 12) as view:
+        with SearchView(terminal, search, 12) as view:
             for one in (trial("01", 0.25), trial("02", 0.75), trial("03", state="interrupted")):
                 view.began(one)
                 view.tick({one.id: "epoch 1 of 5, 3 of 9"})
@@ -175,7 +175,7 @@ def test_piped_there_is_a_line_for_each_trial_that_has_ended(small: Path) -> Non
 
 def test_a_worker_that_is_stopped_does_not_say_that_all_is_done(small: Path) -> None:
     def act(terminal: Terminal) -> None:
-        with pytest.raises(Interrupted), View(terminal, made(small)):
+        with pytest.raises(Interrupted), SearchView(terminal, made(small)):
             raise Interrupted("Stopped.")
 
     assert "no more trials" not in said(act)
@@ -185,7 +185,7 @@ def test_the_lines_that_change(small: Path) -> None:
     failed = trial("02", state="failed", kind="nan", reason=NAN, seconds=10.0)
     search = made(small, trial("00", 0.5), trial("01", 0.75, values={RATE: 0.02}), failed)
     clock = Clock()
-    view = View(Terminal(io.StringIO(), live=True), search, 12, now=clock)
+    view = SearchView(Terminal(io.StringIO(), live=True), search, 12, now=clock)
     view.began(trial("03", values={DROPOUT: 0.125}))
     clock.now += 15.0
     view.began(trial("04"))
@@ -202,7 +202,7 @@ def test_the_lines_that_change(small: Path) -> None:
 def test_a_budget_that_is_used_up_is_said(small: Path, hard: bool, word: str) -> None:
     search = made(small, trial("00", 0.5), budget=60.0, hard=hard)
     search.active_seconds = 60.0
-    view = View(Terminal(io.StringIO(), live=True), search, 12)
+    view = SearchView(Terminal(io.StringIO(), live=True), search, 12)
     assert plain(view.lines({"01": "epoch 1 of 5"})[0]) == (
         f"1 of 12 trials done · 1 running · the budget is used up: what runs is {word}"
     )
@@ -212,7 +212,7 @@ def test_on_a_terminal_they_are_drawn_below_what_has_ended_and_go_away(small: Pa
     search, clock = made(small), Clock()
 
     def act(terminal: Terminal) -> None:
-        with View(terminal, search, 12, now=clock) as view:
+        with SearchView(terminal, search, 12, now=clock) as view:
             view.began(trial("01"))
             view.tick({"01": "epoch 1 of 5, 3 of 9"})
             clock.now += 0.01
@@ -238,7 +238,7 @@ def test_the_time_that_is_left(small: Path) -> None:
     def left(*trials: Any, total: int = 12, epochs: int | None = None, **asked: Any) -> Any:
         search = made(small, *trials, **asked)
         search.active_seconds = 100.0
-        view = View(Terminal(io.StringIO()), search, total, epochs, now=clock)
+        view = SearchView(Terminal(io.StringIO()), search, total, epochs, now=clock)
         clock.now += 10.0
         return view.seconds_left()
 
@@ -260,7 +260,7 @@ def test_the_time_that_is_left(small: Path) -> None:
 def test_one_that_runs_longer_than_the_mean_is_about_to_end(small: Path) -> None:
     clock = Clock()
     search = made(small, trial("00", 0.5), workers=4)
-    view = View(Terminal(io.StringIO()), search, 2, now=clock)
+    view = SearchView(Terminal(io.StringIO()), search, 2, now=clock)
     view.began(trial("01"))
     clock.now += 10.0
     assert view.seconds_left() == 30.0, "the other workers cannot help with the last trial"
@@ -270,7 +270,7 @@ def test_one_that_runs_longer_than_the_mean_is_about_to_end(small: Path) -> None
 
 def test_what_a_trial_took_before_it_was_stopped_counts(small: Path) -> None:
     clock = Clock()
-    view = View(Terminal(io.StringIO()), made(small, trial("00", 0.5)), 2, now=clock)
+    view = SearchView(Terminal(io.StringIO()), made(small, trial("00", 0.5)), 2, now=clock)
     view.began(trial("01", seconds=15.0))
     clock.now += 5.0
     assert view.seconds_left() == 20.0

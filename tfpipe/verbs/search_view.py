@@ -23,7 +23,7 @@ from tfpipe.tuning.commands import kept, target_of, train_with_best
 from tfpipe.tuning.dimension import dimensions_of
 from tfpipe.tuning.report import TUNERS
 from tfpipe.tuning.store import Search, Trial
-from tfpipe.verbs.trials_told import (
+from tfpipe.verbs.trial_view import (
     counted,
     failures,
     line,
@@ -43,22 +43,22 @@ def header(search: Search, terminal: Terminal, total: int | None = None) -> None
     Args:
         search: which.
         terminal: where to tell.
-        total: how many trials there will be; `search.asked.trials` when None.
+        total: how many trials there will be; `search.options.trials` when None.
     """
     terminal.header(f"{search.directory.path.parent.name} · search", _facts(search, total))
     terminal.say()
 
 
 def _facts(search: Search, total: int | None) -> dict[str, str]:
-    asked = search.asked
-    better = "highest" if asked.direction == "max" else "lowest"
+    options = search.options
+    better = "highest" if options.direction == "max" else "lowest"
     facts = {
         "directory": str(search.directory.path),
         "pipeline": " ".join([target_of(search), *kept(search, ())]),
         "tuner": " · ".join(_tuner(search, total)),
-        "objective": f"{asked.objective}, the {better}; of a trial its best epoch counts",
+        "objective": f"{options.objective}, the {better}; of a trial its best epoch counts",
     }
-    if asked.sample:
+    if options.sample:
         facts["data"] = "generated in place of the declared data"
     dimensions = dimensions_of(search.space)
     width = max((len(d.name) for d in dimensions), default=0)
@@ -71,16 +71,16 @@ def _facts(search: Search, total: int | None) -> dict[str, str]:
 
 
 def _tuner(search: Search, total: int | None) -> list[str]:
-    asked = search.asked
-    trials = total or asked.trials
-    words = [TUNERS[asked.tuner]]
+    options = search.options
+    trials = total or options.trials
+    words = [TUNERS[options.tuner]]
     words += [counted(trials, "trial") + _done(search)] if trials else []
-    words += [f"at most {Duration(asked.budget)}"] if asked.budget else []
-    words += [f"{asked.workers} at a time"] if asked.workers > 1 else []
-    words += [f"seed {asked.seed}"]
-    words += ["the declared values first"] if asked.declared_first else []
-    words += ["hopeless trials are stopped (median rule)"] if asked.median else []
-    words += [f"at most {byte_size(asked.memory)} of memory a trial"] if asked.memory else []
+    words += [f"at most {Duration(options.budget)}"] if options.budget else []
+    words += [f"{options.workers} at a time"] if options.workers > 1 else []
+    words += [f"seed {options.seed}"]
+    words += ["the declared values first"] if options.declared_first else []
+    words += ["hopeless trials are stopped (median rule)"] if options.median else []
+    words += [f"at most {byte_size(options.memory)} of memory a trial"] if options.memory else []
     return words
 
 
@@ -89,7 +89,7 @@ def _done(search: Search) -> str:
     return f", {done} done" if done else ""
 
 
-class View:
+class SearchView:
     """Shows how a search goes; what `tfpipe.tuning.scheduler.ProgressReporter` asks for.
 
     Args:
@@ -100,7 +100,7 @@ class View:
         now: seconds, rising.
 
     Example:
-        with View(terminal, search, 12) as view:
+        with SearchView(terminal, search, 12) as view:
             Scheduler(search, proposals, view, pool, records).run(slots, stops)
     """
 
@@ -120,7 +120,7 @@ class View:
         self._live: Live | None = None
         self._drawn = float("-inf")
 
-    def __enter__(self) -> "View":
+    def __enter__(self) -> "SearchView":
         return self
 
     def __exit__(
@@ -172,7 +172,7 @@ class View:
     @property
     def best(self) -> Trial | None:
         """The best trial so far; of equal ones the first."""
-        sign = -1.0 if self._search.asked.direction == "max" else 1.0
+        sign = -1.0 if self._search.options.direction == "max" else 1.0
         found = [trial for trial in self._trials.values() if trial.completed]
         return min(found, key=lambda t: (sign * (t.objective or 0.0), t.id), default=None)
 
@@ -211,7 +211,7 @@ class View:
             *([] if left is None else [f"about {clock(left)} left"]),
         ]
         if self._by_budget() <= 0:
-            hard = self._search.asked.hard
+            hard = self._search.options.hard
             words[-1] = f"the budget is used up: what runs is {'stopped' if hard else 'finished'}"
         return " · ".join(words)
 
@@ -227,7 +227,7 @@ class View:
         return None if found == float("inf") else found
 
     def _by_budget(self) -> float:
-        budget = self._search.asked.budget
+        budget = self._search.options.budget
         if budget is None:
             return float("inf")
         return budget - self._spent - (self._now() - self._began)
@@ -239,7 +239,7 @@ class View:
             return float("inf")
         took = sum(trial.seconds for trial in over)
         elapsed = {one: self._now() - since for one, since in self._since.items()}
-        at_once = max(self._search.asked.workers, len(elapsed), 1)
+        at_once = max(self._search.options.workers, len(elapsed), 1)
         if self._epochs is not None:
             done = sum(trial.epochs - trial.first_epoch for trial in over)
             return (took / max(1, done) * (self._epochs - done) - sum(elapsed.values())) / at_once
@@ -304,7 +304,7 @@ def _next(search: Search, found: bool) -> list[tuple[str, str]]:
 
 def _further(search: Search) -> list[tuple[str, str]]:
     """The command that goes on with a search, where there is more to do."""
-    command, budget = _resume(search), search.asked.budget
+    command, budget = _resume(search), search.options.budget
     if state_of(search) == "running":
         return []
     if search.state == "interrupted" and budget and search.active_seconds >= budget:
@@ -312,8 +312,8 @@ def _further(search: Search) -> list[tuple[str, str]]:
         return [(more + _at(search), "go on for as long again")]
     if search.state != "finished" or any(not trial.over for trial in search.trials()):
         return [(command + _at(search), "go on from here")]
-    trials, size = search.asked.trials, search.space.get("size")
-    if trials and search.asked.tuner in ("random", "bayesian") and (not size or size > trials):
+    trials, size = search.options.trials, search.space.get("size")
+    if trials and search.options.tuner in ("random", "bayesian") and (not size or size > trials):
         more = f"{command} --trials {min(2 * trials, size or 2 * trials)}"
         return [(more + _at(search), "more trials")]
     return []

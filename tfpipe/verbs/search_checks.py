@@ -77,15 +77,15 @@ def _check_size(space: Space, tuner: str, trials: int | None) -> None:
 
 def check_changes(found: Search, space: Space, trials: int | None, again: bool = False) -> None:
     """Refuse to go on where nothing is left, or with fewer trials than there are."""
-    _check_size(space, found.asked.tuner, trials)
+    _check_size(space, found.options.tuner, trials)
     made = len(found.trials())
     if trials is not None and trials < made:
         raise ConfigError(f"--trials {trials}: {found.name} has begun {made} already.")
-    wanted = trials or found.asked.trials
+    wanted = trials or found.options.trials
     if not again and found.state == "finished" and (wanted is None or made >= wanted):
         more = (
             f" Ask for more with: tfpipe search --resume {found.name} --trials {2 * made}"
-            if found.asked.tuner in ("random", "bayesian")
+            if found.options.tuner in ("random", "bayesian")
             else ""
         )
         raise RunError(f"{found.name} is finished ({made} trials).{more}")

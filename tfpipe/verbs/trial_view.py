@@ -40,7 +40,7 @@ def line(label: str, trial: Trial, search: Search, best: bool = False) -> str:
 
 def result(trial: Trial, search: Search) -> str:
     """The objective of a trial, in rich's markup."""
-    objective = search.asked.objective
+    objective = search.options.objective
     return f"{escape(SHORT.get(objective, objective))} [bold]{number(trial.objective or 0.0)}[/]"
 
 
@@ -101,7 +101,7 @@ def states(trials: Sequence[Trial], killed: bool = False) -> str:
 
 def table(search: Search, trials: Sequence[Trial]) -> tuple[list[str], list[list[str]]]:
     """The columns and rows that compare some trials of a search."""
-    names, objective = names_in(search), search.asked.objective
+    names, objective = names_in(search), search.options.objective
     columns = ["trial", SHORT.get(objective, objective), "epoch", "time"]
     rows = [[t.id, number(t.objective or 0.0), f"{t.epoch}", clock(t.seconds)] for t in trials]
     if len(names) > _COLUMNS:
