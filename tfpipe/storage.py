@@ -66,10 +66,10 @@ def whole_folder(final: Path) -> Iterator[Path]:
 def read_small(path: Path) -> dict[str, Any]:
     """A small JSON file that another process writes; empty where it is not there or torn."""
     try:
-        found = json.loads(path.read_text())
+        content = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def new_folder(parent: Path, now: datetime) -> Path:

@@ -42,44 +42,44 @@ def command(
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
     with log_shown(terminal):
         loaded = load(file, overrides)
-        found = check(loaded, sample=sample_size(sample), resume=resume, terminal=terminal)
+        report = check(loaded, sample=sample_size(sample), resume=resume, terminal=terminal)
     if as_json:
-        print_json(found)
+        print_json(report)
     else:
-        _show(terminal, found, shlex.join(["tfpipe", "run", file, *overrides]))
+        _show(terminal, report, shlex.join(["tfpipe", "run", file, *overrides]))
 
 
-def _show(terminal: Any, found: dict[str, Any], run: str) -> None:
+def _show(terminal: Any, report: dict[str, Any], run: str) -> None:
     from tfpipe.text import byte_size, clock
 
     facts = {
-        "task": found["task"] + _classes(found),
-        "splits": ", ".join(f"{size:,} {name}" for name, size in found["splits"].items()),
-        "parameters": f"{found['parameters']:,} ({found['trainable_parameters']:,} trainable)"
-        + _learnt(found["preprocessing_state"]),
+        "task": report["task"] + _classes(report),
+        "splits": ", ".join(f"{size:,} {name}" for name, size in report["splits"].items()),
+        "parameters": f"{report['parameters']:,} ({report['trainable_parameters']:,} trainable)"
+        + _learnt(report["preprocessing_state"]),
         "epoch": (
-            f"{found['steps_per_epoch']:,} steps, about {clock(found['seconds_per_epoch'])}; "
-            f"the whole run about {clock(found['seconds_total'])}, without validation"
+            f"{report['steps_per_epoch']:,} steps, about {clock(report['seconds_per_epoch'])}; "
+            f"the whole run about {clock(report['seconds_total'])}, without validation"
         ),
-        "memory": f"{byte_size(found['memory_bytes'])} so far, data included",
-        "device": f"{found['device']} ({found['device_reason']})",
-        "precision": f"{found['precision']} ({found['precision_reason']})",
+        "memory": f"{byte_size(report['memory_bytes'])} so far, data included",
+        "device": f"{report['device']} ({report['device_reason']})",
+        "precision": f"{report['precision']} ({report['precision_reason']})",
     }
-    if rehearsed := found["resume"]:
+    if rehearsed := report["resume"]:
         facts["resume"] = (
             f"equal bit for bit: {rehearsed['compared']} arrays and the metrics, killed after step "
             f"{rehearsed['killed_after']} of epoch {rehearsed['epochs']}"
         )
-    terminal.header(f"{found['name']} can run", facts)
+    terminal.header(f"{report['name']} can run", facts)
     terminal.say()
     terminal.commands([(run, "train, evaluate, export")])
-    for note in found["notes"]:
+    for note in report["notes"]:
         terminal.note(note)
 
 
-def _classes(found: dict[str, Any]) -> str:
+def _classes(report: dict[str, Any]) -> str:
     """How many classes there are, the first ones with how often training has them."""
-    classes, counts = found["classes"], found["class_counts"].get("train", {})
+    classes, counts = report["classes"], report["class_counts"].get("train", {})
     if not classes:
         return ""
     named = [f"{c} ({counts[c]:,})" if c in counts else c for c in classes[:10]]

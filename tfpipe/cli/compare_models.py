@@ -91,13 +91,13 @@ def command(
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
     if resume is not None:
         _refuse_with_resume(ctx)
-        found = go_on(resume, root=root, retry_failed=retry_failed, terminal=terminal)
+        comparison = go_on(resume, root=root, retry_failed=retry_failed, terminal=terminal)
     elif file is None:
         raise click.UsageError("Name the file of a pipeline, or go on with --resume.")
     elif retry_failed:
         raise click.UsageError("--retry-failed goes with --resume.")
     else:
-        found = compare_models(
+        comparison = compare_models(
             load(file, overrides),
             models,
             root=root,
@@ -110,7 +110,9 @@ def command(
     if as_json:
         from tfpipe.tuning.comparison import networks
 
-        print_json(found.to_json() | {"networks": [asdict(row) for row in networks(found)]})
+        print_json(
+            comparison.to_json() | {"networks": [asdict(row) for row in networks(comparison)]}
+        )
 
 
 def _refuse_with_resume(ctx: click.Context) -> None:

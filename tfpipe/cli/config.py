@@ -17,9 +17,9 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
     from tfpipe.verbs.config import config
 
     loaded = load(file, overrides)
-    found = config(loaded)
+    fields = config(loaded)
     if as_json:
-        print_json(found)
+        print_json(fields)
         return
     from rich.markup import escape
 
@@ -28,7 +28,8 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
     values = flatten(loaded.pipeline)
     parents = {name.rpartition(".")[0] for name in values}
     rows = [
-        (name, _short(name in parents, show(values[name])), found[name]["origin"]) for name in found
+        (name, _short(name in parents, show(values[name])), fields[name]["origin"])
+        for name in fields
     ]
     terminal = Terminal()
     terminal.say(f"[bold]{escape(loaded.name)}[/] · {type(loaded.pipeline).__name__}")

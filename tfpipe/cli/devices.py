@@ -22,30 +22,30 @@ def command(as_json: bool) -> None:
 
     terminal = Silent() if as_json else Terminal()
     with terminal.waiting("starting TensorFlow and trying what it finds"):
-        found = devices()
+        report = devices()
     if as_json:
-        print_json(found)
+        print_json(report)
         return
-    _show(found, terminal)
+    _show(report, terminal)
 
 
-def _show(found: dict[str, Any], terminal: "Terminal") -> None:
-    tensorflow = found["tensorflow"]
+def _show(report: dict[str, Any], terminal: "Terminal") -> None:
+    tensorflow = report["tensorflow"]
     terminal.header("TensorFlow", _versions(tensorflow))
     if tensorflow["problem"] and not tensorflow["repair"]:  # otherwise said of each device
         terminal.note(tensorflow["problem"])
     terminal.say()
     rows = [
         (c["name"].upper(), "yes" if c["usable"] else "no", c["detail"])
-        for c in found["candidates"]
+        for c in report["candidates"]
     ]
     terminal.table(("device", "usable", "what was found"), rows)
-    _repairs(found["candidates"], terminal)
+    _repairs(report["candidates"], terminal)
     terminal.say()
-    if found["picked"]:
-        terminal.header("auto picks", _choices(found))
+    if report["picked"]:
+        terminal.header("auto picks", _choices(report))
         terminal.say()
-    _commands(found["commands"], terminal)
+    _commands(report["commands"], terminal)
 
 
 def _versions(tensorflow: dict[str, Any]) -> dict[str, str]:
@@ -71,8 +71,8 @@ def _repairs(candidates: list[dict[str, Any]], terminal: "Terminal") -> None:
         terminal.note(f"{' and '.join(names)}: {repair}")
 
 
-def _choices(found: dict[str, Any]) -> dict[str, str]:
-    picked, precision = found["picked"], found["precision"]
+def _choices(report: dict[str, Any]) -> dict[str, str]:
+    picked, precision = report["picked"], report["precision"]
     replicas = f", {picked['replicas']} replicas" if picked["replicas"] > 1 else ""
     return {
         "device": f"{picked['device']} ({picked['reason']})",

@@ -12,9 +12,9 @@ def command(as_json: bool) -> None:
     """List the model builders with their fields, defaults and input contracts."""
     from tfpipe.verbs.models import models
 
-    found = models()
+    builders = models()
     if as_json:
-        print_json(found)
+        print_json(builders)
         return
     from rich.markup import escape
 
@@ -22,7 +22,7 @@ def command(as_json: bool) -> None:
     from tfpipe.terminal import Terminal
 
     terminal = Terminal()
-    for builder in found:
+    for builder in builders:
         terminal.say(f"[bold]{builder['name']}[/]  {escape(builder['summary'])}")
         terminal.say(f"  [dim]reads[/] {escape(builder['contract'])}")
         rows = [

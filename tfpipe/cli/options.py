@@ -158,8 +158,8 @@ def team_of(cluster: str | None, worker: int | None, deadline: float) -> Any:
     from tfpipe.processes.supervised import attend
 
     attend()
-    found = find_cluster(cluster, worker, os.environ)
-    return None if found is None else Team(found, deadline)
+    members = find_cluster(cluster, worker, os.environ)
+    return None if members is None else Team(members, deadline)
 
 
 def worker_flags(export: bool, root: Path, as_json: bool) -> list[str]:

@@ -40,16 +40,16 @@ def command(target: str, words: tuple[str, ...], top: int, root: Path, as_json: 
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
     with log_shown(terminal):
         files, left_out = find_files(paths)
-        found = predictor(target, overrides=overrides, root=root, terminal=terminal)
-        for note in (*left_out, *found.notes):
+        ready = predictor(target, overrides=overrides, root=root, terminal=terminal)
+        for note in (*left_out, *ready.notes):
             terminal.note(note)
-        answers = found.answers(files, top)
+        answers = ready.answers(files, top)
         if as_json:
             listed = list(answers)
-            print_json([_as_json(answer, found.has_probabilities) for answer in listed])
+            print_json([_as_json(answer, ready.has_probabilities) for answer in listed])
             failed = sum(bool(answer.error) for answer in listed)
         else:
-            failed = _show(terminal, answers, found.has_probabilities)
+            failed = _show(terminal, answers, ready.has_probabilities)
     if failed:
         terminal.note(f"{failed:,} of {len(files):,} files could not be read.")
     return 2 if failed else None

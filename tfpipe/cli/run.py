@@ -73,17 +73,21 @@ def command(
     overrides = (*overrides, *([f"device={device}"] if device else []))
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
     size = sample_size(sample)
-    found = None if best is None else with_best(file, overrides, best, root)
-    loaded = load(file, overrides) if found is None else found.loaded
+    best_values = None if best is None else with_best(file, overrides, best, root)
+    loaded = load(file, overrides) if best_values is None else best_values.loaded
     if workers and workers > 1:
         _alone(cluster, worker)
         flags = worker_flags(export, root, as_json)
-        words = (file, *overrides, *([f"--best={found.search.directory.path}"] if found else []))
+        words = (
+            file,
+            *overrides,
+            *([f"--best={best_values.search.directory.path}"] if best_values else []),
+        )
         with log_shown(terminal):
             return _launch(loaded, words, size, go_on, workers, start_deadline, flags)
     team = team_of(cluster, worker, start_deadline)
-    if found is not None:
-        _tell(found, size, terminal)
+    if best_values is not None:
+        _tell(best_values, size, terminal)
     with log_shown(terminal):
         if team is not None and not team.cluster.chief:
             from tfpipe.jobs.multi_worker import run_worker

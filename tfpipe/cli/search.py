@@ -179,13 +179,13 @@ def command(
         raise click.UsageError("Write show first: tfpipe search show [SEARCH].")
     with log_shown(terminal):
         if resume is not None:
-            found = _go_on(ctx, resume, given, common)
+            result = _go_on(ctx, resume, given, common)
         elif join is not None:
-            found = _join(ctx, join, file, given, common)
+            result = _join(ctx, join, file, given, common)
         else:
-            found = _search(str(file), given, common)
+            result = _search(str(file), given, common)
     if as_json:
-        print_json(found.to_json())
+        print_json(result.to_json())
 
 
 def _search(file: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
@@ -194,9 +194,9 @@ def _search(file: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
     from tfpipe.declare.loading import load
     from tfpipe.verbs.search import search
 
-    asked = {**given, "sample": sample_size(given["sample"]), "median": given["median_rule"]}
-    del asked["overrides"], asked["median_rule"]
-    return search(load(file, given["overrides"]), **asked, **common)
+    options = {**given, "sample": sample_size(given["sample"]), "median": given["median_rule"]}
+    del options["overrides"], options["median_rule"]
+    return search(load(file, given["overrides"]), **options, **common)
 
 
 def _go_on(
@@ -264,8 +264,8 @@ def show(search: str, root: Path, as_json: bool) -> None:
     from tfpipe.tuning.store import find_search
     from tfpipe.verbs import search_view
 
-    found = find_search(root, search)
+    shown = find_search(root, search)
     if as_json:
-        print_json({**found.to_json(), "state": search_view.state_of(found)})
+        print_json({**shown.to_json(), "state": search_view.state_of(shown)})
     else:
-        search_view.show(found, Terminal())
+        search_view.show(shown, Terminal())

@@ -25,33 +25,33 @@ def class_names(path: Path, owner: str, classes: tuple[str, ...]) -> tuple[str, 
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
         raise DataError(f"{where} cannot be read: {reason}.") from None
-    found = _from_json(text, where) if path.suffix.lower() == ".json" else _from_lines(text, where)
+    names = _from_json(text, where) if path.suffix.lower() == ".json" else _from_lines(text, where)
     for folder in classes:
-        if folder not in found:
+        if folder not in names:
             raise DataError(
                 f"{where} has no name for the class folder {folder!r}. It names folders, not "
-                f"positions. {suggest(folder, found)}".strip()
+                f"positions. {suggest(folder, names)}".strip()
             )
-    return _distinct([found[folder] for folder in classes], classes)
+    return _distinct([names[folder] for folder in classes], classes)
 
 
 def _from_json(text: str, where: str) -> dict[str, str]:
     try:
-        found = json.loads(text)
+        content = json.loads(text)
     except ValueError as error:
         raise DataError(f"{where} is no JSON: {error}.") from None
-    if not isinstance(found, dict) or not all(isinstance(v, str) and v for v in found.values()):
-        kind = "a list" if isinstance(found, list) else "something else"
-        kind = "a map with other values than texts" if isinstance(found, dict) else kind
+    if not isinstance(content, dict) or not all(isinstance(v, str) and v for v in content.values()):
+        kind = "a list" if isinstance(content, list) else "something else"
+        kind = "a map with other values than texts" if isinstance(content, dict) else kind
         raise DataError(
             f'{where} holds {kind}; a map of folder names to names is expected: {{"21": "rose"}}. '
             "Names by position would go to the wrong classes."
         )
-    return found
+    return content
 
 
 def _from_lines(text: str, where: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
@@ -59,10 +59,10 @@ def _from_lines(text: str, where: str) -> dict[str, str]:
         folder, name = folder.strip(), name.strip()
         if not folder or (tab and not name):
             raise DataError(f"{where}, line {number}: {line!r} is not a folder, a tab and a name.")
-        if found.get(folder, name or folder) != (name or folder):
+        if names.get(folder, name or folder) != (name or folder):
             raise DataError(f"{where}, line {number}: the folder {folder!r} has two names.")
-        found[folder] = name or folder
-    return found
+        names[folder] = name or folder
+    return names
 
 
 def _distinct(names: list[str], classes: tuple[str, ...]) -> tuple[str, ...]:

@@ -49,8 +49,8 @@ def generate(
         hidden = rng.normal(size=(size, width))
         labels = _answers(label, hidden, rng, task)
         makers = [_of_hidden(f, hidden, rng, task) for f in features]
-    made = zip(features, makers, strict=True)
-    return Columns({f.name: _stored(f, size, make) for f, make in made}, labels)
+    generated = zip(features, makers, strict=True)
+    return Columns({f.name: _stored(f, size, make) for f, make in generated}, labels)
 
 
 def _stored(feature: Feature, size: int, make: Maker) -> np.ndarray:

@@ -121,13 +121,13 @@ class InMemory:
         if self.rows is not None:
             order = self.rows[order]
         pipeline = self._pipeline(options)
-        made = pipeline.make(
+        batches = pipeline.make(
             tf.constant(order, tf.int64),
             tf.constant(options.position * batch, tf.int64),
             tf.constant(options.first_sample(size), tf.int64),
             tf.constant([options.seed, 0], tf.int64),
         )
-        dataset = tf.data.experimental.from_variant(made, pipeline.element_spec)
+        dataset = tf.data.experimental.from_variant(batches, pipeline.element_spec)
         # Rewriting the graph copies what it captures, which is all of the data, and gains nothing.
         plain = tf.data.Options()
         plain.experimental_optimization.apply_default_optimizations = False
@@ -151,10 +151,10 @@ class InMemory:
                 rows = tf.ensure_shape(rows, [options.batch_size])
             features = {n: tf.gather(t, rows) for n, t in self._features.items()}
             for image in self.images:
-                held = features[image.name]
-                features[image.name] = made(options.augment, held, first + start, seed, image)
-            found = _alone(features), tf.gather(self._labels, rows)
-            return found if self._weights is None else (*found, tf.gather(self._weights, rows))
+                stored = features[image.name]
+                features[image.name] = made(options.augment, stored, first + start, seed, image)
+            sample = _alone(features), tf.gather(self._labels, rows)
+            return sample if self._weights is None else (*sample, tf.gather(self._weights, rows))
 
         return fetch
 
@@ -227,9 +227,10 @@ def check_options(split: str, size: int, features: tuple[Feature, ...], options:
         check_batch_size(options.batch_size, size)
     images = [f for f in features if f.kind == "image"]
     if options.augment and not images:
-        found = ", ".join(f"{f.name!r} of shape {f.shape}" for f in features)
+        shapes = ", ".join(f"{f.name!r} of shape {f.shape}" for f in features)
         raise DataError(
-            f"augment changes images, and the data has none, only {found}. Leave it out: augment=()"
+            f"augment changes images, and the data has none, only {shapes}. Leave it out: "
+            "augment=()"
         )
     for image in images:
         check_all(options.augment, image)

@@ -61,7 +61,7 @@ class Layout:
     notes: list[str] = field(default_factory=list)
     _left_out: list[str] = field(default_factory=list)
 
-    def read(self, wanted: Sequence[str]) -> "Layout":
+    def read(self, classes: Sequence[str]) -> "Layout":
         """List the files of "train", and of other stored splits where they are there.
 
         Raises:
@@ -78,7 +78,7 @@ class Layout:
         self.splits["train"] = self._listing(train, files)
         others = [name for name in there if name not in files]
         self._note(others, "{} not declared in classes: {}. Left out.", "folder")
-        for name in wanted:
+        for name in classes:
             if name in ready and name != "train":
                 self._read_split(name)
         return self
@@ -177,10 +177,10 @@ class Layout:
 
     def _listing(self, folder: Path, files: dict[str, list[str]]) -> Listing:
         base = self._base(folder)
-        found = [
+        classes = [
             (f"{base}{c}/{f}", i) for i, c in enumerate(self.classes) for f in files.get(c, [])
         ]
-        return Listing(tuple(f for f, _ in found), tuple(i for _, i in found))
+        return Listing(tuple(f for f, _ in classes), tuple(i for _, i in classes))
 
     def _base(self, folder: Path) -> str:
         """What comes before the names of a folder's files in a path from the root."""

@@ -68,22 +68,22 @@ def sizes(
     stored: dict[str, int], validation: HeldOut | None, test: HeldOut | None
 ) -> dict[str, int]:
     """The size of each split, without reading a label; see `plan`."""
-    found = {"train": stored["train"]}
-    for name, wanted in (("test", test), ("validation", validation)):
-        if isinstance(wanted, str):
-            if name != "test" or _is_there(wanted, stored):
-                found[name] = stored[_stored(wanted, name, stored)]
-        elif wanted is not None:
-            size = wanted if isinstance(wanted, int) else share_of(found["train"], wanted)
-            found[name] = size
-            found["train"] = max(0, found["train"] - size)
-    for name, size in found.items():
+    counts = {"train": stored["train"]}
+    for name, declared in (("test", test), ("validation", validation)):
+        if isinstance(declared, str):
+            if name != "test" or _is_there(declared, stored):
+                counts[name] = stored[_stored(declared, name, stored)]
+        elif declared is not None:
+            size = declared if isinstance(declared, int) else share_of(counts["train"], declared)
+            counts[name] = size
+            counts["train"] = max(0, counts["train"] - size)
+    for name, size in counts.items():
         if size == 0:
             raise DataError(
                 f"The {name} split is empty: {stored['train']} training samples were found. "
                 "Hold out less, or use more data."
             )
-    return {n: found[n] for n in ("train", "validation", "test") if n in found}
+    return {n: counts[n] for n in ("train", "validation", "test") if n in counts}
 
 
 def plan(
@@ -111,19 +111,19 @@ def plan(
     expected = sizes(stored, validation, test)
     splits: dict[str, Split] = {}
     remaining = np.arange(stored["train"])
-    for name, wanted in (("test", test), ("validation", validation)):
-        if isinstance(wanted, str):
+    for name, declared in (("test", test), ("validation", validation)):
+        if isinstance(declared, str):
             if name in expected:
-                splits[name] = Split(wanted, stored[wanted])
+                splits[name] = Split(declared, stored[declared])
             continue
-        if wanted is None:
+        if declared is None:
             continue
-        if isinstance(wanted, int):
-            picked = np.arange(len(remaining) - wanted, len(remaining))
+        if isinstance(declared, int):
+            picked = np.arange(len(remaining) - declared, len(remaining))
         else:
             values = labels()
             known = None if values is None else values[remaining]
-            picked = held_out(len(remaining), wanted, seed, known)
+            picked = held_out(len(remaining), declared, seed, known)
         splits[name] = Split("train", len(picked), remaining[picked])
         remaining = np.delete(remaining, picked)
     rows = remaining if len(remaining) < stored["train"] else None

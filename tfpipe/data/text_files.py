@@ -146,12 +146,12 @@ def read_texts(
         texts: list[bytes] = []
         labels: list[int] = []
         for index, files in enumerate(classes.values()):
-            found = _read_all([f"{root}/{file}" for file in files], codec)
-            texts += (t for t in found if isinstance(t, bytes))
+            read = _read_all([f"{root}/{file}" for file in files], codec)
+            texts += (t for t in read if isinstance(t, bytes))
             labels += [index] * (len(texts) - len(labels))
             problems += (
                 Problem(file + wrong[0], wrong[1])
-                for file, wrong in zip(files, found, strict=True)
+                for file, wrong in zip(files, read, strict=True)
                 if not isinstance(wrong, bytes)
             )
         columns = {"text": np.array(texts, object)}

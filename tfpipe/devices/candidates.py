@@ -30,10 +30,10 @@ def tensorflow_problem(machine: Machine) -> tuple[str, str] | None:
     try:
         machine.start()
     except (DeviceError, MissingDependency) as error:
-        found = machine.distributions()
-        return check_installed(found) or (
+        distributions = machine.distributions()
+        return check_installed(distributions) or (
             str(error),
-            f"Install it again with: pip install --force-reinstall {' '.join(found)}",
+            f"Install it again with: pip install --force-reinstall {' '.join(distributions)}",
         )
     return None
 
@@ -51,9 +51,9 @@ def _without_tensorflow(machine: Machine, what: str, repair: str) -> tuple[Candi
     if not machine.distributions():  # which one to install depends on the hardware
         repairs["tpu"] = "Install it with: pip install 'tfpipe[tpu]'"
         repairs["gpu"] = INSTALL.get(maker or "", repair)
-    found = [Candidate(name, False, what, repair) for name, repair in repairs.items()]
+    candidates = [Candidate(name, False, what, repair) for name, repair in repairs.items()]
     if not tpu.device_files(machine):
-        found[0] = Candidate("tpu", False, tpu.NONE_FOUND)
+        candidates[0] = Candidate("tpu", False, tpu.NONE_FOUND)
     if maker is None:
-        found[1] = Candidate("gpu", False, gpu.NONE_FOUND)
-    return tuple(found)
+        candidates[1] = Candidate("gpu", False, gpu.NONE_FOUND)
+    return tuple(candidates)

@@ -76,10 +76,10 @@ def _hidden(machine: Machine, *variables: str) -> Candidate | None:
 
 def _cuda(machine: Machine) -> Candidate:
     """Why a TensorFlow that was built for CUDA finds no GPU."""
-    found = maker(machine)
-    if found is None:
+    cards = maker(machine)
+    if cards is None:
         return _no(NONE_FOUND)
-    if found == "AMD":
+    if cards == "AMD":
         return _no("an AMD GPU is there, but TensorFlow is built for CUDA", INSTALL_ROCM)
     if hidden := _hidden(machine, "CUDA_VISIBLE_DEVICES"):
         return hidden
@@ -113,10 +113,10 @@ def _cuda(machine: Machine) -> Candidate:
 
 def _rocm(machine: Machine) -> Candidate:
     """Why a TensorFlow that was built for ROCm finds no GPU."""
-    found = maker(machine)
-    if found is None:
+    cards = maker(machine)
+    if cards is None:
         return _no(NONE_FOUND)
-    if found == "NVIDIA":
+    if cards == "NVIDIA":
         return _no(
             "an NVIDIA GPU is there, but TensorFlow is built for ROCm",
             f"Replace it with: pip uninstall -y tensorflow-rocm && {INSTALL_CUDA}",
@@ -165,14 +165,14 @@ def _forbidden(machine: Machine) -> Candidate | None:
 
 def _built_without(machine: Machine) -> Candidate:
     """Why a TensorFlow for CPUs finds no GPU."""
-    found = maker(machine)
+    cards = maker(machine)
     installed = " ".join(machine.distributions()) or "this one"
-    if found == "NVIDIA":
+    if cards == "NVIDIA":
         return _no(
             f"an NVIDIA GPU is there, but TensorFlow ({installed}) is built without GPU support",
             f"Replace it with: pip uninstall -y {installed} && {INSTALL_CUDA}",
         )
-    if found == "AMD":
+    if cards == "AMD":
         return _no(
             f"an AMD GPU is there, but TensorFlow ({installed}) is built without GPU support",
             INSTALL_ROCM,
@@ -184,9 +184,9 @@ def repair_step(machine: Machine) -> str:
     """What to do when GPUs are found, and fail to compute."""
     build = machine.build()
     if build.get("is_rocm_build"):
-        found = either(sorted(set(machine.gfx()))) if machine.gfx() else "what rocminfo shows"
+        targets = either(sorted(set(machine.gfx()))) if machine.gfx() else "what rocminfo shows"
         return (
-            f"See that ROCm supports the architecture ({found}); for a close relative of a "
+            f"See that ROCm supports the architecture ({targets}); for a close relative of a "
             "supported one set HSA_OVERRIDE_GFX_VERSION, such as 10.3.0 for gfx1031."
         )
     return (

@@ -73,21 +73,21 @@ class Machine:
 
     def cards(self) -> set[str]:
         """The makers of the graphics cards and accelerators on the PCI bus: NVIDIA, AMD."""
-        found = set()
+        vendors = set()
         for device in self.glob("/sys/bus/pci/devices/*"):
             if _text(f"{device}/class").startswith(GRAPHICS):
-                found.add(VENDORS.get(_text(f"{device}/vendor"), ""))
-        return found - {""}
+                vendors.add(VENDORS.get(_text(f"{device}/vendor"), ""))
+        return vendors - {""}
 
     def gfx(self) -> tuple[str, ...]:
         """The architectures of the AMD GPUs that the kernel's driver knows, such as gfx90a."""
-        found = []
+        targets = []
         for node in self.glob("/sys/class/kfd/kfd/topology/nodes/*/properties"):
             for line in _text(node).splitlines():
                 name, _, value = line.partition(" ")
                 if name == "gfx_target_version" and value.strip() not in ("", "0"):
-                    found.append(_gfx(int(value)))
-        return tuple(found)
+                    targets.append(_gfx(int(value)))
+        return tuple(targets)
 
     def cpu_flags(self) -> frozenset[str]:
         """The instruction sets of the processor, as Linux names them; empty elsewhere."""
@@ -138,14 +138,14 @@ class Machine:
     def gpus(self) -> tuple[Gpu, ...]:
         """The GPUs that TensorFlow can use."""
         tf = start_tensorflow()
-        found = []
+        gpus = []
         for index, device in enumerate(tf.config.list_physical_devices("GPU")):
             details: Mapping[str, Any] = {}
             with contextlib.suppress(tf.errors.OpError, ValueError):
                 details = tf.config.experimental.get_device_details(device)
             name = str(details.get("device_name", f"GPU {index}"))
-            found.append(Gpu(index, name, details.get("compute_capability")))
-        return tuple(found)
+            gpus.append(Gpu(index, name, details.get("compute_capability")))
+        return tuple(gpus)
 
     def count_gpus(self) -> int:
         """How many GPUs TensorFlow can use, as another process finds: this one asks no driver.
@@ -154,11 +154,11 @@ class Machine:
             DeviceError: when TensorFlow does not start there.
         """
         text = "from tfpipe.devices import Machine; print(len(Machine().gpus()))"
-        asked = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
-        if asked.returncode:
-            last = (asked.stderr.strip().splitlines() or [f"exit code {asked.returncode}"])[-1]
+        process = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
+        if process.returncode:
+            last = (process.stderr.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
             raise DeviceError(f"The GPUs of this computer cannot be counted: {last}")
-        return int(asked.stdout.split()[-1])
+        return int(process.stdout.split()[-1])
 
     def cpu_strategy(self, count: int) -> Any:
         """The strategy for one CPU, or for several logical ones.

@@ -69,19 +69,19 @@ def pick(device: str = "auto", machine: Machine | None = None) -> Picked:
         DeviceError: for an unknown device, or one that was asked for and cannot be used.
         MissingDependency: when TensorFlow is not installed.
     """
-    wanted = read(device)
+    spec = read(device)
     machine = machine or Machine()
     machine.start()
-    if wanted.kind == "auto":
+    if spec.kind == "auto":
         return _auto(machine)
-    found = _start(wanted, machine)
-    if isinstance(found, Candidate):
-        repair = found.repair or "Use a computer that has one."
+    picked = _start(spec, machine)
+    if isinstance(picked, Candidate):
+        repair = picked.repair or "Use a computer that has one."
         raise DeviceError(
-            f"device={device!r} was asked for and cannot be used: {found.detail}. "
+            f"device={device!r} was asked for and cannot be used: {picked.detail}. "
             f"device=auto picks one that can be. {repair}"
         )
-    return found
+    return picked
 
 
 def join(cluster: Cluster, device: str, deadline: float, machine: Machine | None = None) -> Picked:
@@ -98,21 +98,22 @@ def join(cluster: Cluster, device: str, deadline: float, machine: Machine | None
     Raises:
         DeviceError: for another device, a GPU that is not there, or a worker that does not come.
     """
-    wanted = read(device)
+    spec = read(device)
     machine = machine or Machine()
     machine.start()
-    if wanted.kind == "tpu" or wanted.gpus or wanted.cpus > 1:
+    if spec.kind == "tpu" or spec.gpus or spec.cpus > 1:
         raise DeviceError(
             f"device={device!r} cannot be used with several workers: each has the GPUs that its "
             "process sees, or its CPU. Use device=auto, cpu or gpu, and CUDA_VISIBLE_DEVICES for "
             "some of its GPUs."
         )
-    found = gpu.look(machine)
-    if wanted.kind == "gpu" and not found.usable:
+    candidate = gpu.look(machine)
+    if spec.kind == "gpu" and not candidate.usable:
         raise DeviceError(
-            f"device={device!r} was asked for and cannot be used: {found.detail}. {found.repair}"
+            f"device={device!r} was asked for and cannot be used: {candidate.detail}. "
+            f"{candidate.repair}"
         )
-    kind = "gpu" if found.usable and wanted.kind != "cpu" else "cpu"
+    kind = "gpu" if candidate.usable and spec.kind != "cpu" else "cpu"
     machine.use_gpus(kind == "gpu")
     strategy = multiworker.start(cluster, deadline)
     _, error = tried(lambda: machine.step(strategy, False))
@@ -132,15 +133,15 @@ def join(cluster: Cluster, device: str, deadline: float, machine: Machine | None
 
 def _auto(machine: Machine) -> Picked:
     passed: list[Candidate] = []
-    for wanted in _attempts(machine):
+    for spec in _attempts(machine):
         try:
-            found = _start(wanted, machine)
+            picked = _start(spec, machine)
         except DeviceError as error:  # what an earlier pick in this process has settled
-            found = Candidate(wanted.kind, False, str(error).rstrip("."), "Start a new process.")
-        if isinstance(found, Picked):
-            reason = _because(found, passed)
-            return replace(found, reason=reason, passed_over=tuple(passed))
-        passed.append(found)
+            picked = Candidate(spec.kind, False, str(error).rstrip("."), "Start a new process.")
+        if isinstance(picked, Picked):
+            reason = _because(picked, passed)
+            return replace(picked, reason=reason, passed_over=tuple(passed))
+        passed.append(picked)
     raise DeviceError(
         "No device works: " + "; ".join(f"{c.name.upper()}: {c.detail}" for c in passed)
     )
@@ -165,17 +166,17 @@ def _because(picked: Picked, passed: list[Candidate]) -> str:
     return "; ".join(parts) + (HINT if overlooked else "")
 
 
-def _start(wanted: DeviceSpec, machine: Machine) -> Picked | Candidate:
+def _start(spec: DeviceSpec, machine: Machine) -> Picked | Candidate:
     """The device with its strategy, tried; or why it cannot be used."""
     starts = {"tpu": _start_tpu, "gpu": _start_gpu, "cpu": _start_cpu}
-    return starts[wanted.kind](wanted, machine)
+    return starts[spec.kind](spec, machine)
 
 
-def _start_tpu(wanted: DeviceSpec, machine: Machine) -> Picked | Candidate:
-    candidate = tpu.look(machine, wanted.tpu, asked=wanted.device != "auto")
+def _start_tpu(spec: DeviceSpec, machine: Machine) -> Picked | Candidate:
+    candidate = tpu.look(machine, spec.tpu, asked=spec.device != "auto")
     if not candidate.usable:
         return candidate
-    name = tpu.name_of(machine, wanted.tpu)
+    name = tpu.name_of(machine, spec.tpu)
     strategy, error = tried(lambda: machine.tpu_strategy(name))
     if error is not None:
         what = f"{candidate.detail} could not be initialised: {first_line(error)}"
@@ -186,15 +187,15 @@ def _start_tpu(wanted: DeviceSpec, machine: Machine) -> Picked | Candidate:
         return Candidate("tpu", False, what, tpu.REPAIR)
     cores = int(strategy.num_replicas_in_sync)
     device = f"TPU ({cores} cores)" if cores > 1 else "TPU"
-    return Picked(strategy, device, _why(wanted, "a TPU was found"), "tpu")
+    return Picked(strategy, device, _why(spec, "a TPU was found"), "tpu")
 
 
-def _start_gpu(wanted: DeviceSpec, machine: Machine) -> Picked | Candidate:
+def _start_gpu(spec: DeviceSpec, machine: Machine) -> Picked | Candidate:
     candidate = gpu.look(machine)
     if not candidate.usable:
         return candidate
     present = machine.gpus()
-    chosen = _chosen(wanted, present)
+    chosen = _chosen(spec, present)
     strategy, error = tried(lambda: machine.gpu_strategy(chosen))
     xla, without = len(chosen) == 1, ""
     if error is None:
@@ -207,34 +208,34 @@ def _start_gpu(wanted: DeviceSpec, machine: Machine) -> Picked | Candidate:
         what = f"a test step failed on {together}: {first_line(error)}"
         return Candidate("gpu", False, what, gpu.repair_step(machine))
     device = "GPU" if len(chosen) == 1 else f"{len(chosen)} GPUs"
-    found = "one GPU was found" if len(present) == 1 else f"{len(present)} GPUs were found"
-    reason = _why(wanted, found) + without
+    count = "one GPU was found" if len(present) == 1 else f"{len(present)} GPUs were found"
+    reason = _why(spec, count) + without
     return Picked(strategy, device, reason, "gpu", "auto" if xla else False, gpus=chosen)
 
 
-def _start_cpu(wanted: DeviceSpec, machine: Machine) -> Picked | Candidate:
-    strategy = machine.cpu_strategy(wanted.cpus)
+def _start_cpu(spec: DeviceSpec, machine: Machine) -> Picked | Candidate:
+    strategy = machine.cpu_strategy(spec.cpus)
     _, error = tried(lambda: machine.step(strategy, False))
     if error is not None:
         what = f"a test step failed on {look_cpu(machine).detail}: {first_line(error)}"
         names = " ".join(machine.distributions())
         repair = f"Install TensorFlow again with: pip install --force-reinstall {names}"
         return Candidate("cpu", False, what, repair)
-    device = "CPU" if wanted.cpus == 1 else f"{wanted.cpus} logical CPUs"
-    return Picked(strategy, device, _why(wanted, gpu.NONE_FOUND), "cpu")
+    device = "CPU" if spec.cpus == 1 else f"{spec.cpus} logical CPUs"
+    return Picked(strategy, device, _why(spec, gpu.NONE_FOUND), "cpu")
 
 
-def _why(wanted: DeviceSpec, found: str) -> str:
-    return found if wanted.device == "auto" else "asked for"
+def _why(spec: DeviceSpec, reason: str) -> str:
+    return reason if spec.device == "auto" else "asked for"
 
 
-def _chosen(wanted: DeviceSpec, present: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
+def _chosen(spec: DeviceSpec, present: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
     """The GPUs that were asked for; raises DeviceError for one that is not there."""
-    missing = [number for number in wanted.gpus if number >= len(present)]
+    missing = [number for number in spec.gpus if number >= len(present)]
     if missing:
         there = "only GPU 0" if len(present) == 1 else f"GPUs 0 to {len(present) - 1}"
         raise DeviceError(
-            f"device={wanted.device!r}: there is no GPU {missing[0]}. TensorFlow finds {there}: "
+            f"device={spec.device!r}: there is no GPU {missing[0]}. TensorFlow finds {there}: "
             f"{gpu.names(present)}."
         )
-    return tuple(present[number] for number in wanted.gpus) or present
+    return tuple(present[number] for number in spec.gpus) or present

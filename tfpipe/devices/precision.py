@@ -36,11 +36,13 @@ class ChosenPrecision:
     reason: str
 
 
-def choose_precision(asked: str, picked: Picked, machine: Machine | None = None) -> ChosenPrecision:
+def choose_precision(
+    requested: str, picked: Picked, machine: Machine | None = None
+) -> ChosenPrecision:
     """The precision to train in on a picked device.
 
     Args:
-        asked: "float32", "bfloat16", "float16", or "auto": bfloat16 where the hardware computes
+        requested: "float32", "bfloat16", "float16", or "auto": bfloat16 where the hardware computes
             in it natively, float32 elsewhere.
         picked: the device.
         machine: the computer; this one when None.
@@ -49,15 +51,15 @@ def choose_precision(asked: str, picked: Picked, machine: Machine | None = None)
         ConfigError: for an unknown precision.
         DeviceError: for bfloat16 on a CPU without oneDNN, and float16 on a TPU: neither can train.
     """
-    if asked not in PRECISIONS:
-        raise ConfigError(f"There is no precision {asked!r}. {suggest(asked, PRECISIONS)}")
+    if requested not in PRECISIONS:
+        raise ConfigError(f"There is no precision {requested!r}. {suggest(requested, PRECISIONS)}")
     machine = machine or Machine()
-    if asked == "float32":
-        return ChosenPrecision(asked, "asked for")
-    if asked == "float16":
-        return ChosenPrecision(asked, _float16(picked))
+    if requested == "float32":
+        return ChosenPrecision(requested, "asked for")
+    if requested == "float16":
+        return ChosenPrecision(requested, _float16(picked))
     native, why = _native(picked, machine)
-    if asked == "auto":
+    if requested == "auto":
         return ChosenPrecision("bfloat16" if native else "float32", why)
     if picked.kind == "cpu" and not _onednn(machine):
         raise DeviceError(
@@ -65,7 +67,7 @@ def choose_precision(asked: str, picked: Picked, machine: Machine | None = None)
             f"{machine.environ['TF_ENABLE_ONEDNN_OPTS']} switches it off. Unset that variable, or "
             "use precision=float32."
         )
-    return ChosenPrecision(asked, "asked for" if native else f"asked for; emulated: {why}")
+    return ChosenPrecision(requested, "asked for" if native else f"asked for; emulated: {why}")
 
 
 def _native(picked: Picked, machine: Machine) -> tuple[bool, str]:
@@ -81,12 +83,12 @@ def _native(picked: Picked, machine: Machine) -> tuple[bool, str]:
 
 
 def _native_cuda(gpus: tuple[Gpu, ...]) -> tuple[bool, str]:
-    for found in gpus:
-        can = found.compute_capability
+    for card in gpus:
+        can = card.compute_capability
         if can is None:
-            return False, f"the compute capability of {found.name} is not known"
+            return False, f"the compute capability of {card.name} is not known"
         if can < CUDA_BFLOAT16:
-            return False, f"{_capable(found)} has no bfloat16, which begins with 8.0"
+            return False, f"{_capable(card)} has no bfloat16, which begins with 8.0"
     verb = "compute" if len(gpus) > 1 else "computes"
     first = f"{gpu.names(gpus)} {verb}" if len(gpus) > 1 else f"{_capable(gpus[0])} {verb}"
     return True, f"{first} in bfloat16"
@@ -124,13 +126,13 @@ def _float16(picked: Picked) -> str:
         )
     if picked.kind == "cpu":
         return "asked for; a CPU is slow in float16, bfloat16 or float32 are faster"
-    for found in picked.gpus:
-        can = found.compute_capability
+    for card in picked.gpus:
+        can = card.compute_capability
         if can is not None and can < CUDA_FLOAT16:
-            return f"asked for; saves memory, but {_capable(found)} has no Tensor Cores for it"
+            return f"asked for; saves memory, but {_capable(card)} has no Tensor Cores for it"
     return "asked for"
 
 
-def _capable(found: Gpu) -> str:
-    major, minor = found.compute_capability or (0, 0)
-    return f"{found.name} (compute capability {major}.{minor})"
+def _capable(card: Gpu) -> str:
+    major, minor = card.compute_capability or (0, 0)
+    return f"{card.name} (compute capability {major}.{minor})"

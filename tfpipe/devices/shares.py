@@ -45,13 +45,13 @@ def shares(workers: int, machine: Machine, device: str = "auto") -> list[Share]:
         raise ConfigError(f"--workers {workers} trains nothing. Give 1 or more.")
     if workers == 1:
         return [Share()]
-    wanted = read(device)
-    if wanted.kind == "tpu" or (wanted.kind == "auto" and _has_tpu(machine)):
+    spec = read(device)
+    if spec.kind == "tpu" or (spec.kind == "auto" and _has_tpu(machine)):
         raise ConfigError(
             f"--workers {workers} cannot divide a TPU: it is one worker's alone. Use --workers 1, "
             "or device=cpu."
         )
-    gpus = _gpus(workers, machine, wanted)
+    gpus = _gpus(workers, machine, spec)
     cores = machine.usable_cores()
     return [_share(worker, workers, cores, gpus, machine) for worker in range(workers)]
 
@@ -93,14 +93,14 @@ def _cores(cpus: Sequence[int]) -> str:
     return f"cores {', '.join(map(str, sorted(cpus)))}"
 
 
-def _gpus(workers: int, machine: Machine, wanted: DeviceSpec) -> Sequence[str]:
+def _gpus(workers: int, machine: Machine, spec: DeviceSpec) -> Sequence[str]:
     """The GPUs to divide, as the variable that shows them names them; none for a CPU."""
-    if wanted.kind == "cpu" or gpu.maker(machine) is None:
+    if spec.kind == "cpu" or gpu.maker(machine) is None:
         return ()
-    if wanted.gpus:
-        numbers = ",".join(map(str, wanted.gpus))
+    if spec.gpus:
+        numbers = ",".join(map(str, spec.gpus))
         raise ConfigError(
-            f"device={wanted.device!r} names GPUs, and each of {workers} workers sees its own ones "
+            f"device={spec.device!r} names GPUs, and each of {workers} workers sees its own ones "
             f"alone, numbered from 0. Use device=gpu, and {_variables(machine)[0]}={numbers} in "
             "the environment."
         )
@@ -110,8 +110,8 @@ def _gpus(workers: int, machine: Machine, wanted: DeviceSpec) -> Sequence[str]:
             f"--workers {workers} is more than the {count} GPU{'s' * (count > 1)} that TensorFlow "
             f"finds, and each worker needs one of its own. Use --workers {count}, or device=cpu."
         )
-    found = [machine.environ[name] for name in _variables(machine) if name in machine.environ]
-    names = found[0].split(",") if found else [str(index) for index in range(count)]
+    masks = [machine.environ[name] for name in _variables(machine) if name in machine.environ]
+    names = masks[0].split(",") if masks else [str(index) for index in range(count)]
     return [name.strip() for name in names[:count]]
 
 

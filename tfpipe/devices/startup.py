@@ -25,29 +25,29 @@ DISTRIBUTIONS = (
 
 def installed() -> dict[str, str]:
     """The installed TensorFlow distributions and their versions."""
-    found = {}
+    versions = {}
     for name in DISTRIBUTIONS:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
+            versions[name] = importlib.metadata.version(name)
+    return versions
 
 
-def check_installed(found: Mapping[str, str]) -> tuple[str, str] | None:
+def check_installed(versions: Mapping[str, str]) -> tuple[str, str] | None:
     """What is wrong with the installed TensorFlow distributions, and the repair; None when right.
 
     Args:
-        found: the distributions and their versions, as `installed` gives them.
+        versions: the distributions and their versions, as `installed` gives them.
     """
-    if not found:
+    if not versions:
         return (
             "TensorFlow is not installed",
             "Install it with: pip install 'tfpipe[tf]' (CPU), or 'tfpipe[cuda]' for an NVIDIA GPU.",
         )
-    if len(found) > 1:
-        names, (first, version) = " ".join(found), next(iter(found.items()))
+    if len(versions) > 1:
+        names, (first, version) = " ".join(versions), next(iter(versions.items()))
         return (
-            f"{len(found)} TensorFlow packages are installed over each other: "
-            f"{', '.join(f'{n} {v}' for n, v in found.items())}",
+            f"{len(versions)} TensorFlow packages are installed over each other: "
+            f"{', '.join(f'{n} {v}' for n, v in versions.items())}",
             f"Repair it with: pip uninstall -y {names} && pip install '{first}=={version}'",
         )
     return None
@@ -83,9 +83,9 @@ def import_tensorflow() -> Any:
     """
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
-    found = installed()
-    if wrong := check_installed(found):
-        raise (DeviceError if found else MissingDependency)(". ".join(wrong))
+    versions = installed()
+    if wrong := check_installed(versions):
+        raise (DeviceError if versions else MissingDependency)(". ".join(wrong))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -109,14 +109,14 @@ def _quiet() -> Iterator[None]:
         return
     sys.stderr.flush()
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         except BaseException:
             os.dup2(kept, 2)
-            held.seek(0)
-            os.write(2, held.read())
+            captured.seek(0)
+            os.write(2, captured.read())
             raise
         finally:
             os.dup2(kept, 2)

@@ -58,8 +58,8 @@ def name_of(machine: Machine, name: str | None) -> str:
 def device_files(machine: Machine) -> list[str]:
     """The files through which a process reaches the TPU of its computer."""
     # Virtual machines hand on all kinds of devices as vfio; with libtpu beside it, it is a TPU.
-    found = machine.glob("/dev/accel[0-9]*")
-    return found or (machine.glob("/dev/vfio/[0-9]*") if _library(machine) else [])
+    files = machine.glob("/dev/accel[0-9]*")
+    return files or (machine.glob("/dev/vfio/[0-9]*") if _library(machine) else [])
 
 
 def _library(machine: Machine) -> bool:

@@ -29,15 +29,15 @@ class Confusion:
 
     def rows(self) -> list[tuple[str, str, str, str]]:
         """Class, samples, share answered right, and the class it was most often taken for."""
-        found = []
+        rows = []
         for index, name in enumerate(self.classes):
             wrong = self.matrix[index].copy()
             wrong[index] = 0
             other = int(wrong.argmax())
             taken = f"{self.classes[other]} ({wrong[other]:,})" if wrong[other] else ""
             size, right = int(self.matrix[index].sum()), self.right[index]
-            found.append((name, f"{size:,}", f"{right:.1%}" if size else "", taken))
-        return found
+            rows.append((name, f"{size:,}", f"{right:.1%}" if size else "", taken))
+        return rows
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for report.json."""

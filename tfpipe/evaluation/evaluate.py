@@ -10,5 +10,5 @@ def evaluate(model: Any, batches: Any) -> dict[str, float]:
         model: the compiled keras.Model.
         batches: a tf.data.Dataset of (features, label) batches.
     """
-    found = model.evaluate(batches, verbose=0, return_dict=True)
-    return {n: float(found[n]) for n in sorted(found, key=lambda name: (name != "loss", name))}
+    metrics = model.evaluate(batches, verbose=0, return_dict=True)
+    return {n: float(metrics[n]) for n in sorted(metrics, key=lambda name: (name != "loss", name))}

@@ -25,22 +25,29 @@ def compare(folder: Path) -> dict[str, float]:
 
     loaded = tf.saved_model.load(str(folder))
     with np.load(folder / "assets" / "golden.npz", allow_pickle=False) as golden:
-        held = dict(golden)
-    arrays = {n.removeprefix("array_"): a for n, a in held.items() if n.startswith("array_")}
-    names = sorted(n for n in held if n.startswith("file_") and n != "file_answers")
-    files = [held[n].tobytes() for n in names]
-    calls = {"serving_default": ({n: tf.constant(a) for n, a in arrays.items()}, held["answers"])}
+        arrays_by_name = dict(golden)
+    arrays = {
+        n.removeprefix("array_"): a for n, a in arrays_by_name.items() if n.startswith("array_")
+    }
+    names = sorted(n for n in arrays_by_name if n.startswith("file_") and n != "file_answers")
+    files = [arrays_by_name[n].tobytes() for n in names]
+    calls = {
+        "serving_default": (
+            {n: tf.constant(a) for n, a in arrays.items()},
+            arrays_by_name["answers"],
+        )
+    }
     if files:
-        calls["serving_bytes"] = ({"bytes": tf.constant(files)}, held["file_answers"])
-    found = {}
+        calls["serving_bytes"] = ({"bytes": tf.constant(files)}, arrays_by_name["file_answers"])
+    differences = {}
     for name, (inputs, expected) in calls.items():
         outputs = loaded.signatures[name](**inputs)
         answered = outputs["values"] if "values" in outputs else outputs["probabilities"]
         answered = answered.numpy()
         if answered.shape[-1] == 2 and expected.shape[-1] == 1:  # binary gives both classes
             answered = answered[:, 1:]
-        found[name] = float(np.max(np.abs(answered - expected)))
-    return found
+        differences[name] = float(np.max(np.abs(answered - expected)))
+    return differences
 
 
 def verify(folder: Path, precision: str = "float32") -> dict[str, float]:

@@ -48,11 +48,11 @@ class Served(tf.Module):
         """The signatures by name."""
         features = self._spec.features
         arrays = {f.name: tf.TensorSpec([None, *f.shape], f.dtype, f.name) for f in features}
-        found = {"serving_default": tf.function(self._from_arrays, input_signature=[arrays])}
+        signatures = {"serving_default": tf.function(self._from_arrays, input_signature=[arrays])}
         if len(features) == 1 and features[0].kind == "image" and features[0].dtype == "uint8":
             encoded = tf.TensorSpec([None], tf.string, "bytes")
-            found["serving_bytes"] = tf.function(self._from_bytes, input_signature=[encoded])
-        return {name: function.get_concrete_function() for name, function in found.items()}
+            signatures["serving_bytes"] = tf.function(self._from_bytes, input_signature=[encoded])
+        return {name: function.get_concrete_function() for name, function in signatures.items()}
 
     def _from_arrays(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         features = next(iter(inputs.values())) if len(inputs) == 1 else inputs
@@ -112,8 +112,8 @@ def _write(
         assets.mkdir(exist_ok=True)
         if spec.classes:
             (assets / "labels.txt").write_text("".join(f"{name}\n" for name in spec.classes))
-        said = json.dumps(contract(model, task, spec), indent=2)
-        (assets / "contract.json").write_text(said + "\n")
+        text = json.dumps(contract(model, task, spec), indent=2)
+        (assets / "contract.json").write_text(text + "\n")
         np.savez(assets / "golden.npz", allow_pickle=False, **_golden(model, task, spec, samples))
         verify(temporary, _precision(model))
 
@@ -131,7 +131,7 @@ def contract(model: Any, task: Task, spec: ElementSpec) -> dict[str, Any]:
     network inside expects, and how the model's first layers see to it.
     """
     inside = getattr(model, "input_contract", None)
-    told = {"pretrained": inside} if inside else {}
+    pretrained = {"pretrained": inside} if inside else {}
     resize = "inside serving_bytes: bilinear, antialiased, rounded"
     if any(f.resize for f in spec.features):
         resize += "; proportions kept, to cover `resize`, of which the centre of `shape` is cut out"
@@ -142,7 +142,7 @@ def contract(model: Any, task: Task, spec: ElementSpec) -> dict[str, Any]:
         "resize": resize,
         "label": to_json(spec.label),
         "output": task.output,
-        **told,
+        **pretrained,
     }
 
 
@@ -151,14 +151,14 @@ def _golden(
 ) -> dict[str, np.ndarray]:
     """Samples and the trained model's answers: as arrays, and as files of other sizes."""
     alone: Any = next(iter(samples.values())) if len(samples) == 1 else samples
-    held = {f"array_{name}": _storable(values) for name, values in samples.items()}
-    held["answers"] = answers(model, task, alone)
+    golden = {f"array_{name}": _storable(values) for name, values in samples.items()}
+    golden["answers"] = answers(model, task, alone)
     if len(spec.features) == 1 and spec.feature.kind == "image" and spec.feature.dtype == "uint8":
         files = [_encode(image, i) for i, image in enumerate(alone[:8])]
         decoded = np.stack([decode(tf.constant(f), spec.feature).numpy() for f in files])
-        held |= {f"file_{i}": np.frombuffer(f, np.uint8) for i, f in enumerate(files)}
-        held["file_answers"] = answers(model, task, decoded)
-    return held
+        golden |= {f"file_{i}": np.frombuffer(f, np.uint8) for i, f in enumerate(files)}
+        golden["file_answers"] = answers(model, task, decoded)
+    return golden
 
 
 def _storable(values: np.ndarray) -> np.ndarray:
@@ -176,5 +176,5 @@ def _encode(image: np.ndarray, number: int) -> bytes:
 
 
 def _last_version(folder: Path) -> int:
-    found = [int(p.name) for p in folder.glob("*") if p.name.isdigit()]
-    return max(found, default=0)
+    versions = [int(p.name) for p in folder.glob("*") if p.name.isdigit()]
+    return max(versions, default=0)

@@ -205,11 +205,11 @@ class _Pass:
 def _digest(prepared: Prepared, body: Any) -> bytes:
     """What decides the answers of a base: its builder, its weights, and how it computes."""
     model = {n: to_json(v) for n, v in _fields(prepared) if n not in _OF_THE_HEAD}
-    found = hashlib.sha256(json.dumps([model, prepared.precision.name], sort_keys=True).encode())
-    found.update(json.dumps(to_json(prepared.spec.features)).encode())
+    digest = hashlib.sha256(json.dumps([model, prepared.precision.name], sort_keys=True).encode())
+    digest.update(json.dumps(to_json(prepared.spec.features)).encode())
     for weight in body.weights:
-        found.update(memoryview(weight.numpy()).cast("B"))
-    return found.digest()
+        digest.update(memoryview(weight.numpy()).cast("B"))
+    return digest.digest()
 
 
 def _fields(prepared: Prepared) -> Any:
@@ -221,8 +221,8 @@ def _checksum(batches: Any, about_body: bytes) -> str:
     """A name for the features of these samples."""
     import numpy as np
 
-    found = hashlib.sha256(about_body)
+    digest = hashlib.sha256(about_body)
     for batch in batches:
         for tensor in batch:
-            found.update(np.asarray(tensor).tobytes())
-    return found.hexdigest()[:32]
+            digest.update(np.asarray(tensor).tobytes())
+    return digest.hexdigest()[:32]

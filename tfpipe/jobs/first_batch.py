@@ -62,8 +62,8 @@ def check_samples(prepared: Prepared) -> None:
 
 
 def _checksum(batch: Any) -> str:
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for tensor in keras.tree.flatten(batch):
         array = np.asarray(tensor)
-        found.update(repr(array.tolist()).encode() if array.dtype == object else array.tobytes())
-    return found.hexdigest()
+        digest.update(repr(array.tolist()).encode() if array.dtype == object else array.tobytes())
+    return digest.hexdigest()

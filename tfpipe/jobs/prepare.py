@@ -94,13 +94,13 @@ class Prepared:
     def notes(self) -> list[str]:
         """What a person must not overlook about the numbers."""
         assert self.pipeline.data is not None
-        found = self.pipeline.data.notes()
+        notes = self.pipeline.data.notes()
         if self.stands_for is not None:
-            found.append(
+            notes.append(
                 f"Generated data stood in for {self.stands_for}: these numbers say nothing about "
                 "the real data set."
             )
-        return [*found, self.left_out] if self.left_out else found
+        return [*notes, self.left_out] if self.left_out else notes
 
 
 def prepare(

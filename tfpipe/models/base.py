@@ -19,12 +19,12 @@ def base_of(model: Any) -> Any:
     """
     import keras
 
-    found = [
+    bases = [
         layer
         for layer in model.layers
         if isinstance(layer, keras.Model) or getattr(layer, "is_base", False)
     ]
-    return max((b for b in found if b.weights), key=lambda b: count(b.weights), default=None)
+    return max((b for b in bases if b.weights), key=lambda b: count(b.weights), default=None)
 
 
 def unfreeze(base: Any, what: Unfreeze, batch_norm: BatchNorm = "inference") -> None:

@@ -39,14 +39,14 @@ def _preprocessing(layer: Any) -> Iterator[Any]:
     seen: set[int] = set()
     waiting = [layer]
     while waiting:
-        found = waiting.pop()
-        if id(found) in seen:
+        inner = waiting.pop()
+        if id(inner) in seen:
             continue
-        seen.add(id(found))
-        if isinstance(found, _kinds()):
-            yield found  # and not the look-up that it is made of
+        seen.add(id(inner))
+        if isinstance(inner, _kinds()):
+            yield inner  # and not the look-up that it is made of
         else:
-            waiting.extend(found._flatten_layers(include_self=False, recursive=False))
+            waiting.extend(inner._flatten_layers(include_self=False, recursive=False))
 
 
 def _kinds() -> tuple[type, ...]:

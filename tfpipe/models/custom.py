@@ -71,11 +71,11 @@ class Custom(ModelBuilder):
         of = task_for(spec, task)
         given = {"spec": spec, "task": of.name, "outputs": of.units, "train": train}
         named = _parameters(function)
-        wanted = {name: value for name, value in given.items() if name in named}
+        passed = {name: value for name, value in given.items() if name in named}
         arguments = build(self.arguments)
         by = f"Custom: {show(function)}()"
         try:
-            model: keras.Model = function(**wanted, **arguments)
+            model: keras.Model = function(**passed, **arguments)
         except TfpipeError:
             raise
         except Exception as error:

@@ -69,8 +69,8 @@ class Learnt:
 
     def categories(self, feature: Feature) -> tuple[str, ...]:
         """The words of a category: as declared, else as found, in the order of the alphabet."""
-        found = sorted(w for w in self.words.get(feature.name, ()) if w)
-        return feature.categories or tuple(found) or ("",)
+        words = sorted(w for w in self.words.get(feature.name, ()) if w)
+        return feature.categories or tuple(words) or ("",)
 
 
 def learn(features: tuple[Feature, ...], train: Training | None) -> Learnt:

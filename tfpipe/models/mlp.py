@@ -70,10 +70,10 @@ class MLP(ModelBuilder):
         )
         x = dense(x, self, "MLP")
         output = named("activations", "MLP.output", self.output)
-        found = task_for(spec, task)
-        if self.output != "linear" and found.reads_logits:
+        of = task_for(spec, task)
+        if self.output != "linear" and of.reads_logits:
             raise ConfigError(
-                f"MLP.output={self.output!r}: models give logits where the task is {found.name}, "
+                f"MLP.output={self.output!r}: models give logits where the task is {of.name}, "
                 "and prediction and export make probabilities of them. Leave it out."
             )
         return keras.Model(inputs, logits(x, spec, task, activation=output), name="mlp")

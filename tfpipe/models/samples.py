@@ -60,44 +60,44 @@ def images(model: Any, base: Any, name: str, features: Any, values: Values) -> I
     return Images(name, raw, np.asarray(prepared), values)
 
 
-def refuse_values(found: Images, contract: Contract, scaling: Scaling) -> None:
+def refuse_values(images: Images, contract: Contract, scaling: Scaling) -> None:
     """Refuse images whose values are not what the network expects; raises ModelError."""
-    if not np.isfinite(found.raw).all():
-        raise ModelError(f"{found} hold values that are no numbers (NaN, or infinite).")
-    low, high = float(found.raw.min()), float(found.raw.max())
+    if not np.isfinite(images.raw).all():
+        raise ModelError(f"{images} hold values that are no numbers (NaN, or infinite).")
+    low, high = float(images.raw.min()), float(images.raw.max())
     if low == high:
-        raise ModelError(f"{found} are empty: each value is {low:g}. Look at what is read.")
-    kind, declared = _kind(low, high), _kind(*found.values)
-    if _inside(found.prepared, scaling) and (kind == declared or declared not in _SEEN):
+        raise ModelError(f"{images} are empty: each value is {low:g}. Look at what is read.")
+    kind, declared = _kind(low, high), _kind(*images.values)
+    if _inside(images.prepared, scaling) and (kind == declared or declared not in _SEEN):
         return
-    black, white = found.values
+    black, white = images.values
     raise ModelError(
         f"{contract.network} (family {contract.family}) expects values of "
-        f"{_range(*_expected(scaling))}, which it makes of {_range(black, white)}; {found} lie in "
+        f"{_range(*_expected(scaling))}, which it makes of {_range(black, white)}; {images} lie in "
         f"{_range(low, high)} and become "
-        f"{_range(float(found.prepared.min()), float(found.prepared.max()))}. "
-        f"{_advice(kind, found.values)}"
+        f"{_range(float(images.prepared.min()), float(images.prepared.max()))}. "
+        f"{_advice(kind, images.values)}"
     )
 
 
-def refuse_swapped(found: Images, contract: Contract) -> None:
+def refuse_swapped(images: Images, contract: Contract) -> None:
     """Refuse images that have blue where red should be; raises ModelError.
 
     In photographs red is on average brighter than blue. That the contrary is chance is excluded
     where the average difference is more than two standard errors.
     """
-    if found.raw.shape[-1] != 3 or len(found.raw) < _FEWEST:
+    if images.raw.shape[-1] != 3 or len(images.raw) < _FEWEST:
         return
-    black, white = found.values
-    means = (found.raw.mean(axis=(1, 2), dtype=np.float64) - black) / (white - black)
+    black, white = images.values
+    means = (images.raw.mean(axis=(1, 2), dtype=np.float64) - black) / (white - black)
     bluer = means[:, 2] - means[:, 0]
     error = bluer.std(ddof=1) / len(bluer) ** 0.5
     if bluer.mean() <= max(0.02, 2 * error):
         return
     raise ModelError(
-        f"{contract.network} takes red, green, blue; in {found} the third channel is brighter than "
-        f"the first ({means[:, 2].mean():.3f} and {means[:, 0].mean():.3f} of white, a difference "
-        f"of {bluer.mean():.3f} ± {error:.3f}). In photographs red is the brighter one: these "
+        f"{contract.network} takes red, green, blue; in {images} the third channel is brighter "
+        f"than the first ({means[:, 2].mean():.3f} and {means[:, 0].mean():.3f} of white, a "
+        f"difference of {bluer.mean():.3f} ± {error:.3f}). In photographs red is the brighter one: these "
         "probably are blue, green, red, as OpenCV reads them. Declare model.channels='bgr', and "
         "the model swaps them; or model.channels='rgb' if they are right and the pictures bluish."
     )

@@ -54,9 +54,9 @@ class ChildJob:
 
 def read_job(text: str) -> ChildJob:
     """A job from its JSON."""
-    found = json.loads(text)
-    cpus = None if found["cpus"] is None else tuple(found["cpus"])
-    return ChildJob(**found | {"log": Path(found["log"]), "cpus": cpus})
+    job = json.loads(text)
+    cpus = None if job["cpus"] is None else tuple(job["cpus"])
+    return ChildJob(**job | {"log": Path(job["log"]), "cpus": cpus})
 
 
 def live(job: ChildJob, lifeline: int) -> NoReturn:

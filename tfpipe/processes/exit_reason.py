@@ -85,14 +85,14 @@ def explain(
     how, held = described(code), f" when it held {byte_size(peak)}" if peak else ""
     if code in _signals("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"):
         return _killed(code, how + held, asked, kernel)
-    said, words = _last_words(job.log, since), ""
-    if is_about_memory(said) or _near(job.memory, peak, code):
+    last_words, words = _last_words(job.log, since), ""
+    if is_about_memory(last_words) or _near(job.memory, peak, code):
         limit = f" It may hold {byte_size(job.memory)} (--memory)." if job.memory else ""
         return "memory", (
             f"The trial ran out of memory ({how}){held}.{limit} Use a smaller batch_size or a "
             f"smaller model. Its log: {job.log}"
         )
-    if telling := _telling(said):
+    if telling := _telling(last_words):
         words = f" Its last words: {telling}"
     return "crashed", f"The trial's process ended ({how}){held}; its log: {job.log}.{words}"
 
@@ -142,8 +142,8 @@ def _last_words(log: Path, since: int) -> str:
         return ""
 
 
-def _telling(said: str) -> str:
+def _telling(last_words: str) -> str:
     """The line of a log that tells what happened; the last one where none does."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in last_words.splitlines() if line.strip()]
     telling = [line for line in lines if _TELLING.match(line)]
     return (telling or lines or [""])[-1]

@@ -306,10 +306,10 @@ class _Alone:
     def look(self, child: Child) -> None:
         """See whether it has ended."""
         if sys.platform == "linux":
-            found = reap(self._process.pid)
-            if found is not None:
-                self._process.returncode = found[0]  # nobody else may wait for it any more
-                self._close(child, *found)
+            ended = reap(self._process.pid)
+            if ended is not None:
+                self._process.returncode = ended[0]  # nobody else may wait for it any more
+                self._close(child, *ended)
         elif (code := self._process.poll()) is not None:
             self.signal(child, _KILL)  # what it has left running
             self._close(child, code)

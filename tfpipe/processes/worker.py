@@ -78,8 +78,10 @@ class Worker:
 
 def free_ports(count: int) -> list[int]:
     """Ports of this machine that nobody listens on."""
-    with contextlib.ExitStack() as held:
-        servers = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+    with contextlib.ExitStack() as sockets:
+        servers = [
+            sockets.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
+        ]
         return [server.getsockname()[1] for server in servers]
 
 

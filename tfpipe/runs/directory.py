@@ -199,8 +199,8 @@ def cache_folder(root: Path) -> Path:
 
 def list_directories(root: Path, folder: str, file: str) -> list[RunDirectory]:
     """Return the directories below a folder that hold a file, the oldest first."""
-    found = [run_at(path.parent) for path in (root / folder).glob(f"*/*/{file}")]
-    return sorted(found, key=lambda run: (run.path.name, run.name))
+    runs = [run_at(path.parent) for path in (root / folder).glob(f"*/*/{file}")]
+    return sorted(runs, key=lambda run: (run.path.name, run.name))
 
 
 def list_runs(root: Path) -> list[RunDirectory]:

@@ -94,13 +94,13 @@ def groups(model: Any) -> dict[str, list[Any]]:
     """
     metrics = list(model.metrics_variables)
     seen = {id(v) for v in metrics}
-    found: dict[str, list[Any]] = {"model": [], "optimizer": [], "metrics": metrics}
+    grouped: dict[str, list[Any]] = {"model": [], "optimizer": [], "metrics": metrics}
     for name, variables in (("model", model.variables), ("optimizer", model.optimizer.variables)):
         for variable in variables:
             if id(variable) not in seen:
                 seen.add(id(variable))
-                found[name].append(variable)
-    return found
+                grouped[name].append(variable)
+    return grouped
 
 
 def read(model: Any) -> list[tuple[str, Any, np.ndarray]]:
@@ -110,10 +110,10 @@ def read(model: Any) -> list[tuple[str, Any, np.ndarray]]:
     is divided again would not be the same to the last bit. Under several workers each of them has
     to call this.
     """
-    found = [(name, v) for name, variables in groups(model).items() for v in variables]
-    shared = [v for _, v in found if _per_replica(model, v)]
+    tagged = [(name, v) for name, variables in groups(model).items() for v in variables]
+    shared = [v for _, v in tagged if _per_replica(model, v)]
     stacked = dict(zip(map(id, shared), _shares(model, shared), strict=True))
-    return [(name, v, stacked[id(v)] if id(v) in stacked else v.numpy()) for name, v in found]
+    return [(name, v, stacked[id(v)] if id(v) in stacked else v.numpy()) for name, v in tagged]
 
 
 def _shares(model: Any, variables: list[Any]) -> list[np.ndarray]:
@@ -187,11 +187,11 @@ def save(
         StorageError: when it cannot be written; earlier states are untouched.
     """
     final = folder / f"state-{state.epoch:04d}-{state.step:06d}"
-    held = read(model)
+    values_read = read(model)
     if not keep or final.exists():  # the same step, saved again after an interruption
         return final
-    described = [{"group": g, "path": v.path, "dtype": str(v.dtype)} for g, v, _ in held]
-    arrays_held = [value for _, _, value in held]
+    described = [{"group": g, "path": v.path, "dtype": str(v.dtype)} for g, v, _ in values_read]
+    arrays_held = [value for _, _, value in values_read]
     for name, value in (weights or {}).items():
         described.append({"group": "callbacks", "path": name, "dtype": str(value.dtype)})
         arrays_held.append(value)
@@ -301,12 +301,12 @@ def restore(model: Any, saved: Checkpoint, parts: tuple[str, ...] = GROUPS) -> N
     Raises:
         RunError: when the variables are others than those that were saved.
     """
-    found = groups(model)
+    grouped = groups(model)
     for part in parts:
         if difference := misfit(model, saved, part):
             raise RunError(f"{saved.path} does not fit the {part}: {difference}.")
     for part in parts:
-        _write(model, found[part], saved.group(part))
+        _write(model, grouped[part], saved.group(part))
 
 
 def misfit(model: Any, saved: Checkpoint, part: str) -> str:
@@ -332,9 +332,9 @@ def misfit(model: Any, saved: Checkpoint, part: str) -> str:
 
 
 def _position(path: Path) -> tuple[int, int]:
-    found = _NAME.search(path.name)
-    assert found
-    return int(found[1]), int(found[2])
+    match = _NAME.search(path.name)
+    assert match
+    return int(match[1]), int(match[2])
 
 
 def _plain(array: np.ndarray) -> np.ndarray:

@@ -74,13 +74,13 @@ def _train_function(model: Any, wait: InputWait, requests: Requests) -> Callable
     strategy = model.distribute_strategy
 
     @tf.function(autograph=False)
-    def add_up(asked: Any) -> Any:
-        return strategy.reduce("SUM", strategy.run(lambda: tf.identity(asked)), axis=None)
+    def add_up(total: Any) -> Any:
+        return strategy.reduce("SUM", strategy.run(lambda: tf.identity(total)), axis=None)
 
     def function(iterator: Any) -> Any:
-        asked = add_up(tf.constant(requests.ask()))
+        total = add_up(tf.constant(requests.ask()))
         outputs = steps(iterator)
-        requests.hear(*asked.numpy())
+        requests.hear(*total.numpy())
         return outputs
 
     return function

@@ -72,8 +72,8 @@ def importance(
         )
     shares = {d.name: float(h) for d, h in zip(dimensions, harm / harm.sum(), strict=True)}
     doubt = "" if explained >= 0.3 else " That is little: read the shares with care."
-    told = ", told how many epochs each has trained" if len(set(epochs)) > 1 else ""
-    note = f"It foretells {explained:.0%} of the differences between trials{told}.{doubt}"
+    given_epochs = ", told how many epochs each has trained" if len(set(epochs)) > 1 else ""
+    note = f"It foretells {explained:.0%} of the differences between trials{given_epochs}.{doubt}"
     return Importance(shares, explained, note)
 
 
@@ -91,14 +91,14 @@ def _foretell(columns: "np.ndarray", values: "np.ndarray") -> "tuple[float, np.n
     folds = np.random.default_rng(0).permutation(len(values)) % _FOLDS
     error, harm = 0.0, np.zeros(columns.shape[1])
     for fold in range(_FOLDS):
-        known, asked = folds != fold, folds == fold
+        known, held = folds != fold, folds == fold
         forest = RandomForestRegressor(_TREES, random_state=fold).fit(columns[known], values[known])
-        held_out = columns[asked], values[asked]
-        error -= _score(forest, *held_out) * asked.sum()
+        held_out = columns[held], values[held]
+        error -= _score(forest, *held_out) * held.sum()
         shuffled = permutation_importance(
             forest, *held_out, scoring=_score, n_repeats=_SHUFFLES, random_state=fold
         )
-        harm += shuffled.importances_mean * asked.sum()
+        harm += shuffled.importances_mean * held.sum()
     return 1 - error / float(((values - values.mean()) ** 2).sum()), np.maximum(harm, 0.0)
 
 
@@ -107,8 +107,8 @@ def _score(forest: "RandomForestRegressor", columns: "np.ndarray", values: "np.n
 
     The trees are asked themselves: `forest.predict` takes 20 times as long for so few trials.
     """
-    asked = np.ascontiguousarray(columns, np.float32)
-    answers = np.mean([tree.tree_.predict(asked) for tree in forest.estimators_], axis=0)
+    rows = np.ascontiguousarray(columns, np.float32)
+    answers = np.mean([tree.tree_.predict(rows) for tree in forest.estimators_], axis=0)
     return -float(((answers.ravel() - values) ** 2).mean())
 
 

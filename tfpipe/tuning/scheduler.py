@@ -270,8 +270,8 @@ class Scheduler:
 
 def doing(folder: Path) -> str:
     """What the trial of a folder says that it is doing."""
-    found = read_small(folder / PROGRESS)
-    return str(found.get("doing", "starting"))
+    progress = read_small(folder / PROGRESS)
+    return str(progress.get("doing", "starting"))
 
 
 def all_alike(trials: Sequence[Trial]) -> TrainingError | None:

@@ -204,14 +204,14 @@ class Search:
 
     def trials(self) -> list[Trial]:
         """All trials so far, in the order in which they were made."""
-        found = [Trial.read(file.parent) for file in self.trials_folder.glob(f"*/{_TRIAL}")]
-        return sorted(found, key=lambda trial: int(trial.id))
+        trials = [Trial.read(file.parent) for file in self.trials_folder.glob(f"*/{_TRIAL}")]
+        return sorted(trials, key=lambda trial: int(trial.id))
 
     def completed(self) -> list[Trial]:
         """The trials that count, the best first."""
         sign = -1.0 if self.options.direction == "max" else 1.0
-        found = [t for t in self.trials() if t.completed]
-        return sorted(found, key=lambda t: (sign * (t.objective or 0.0), int(t.id)))
+        completed = [t for t in self.trials() if t.completed]
+        return sorted(completed, key=lambda t: (sign * (t.objective or 0.0), int(t.id)))
 
     def best(self) -> Trial | None:
         """The best trial; None before one is completed."""

@@ -55,10 +55,10 @@ def run_of(search: Search, trial: Trial) -> list[EpochRow]:
     """The epochs of a trial, with those of the trials that it goes on with."""
     file = search.run(trial).metrics_file
     try:
-        found = file.stat()
+        status = file.stat()
     except OSError:  # it has not trained yet
         return []
-    return [r for r in _rows(file, found.st_mtime_ns, found.st_size) if r.epoch <= trial.epochs]
+    return [r for r in _rows(file, status.st_mtime_ns, status.st_size) if r.epoch <= trial.epochs]
 
 
 @lru_cache(maxsize=1024)

@@ -35,18 +35,18 @@ class Best:
         name = self.search.name
         given = {text.partition("=")[0].strip() for text in self.loaded.overrides}
         apart = kept(self.search, given)
-        found = []
+        notes = []
         if apart:
-            found.append(
+            notes.append(
                 f"search {name} was made with {' '.join(apart)}, which this run has not: add it "
                 "for the same training."
             )
         if self.search.options.sample and not sample:
-            found.append(
+            notes.append(
                 f"search {name} was made on generated data (--sample): its best values say nothing "
                 "about the real data set."
             )
-        return found
+        return notes
 
 
 def with_best(target: str, overrides: Iterable[str], reference: str, root: Path) -> Best:

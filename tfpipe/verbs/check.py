@@ -97,12 +97,12 @@ def _seconds_per_step(prepared: Prepared) -> list[float]:
     from tfpipe.training.datasets import dataset
 
     pipeline, compiled = prepared.pipeline, prepared.compiled
-    declared, found = pipeline.build_callbacks(), []
+    declared, per_step = pipeline.build_callbacks(), []
     for phase in range(len(pipeline.fine_tune.phases) if pipeline.fine_tune else 1):
         batches = dataset(pipeline, "train")
         enter_phase(compiled, pipeline, phase, batches)
         logs, seconds = _few_steps(compiled.model, batches)
-        found.append(seconds)
+        per_step.append(seconds)
     measured = set(logs) | {"learning_rate"}
     if "validation" in prepared.spec.splits:
         next(iter(dataset(pipeline, "validation")))
@@ -110,7 +110,7 @@ def _seconds_per_step(prepared: Prepared) -> list[float]:
     check_monitors(declared, measured)
     nowhere = run_at(Path("runs") / prepared.loaded.name / "checked")  # which nobody makes
     show(declared, view_of(pipeline, prepared.spec, compiled.task, nowhere))
-    return found
+    return per_step
 
 
 def _few_steps(model: Any, batches: Any) -> tuple[dict[str, Any], float]:

@@ -11,11 +11,11 @@ from tfpipe.declare.part import REQUIRED, hints
 
 def models() -> list[dict[str, Any]]:
     """Each builder: name, what it is, its input contract, and its fields with type and default."""
-    found = []
+    builders = []
     for name in tfpipe.models.__all__:
         builder = getattr(tfpipe.models, name)
         if isinstance(builder, type) and issubclass(builder, ModelBuilder):
-            found.append(
+            builders.append(
                 {
                     "name": name,
                     "summary": (builder.__doc__ or "").splitlines()[0],
@@ -30,4 +30,4 @@ def models() -> list[dict[str, Any]]:
                     },
                 }
             )
-    return found
+    return builders

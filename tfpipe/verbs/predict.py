@@ -38,8 +38,8 @@ def predict(
             file that cannot be read is no error: its answer says why.
     """
     files, _ = find_files(paths)
-    found = predictor(target, overrides=overrides, root=root)
-    return list(found.answers(files, top))
+    ready = predictor(target, overrides=overrides, root=root)
+    return list(ready.answers(files, top))
 
 
 def predictor(
@@ -80,9 +80,9 @@ def find_files(paths: Iterable[str]) -> tuple[list[str], list[str]]:
         if not path.is_dir():
             files.append(str(path))
             continue
-        found = _below(path)
-        files += [str(path / name) for name in found]
-        others = sum(len(names) for _, _, names in os.walk(path)) - len(found)
+        below = _below(path)
+        files += [str(path / name) for name in below]
+        others = sum(len(names) for _, _, names in os.walk(path)) - len(below)
         if others > 0:
             them = "1 file that is" if others == 1 else f"{others:,} files that are"
             notes.append(f"{given}: {them} hidden or no images left out.")

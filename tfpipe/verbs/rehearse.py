@@ -77,10 +77,11 @@ def _child(
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == (-signal.SIGKILL if kill else 0):
         return
-    said = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    lines = done.stderr.splitlines()
+    errors = [line[7:] for line in lines if line.startswith("Error: ")]
     raise CheckFailed(
         f"The rehearsal {'that is resumed ' if resume else ''}failed (exit code "
-        f"{done.returncode}): {said[-1].removeprefix('Error: ') if said else done.stderr[-2000:]}"
+        f"{done.returncode}): {errors[-1] if errors else done.stderr[-2000:]}"
     )
 
 

@@ -147,8 +147,8 @@ def begin(
     parts = _shares(workers, loaded)
     with count_stops() as asked_to_stop, ProcessPool(_IMPORTED) as pool:
         _start_keras_tuner()
-        found = look(pool, loaded, sample, root, terminal, asked_to_stop)
-        decided, direction = objective_of(objective, found)
+        probed = look(pool, loaded, sample, root, terminal, asked_to_stop)
+        decided, direction = objective_of(objective, probed)
         options = SearchOptions(
             tuner=tuner,
             trials=count(space, tuner, trials),
@@ -198,10 +198,10 @@ def go_on(
     from tfpipe.processes.pool import ProcessPool
 
     terminal = terminal or (Silent() if quiet else Terminal())
-    found = store.find_search(Path(root), reference)
-    with found.directory.lock("being carried on"):
-        found = store.read_search(found.directory.path, Path(root))  # as it is now
-        loaded = found.load()
+    search = store.find_search(Path(root), reference)
+    with search.directory.lock("being carried on"):
+        search = store.read_search(search.directory.path, Path(root))  # as it is now
+        loaded = search.load()
         space = space_in(loaded)
         changes: dict[str, Any] = {
             "trials": trials,
@@ -209,15 +209,15 @@ def go_on(
             "hard": hard,
             "workers": workers,
         }
-        failed = [t for t in found.trials() if t.state == "failed"] if retry_failed else []
-        check_changes(found, space, trials, bool(failed))
-        found.options = replace(
-            found.options, **{n: v for n, v in changes.items() if v is not None}
+        failed = [t for t in search.trials() if t.state == "failed"] if retry_failed else []
+        check_changes(search, space, trials, bool(failed))
+        search.options = replace(
+            search.options, **{n: v for n, v in changes.items() if v is not None}
         )
-        parts = _shares(found.options.workers, loaded)
+        parts = _shares(search.options.workers, loaded)
         with count_stops() as asked_to_stop, ProcessPool(_IMPORTED) as pool:
             _start_keras_tuner()
-            return _carry_on(found, space, terminal, parts, pool, asked_to_stop, failed)
+            return _carry_on(search, space, terminal, parts, pool, asked_to_stop, failed)
 
 
 def join(
@@ -248,18 +248,18 @@ def join(
     from tfpipe.processes.pool import ProcessPool
 
     terminal = terminal or (Silent() if quiet else Terminal())
-    found = store.find_search(Path(root), reference)
-    if found.state == "finished":
-        raise RunError(f"{found.name} is finished: there is nothing left to join.")
+    search = store.find_search(Path(root), reference)
+    if search.state == "finished":
+        raise RunError(f"{search.name} is finished: there is nothing left to join.")
     if file is not None:
         given = varied(loaded_from(file), vary)
-        _check_same(given, found)
-        found.target = given.target
-    loaded = found.load()
+        _check_same(given, search)
+        search.target = given.target
+    loaded = search.load()
     parts = _shares(workers, loaded)
     with count_stops() as asked_to_stop, ProcessPool(_IMPORTED) as pool:
         _start_keras_tuner()
-        return _carry_on(found, space_in(loaded), terminal, parts, pool, asked_to_stop)
+        return _carry_on(search, space_in(loaded), terminal, parts, pool, asked_to_stop)
 
 
 def _check_same(loaded: Loaded, search: Search) -> None:

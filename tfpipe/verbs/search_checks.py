@@ -75,20 +75,20 @@ def _check_size(space: Space, tuner: str, trials: int | None) -> None:
         )
 
 
-def check_changes(found: Search, space: Space, trials: int | None, again: bool = False) -> None:
+def check_changes(search: Search, space: Space, trials: int | None, again: bool = False) -> None:
     """Refuse to go on where nothing is left, or with fewer trials than there are."""
-    _check_size(space, found.options.tuner, trials)
-    made = len(found.trials())
-    if trials is not None and trials < made:
-        raise ConfigError(f"--trials {trials}: {found.name} has begun {made} already.")
-    wanted = trials or found.options.trials
-    if not again and found.state == "finished" and (wanted is None or made >= wanted):
+    _check_size(space, search.options.tuner, trials)
+    begun = len(search.trials())
+    if trials is not None and trials < begun:
+        raise ConfigError(f"--trials {trials}: {search.name} has begun {begun} already.")
+    planned = trials or search.options.trials
+    if not again and search.state == "finished" and (planned is None or begun >= planned):
         more = (
-            f" Ask for more with: tfpipe search --resume {found.name} --trials {2 * made}"
-            if found.options.tuner in ("random", "bayesian")
+            f" Ask for more with: tfpipe search --resume {search.name} --trials {2 * begun}"
+            if search.options.tuner in ("random", "bayesian")
             else ""
         )
-        raise RunError(f"{found.name} is finished ({made} trials).{more}")
+        raise RunError(f"{search.name} is finished ({begun} trials).{more}")
 
 
 def count(space: Space, tuner: Tuner, trials: int | None) -> int | None:
@@ -138,28 +138,28 @@ def look(
         if child.code is None:
             child.kill()
             raise Interrupted("Stopped before the first trial; nothing was written.")
-        found = json.loads(answer.read_text()) if answer.is_file() else {}
-        if found.get("state") == "finished":
-            return dict(found)
+        outcome = json.loads(answer.read_text()) if answer.is_file() else {}
+        if outcome.get("state") == "finished":
+            return dict(outcome)
         words = log.read_text(errors="replace").strip().splitlines()[-1:] if log.is_file() else []
-    kind = getattr(errors, str(found.get("kind")), None) or TrainingError
+    kind = getattr(errors, str(outcome.get("kind")), None) or TrainingError
     reason = (
-        found.get("reason") or f"The pipeline cannot be trained ({child.how}). {''.join(words)}"
+        outcome.get("reason") or f"The pipeline cannot be trained ({child.how}). {''.join(words)}"
     )
     raise kind(reason)
 
 
-def objective_of(name: str | None, found: dict[str, Any]) -> tuple[str, Any]:
+def objective_of(name: str | None, outcome: dict[str, Any]) -> tuple[str, Any]:
     """The metric that decides, and its direction; raises ConfigError for one not measured."""
     from tfpipe.training.callbacks.best_model import higher_is_better
 
-    measured = found["measured"]
+    measured = outcome["measured"]
     if name is None:
         # What is monitored by default, the validation loss, comes after the accuracy.
-        wanted = ["val_accuracy", "val_loss"]
-        if found["monitor"] != "val_loss":  # which it is where nothing monitors anything
-            wanted.insert(0, found["monitor"])
-        usable = [m for m in wanted if m in measured and m.startswith("val_")]
+        preferred = ["val_accuracy", "val_loss"]
+        if outcome["monitor"] != "val_loss":  # which it is where nothing monitors anything
+            preferred.insert(0, outcome["monitor"])
+        usable = [m for m in preferred if m in measured and m.startswith("val_")]
         if not usable:
             raise ConfigError(
                 "There is no validation split, and a search that goes by the training data finds "

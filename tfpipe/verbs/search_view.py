@@ -173,8 +173,8 @@ class SearchView:
     def best(self) -> Trial | None:
         """The best trial so far; of equal ones the first."""
         sign = -1.0 if self._search.options.direction == "max" else 1.0
-        found = [trial for trial in self._trials.values() if trial.completed]
-        return min(found, key=lambda t: (sign * (t.objective or 0.0), t.id), default=None)
+        completed = [trial for trial in self._trials.values() if trial.completed]
+        return min(completed, key=lambda t: (sign * (t.objective or 0.0), t.id), default=None)
 
     def lines(self, running: Mapping[str, str]) -> list[str]:
         """The lines that change, in rich's markup: the count, the best so far, what runs.
@@ -223,8 +223,8 @@ class SearchView:
 
         What a trial takes is taken to be the mean so far; a budget ends it earlier.
         """
-        found = max(0.0, min(self._by_trials(), self._by_budget()))
-        return None if found == float("inf") else found
+        seconds = max(0.0, min(self._by_trials(), self._by_budget()))
+        return None if seconds == float("inf") else seconds
 
     def _by_budget(self) -> float:
         budget = self._search.options.budget
@@ -274,8 +274,8 @@ def report(search: Search, terminal: Terminal) -> None:
         by_run.setdefault(trial.run, trial)
     best = list(by_run.values())[:_LISTED]
     took = f" in {clock(search.active_seconds)}" if search.active_seconds else ""
-    found = states(trials, killed=state_of(search) == "killed")
-    terminal.say(f"{counted(len(trials), 'trial')}{took}" + (f": {found}" if found else ""))
+    counts = states(trials, killed=state_of(search) == "killed")
+    terminal.say(f"{counted(len(trials), 'trial')}{took}" + (f": {counts}" if counts else ""))
     if search.reason:
         terminal.note(search.reason)
     if best:
@@ -291,13 +291,13 @@ def report(search: Search, terminal: Terminal) -> None:
     terminal.commands(_next(search, bool(best)))
 
 
-def _next(search: Search, found: bool) -> list[tuple[str, str]]:
+def _next(search: Search, has_best: bool) -> list[tuple[str, str]]:
     """The next useful commands."""
     run = train_with_best(search)
     logs = shlex.join(["tensorboard", "--logdir", str(search.directory.path)])
     return [
-        *([(run, "train fully with the best values")] if found else []),
-        *([(logs, "the curves and values of all trials")] if found else []),
+        *([(run, "train fully with the best values")] if has_best else []),
+        *([(logs, "the curves and values of all trials")] if has_best else []),
         *_further(search),
     ]
 

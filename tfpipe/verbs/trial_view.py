@@ -63,12 +63,12 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
         {'optimizer.learning_rate': 'learning_rate', 'model.dropout': 'dropout'}
     """
     ends = {name: _ends(name) for name in names}
-    found = {}
+    names_by_end = {}
     for name, own in ends.items():
         others = {end for other, among in ends.items() if other != name for end in among}
         apart = (end for end in own if end not in others and not end[0].isdigit())
-        found[name] = next(apart, name)
-    return found
+        names_by_end[name] = next(apart, name)
+    return names_by_end
 
 
 def _ends(name: str) -> list[str]:
@@ -113,23 +113,23 @@ def table(search: Search, trials: Sequence[Trial]) -> tuple[list[str], list[list
     return columns, [row + text for row, text in zip(rows, texts, strict=True)]
 
 
-def failures(trials: Iterable[Trial], said: str = "") -> list[str]:
+def failures(trials: Iterable[Trial], reported: str = "") -> list[str]:
     """The failed trials by the kind of failure, each kind with its first reason.
 
     Args:
         trials: of any state.
-        said: what has been said already; a reason in it is not said at length again.
+        reported: what has been said already; a reason in it is not said at length again.
     """
     kinds: dict[str, list[Trial]] = {}
     for trial in trials:
         if trial.state == "failed":
             kinds.setdefault(trial.kind, []).append(trial)
-    found = []
+    texts = []
     for kind, among in kinds.items():
         reason = among[0].reason
-        shown_reason = first_sentence(reason) if reason in said else " ".join(reason.split())
+        shown_reason = first_sentence(reason) if reason in reported else " ".join(reason.split())
         which = f" ({kind})" if kind else ""
-        found.append(
+        texts.append(
             f"{counted(len(among), 'trial')} failed{which}: {shown_reason} (trial {among[0].id})"
         )
-    return found
+    return texts

@@ -122,12 +122,12 @@ def _canvas(
     """The images to begin with: whole where a part is drawn of them, else their centre."""
     if feature is None or feature.resize is None or any(_draw_their_part(augmentations)):
         return _Canvas(images)
-    held, (whole, corner) = feature.stored_shape[:2], centre(feature)
-    if whole == held and not isinstance(augmentations[0], Geometric):
+    stored, (whole, corner) = feature.stored_shape[:2], centre(feature)
+    if whole == stored and not isinstance(augmentations[0], Geometric):
         return _Canvas(seen(images, feature))  # nothing is moved into it, so it is just cut out
     canvas = _Canvas(images)
     # In the pixels of what is held, of which `whole` is an enlargement.
-    scale = tuple(h / w for h, w in zip(held, whole, strict=True))
+    scale = tuple(h / w for h, w in zip(stored, whole, strict=True))
     part = tuple(s * length for s, length in zip(scale, feature.shape, strict=False))
     canvas.show(feature.shape[:2], part, tuple(s * c for s, c in zip(scale, corner, strict=True)))
     return canvas

@@ -89,8 +89,8 @@ def seen(images: "tf.Tensor", feature: "Feature") -> "tf.Tensor":
     if whole == feature.stored_shape[:2]:
         return images[..., top : top + size[0], left : left + size[1], :]
     alone = len(images.shape) == 3
-    found = _resized(images[None] if alone else images, whole, (top, left), size)
-    return found[0] if alone else found
+    resized = _resized(images[None] if alone else images, whole, (top, left), size)
+    return resized[0] if alone else resized
 
 
 def centre(feature: "Feature") -> tuple[Size, Size]:
@@ -188,7 +188,7 @@ def _resized(images: "tf.Tensor", whole: Any, corner: Any, size: Any) -> "tf.Ten
     import tensorflow as tf
 
     own = tf.cast(tf.shape(images)[1:3], tf.float32)
-    made = tf.raw_ops.ScaleAndTranslate(
+    scaled = tf.raw_ops.ScaleAndTranslate(
         images=images,
         size=size,
         scale=tf.cast(whole, tf.float32) / own,
@@ -196,7 +196,7 @@ def _resized(images: "tf.Tensor", whole: Any, corner: Any, size: Any) -> "tf.Ten
         kernel_type="triangle",
         antialias=True,
     )
-    return _rounded(tf.ensure_shape(made, [None, *size, images.shape[3]]))
+    return _rounded(tf.ensure_shape(scaled, [None, *size, images.shape[3]]))
 
 
 def _rounded(values: "tf.Tensor") -> "tf.Tensor":

@@ -58,8 +58,8 @@ class Decoder:
             return self._chunk(start, paths[start : start + size], store)
 
         with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as threads:
-            found = list(threads.map(chunk, range(0, len(paths), size)))
-        return [problem for problems in found for problem in problems]
+            by_chunk = list(threads.map(chunk, range(0, len(paths), size)))
+        return [problem for problems in by_chunk for problem in problems]
 
     def one(self, path: Path) -> "np.ndarray":
         """The pixels of a file; raises tf.errors.OpError where it cannot be used."""
@@ -84,8 +84,8 @@ class Decoder:
         except tf.errors.OpError:  # says neither which file nor, for people, what
             if len(paths) == 1:
                 return [(start, self._problem(paths[0]))]
-            found = [self._chunk(start + i, [p], store) for i, p in enumerate(paths)]
-            return [problem for problems in found for problem in problems]
+            by_file = [self._chunk(start + i, [p], store) for i, p in enumerate(paths)]
+            return [problem for problems in by_file for problem in problems]
         return []
 
     @cached_property
@@ -125,24 +125,24 @@ class Decoder:
         """What is wrong with a file that cannot be used."""
         import tensorflow as tf
 
-        found = shape_of(path)
-        if isinstance(found, str):
-            return found
-        if self.fit is None and found[:2] != self.shape[:2]:
+        shape = shape_of(path)
+        if isinstance(shape, str):
+            return shape
+        if self.fit is None and shape[:2] != self.shape[:2]:
             height, width = self.shape[:2]
             return (
-                f"{_size(found)} pixels where {_size(self.shape)} were expected; "
+                f"{_size(shape)} pixels where {_size(self.shape)} were expected; "
                 f"data.size=({height}, {width}) resizes"
             )
-        if not self.converted and found[2] != self.shape[2]:
+        if not self.converted and shape[2] != self.shape[2]:
             return (
-                f"{_channels(found[2])} where {_channels(self.shape[2])} were expected; "
+                f"{_channels(shape[2])} where {_channels(self.shape[2])} were expected; "
                 f"data.channels={self.shape[2]} converts"
             )
         try:
             self.one(path)
         except tf.errors.OpError:
-            return f"cannot be read with {_channels(self.shape[2])}; it has {_channels(found[2])}"
+            return f"cannot be read with {_channels(self.shape[2])}; it has {_channels(shape[2])}"
         return "changed while it was read"
 
 

@@ -32,8 +32,8 @@ def batches(instructions: Any, image: str, label: str, batch_size: int) -> "tf.d
     }
 
     def parse(serialized: Any) -> Any:
-        found = tf.io.parse_example(serialized, features)
-        return found[image], found[label]
+        parsed = tf.io.parse_example(serialized, features)
+        return parsed[image], parsed[label]
 
     records = tf.data.Dataset.from_tensor_slices((files, skips, takes)).flat_map(
         lambda file, skip, take: (

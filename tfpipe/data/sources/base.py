@@ -87,10 +87,10 @@ class StoredSplits(Source):
 
     def input_fn(self, split: str, **options: Any) -> "tf.data.Dataset":
         chosen = Options(**options)
-        found = self._plan(chosen)
-        if split not in found:
-            raise DataError(f"{self!r} has no split {split!r}. {suggest(split, found)}")
-        part = found[split]
+        split_plan = self._plan(chosen)
+        if split not in split_plan:
+            raise DataError(f"{self!r} has no split {split!r}. {suggest(split, split_plan)}")
+        part = split_plan[split]
         features, _ = self.element()
         check_options(split, part.size, features, chosen)
         if not self._kept(part.stored, chosen.cache):
@@ -112,13 +112,13 @@ class StoredSplits(Source):
         _, label = self.element()
         if not label.is_class:
             return {}
-        found = {}
+        by_split = {}
         for name, split in self._plan(Options(1, seed=seed)).items():
             labels = self._read_labels(split.stored)
             kept = labels if split.rows is None else labels[split.rows]
             counts = np.bincount(kept, minlength=len(label.classes)).tolist()
-            found[name] = dict(zip(label.classes, counts, strict=True))
-        return found
+            by_split[name] = dict(zip(label.classes, counts, strict=True))
+        return by_split
 
     def notes(self) -> list[str]:
         validation, test = self._shares

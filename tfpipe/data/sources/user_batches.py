@@ -60,18 +60,18 @@ class UserBatches(Source):
 def _batch_of(train: object) -> "tuple[Any, tf.TensorSpec]":
     """The specs of the features and the label of a batch; raises DataError."""
     element = getattr(train, "element_spec", None)
-    wanted = "input_fn('train') should return a tf.data.Dataset of batches (features, label)"
+    expected = "input_fn('train') should return a tf.data.Dataset of batches (features, label)"
     if not isinstance(element, tuple) or len(element) != 2:
         got = element if element is not None else type(train).__name__
-        raise DataError(f"{wanted}, got {got}.")
+        raise DataError(f"{expected}, got {got}.")
     x, y = element
     if isinstance(x, tuple) or not hasattr(y, "dtype"):
         raise DataError(
-            f"{wanted}: one tensor of labels, and one of features or several by name in a mapping; "
-            f"got {element}."
+            f"{expected}: one tensor of labels, and one of features or several by name in a "
+            f"mapping; got {element}."
         )
     if y.shape.rank == 0:
-        raise DataError(f"{wanted}; these samples are not batched: add .batch(32).")
+        raise DataError(f"{expected}; these samples are not batched: add .batch(32).")
     return x, y
 
 

@@ -54,11 +54,11 @@ class Windows(StoredSplits):
         if not isinstance(self.series, Source):
             return
         for name in ("validation", "test"):
-            held = getattr(self.series, name, None)
-            if name in self.series._given and held is not None:
+            series = getattr(self.series, name, None)
+            if name in self.series._given and series is not None:
                 raise ConfigError(
-                    f"Windows.series has {name}={held!r}, which would do nothing: say it of the "
-                    f"windows instead, as in Windows(..., {name}={held!r})."
+                    f"Windows.series has {name}={series!r}, which would do nothing: say it of the "
+                    f"windows instead, as in Windows(..., {name}={series!r})."
                 )
 
     def element(self) -> tuple[tuple[Feature, ...], Label]:
@@ -89,22 +89,22 @@ class Windows(StoredSplits):
     def _parts(self) -> dict[str, range]:
         """Which windows belong to which split."""
         total = stop = self._stored_sizes()["train"]
-        found: dict[str, range] = {}
-        for name, wanted in (("test", self.test), ("validation", self.validation)):
-            if wanted is not None:
-                size = wanted if isinstance(wanted, int) else share_of(max(0, stop), wanted)
-                found[name] = range(stop - size, stop)
+        parts: dict[str, range] = {}
+        for name, declared in (("test", self.test), ("validation", self.validation)):
+            if declared is not None:
+                size = declared if isinstance(declared, int) else share_of(max(0, stop), declared)
+                parts[name] = range(stop - size, stop)
                 stop -= size + self.ahead - 1
-        found["train"] = range(stop)
-        if stop < 1 or any(len(rows) < 1 for rows in found.values()):
-            held = ", ".join(f"{len(found[n])} for {n}" for n in found if n != "train")
+        parts["train"] = range(stop)
+        if stop < 1 or any(len(rows) < 1 for rows in parts.values()):
+            held_out = ", ".join(f"{len(parts[n])} for {n}" for n in parts if n != "train")
             raise DataError(
                 f"Windows: {len(self._values)} values give {max(0, total)} windows of {self.past} "
                 f"past values and {self.ahead} ahead, which leaves none to train on"
-                + (f" beside {held}" if held else "")
+                + (f" beside {held_out}" if held_out else "")
                 + ". Use a longer series, shorter windows, or hold out less."
             )
-        return {n: found[n] for n in ("train", "validation", "test") if n in found}
+        return {n: parts[n] for n in ("train", "validation", "test") if n in parts}
 
     @cached_property
     def _values(self) -> "np.ndarray":

@@ -31,8 +31,8 @@ class Cluster:
 
     def __post_init__(self) -> None:
         for address in self.workers:
-            found = _ADDRESS.fullmatch(address)
-            if not found or not 0 < int(found[2]) < 65536:
+            match = _ADDRESS.fullmatch(address)
+            if not match or not 0 < int(match[2]) < 65536:
                 raise ConfigError(
                     f"{address!r} is no address of a worker; write host:port, such as "
                     "host-a:2222, and separate several by commas."
@@ -85,14 +85,14 @@ def find_cluster(
     Raises:
         ConfigError: when what describes the cluster is incomplete or wrong.
     """
-    found = None
+    members = None
     if addresses is not None or index is not None:
-        found = _from_options(addresses, index)
+        members = _from_options(addresses, index)
     elif environ.get("TF_CONFIG", "").strip():
-        found = _from_tf_config(environ["TF_CONFIG"])
+        members = _from_tf_config(environ["TF_CONFIG"])
     elif "SLURM_PROCID" in environ and _slurm_tasks(environ) > 1:
-        found = _from_slurm(environ)
-    return found if found is not None and found.size > 1 else None
+        members = _from_slurm(environ)
+    return members if members is not None and members.size > 1 else None
 
 
 def host_and_port(address: str) -> tuple[str, int]:
@@ -119,7 +119,7 @@ def _from_tf_config(text: str) -> Cluster | None:
     """The workers of TF_CONFIG; a chief comes first, as TensorFlow counts them."""
     try:
         config = json.loads(text)
-        jobs = {str(name): list(found) for name, found in config.get("cluster", {}).items()}
+        jobs = {str(name): list(addresses) for name, addresses in config.get("cluster", {}).items()}
         task = config.get("task", {})
         kind, number = str(task.get("type", "")), int(task.get("index", 0))
     except (ValueError, TypeError, AttributeError) as error:
@@ -130,7 +130,7 @@ def _from_tf_config(text: str) -> Cluster | None:
         ) from None
     if not any(jobs.values()):
         return None
-    _check_jobs({name for name, found in jobs.items() if found} | ({kind} - {""}))
+    _check_jobs({name for name, addresses in jobs.items() if addresses} | ({kind} - {""}))
     if kind not in jobs:
         raise ConfigError(
             f"TF_CONFIG says that this process is {kind!r}, and its cluster has "

@@ -96,8 +96,8 @@ class Predictor:
         try:
             return self._decode(tf.constant(Path(file).read_bytes()))
         except (OSError, tf.errors.OpError):
-            found = shape_of(Path(file))
-            return found if isinstance(found, str) else f"has {found[2]} channels"
+            shape = shape_of(Path(file))
+            return shape if isinstance(shape, str) else f"has {shape[2]} channels"
 
     def _answer(
         self, reading: Sequence[tuple[str, "Future[Any]"]], top: int
@@ -107,11 +107,11 @@ class Predictor:
         from tfpipe.evaluation.predict import answers
 
         read = [(file, future.result()) for file, future in reading]
-        images = [found for _, found in read if not isinstance(found, str)]
+        images = [image for _, image in read if not isinstance(image, str)]
         rows = iter(answers(self.model, self.task, tf.stack(images)) if images else ())
-        for file, found in read:
-            if isinstance(found, str):
-                yield Prediction(file, error=found)
+        for file, image in read:
+            if isinstance(image, str):
+                yield Prediction(file, error=image)
             else:
                 yield Prediction(file, self.task.named(next(rows), top))
 
@@ -120,5 +120,5 @@ def check_images(spec: ElementSpec, name: str) -> None:
     """Refuse what does not read one image; raises DataError."""
     fitting = [f.kind == "image" and f.dtype == "uint8" for f in spec.features]
     if fitting != [True]:
-        found = ", ".join(f"{f.name} ({f.kind}, {f.dtype})" for f in spec.features)
-        raise DataError(f"{name} reads {found}; tfpipe predict gives it one image file at a time.")
+        inputs = ", ".join(f"{f.name} ({f.kind}, {f.dtype})" for f in spec.features)
+        raise DataError(f"{name} reads {inputs}; tfpipe predict gives it one image file at a time.")

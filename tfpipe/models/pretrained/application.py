@@ -158,10 +158,10 @@ class Application(ModelBuilder):
         from tfpipe.models.pretrained.preprocessing import scaling_of
 
         base, network = base_of(model), self._contract
-        found = samples.images(model, base, spec.feature.name, features, self.values)
-        samples.refuse_values(found, network, scaling_of(network, base))
+        images = samples.images(model, base, spec.feature.name, features, self.values)
+        samples.refuse_values(images, network, scaling_of(network, base))
         if self.channels == "auto":
-            samples.refuse_swapped(found, network)
+            samples.refuse_swapped(images, network)
 
     def offline(self) -> tuple[Self, str]:
         from tfpipe.models.pretrained.weights import imagenet_file

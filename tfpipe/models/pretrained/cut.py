@@ -70,15 +70,15 @@ def cut(model: Any) -> tuple[Any, Any]:
 def _chain(model: Any, base: Any) -> list[Any]:
     """The calls of layers from the base on to the model's answers, each reading the one before."""
     nodes = [node for depth in model._nodes_by_depth.values() for node in depth]
-    found = [node for node in nodes if node.operation is base]
-    while found:
-        (given,) = found[-1].output_tensors
+    inside = [node for node in nodes if node.operation is base]
+    while inside:
+        (given,) = inside[-1].output_tensors
         readers = [n for n in nodes if any(tensor is given for tensor in n.input_tensors)]
         if not readers and given is model.outputs[0]:
-            return found
+            return inside
         if len(readers) != 1 or len(readers[0].input_tensors) != 1:
             break
-        found.append(readers[0])
+        inside.append(readers[0])
     raise ModelError(
         f"What follows {base.name} in {model.name} is no chain of layers from it to the answers."
     )

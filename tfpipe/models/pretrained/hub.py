@@ -180,11 +180,11 @@ class Hub(ModelBuilder):
 
     def _told(self, model: "keras.Model", feature: Feature) -> dict[str, Any]:
         """What the module expects and the model's first layers do, as the export tells it."""
-        told: dict[str, Any] = {"network": self.handle, "family": "TF-Hub"}
+        contract: dict[str, Any] = {"network": self.handle, "family": "TF-Hub"}
         if feature.kind == "text":
-            return told | {"expects": {"in_words": "texts in UTF-8, as they are"}}
+            return contract | {"expects": {"in_words": "texts in UTF-8, as they are"}}
         black, white = self.values
-        return told | {
+        return contract | {
             "size": list(model.get_layer("module").input.shape[1:3]),
             "resize": "bilinear, antialiased where it shrinks, not rounded",
             "data": {"black": black, "white": white},
@@ -196,9 +196,9 @@ class Hub(ModelBuilder):
         from tfpipe.models import samples
         from tfpipe.models.base import base_of
 
-        found = samples.images(model, base_of(model), spec.feature.name, features, self.values)
+        images = samples.images(model, base_of(model), spec.feature.name, features, self.values)
         network = Contract(self.handle, "TF-Hub", _SCALING, 0, 1, (), "")
-        samples.refuse_values(found, network, _SCALING)
+        samples.refuse_values(images, network, _SCALING)
 
     def _check_width(self, x: Any, spec: ElementSpec, task: str) -> None:
         """Refuse a module that answers about other classes than the data has."""
@@ -262,7 +262,7 @@ def _image_size(
         raise ModelError(
             f"{layer.handle} takes images of {channels} channel(s); {feature.name!r} has {own}."
         )
-    wanted = declared or feature.shape[:2]
+    size = declared or feature.shape[:2]
     if declared is not None and any(
         n not in (None, d) for n, d in zip((height, width), declared, strict=True)
     ):
@@ -270,7 +270,7 @@ def _image_size(
             f"Hub.size={declared}: {layer.handle} takes images of {height}x{width} alone, to which "
             "they are resized. Leave size out."
         )
-    return (height or wanted[0], width or wanted[1]), channels
+    return (height or size[0], width or size[1]), channels
 
 
 def _check_no_probabilities(model: "keras.Model", features: Any) -> None:

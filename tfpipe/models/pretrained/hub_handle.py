@@ -107,11 +107,11 @@ def _local(handle: str) -> Path:
 def _module_in(folder: Path, handle: str) -> Path:
     """A folder with a SavedModel: this one, or the only one of those in it."""
     inside = [p for p in sorted(folder.iterdir()) if p.is_dir()]
-    found = [p for p in (folder, *inside) if _is_module(p)]
-    if found and (found[0] == folder or len(found) == 1):
-        return found[0]
+    modules = [p for p in (folder, *inside) if _is_module(p)]
+    if modules and (modules[0] == folder or len(modules) == 1):
+        return modules[0]
     names = ", ".join(p.name for p in sorted(folder.iterdir())[:6]) or "nothing"
-    which = f"several modules: {', '.join(p.name for p in found[:6])}" if found else names
+    which = f"several modules: {', '.join(p.name for p in modules[:6])}" if modules else names
     raise ModelError(
         f"handle={handle!r} holds no saved_model.pb, so it is no TF-Hub module. It holds {which}."
     )

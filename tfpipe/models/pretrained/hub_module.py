@@ -93,15 +93,15 @@ class Module:
     def offers(self) -> str:
         """What a person can do with it."""
         trained = sum(map(self.trains, self.variables))
-        found = [str(e) for e in self.endpoints.values()] or ["nothing that takes one tensor"]
+        offers = [str(e) for e in self.endpoints.values()] or ["nothing that takes one tensor"]
         count = f"{len(self.variables)} variable(s), {trained} of them trainable"
-        return f"It offers: {'; '.join(found)}. It has {count}."
+        return f"It offers: {'; '.join(offers)}. It has {count}."
 
     def endpoint(self, signature: str | None) -> Endpoint:
         """The module itself, or one of its signatures; raises ModelError where there is none."""
-        found = self.endpoints.get(signature or "")
-        if found is not None:
-            return found
+        endpoint = self.endpoints.get(signature or "")
+        if endpoint is not None:
+            return endpoint
         if signature is None:
             missing = "cannot be called, as it has no call that takes one tensor. Name a signature"
             raise ModelError(f"{self.handle} {missing} where it has one. {self.offers}")
@@ -198,11 +198,11 @@ class HubModule(keras.layers.Layer):
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         x = tf.convert_to_tensor(inputs)
-        found = self.endpoint(x, bool(training) and self.trainable)
+        outputs = self.endpoint(x, bool(training) and self.trainable)
         if self.trainable:
             for penalty in self._penalties:
                 self.add_loss(penalty())
-        values = found if self.output_key is None else found[self.output_key]
+        values = outputs if self.output_key is None else outputs[self.output_key]
         return tf.ensure_shape(tf.cast(values, tf.float32), [None, self.output_dim])
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
@@ -252,36 +252,36 @@ def _width(module: Module, gives: tf.TensorSpec, declared: int | None) -> int:
             "numbers for each sample, as from a feature vector, a text embedding or a classifier. "
             f"{module.offers}"
         )
-    found = shape[1] if shape.rank == 2 else None
-    if found is None and declared is None:
+    width = shape[1] if shape.rank == 2 else None
+    if width is None and declared is None:
         raise ModelError(
             f"{module.handle} does not say how wide its output is, {_shown(gives)}. Say it with "
             "output_dim."
         )
-    if found is not None and declared not in (None, found):
+    if width is not None and declared not in (None, width):
         raise ModelError(
-            f"output_dim={declared}: {module.handle} gives {found} numbers a sample. Leave "
-            f"output_dim out, or say {found}."
+            f"output_dim={declared}: {module.handle} gives {width} numbers a sample. Leave "
+            f"output_dim out, or say {width}."
         )
-    return int(found or declared or 0)
+    return int(width or declared or 0)
 
 
 def _endpoints(loaded: Any) -> list[Endpoint]:
     """Every way to call it that takes one tensor."""
-    found = []
+    endpoints = []
     traces = [(_tensors(f), f) for f in _traces(loaded)]
     alone = [(next(iter(t.items())), f) for t, f in traces if len(t) == 1]
     if alone:
         # The trace that takes most: its lengths are the least fixed.
         (name, takes), function = max(alone, key=lambda pair: _open_lengths(pair[0][1]))
         switch = any(_is_for_training(f) for _, f in alone)
-        found.append(Endpoint("", loaded, name, takes, _outputs(function), switch))
+        endpoints.append(Endpoint("", loaded, name, takes, _outputs(function), switch))
     for name, function in sorted(loaded.signatures.items()):
         inputs = _tensors(function)
         if len(inputs) == 1:
             argument, takes = next(iter(inputs.items()))
-            found.append(Endpoint(name, function, argument, takes, _outputs(function), False))
-    return found
+            endpoints.append(Endpoint(name, function, argument, takes, _outputs(function), False))
+    return endpoints
 
 
 def _outputs(function: Any) -> Any:
@@ -311,8 +311,8 @@ def _tensors(function: Any) -> dict[str, tf.TensorSpec]:
 def _is_for_training(function: Any) -> bool:
     """Whether a function was traced as it is called in training."""
     flat = tf.nest.flatten(function.structured_input_signature)
-    told = (isinstance(s, tf.TensorSpec) and s.name == "training" for s in flat)
-    return any(told) or any(s is True for s in flat)
+    flags = (isinstance(s, tf.TensorSpec) and s.name == "training" for s in flat)
+    return any(flags) or any(s is True for s in flat)
 
 
 def _assigns(function: Any) -> bool:

@@ -53,9 +53,9 @@ def what_is_wrong(path: Path, file: WeightsFile) -> str:
         if stream.read(len(HDF5)) != HDF5:
             return "is no HDF5 file"
         stream.seek(0)
-        found = hashlib.file_digest(stream, file.algorithm).hexdigest()
-    if file.digest and found != file.digest:
-        return f"has the {file.algorithm} {found}, and the published one {file.digest}"
+        digest = hashlib.file_digest(stream, file.algorithm).hexdigest()
+    if file.digest and digest != file.digest:
+        return f"has the {file.algorithm} {digest}, and the published one {file.digest}"
     return ""
 
 

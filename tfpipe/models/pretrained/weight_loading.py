@@ -70,15 +70,15 @@ def load(base: "keras.Model", path: Path) -> None:
     """
     with _opened(path) as file:
         legacy = _legacy(file)
-        wanted = _by_order(base) if legacy is not None else _by_class(base)
+        needed = _by_order(base) if legacy is not None else _by_class(base)
         candidates = [legacy] if legacy is not None else _networks(file)
         problems = []
         for candidate in candidates:
-            problem = _misfit(candidate, wanted, base.name)
+            problem = _misfit(candidate, needed, base.name)
             if not problem:
-                _assign(wanted, candidate, path)
+                _assign(needed, candidate, path)
                 return
-            problems.append((_alike(candidate, wanted), problem))
+            problems.append((_alike(candidate, needed), problem))
     reason = max(problems)[1] if problems else "it holds no weights of layers."
     raise ModelError(f"{path} does not fit {base.name}: {reason}")
 
@@ -127,9 +127,9 @@ def _dataset(group: Any, path: str) -> Any:
     """A dataset whose values are in the file itself; None without one."""
     import h5py
 
-    found = _at(group, path)
-    plain = isinstance(found, h5py.Dataset) and not found.external and not found.is_virtual
-    return found if plain else None
+    dataset = _at(group, path)
+    plain = isinstance(dataset, h5py.Dataset) and not dataset.external and not dataset.is_virtual
+    return dataset if plain else None
 
 
 # The layers of a file
@@ -142,14 +142,14 @@ def _legacy(file: Any) -> list[_Layer] | None:
     names = _names(file, "layer_names")
     if not names:
         return None
-    found: list[_Layer] = []
+    layers: list[_Layer] = []
     for name in names:
         group = _at(file, name)
         weights = [_dataset(group, w) for w in _names(group, "weight_names")] if group else []
         if weights:
             kept = tuple(w for w in weights if w is not None)
-            found.append(_Layer(name, str(len(found)), kept))
-    return found
+            layers.append(_Layer(name, str(len(layers)), kept))
+    return layers
 
 
 def _names(group: Any, attribute: str) -> list[str]:
@@ -163,7 +163,7 @@ def _names(group: Any, attribute: str) -> list[str]:
 def _networks(file: Any) -> list[list[_Layer]]:
     """The layers of the model in a newer file, then those of each network inside of it."""
     groups = [file, *_inner(file)]
-    return [found for group in groups if (found := list(_stored(group, "")))]
+    return [layers for group in groups if (layers := list(_stored(group, "")))]
 
 
 def _inner(group: Any) -> Iterator[Any]:
@@ -179,8 +179,8 @@ def _layers_of(group: Any) -> list[Any]:
 
     if not _has(group, "layers") or not isinstance(group["layers"], h5py.Group):
         return []
-    found = group["layers"]
-    own = [found[name] for name in found if _has(found, name)]
+    inside = group["layers"]
+    own = [inside[name] for name in inside if _has(inside, name)]
     return [layer for layer in own if isinstance(layer, h5py.Group)]
 
 
@@ -202,80 +202,80 @@ def _stored(group: Any, prefix: str) -> Iterator[_Layer]:
 
 def _by_order(base: "keras.Model") -> list[_Layer]:
     """Its layers with weights, numbered, with the weights in the order of old files."""
-    found: list[_Layer] = []
+    layers: list[_Layer] = []
     for layer in base.layers:
         if weights := layer.trainable_weights + layer.non_trainable_weights:
-            found.append(_Layer(layer.name, str(len(found)), tuple(weights), layer))
-    return found
+            layers.append(_Layer(layer.name, str(len(layers)), tuple(weights), layer))
+    return layers
 
 
 def _by_class(model: Any, prefix: str = "") -> list[_Layer]:
     """Its layers with weights, by the names that Keras 3 saves them under."""
     from keras.src.utils.naming import to_snake_case
 
-    found, seen = [], dict[str, int]()
+    layers, seen = [], dict[str, int]()
     for layer in model.layers:
         name = to_snake_case(type(layer).__name__)
         number = seen[name] = seen.get(name, -1) + 1
         key = f"{prefix}{name}" + (f"_{number}" if number else "")
         if hasattr(layer, "layers"):
-            found += _by_class(layer, f"{key}/")
+            layers += _by_class(layer, f"{key}/")
         elif weights := layer.weights:
-            found.append(_Layer(layer.name, key, tuple(weights), layer))
-    return found
+            layers.append(_Layer(layer.name, key, tuple(weights), layer))
+    return layers
 
 
 # Comparing and assigning
 
 
-def _alike(stored: list[_Layer], wanted: list[_Layer]) -> tuple[int, int]:
+def _alike(stored: list[_Layer], needed: list[_Layer]) -> tuple[int, int]:
     """How many layers of a network a file has, and how many of another shape it has besides."""
     shapes = {layer.key: layer.shapes for layer in stored}
-    there = [layer for layer in wanted if layer.key in shapes]
+    there = [layer for layer in needed if layer.key in shapes]
     return sum(shapes[layer.key] == layer.shapes for layer in there), len(there)
 
 
-def _misfit(stored: list[_Layer], wanted: list[_Layer], network: str) -> str:
+def _misfit(stored: list[_Layer], needed: list[_Layer], network: str) -> str:
     """Why a file does not fit a network, in sentences; empty where it does."""
     by_key = {layer.key: layer for layer in stored}
-    for number, layer in enumerate(wanted):
+    for number, layer in enumerate(needed):
         there = by_key.get(layer.key)
         if there is None:
-            return _missing(layer, len(wanted) - number, len(stored), len(wanted))
+            return _missing(layer, len(needed) - number, len(stored), len(needed))
         if there.shapes != layer.shapes:
-            return _different(there, layer, stored, wanted, network)
-    keys = {layer.key for layer in wanted}
+            return _different(there, layer, stored, needed, network)
+    keys = {layer.key for layer in needed}
     left_over = [layer for layer in stored if layer.key not in keys]
     if len(left_over) > _TOP_LAYERS:
         return (
-            f"it has {len(left_over)} layers with weights more than the network's {len(wanted)}, "
+            f"it has {len(left_over)} layers with weights more than the network's {len(needed)}, "
             f"such as {left_over[0].name!r}. It is probably of another network."
         )
     return ""
 
 
-def _missing(layer: _Layer, left: int, stored: int, wanted: int) -> str:
-    said = f"it has no weights for the layer {layer.name!r}, {_listed(layer.shapes)}."
-    if left <= _TOP_LAYERS < wanted:  # all others fit
+def _missing(layer: _Layer, left: int, stored: int, needed: int) -> str:
+    problem = f"it has no weights for the layer {layer.name!r}, {_listed(layer.shapes)}."
+    if left <= _TOP_LAYERS < needed:  # all others fit
         return (
-            f"{said} The file was saved without the top, the layers that give the classes, and the "
-            "network has one."
+            f"{problem} The file was saved without the top, the layers that give the classes, and "
+            "the network has one."
         )
-    return f"{said} It has {stored} layers with weights, the network {wanted}: {_ANOTHER}"
+    return f"{problem} It has {stored} layers with weights, the network {needed}: {_ANOTHER}"
 
 
 _ANOTHER = "it is probably of another network."
 
 
 def _different(
-    there: _Layer, layer: _Layer, stored: list[_Layer], wanted: list[_Layer], network: str
+    there: _Layer, layer: _Layer, stored: list[_Layer], needed: list[_Layer], network: str
 ) -> str:
     name = f"{layer.name!r}" + (f" ({there.name!r} in the file)" if _renamed(there, layer) else "")
-    said = (
+    problem = (
         f"the layer {name} has the shape {_listed(there.shapes)} in the file and "
         f"{_listed(layer.shapes)} in the network."
     )
-    return f"{said} {_probably(there, layer, stored, wanted, network)}"
+    return f"{problem} {_probably(there, layer, stored, needed, network)}"
 
 
 def _renamed(there: _Layer, layer: _Layer) -> bool:
@@ -284,22 +284,22 @@ def _renamed(there: _Layer, layer: _Layer) -> bool:
 
 
 def _probably(
-    there: _Layer, layer: _Layer, stored: list[_Layer], wanted: list[_Layer], network: str
+    there: _Layer, layer: _Layer, stored: list[_Layer], needed: list[_Layer], network: str
 ) -> str:
     """What a file that differs first in a layer is likely to be."""
     ours, theirs = layer.shapes[0], there.shapes[0] if there.shapes else ()
     alike = len(ours) == len(theirs) and there.shapes[1:] == layer.shapes[1:]
-    if layer is wanted[0] and alike and len(ours) == 4 and _but(ours, 2) == _but(theirs, 2):
+    if layer is needed[0] and alike and len(ours) == 4 and _but(ours, 2) == _but(theirs, 2):
         return (
             f"The file is for images of {theirs[2]} channel(s), the network for those of {ours[2]}."
         )
-    if layer is wanted[-1] and len(ours) == len(theirs) and ours[:-1] == theirs[:-1]:
+    if layer is needed[-1] and len(ours) == len(theirs) and ours[:-1] == theirs[:-1]:
         return f"The file's top gives {theirs[-1]:,} classes, the network's {ours[-1]:,}."
     ranks = {one.key: [len(shape) for shape in one.shapes] for one in stored}
-    alike = all(ranks.get(one.key) == [len(shape) for shape in one.shapes] for one in wanted)
-    if alike and len(stored) <= len(wanted) + _TOP_LAYERS and "mobilenet" in network:
+    alike = all(ranks.get(one.key) == [len(shape) for shape in one.shapes] for one in needed)
+    if alike and len(stored) <= len(needed) + _TOP_LAYERS and "mobilenet" in network:
         return "The file is probably of the same network with another alpha."
-    return f"The file has {len(stored)} layers with weights, the network {len(wanted)}: {_ANOTHER}"
+    return f"The file has {len(stored)} layers with weights, the network {len(needed)}: {_ANOTHER}"
 
 
 def _but(shape: Shape, axis: int) -> Shape:
@@ -310,14 +310,14 @@ def _listed(shapes: tuple[Shape, ...]) -> str:
     return ", ".join(str(shape).replace(",)", ")") for shape in shapes)
 
 
-def _assign(wanted: list[_Layer], stored: list[_Layer], path: Path) -> None:
+def _assign(needed: list[_Layer], stored: list[_Layer], path: Path) -> None:
     """Read all values, then assign them."""
     by_key = {layer.key: layer for layer in stored}
     try:
-        values = [[_values(w) for w in by_key[layer.key].weights] for layer in wanted]
+        values = [[_values(w) for w in by_key[layer.key].weights] for layer in needed]
     except (OSError, TypeError, ValueError) as error:
         raise ModelError(f"{path} cannot be read: {error}.") from None
-    for layer, arrays in zip(wanted, values, strict=True):
+    for layer, arrays in zip(needed, values, strict=True):
         for variable, array in zip(layer.weights, arrays, strict=True):
             variable.assign(array)
         if hasattr(layer.owner, "finalize_state"):

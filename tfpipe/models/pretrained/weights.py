@@ -114,7 +114,7 @@ def _near(path: Path) -> str:
 
 def _inside(folder: Path) -> str:
     inside = [*folder.glob("*"), *folder.glob("*/*")]
-    found = sorted(p for p in inside if p.suffix in (".h5", ".keras") and p.is_file())
-    if not found:
+    files = sorted(p for p in inside if p.suffix in (".h5", ".keras") and p.is_file())
+    if not files:
         return "Expected what Keras saves: .weights.h5, .keras or .h5."
-    return f"Did you mean {found[0]}?"
+    return f"Did you mean {files[0]}?"

@@ -266,8 +266,8 @@ class DurableOracle(Oracle):
             self.save()
 
     def _restore(self, state: dict[str, Any]) -> None:
-        asked = json.loads(json.dumps(self.hyperparameters.get_config()["space"]))
-        if state["hyperparameters"]["space"] != asked:
+        declared = json.loads(json.dumps(self.hyperparameters.get_config()["space"]))
+        if state["hyperparameters"]["space"] != declared:
             raise RunError(
                 f"{self.project} belongs to other ranges than those of the declaration: start a "
                 "new search, or put back the declaration as it was."
