@@ -31,7 +31,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, small: Path) -> list[Any]:
 
         return record
 
-    for name in ("search", "go_on", "join"):
+    for name in ("search", "resume_search", "join"):
         monkeypatch.setattr(verb, name, recorder(name))
     return calls
 
@@ -100,9 +100,9 @@ def test_resume_gives_on_what_was_given_and_nothing_else(tfpipe: Any, asked: lis
     assert tfpipe("search", "--resume", "--trials", 30, "--budget", "45m", "--json").code == 0
     root = {"root": Path(".")}
     assert asked == [
-        ("go_on", "last", root),
-        ("go_on", NAME, {"workers": 1, "hard": True, **root}),
-        ("go_on", "last", {"trials": 30, "budget": 2700.0, **root}),
+        ("resume_search", "last", root),
+        ("resume_search", NAME, {"workers": 1, "hard": True, **root}),
+        ("resume_search", "last", {"trials": 30, "budget": 2700.0, **root}),
     ]
 
 
@@ -300,7 +300,7 @@ def test_what_the_documentation_shows_can_be_asked_for(
         words = line.split("  ")[0].split()[1:]
         answer = tfpipe(*words)
         assert (answer.code, answer.err) == (0, ""), line
-    assert [call[0] for call in asked] == ["search", "search", "go_on", "search", "join"]
+    assert [call[0] for call in asked] == ["search", "search", "resume_search", "search", "join"]
     assert {call[1].name for call in asked if call[0] == "search"} == {"digits"}
 
 

@@ -18,7 +18,7 @@ from tfpipe.processes import pool
 from tfpipe.processes.pool import ProcessPool
 from tfpipe.terminal import Terminal
 from tfpipe.tuning.comparison import COLUMNS, networks
-from tfpipe.verbs.compare_models import compare_models, go_on
+from tfpipe.verbs.compare_models import compare_models, resume_comparison
 from tfpipe.verbs.networks import PUBLISHED, chosen, with_network
 
 FILE = """
@@ -194,7 +194,7 @@ def test_the_best_model_is_whole_and_plain_keras_loads_it(done: Any) -> None:
 
 def test_what_failed_is_tried_again_when_asked(done: Any) -> None:
     before = {t.id: (t.attempts, t.ended) for t in done.search.trials()}
-    found = go_on("last", root=done.folder, retry_failed=True, quiet=True)
+    found = resume_comparison("last", root=done.folder, retry_failed=True, quiet=True)
     trials = found.trials()
     assert [t.state for t in trials] == ["finished", "finished", "failed"]
     assert trials[2].attempts == 2

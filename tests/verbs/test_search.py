@@ -16,9 +16,9 @@ from tfpipe.declare.loading import load
 from tfpipe.errors import ConfigError, DataError, RunError, TrainingError
 from tfpipe.processes import pool
 from tfpipe.processes.pool import ProcessPool
-from tfpipe.tuning.scheduler import all_alike
+from tfpipe.tuning.scheduler import common_failure
 from tfpipe.tuning.store import Search, Trial, find_search
-from tfpipe.verbs.search import go_on
+from tfpipe.verbs.search import resume_search
 
 TIMES = ("seconds", "examples_per_second", "input_wait")
 
@@ -128,14 +128,14 @@ def failed(number: str, kind: str, reason: str) -> Trial:
 @pytest.mark.parametrize(("kind", "needed"), [("ModelError", 3), ("nan", 6)])
 def test_all_failing_for_one_reason_is_the_end(kind: str, needed: int) -> None:
     alike = [failed(f"{n:02d}", kind, f"It broke in step {n}.") for n in range(needed)]
-    assert all_alike(alike[1:]) is None
-    assert str(all_alike(alike)) == (
+    assert common_failure(alike[1:]) is None
+    assert str(common_failure(alike)) == (
         f"All {needed} trials failed for one reason, so no other is begun: It broke in step "
         f"{needed - 1}."
     )
-    assert all_alike([*alike, failed("10", kind, "Something else.")]) is None
+    assert common_failure([*alike, failed("10", kind, "Something else.")]) is None
     good = Trial("11", {}, (), "11", 2, state="finished", objective=0.5, epoch=1)
-    assert all_alike([good, *alike]) is None
+    assert common_failure([good, *alike]) is None
 
 
 def test_all_trials_fail(search: Callable[..., Search], small: Path, tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_stopped_and_killed_it_goes_on_as_if_nothing_had_happened(
     wait_for(root, "trials/01/checkpoints/state-*")
     process.send_signal(signal.SIGKILL)
     process.end()
-    found = go_on(root=root, quiet=True)
+    found = resume_search(root=root, quiet=True)
 
     assert found.state == "finished"
     assert [t.id for t in found.trials()] == ["00", "01", "02"]
@@ -203,7 +203,7 @@ def test_stopped_and_killed_it_goes_on_as_if_nothing_had_happened(
         assert (one.values, one.metrics, one.epoch) == (other.values, other.metrics, other.epoch)
         assert rows(found, one.id) == rows(straight, one.id)
     with pytest.raises(RunError) as error:
-        go_on(root=root, quiet=True)
+        resume_search(root=root, quiet=True)
     assert str(error.value) == (
         f"{found.name} is finished (3 trials). Ask for more with: tfpipe search --resume "
         f"{found.name} --trials 6"
@@ -228,7 +228,7 @@ def test_a_hard_budget_stops_and_keeps_what_runs(
 
     small.write_text(small.read_text().replace("epochs = 5000", "epochs = 5001"))
     with pytest.raises(ConfigError, match="declares another epochs than when small/"):
-        go_on(root=tmp_path, budget="2h", quiet=True)
+        resume_search(root=tmp_path, budget="2h", quiet=True)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,14 @@ from tfpipe.declare.loading import load
 from tfpipe.errors import Interrupted, TrainingError
 from tfpipe.terminal import Terminal
 from tfpipe.tuning.space import space_of
-from tfpipe.verbs.search_view import SearchView, header, how_to_go_on, show, state_of, summary
+from tfpipe.verbs.search_view import (
+    SearchView,
+    header,
+    show,
+    show_resume_command,
+    state_of,
+    summary,
+)
 from tfpipe.verbs.trial_view import line, short_names
 
 NAN = "The loss became NaN in epoch 1. Lower the learning rate."
@@ -340,7 +347,7 @@ def test_what_the_budget_ended_goes_on_with_more_of_it(small: Path) -> None:
 def test_what_was_stopped_goes_on(small: Path) -> None:
     search = made(small, trial("00", state="interrupted"), root=Path(), budget=60.0)
     search.state = "interrupted"
-    for tell in (summary, how_to_go_on):
+    for tell in (summary, show_resume_command):
         assert commands(said(lambda t, tell=tell: tell(search, t))) == {
             f"tfpipe search --resume {NAME}": "go on from here"
         }

@@ -86,12 +86,14 @@ def command(
     """
     from tfpipe.declare.loading import load
     from tfpipe.terminal import Terminal
-    from tfpipe.verbs.compare_models import compare_models, go_on
+    from tfpipe.verbs.compare_models import compare_models, resume_comparison
 
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
     if resume is not None:
         _refuse_with_resume(ctx)
-        comparison = go_on(resume, root=root, retry_failed=retry_failed, terminal=terminal)
+        comparison = resume_comparison(
+            resume, root=root, retry_failed=retry_failed, terminal=terminal
+        )
     elif file is None:
         raise click.UsageError("Name the file of a pipeline, or go on with --resume.")
     elif retry_failed:

@@ -34,7 +34,7 @@ def command(target: str, words: tuple[str, ...], top: int, root: Path, as_json: 
     from tfpipe.terminal import Terminal
     from tfpipe.verbs.predict import find_files, predictor
 
-    paths, overrides = _told_apart(words)
+    paths, overrides = _split_words(words)
     if not paths:
         raise click.UsageError("Give at least one image file, or a folder with images.")
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
@@ -55,7 +55,7 @@ def command(target: str, words: tuple[str, ...], top: int, root: Path, as_json: 
     return 2 if failed else None
 
 
-def _told_apart(words: Iterable[str]) -> tuple[list[str], list[str]]:
+def _split_words(words: Iterable[str]) -> tuple[list[str], list[str]]:
     """Paths, and overrides: what looks like one and is no file."""
     overrides = [w for w in words if _OVERRIDE.match(w) and not Path(w).exists()]
     return [w for w in words if w not in overrides], overrides

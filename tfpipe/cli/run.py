@@ -35,7 +35,7 @@ from tfpipe.cli.options import (
 @click.option("--device", metavar="NAME", help="The same as the override device=NAME.")
 @click.option(
     "--resume",
-    "go_on",
+    "resume_newest",
     is_flag=True,
     help="Go on with the newest unfinished run of FILE; start one where there is none.",
 )
@@ -51,7 +51,7 @@ def command(
     sample: int | None,
     best: str | None,
     device: str | None,
-    go_on: bool,
+    resume_newest: bool,
     workers: int | None,
     cluster: str | None,
     worker: int | None,
@@ -84,10 +84,10 @@ def command(
             *([f"--best={best_values.search.directory.path}"] if best_values else []),
         )
         with log_shown(terminal):
-            return _launch(loaded, words, size, go_on, workers, start_deadline, flags)
+            return _launch(loaded, words, size, resume_newest, workers, start_deadline, flags)
     team = team_of(cluster, worker, start_deadline)
     if best_values is not None:
-        _tell(best_values, size, terminal)
+        _show_best(best_values, size, terminal)
     with log_shown(terminal):
         if team is not None and not team.cluster.chief:
             from tfpipe.jobs.multi_worker import run_worker
@@ -95,13 +95,13 @@ def command(
             run_worker(loaded, team, root=root, sample=size, terminal=terminal)
             return None
         more = {"root": root, "export": export, "terminal": terminal, "team": team}
-        result = _train(loaded, go_on, size, directory, **more)
+        result = _train(loaded, resume_newest, size, directory, **more)
     if as_json:
         print_run(result)
     return None
 
 
-def _tell(best: Any, sample: int | bool | None, terminal: Any) -> None:
+def _show_best(best: Any, sample: int | bool | None, terminal: Any) -> None:
     """Which values a search gave, and what the search was made with besides."""
     from rich.markup import escape
 
@@ -113,7 +113,7 @@ def _tell(best: Any, sample: int | bool | None, terminal: Any) -> None:
 
 def _train(
     loaded: Any,
-    go_on: bool,
+    resume_newest: bool,
     sample: int | bool | None,
     directory: Path | None,
     *,
@@ -127,11 +127,11 @@ def _train(
     from tfpipe.verbs.run import run
 
     more |= {"root": root, "terminal": terminal}
-    unfinished = newest_unfinished(root, loaded.name) if go_on else None
+    unfinished = newest_unfinished(root, loaded.name) if resume_newest else None
     if unfinished is not None:
         terminal.say(f"resuming [bold]{unfinished.name}[/], the newest unfinished run")
         return resume(str(unfinished.path), pipeline=loaded, **more)
-    if go_on:
+    if resume_newest:
         terminal.say(f"no run of {loaded.name} is unfinished: starting one")
     return run(loaded, sample=sample, directory=directory, **more)
 
@@ -148,7 +148,7 @@ def _launch(
     loaded: Any,
     words: tuple[str, ...],
     sample: int | bool | None,
-    go_on: bool,
+    resume_newest: bool,
     workers: int,
     deadline: float,
     flags: list[str],
@@ -164,7 +164,7 @@ def _launch(
     root = Path(flags[flags.index("--root") + 1])
     check_divides(resolve(loaded.pipeline).batch_size, workers, f"{workers} workers")
     check_writable(root)
-    unfinished = newest_unfinished(root, loaded.name) if go_on else None
+    unfinished = newest_unfinished(root, loaded.name) if resume_newest else None
     directory = unfinished or create_run(root, loaded.name, datetime.now())
     sampled = [] if sample is None else ["--sample"] if sample is True else [f"--sample={sample}"]
     begin = ["run", *words, *sampled, "--directory", str(directory.path)]

@@ -179,7 +179,7 @@ def command(
         raise click.UsageError("Write show first: tfpipe search show [SEARCH].")
     with log_shown(terminal):
         if resume is not None:
-            result = _go_on(ctx, resume, given, common)
+            result = _resume(ctx, resume, given, common)
         elif join is not None:
             result = _join(ctx, join, file, given, common)
         else:
@@ -199,7 +199,7 @@ def _search(file: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
     return search(load(file, given["overrides"]), **options, **common)
 
 
-def _go_on(
+def _resume(
     ctx: click.Context, reference: str, given: dict[str, Any], common: dict[str, Any]
 ) -> Any:
     """A search goes on with what was asked when it began, apart from how much and how fast."""
@@ -210,10 +210,10 @@ def _go_on(
         "--resume goes on with what was asked when the search began: leave out {}. What may change "
         "is --trials, --budget, --hard and --workers.",
     )
-    from tfpipe.verbs.search import go_on
+    from tfpipe.verbs.search import resume_search
 
     changed: dict[str, Any] = {n: given[n] for n in more if _is_given(ctx, n)}
-    return go_on(reference, **changed, **common)
+    return resume_search(reference, **changed, **common)
 
 
 def _join(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tfpipe.data.problems import Problem
 from tfpipe.errors import DataError, suggest
+from tfpipe.text import counted, listed
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
 VALIDATION = ("valid", "val", "validation")
@@ -105,9 +106,9 @@ class Layout:
         if empty and (self.declared or not self.skip):
             leave = "" if self.declared else ", or leave it out with data.on_bad=skip"
             raise DataError(
-                f"{self.owner}: {train.resolve()} has {_some('class folder', empty)} without an "
-                f"image: {_names(empty)}. Fill or remove it, declare the classes to read with "
-                f"data.classes=(...){leave}."
+                f"{self.owner}: {train.resolve()} has {counted(len(empty), 'class folder')} "
+                f"without an image: {listed(empty, _LISTED)}. Fill or remove it, declare the "
+                f"classes to read with data.classes=(...){leave}."
             )
         self._left_out = empty
         self._note(empty, "{} without an image: {}. Left out.", "class folder")
@@ -188,7 +189,7 @@ class Layout:
 
     def _note(self, names: list[str], text: str, noun: str) -> None:
         if names:
-            self.notes.append(text.format(_some(noun, names), _names(names)))
+            self.notes.append(text.format(counted(len(names), noun), listed(names, _LISTED)))
 
 
 def split_names(root: Path) -> list[str]:
@@ -244,15 +245,3 @@ def _walk(
 
 def _is_hidden(name: str) -> bool:
     return name.startswith((".", "__MACOSX"))
-
-
-def _some(noun: str, names: list[str]) -> str:
-    """`1 class`, `3 classes`."""
-    plural = "" if len(names) == 1 else "es" if noun.endswith("s") else "s"
-    return f"{len(names)} {noun}{plural}"
-
-
-def _names(names: list[str]) -> str:
-    """The first few names in a sentence."""
-    more = len(names) - _LISTED
-    return ", ".join(names[:_LISTED]) + (f" and {more:,} more" if more > 0 else "")

@@ -19,6 +19,7 @@ from tfpipe.data.csv.reader import not_decoded
 from tfpipe.data.layouts import VALIDATION, folders
 from tfpipe.data.problems import Problem
 from tfpipe.errors import DataError, suggest
+from tfpipe.text import quoted
 
 SUFFIX = ".txt"
 _THREADS = 8
@@ -68,8 +69,8 @@ def list_texts(root: Path, declared: tuple[str, ...], skip: bool) -> TextListing
     empty = [name for name, files in splits["train"].items() if not files]
     if empty and (declared or not skip):
         raise DataError(
-            f"{train.absolute()} has no {SUFFIX} file in {_named(empty)}. Fill the folder, remove "
-            "it, or say which classes to read with classes=(...)."
+            f"{train.absolute()} has no {SUFFIX} file in {quoted(empty, 3)}. Fill the folder, "
+            "remove it, or say which classes to read with classes=(...)."
         )
     classes = tuple(name for name in splits["train"] if name not in empty)
     _check_classes(train, classes)
@@ -122,11 +123,6 @@ def _check_same(
                 f"{root.absolute()}: {has}/ has the class folder {differ[0]!r}, which {lacks}/ has "
                 "not. Say which classes to read with classes=(...)."
             )
-
-
-def _named(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(map(repr, names[:3])) + more
 
 
 def read_texts(

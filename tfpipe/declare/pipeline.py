@@ -29,6 +29,7 @@ from tfpipe.declare.part import REQUIRED, Part, PartMeta, no_field
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError
+from tfpipe.text import quoted
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -165,7 +166,7 @@ class Pipeline(Part, metaclass=PipelineMeta):
                 "Augment there, or declare data and build on super().input_fn(split)."
             )
         if isinstance(self.task, str) and self.task not in ("auto", *TASK_NAMES) and TASK_NAMES:
-            known = ", ".join(map(repr, ("auto", *TASK_NAMES)))
+            known = quoted(("auto", *TASK_NAMES))
             raise ConfigError(f"{cls.__name__}.task takes one of {known}, got {self.task!r} (str).")
         self._check_phases()
 

@@ -22,7 +22,7 @@ def candidates(machine: Machine | None = None) -> tuple[Candidate, ...]:
     wrong = tensorflow_problem(machine)
     if wrong is not None:
         return _without_tensorflow(machine, *wrong)
-    return tpu.look(machine), gpu.look(machine), look_cpu(machine)
+    return tpu.probe(machine), gpu.probe(machine), probe_cpu(machine)
 
 
 def tensorflow_problem(machine: Machine) -> tuple[str, str] | None:
@@ -38,7 +38,7 @@ def tensorflow_problem(machine: Machine) -> tuple[str, str] | None:
     return None
 
 
-def look_cpu(machine: Machine) -> Candidate:
+def probe_cpu(machine: Machine) -> Candidate:
     """The CPU, which is always there."""
     cores = machine.cores()
     return Candidate("cpu", True, "one core" if cores == 1 else f"{cores} cores")

@@ -20,7 +20,7 @@ ROCM_FLAGS = (
 )
 
 
-def look(machine: Machine) -> Candidate:
+def probe(machine: Machine) -> Candidate:
     """The GPUs that TensorFlow finds, or why it finds none."""
     gpus, build = machine.gpus(), machine.build()
     if gpus:

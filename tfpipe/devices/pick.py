@@ -10,7 +10,7 @@ from typing import Any
 
 from tfpipe.devices import gpu, tpu
 from tfpipe.devices.candidate import Candidate
-from tfpipe.devices.candidates import look_cpu
+from tfpipe.devices.candidates import probe_cpu
 from tfpipe.devices.cluster import strategy as multiworker
 from tfpipe.devices.cluster.membership import Cluster
 from tfpipe.devices.device_spec import DeviceSpec, read
@@ -107,7 +107,7 @@ def join(cluster: Cluster, device: str, deadline: float, machine: Machine | None
             "process sees, or its CPU. Use device=auto, cpu or gpu, and CUDA_VISIBLE_DEVICES for "
             "some of its GPUs."
         )
-    candidate = gpu.look(machine)
+    candidate = gpu.probe(machine)
     if spec.kind == "gpu" and not candidate.usable:
         raise DeviceError(
             f"device={device!r} was asked for and cannot be used: {candidate.detail}. "
@@ -139,7 +139,7 @@ def _auto(machine: Machine) -> Picked:
         except DeviceError as error:  # what an earlier pick in this process has settled
             picked = Candidate(spec.kind, False, str(error).rstrip("."), "Start a new process.")
         if isinstance(picked, Picked):
-            reason = _because(picked, passed)
+            reason = _reason_of(picked, passed)
             return replace(picked, reason=reason, passed_over=tuple(passed))
         passed.append(picked)
     raise DeviceError(
@@ -156,7 +156,7 @@ def _attempts(machine: Machine) -> Iterator[DeviceSpec]:
     yield DeviceSpec("auto", "cpu")
 
 
-def _because(picked: Picked, passed: list[Candidate]) -> str:
+def _reason_of(picked: Picked, passed: list[Candidate]) -> str:
     """What was found, and what was passed over although the hardware is there."""
     overlooked = [c for c in passed if c.repair]
     parts = [f"the {c.name.upper()} was passed over: {c.detail}" for c in overlooked]
@@ -173,7 +173,7 @@ def _start(spec: DeviceSpec, machine: Machine) -> Picked | Candidate:
 
 
 def _start_tpu(spec: DeviceSpec, machine: Machine) -> Picked | Candidate:
-    candidate = tpu.look(machine, spec.tpu, asked=spec.device != "auto")
+    candidate = tpu.probe(machine, spec.tpu, explicit=spec.device != "auto")
     if not candidate.usable:
         return candidate
     name = tpu.name_of(machine, spec.tpu)
@@ -191,7 +191,7 @@ def _start_tpu(spec: DeviceSpec, machine: Machine) -> Picked | Candidate:
 
 
 def _start_gpu(spec: DeviceSpec, machine: Machine) -> Picked | Candidate:
-    candidate = gpu.look(machine)
+    candidate = gpu.probe(machine)
     if not candidate.usable:
         return candidate
     present = machine.gpus()
@@ -217,7 +217,7 @@ def _start_cpu(spec: DeviceSpec, machine: Machine) -> Picked | Candidate:
     strategy = machine.cpu_strategy(spec.cpus)
     _, error = tried(lambda: machine.step(strategy, False))
     if error is not None:
-        what = f"a test step failed on {look_cpu(machine).detail}: {first_line(error)}"
+        what = f"a test step failed on {probe_cpu(machine).detail}: {first_line(error)}"
         names = " ".join(machine.distributions())
         repair = f"Install TensorFlow again with: pip install --force-reinstall {names}"
         return Candidate("cpu", False, what, repair)

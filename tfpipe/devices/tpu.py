@@ -16,19 +16,19 @@ REPAIR = (
 )
 
 
-def look(machine: Machine, name: str | None = None, asked: bool = False) -> Candidate:
+def probe(machine: Machine, name: str | None = None, explicit: bool = False) -> Candidate:
     """Whether a TPU may be tried.
 
     Args:
         name: its name or address; `TPU_NAME`, or the one in this computer, when None.
-        asked: a person asked for it: then one is plausible without a device file.
+        explicit: a person asked for it: then one is plausible without a device file.
     """
     name = name_of(machine, name)
     if name != LOCAL:  # the TPU's own host computes, so this computer needs no wheel for it
         return Candidate("tpu", True, f"the TPU {name!r}")
     files = device_files(machine)
     wheel = machine.distributions().get(WHEEL)
-    if not files and not (asked and wheel):
+    if not files and not (explicit and wheel):
         library = ", although libtpu is installed" if _library(machine) else ""
         return Candidate("tpu", False, f"{NONE_FOUND}{library}")
     running = machine.tensorflow_version()

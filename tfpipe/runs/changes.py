@@ -156,7 +156,7 @@ def _meaning(name: str, was: Fields, now: Fields) -> Meaning:
     safe = (
         field in _SAFE
         or (field == "fine_tune" and _is_longer(was.get(field), now.get(field)))
-        or (field == "callbacks" and _acting(was.get(field)) == _acting(now.get(field)))
+        or (field == "callbacks" and _effective(was.get(field)) == _effective(now.get(field)))
     )
     return "safe" if safe else "result"
 
@@ -172,7 +172,7 @@ def _is_longer(before: Any, after: Any) -> bool:
     return bool(now == was | {"epochs": max(now["epochs"], was["epochs"])})
 
 
-def _acting(callbacks: object) -> list[Any]:
+def _effective(callbacks: object) -> list[Any]:
     """Return the callbacks that may change what training does."""
     listed = callbacks if isinstance(callbacks, list) else []
     return [c for c in listed if not (isinstance(c, dict) and c.get("call") in _LOGGING)]

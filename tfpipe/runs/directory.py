@@ -173,10 +173,10 @@ def create_run(root: Path, pipeline: str, now: datetime) -> RunDirectory:
     """
     with storage(root):
         path = new_folder(root / "runs" / pipeline, now)
-        return furnish(path)
+        return initialise(path)
 
 
-def furnish(path: Path) -> RunDirectory:
+def initialise(path: Path) -> RunDirectory:
     """The run of a folder, with what is in it from the start."""
     run = run_at(path)
     (path / _RESERVE).write_bytes(os.urandom(_RESERVE_BYTES))

@@ -24,6 +24,7 @@ import numpy as np
 
 from tfpipe.errors import RunError
 from tfpipe.storage import whole_folder
+from tfpipe.text import counted
 
 logger = logging.getLogger("tfpipe.training")
 
@@ -325,9 +326,8 @@ def misfit(model: Any, saved: Checkpoint, part: str) -> str:
         if shape != saved_shape:
             return f"{variable.path} has shape {shape}, {name} in the state {saved_shape}"
         if shared and saved_replicas != replicas:
-            there = "there is 1" if replicas == 1 else f"there are {replicas}"
-            counted = "1 replica" if saved_replicas == 1 else f"{saved_replicas} replicas"
-            return f"saved with {counted}, {there} now"
+            there = "there is" if replicas == 1 else "there are"
+            return f"saved with {counted(saved_replicas, 'replica')}, {there} {replicas} now"
     return ""
 
 

@@ -138,7 +138,7 @@ def train(
         training.gather_callbacks(validation is not None, extra, again=resumed is not None)
         training.begin(resumed)
         position = training.position
-        while training.goes_on():
+        while training.has_epoch_left():
             compiled.model.fit(
                 dataset(pipeline, "train", position.epoch, position.first_step),
                 validation_data=validation,
@@ -282,7 +282,7 @@ class _Training:
             self._saver.save()
         self._report_phase()
 
-    def goes_on(self) -> bool:
+    def has_epoch_left(self) -> bool:
         """Return whether there is an epoch to train; begin the next phase where one is over."""
         while self._phases.over(self.position.epoch, self._model.stop_training):
             if self._phases.last:

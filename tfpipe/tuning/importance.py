@@ -63,7 +63,7 @@ def importance(
         return Importance(note="All trials are equally good, so no range matters.")
     columns = [_column(d, [t for t, _ in trials]) for d in dimensions]
     epochs = [float(t.epochs) for t, _ in trials]  # of Hyperband's trials some train longer
-    explained, harm = _foretell(np.array([*columns, epochs]).T, values)
+    explained, harm = _cross_validate(np.array([*columns, epochs]).T, values)
     harm = harm[:-1]
     if explained <= 0 or not harm.sum():
         return Importance(
@@ -82,7 +82,7 @@ def evenly(count: int, most: int) -> list[int]:
     return [number * count // min(count, most) for number in range(min(count, most))]
 
 
-def _foretell(columns: "np.ndarray", values: "np.ndarray") -> "tuple[float, np.ndarray]":
+def _cross_validate(columns: "np.ndarray", values: "np.ndarray") -> "tuple[float, np.ndarray]":
     """The share of the differences that is foretold, and by how much the error grows without each
     column."""
     from sklearn.ensemble import RandomForestRegressor

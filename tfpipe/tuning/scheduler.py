@@ -125,14 +125,14 @@ class Scheduler:
         while True:
             closing = bool(stops()) or self._failure is not None or self._spent()
             if not closing:
-                self._fill(slots)
+                self._start_trials(slots)
             elif stops() or self._failure is not None or self._search.options.hard:
                 self._stop_all(at_once=stops() > 1)
             if not self._running and (closing or self._exhausted):
                 break
-            self._stop_lost()
+            self._kill_lost()
             self._pool.poll(_POLL)
-            self._take_back(stops)
+            self._collect(stops)
             self._report()
         if self._failure is not None:
             raise self._failure
@@ -144,7 +144,7 @@ class Scheduler:
         budget = self._search.options.budget
         return budget is not None and self._records.spent >= budget
 
-    def _fill(self, slots: Sequence[Slot]) -> None:
+    def _start_trials(self, slots: Sequence[Slot]) -> None:
         """Begin a trial in each free slot."""
         for slot in slots:
             if slot.name in self._running or self._exhausted or time.monotonic() < self._ask_after:
@@ -194,13 +194,13 @@ class Scheduler:
             if at_once or time.monotonic() > running.until:
                 running.child.kill()
 
-    def _stop_lost(self) -> None:
+    def _kill_lost(self) -> None:
         """End what another process has taken over: two must not write into one run."""
         for running in self._running.values():
             if running.trial.id in self._proposals.lost:
                 running.child.kill()
 
-    def _take_back(self, stops: Callable[[], int]) -> None:
+    def _collect(self, stops: Callable[[], int]) -> None:
         for name, running in list(self._running.items()):
             if running.child.code is None:
                 continue
@@ -209,7 +209,7 @@ class Scheduler:
             trial = running.trial
             trial.seconds += time.monotonic() - running.since
             trial.peak = max(trial.peak, running.child.peak)
-            self._judge(trial, running)
+            self._set_outcome(trial, running)
             if trial.id in self._proposals.lost:  # its record is somebody else's
                 trial.state, trial.reason = "interrupted", "Another process has taken it over."
             elif trial.state == "interrupted":
@@ -220,9 +220,9 @@ class Scheduler:
             self._records.trial_ended()
             self._reporter.ended(trial)
             if trial.state == "failed" and self._failure is None:
-                self._failure = all_alike(self._search.trials())
+                self._failure = common_failure(self._search.trials())
 
-    def _judge(self, trial: Trial, running: _Running) -> None:
+    def _set_outcome(self, trial: Trial, running: _Running) -> None:
         """What became of a trial."""
         folder = self._search.folder(trial.id)
         outcome = read_small(folder / OUTCOME)
@@ -264,17 +264,20 @@ class Scheduler:
         if now - self._reported >= _REPORT_EVERY:
             self._reported = now
             self._reporter.tick(
-                {r.trial.id: doing(self._search.folder(r.trial.id)) for r in self._running.values()}
+                {
+                    r.trial.id: activity_of(self._search.folder(r.trial.id))
+                    for r in self._running.values()
+                }
             )
 
 
-def doing(folder: Path) -> str:
+def activity_of(folder: Path) -> str:
     """What the trial of a folder says that it is doing."""
     progress = read_small(folder / PROGRESS)
     return str(progress.get("doing", "starting"))
 
 
-def all_alike(trials: Sequence[Trial]) -> TrainingError | None:
+def common_failure(trials: Sequence[Trial]) -> TrainingError | None:
     """The error for a search whose trials have all failed for one reason; None for any other.
 
     Args:

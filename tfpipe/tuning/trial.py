@@ -20,7 +20,7 @@ from tfpipe.errors import Interrupted, OutOfMemory, TfpipeError, TrainingError
 from tfpipe.jobs.errors import as_known
 from tfpipe.jobs.progress import Progress
 from tfpipe.processes.exit_reason import is_about_memory
-from tfpipe.runs.directory import RunDirectory, cache_folder, furnish
+from tfpipe.runs.directory import RunDirectory, cache_folder, initialise
 from tfpipe.storage import storage, write_whole
 from tfpipe.terminal import Silent
 from tfpipe.tuning.store import OUTCOME, PROGRESS, Search, Trial, read_search
@@ -29,8 +29,8 @@ from tfpipe.tuning.store import OUTCOME, PROGRESS, Search, Trial, read_search
 def main(argument: str) -> int:
     """Do what a JSON text says, and write down what became of it; the exit code."""
     job = json.loads(argument)
-    if "look" in job:
-        file, action = Path(job["look"]), lambda: look(job)
+    if "probe" in job:
+        file, action = Path(job["probe"]), lambda: probe(job)
     else:
         search = read_search(Path(job["search"]), Path(job["root"]))
         search.target = job["target"]  # the file may lie elsewhere on another machine
@@ -60,7 +60,7 @@ def _failed(error: BaseException) -> dict[str, Any]:
     return {"state": "failed", "kind": kind, "reason": text}
 
 
-def look(job: dict[str, Any]) -> dict[str, Any]:
+def probe(job: dict[str, Any]) -> dict[str, Any]:
     """What can be known of a pipeline before it is trained: what it measures and goes by.
 
     Args:
@@ -100,7 +100,7 @@ def train(search: Search, number: str) -> dict[str, Any]:
     run, loaded = search.run(trial), _declared(search, trial)
     median = _median_rule(search, trial, loaded)
     with storage(run.path):
-        furnish(run.path)
+        initialise(run.path)
     trial_started(run.tensorboard, trial.values, f"trial {trial.id}")
     try:
         _train(search, trial, loaded, run, median)

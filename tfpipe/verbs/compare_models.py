@@ -47,7 +47,7 @@ def compare_models(
 
     Raises:
         ConfigError: for a pipeline that cannot be compared, or an unknown network.
-        Interrupted: when a person stopped it; `tfpipe.verbs.compare_models.go_on` goes on.
+        Interrupted: when a person stopped it; `resume_comparison` goes on.
         TrainingError: when not one network could be trained.
 
     Example:
@@ -91,7 +91,7 @@ def compare_models(
     return search
 
 
-def go_on(
+def resume_comparison(
     reference: str = "last",
     *,
     root: str | Path = ".",
@@ -113,7 +113,9 @@ def go_on(
         ConfigError: when the file declares something else now.
     """
     terminal = terminal or (Silent() if quiet else Terminal())
-    search = searching.go_on(reference, root=root, retry_failed=retry_failed, terminal=terminal)
+    search = searching.resume_search(
+        reference, root=root, retry_failed=retry_failed, terminal=terminal
+    )
     _summary(search, terminal)
     return search
 

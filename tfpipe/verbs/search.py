@@ -30,12 +30,12 @@ from tfpipe.verbs.search_checks import (
     check,
     check_changes,
     count,
-    look,
     objective_of,
+    probe,
     seconds_of,
     space_in,
 )
-from tfpipe.verbs.search_view import SearchView, header, how_to_go_on, summary
+from tfpipe.verbs.search_view import SearchView, header, show_resume_command, summary
 
 # What a trial imports, for the pool to have it ready.
 _IMPORTED = (
@@ -93,7 +93,7 @@ def search(
 
     Raises:
         ConfigError: for a pipeline without ranges, or options that do not fit it.
-        Interrupted: when a person stopped it; `go_on` goes on.
+        Interrupted: when a person stopped it; `resume_search` goes on.
         TrainingError: when all trials fail for one reason, or not one could be trained.
 
     Example:
@@ -147,7 +147,7 @@ def begin(
     parts = _shares(workers, loaded)
     with count_stops() as asked_to_stop, ProcessPool(_IMPORTED) as pool:
         _start_keras_tuner()
-        probed = look(pool, loaded, sample, root, terminal, asked_to_stop)
+        probed = probe(pool, loaded, sample, root, terminal, asked_to_stop)
         decided, direction = objective_of(objective, probed)
         options = SearchOptions(
             tuner=tuner,
@@ -163,10 +163,10 @@ def begin(
         )
         created = store.create_search(root, loaded, datetime.now(), options, space.to_json())
         with created.directory.lock("being carried on"):
-            return _carry_on(created, space, terminal, parts, pool, asked_to_stop)
+            return _run_search(created, space, terminal, parts, pool, asked_to_stop)
 
 
-def go_on(
+def resume_search(
     reference: str = "last",
     *,
     trials: int | None = None,
@@ -217,7 +217,7 @@ def go_on(
         parts = _shares(search.options.workers, loaded)
         with count_stops() as asked_to_stop, ProcessPool(_IMPORTED) as pool:
             _start_keras_tuner()
-            return _carry_on(search, space, terminal, parts, pool, asked_to_stop, failed)
+            return _run_search(search, space, terminal, parts, pool, asked_to_stop, failed)
 
 
 def join(
@@ -259,7 +259,7 @@ def join(
     parts = _shares(workers, loaded)
     with count_stops() as asked_to_stop, ProcessPool(_IMPORTED) as pool:
         _start_keras_tuner()
-        return _carry_on(search, space_in(loaded), terminal, parts, pool, asked_to_stop)
+        return _run_search(search, space_in(loaded), terminal, parts, pool, asked_to_stop)
 
 
 def _check_same(loaded: Loaded, search: Search) -> None:
@@ -278,7 +278,7 @@ def _start_keras_tuner() -> None:
     import keras_tuner  # noqa: F401
 
 
-def _carry_on(
+def _run_search(
     search: Search,
     space: Space,
     terminal: Terminal,
@@ -338,7 +338,7 @@ def _closed(records: Any, terminal: Terminal) -> Iterator[None]:
         yield
     except Interrupted as error:
         records.close("interrupted", str(error))
-        how_to_go_on(records.search, terminal)
+        show_resume_command(records.search, terminal)
         raise
     except BaseException as error:
         records.close("failed", str(error) or type(error).__name__)

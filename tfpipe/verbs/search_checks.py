@@ -109,7 +109,7 @@ def seconds_of(budget: float | str | None) -> float | None:
     return budget
 
 
-def look(
+def probe(
     pool: Any,
     loaded: Loaded,
     sample: int | bool | None,
@@ -123,9 +123,9 @@ def look(
 
     assert loaded.path is not None
     with tempfile.TemporaryDirectory(prefix="tfpipe.") as folder:
-        answer, log = Path(folder) / "look.json", Path(folder) / "log.txt"
+        answer, log = Path(folder) / "probe.json", Path(folder) / "log.txt"
         job = {
-            "look": str(answer),
+            "probe": str(answer),
             "target": loaded.target,
             "overrides": list(loaded.overrides),
             "sample": sample,

@@ -319,7 +319,7 @@ def _further(search: Search) -> list[tuple[str, str]]:
     return []
 
 
-def how_to_go_on(search: Search, terminal: Terminal) -> None:
+def show_resume_command(search: Search, terminal: Terminal) -> None:
     """The command that goes on with a search that was stopped."""
     terminal.say()
     terminal.commands([(_resume(search) + _at(search), "go on from here")])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tfpipe.data.images.decoding import covered, fitted, jpeg_pixels, pixels
+from tfpipe.text import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -136,13 +137,14 @@ class Decoder:
             )
         if not self.converted and shape[2] != self.shape[2]:
             return (
-                f"{_channels(shape[2])} where {_channels(self.shape[2])} were expected; "
-                f"data.channels={self.shape[2]} converts"
+                f"{counted(shape[2], 'channel')} where {counted(self.shape[2], 'channel')} were "
+                f"expected; data.channels={self.shape[2]} converts"
             )
         try:
             self.one(path)
         except tf.errors.OpError:
-            return f"cannot be read with {_channels(self.shape[2])}; it has {_channels(shape[2])}"
+            wanted, stored = (counted(n, "channel") for n in (self.shape[2], shape[2]))
+            return f"cannot be read with {wanted}; it has {stored}"
         return "changed while it was read"
 
 
@@ -170,7 +172,3 @@ def a_few(items: Sequence[Any], most: int = 32) -> list[Any]:
 
 def _size(shape: Sequence[int]) -> str:
     return f"{shape[0]}x{shape[1]}"
-
-
-def _channels(count: int) -> str:
-    return f"{count} channel{'' if count == 1 else 's'}"

@@ -149,7 +149,7 @@ class Application(ModelBuilder):
         outputs = self._answers(base(x), spec, task)
         model = keras.Model(inputs, outputs, name=f"application_{self.name.lower()}")
         unfreeze(base, "all" if self.trainable else None, self._batch_norm)
-        model.input_contract = self._told(scaling, size)  # for the export
+        model.input_contract = self._input_contract(scaling, size)  # for the export
         return model
 
     def check_samples(self, model: "keras.Model", spec: ElementSpec, features: Any) -> None:
@@ -228,7 +228,7 @@ class Application(ModelBuilder):
                 layer.momentum = self.batch_norm_momentum
         return base
 
-    def _told(self, scaling: Scaling, size: Size) -> dict[str, Any]:
+    def _input_contract(self, scaling: Scaling, size: Size) -> dict[str, Any]:
         """What the network expects and the model's first layers do, as the export tells it."""
         return {
             "network": self.name,

@@ -139,7 +139,7 @@ class Hub(ModelBuilder):
             x = add_head(x, self, "Hub", spec, task)
         model = keras.Model(inputs, x, name="hub")
         if self.handle != STAND_IN:
-            model.input_contract = self._told(model, feature)  # for the export
+            model.input_contract = self._input_contract(model, feature)  # for the export
         return model
 
     def _module(self, inputs: Any, feature: Feature) -> Any:
@@ -178,7 +178,7 @@ class Hub(ModelBuilder):
         scale = 1.0 / (white - black)
         return keras.layers.Rescaling(scale, -black * scale, dtype="float32", name="rescaling")(x)
 
-    def _told(self, model: "keras.Model", feature: Feature) -> dict[str, Any]:
+    def _input_contract(self, model: "keras.Model", feature: Feature) -> dict[str, Any]:
         """What the module expects and the model's first layers do, as the export tells it."""
         contract: dict[str, Any] = {"network": self.handle, "family": "TF-Hub"}
         if feature.kind == "text":

@@ -289,7 +289,12 @@ def _probably(
     """What a file that differs first in a layer is likely to be."""
     ours, theirs = layer.shapes[0], there.shapes[0] if there.shapes else ()
     alike = len(ours) == len(theirs) and there.shapes[1:] == layer.shapes[1:]
-    if layer is needed[0] and alike and len(ours) == 4 and _but(ours, 2) == _but(theirs, 2):
+    if (
+        layer is needed[0]
+        and alike
+        and len(ours) == 4
+        and _without_axis(ours, 2) == _without_axis(theirs, 2)
+    ):
         return (
             f"The file is for images of {theirs[2]} channel(s), the network for those of {ours[2]}."
         )
@@ -302,7 +307,7 @@ def _probably(
     return f"The file has {len(stored)} layers with weights, the network {len(needed)}: {_ANOTHER}"
 
 
-def _but(shape: Shape, axis: int) -> Shape:
+def _without_axis(shape: Shape, axis: int) -> Shape:
     return shape[:axis] + shape[axis + 1 :]
 
 
