@@ -99,7 +99,8 @@ def refuse_swapped(images: Images, contract: Contract) -> None:
         f"than the first ({means[:, 2].mean():.3f} and {means[:, 0].mean():.3f} of white, a "
         f"difference of {bluer.mean():.3f} ± {error:.3f}). In photographs red is the brighter "
         "one: these probably are blue, green, red, as OpenCV reads them. Declare "
-        "model.channels='bgr', and the model swaps them; or model.channels='rgb' if they are right and the pictures bluish."
+        "model.channels='bgr', and the model swaps them; or model.channels='rgb' if they are right "
+        "and the pictures bluish."
     )
 
 
