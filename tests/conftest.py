@@ -1,5 +1,6 @@
 """What many tests share: a small pipeline file, the command line, and processes of their own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from tfpipe.cli.main import main
+from tfpipe.export import parity
 
 SMALL = """
 import numpy as np
@@ -34,6 +36,57 @@ class Small(Pipeline):
     batch_size = 16
     epochs = 2
 """
+
+
+IN_FRESH_PROCESS = parity._in_fresh_process
+# Reloads each SavedModel whose folder it reads, as `parity.py FOLDER` does, in one process for all.
+RELOADING = """
+import json, runpy, sys, traceback
+from pathlib import Path
+sys.modules["keras"] = None
+compare = runpy.run_path(sys.argv[1])["compare"]
+for line in sys.stdin:
+    try:
+        print(json.dumps([json.dumps(compare(Path(line.rstrip()))), ""]), flush=True)
+    except Exception:
+        print(json.dumps(["", traceback.format_exc()]), flush=True)
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def reloaded_together() -> Iterator[None]:
+    """Exports are compared in one process for all: of its own each takes five seconds to start."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def reload(folder: Path) -> tuple[str, str]:
+        if not processes:
+            environ = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            command = [sys.executable, "-P", "-c", RELOADING, parity.__file__]
+            quiet = subprocess.DEVNULL
+            processes.append(
+                subprocess.Popen(command, text=True, env=environ, stderr=quiet, **pipes)
+            )
+        (process,) = processes
+        assert process.stdin
+        assert process.stdout
+        print(folder.absolute(), file=process.stdin, flush=True)
+        output, errors = json.loads(process.stdout.readline())
+        return output, errors
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parity, "_in_fresh_process", reload)
+        yield
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(autouse=True)
+def reloaded_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In tests marked `fresh_process` each export has a process of its own, as in a run."""
+    if request.node.get_closest_marker("fresh_process"):
+        monkeypatch.setattr(parity, "_in_fresh_process", IN_FRESH_PROCESS)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from tfpipe import text
         (text.counted(1, "trial"), "1 trial"),
         (text.counted(0, "trial"), "0 trials"),
         (text.counted(2000, "class"), "2,000 classes"),
+        (text.counted(2, "epoch"), "2 epochs"),
+        (text.counted(2, "batch"), "2 batches"),
         (text.listed([]), ""),
         (text.listed("ab"), "a, b"),
         (text.listed("abcd", 2), "a, b and 2 more"),

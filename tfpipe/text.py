@@ -19,7 +19,7 @@ def number(value: float) -> str:
 
 def counted(count: int, noun: str) -> str:
     """Return how many there are of something: `1 trial`, `2,000 classes`."""
-    ending = "" if count == 1 else "es" if noun.endswith(("s", "x", "ch")) else "s"
+    ending = "" if count == 1 else "es" if noun.endswith(("s", "x", "tch")) else "s"
     return f"{count:,} {noun}{ending}"
 
 

@@ -106,11 +106,13 @@ def test_stores_each_weight_once_and_no_optimizer(trained: Any) -> None:
     assert weights <= data.stat().st_size < weights + 20_000
 
 
+@pytest.mark.fresh_process
 def test_versions_count_up(trained: Any) -> None:
     assert trained.export().name == "2"
     assert [p.name for p in trained.exported] == ["1", "2"]
 
 
+@pytest.mark.fresh_process
 def test_a_model_that_answers_otherwise_is_not_exported(tmp_path: Path) -> None:
     class Moody(Images):
         def build_model(self) -> Any:

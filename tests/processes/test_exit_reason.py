@@ -5,9 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tfpipe.processes import exit_reason
-from tfpipe.processes.child import ChildJob
-from tfpipe.processes.exit_reason import described, explain, is_about_memory, kills_for_memory
+from tfpipe.errors import DataError, OutOfMemory, TrainingError
+from tfpipe.processes import memory
+from tfpipe.processes.exit_reason import (
+    describe,
+    is_out_of_memory,
+    reason_of_error,
+    reason_of_exit,
+)
+from tfpipe.processes.memory import count_oom_kills, peak_memory
 
 GB = 10**9
 FATAL = """epoch 1
@@ -21,12 +27,8 @@ Extension modules: numpy._core, h5py._errors (total: 2)
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> ChildJob:
-    return ChildJob("a.b", "", tmp_path / "log.txt")
-
-
-def limited(job: ChildJob, limit: int) -> ChildJob:
-    return ChildJob(job.module, job.argument, job.log, memory=limit)
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log.txt"
 
 
 @pytest.mark.parametrize(
@@ -43,80 +45,80 @@ def limited(job: ChildJob, limit: int) -> ChildJob:
         "CUDA_ERROR_OUT_OF_MEMORY: out of memory",
     ],
 )
-def test_what_says_that_memory_could_not_be_had(job: ChildJob, said: str) -> None:
-    assert is_about_memory(said)
-    job.log.write_text(said)
-    assert explain(job, 1, peak=2 * GB) == (
+def test_what_says_that_memory_could_not_be_had(log: Path, said: str) -> None:
+    assert is_out_of_memory(said)
+    log.write_text(said)
+    assert reason_of_exit(1, log, peak=2 * GB) == (
         "memory",
         "The trial ran out of memory (exit code 1) when it held 2.0 GB. Use a smaller batch_size "
-        f"or a smaller model. Its log: {job.log}",
+        f"or a smaller model. Its log: {log}",
     )
 
 
 def test_what_does_not() -> None:
     for said in ("", "ROOM for improvement", "ValueError: shapes do not fit", "zoom"):
-        assert not is_about_memory(said)
+        assert not is_out_of_memory(said)
 
 
-def test_the_system_ends_a_trial_for_its_memory(job: ChildJob) -> None:
-    assert explain(job, -signal.SIGKILL, peak=3 * GB, kernel=True) == (
+def test_the_system_ends_a_trial_for_its_memory(log: Path) -> None:
+    assert reason_of_exit(-signal.SIGKILL, log, peak=3 * GB, oom_kills=True) == (
         "memory",
         "The memory of this computer ran out, and the system ended the trial (SIGKILL when it held "
         "3.0 GB). Use a smaller batch_size, a smaller model or fewer workers.",
     )
 
 
-def test_somebody_ends_a_trial(job: ChildJob) -> None:
-    job.log.write_text("MemoryError")  # it was not that which ended it
+def test_somebody_ends_a_trial(log: Path) -> None:
+    log.write_text("MemoryError")  # it was not that which ended it
     for kernel, more in ((False, ""), (None, " The system does so when memory runs out.")):
-        assert explain(job, -signal.SIGKILL, kernel=kernel) == (
+        assert reason_of_exit(-signal.SIGKILL, log, oom_kills=kernel) == (
             "killed",
             f"Something else than the search ended the trial (SIGKILL).{more}",
         )
-    assert explain(job, -signal.SIGTERM, kernel=True)[0] == "killed"
-    assert explain(job, -signal.SIGKILL, asked=True, kernel=True) == (
+    assert reason_of_exit(-signal.SIGTERM, log, oom_kills=True)[0] == "killed"
+    assert reason_of_exit(-signal.SIGKILL, log, stopped=True, oom_kills=True) == (
         "killed",
         "The search ended the trial (SIGKILL).",
     )
 
 
-def test_a_crash_is_told_by_its_last_words(job: ChildJob) -> None:
-    assert explain(job, -signal.SIGSEGV) == (
+def test_a_crash_is_told_by_its_last_words(log: Path) -> None:
+    assert reason_of_exit(-signal.SIGSEGV, log) == (
         "crashed",
-        f"The trial's process ended (SIGSEGV); its log: {job.log}.",
+        f"The trial's process ended (SIGSEGV); its log: {log}.",
     )
-    job.log.write_text(FATAL)
-    assert explain(job, -signal.SIGSEGV, peak=GB) == (
+    log.write_text(FATAL)
+    assert reason_of_exit(-signal.SIGSEGV, log, peak=GB) == (
         "crashed",
-        f"The trial's process ended (SIGSEGV) when it held 1.0 GB; its log: {job.log}. Its last "
+        f"The trial's process ended (SIGSEGV) when it held 1.0 GB; its log: {log}. Its last "
         "words: Fatal Python error: Segmentation fault",
     )
-    job.log.write_text("one\n\n  two  \n\n")
-    assert explain(job, 3)[1].endswith("Its last words: two")
+    log.write_text("one\n\n  two  \n\n")
+    assert reason_of_exit(3, log)[1].endswith("Its last words: two")
 
 
-def test_the_words_of_an_earlier_attempt_are_not_its_own(job: ChildJob) -> None:
-    job.log.write_text("MemoryError\n")
-    assert explain(job, 1, since=12)[0] == "crashed"
-    job.log.write_text("x" * 100_000 + "\nMemoryError\n")
-    assert explain(job, 1, since=12)[0] == "memory"
+def test_the_words_of_an_earlier_attempt_are_not_its_own(log: Path) -> None:
+    log.write_text("MemoryError\n")
+    assert reason_of_exit(1, log, log_start=12)[0] == "crashed"
+    log.write_text("x" * 100_000 + "\nMemoryError\n")
+    assert reason_of_exit(1, log, log_start=12)[0] == "memory"
 
 
-def test_a_crash_near_the_limit_is_one_of_memory(job: ChildJob) -> None:
+def test_a_crash_near_the_limit_is_one_of_memory(log: Path) -> None:
     crashes = (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS, 127)
     for code in crashes:
-        assert explain(limited(job, 4 * GB), code, peak=3 * GB) == (
+        assert reason_of_exit(code, log, limit=4 * GB, peak=3 * GB) == (
             "memory",
-            f"The trial ran out of memory ({described(code)}) when it held 3.0 GB. It may hold "
-            f"4.0 GB (--memory). Use a smaller batch_size or a smaller model. Its log: {job.log}",
+            f"The trial ran out of memory ({describe(code)}) when it held 3.0 GB. It may hold "
+            f"4.0 GB (--memory). Use a smaller batch_size or a smaller model. Its log: {log}",
         )
-        assert explain(limited(job, 4 * GB), code, peak=GB)[0] == "crashed"
-        assert explain(job, code, peak=3 * GB)[0] == "crashed"
-    assert explain(limited(job, 4 * GB), 1, peak=3 * GB)[0] == "crashed"
+        assert reason_of_exit(code, log, limit=4 * GB, peak=GB)[0] == "crashed"
+        assert reason_of_exit(code, log, peak=3 * GB)[0] == "crashed"
+    assert reason_of_exit(1, log, limit=4 * GB, peak=3 * GB)[0] == "crashed"
 
 
 def test_how_a_process_ended() -> None:
-    assert [described(code) for code in (0, 2, -signal.SIGKILL, -99)] == [
+    assert [describe(code) for code in (0, 2, -signal.SIGKILL, -99)] == [
         "exit code 0",
         "exit code 2",
         "SIGKILL",
@@ -126,9 +128,24 @@ def test_how_a_process_ended() -> None:
 
 def test_the_system_counts_whom_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stat = tmp_path / "vmstat"
-    monkeypatch.setattr(exit_reason, "_COUNTS", stat)
-    assert kills_for_memory() is None
+    monkeypatch.setattr(memory, "_STATISTICS", stat)
+    assert count_oom_kills() is None
     stat.write_text("nr_free_pages 17\noom_kill 3\noom_kill_disable 0\n")
-    assert kills_for_memory() == 3
+    assert count_oom_kills() == 3
     stat.write_text("nr_free_pages 17\n")
-    assert kills_for_memory() is None
+    assert count_oom_kills() is None
+
+
+def test_the_most_memory_is_that_of_this_process() -> None:
+    before = peak_memory()
+    held = bytearray(64 * 2**20)
+    held[::4096] = b"x" * len(held[::4096])
+    assert peak_memory() >= max(before, len(held))
+
+
+def test_the_reason_of_an_error() -> None:
+    assert reason_of_error(OutOfMemory("The memory ran out.")) == ("memory", "The memory ran out.")
+    assert reason_of_error(TrainingError("The loss became nan.")) == ("nan", "The loss became nan.")
+    assert reason_of_error(DataError("No rows.")) == ("DataError", "No rows.")
+    assert reason_of_error(ValueError("\na\nb")) == ("ValueError", "ValueError: a")
+    assert reason_of_error(RuntimeError("OOM when allocating"))[0] == "memory"

@@ -25,11 +25,14 @@ def told(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> Callable[..., li
     """The words of a worker: of its index and the attempt, after what begins the job."""
     commands: list[Callable[[Cluster, int], Sequence[str]]] = []
 
-    def supervise(command: Any, *_: Any, **__: Any) -> int:
-        commands.append(command)
-        return 0
+    class Supervisor:
+        def __init__(self, command: Any, *_: Any) -> None:
+            commands.append(command)
 
-    monkeypatch.setattr(launch, "supervise", supervise)
+        def run(self) -> int:
+            return 0
+
+    monkeypatch.setattr(launch, "Supervisor", Supervisor)
 
     def words(begin: list[str]) -> Callable[[int, int], list[str]]:
         launch.launch(run, begin, ["--root", "R"], 2, 60.0, print)

@@ -11,13 +11,13 @@ import time
 import psutil
 import pytest
 
-from tfpipe.processes.supervisor import Limits, Supervisor, supervise
+from tfpipe.processes.supervisor import Limits, Supervisor
 
 # A worker that is told its index, the attempt, its cluster and a folder for what it leaves.
 BEGIN = """
 import os, signal, subprocess, sys, time
 from pathlib import Path
-from tfpipe.processes.supervised import attend, ready
+from tfpipe.processes.lifeline import attend, ready
 attend()
 index, attempt, addresses, folder = sys.argv[1:]
 index, attempt, folder = int(index), int(attempt), Path(folder)
@@ -46,9 +46,7 @@ def job(tmp_path):
     def run(program, workers=2, limits=QUICK):
         run.said = []
         command = commands(textwrap.dedent(program), tmp_path)
-        return supervise(
-            command, workers, tmp_path / "logs", on_event=run.said.append, limits=limits
-        )
+        return Supervisor(command, workers, tmp_path / "logs", run.said.append, limits).run()
 
     run.folder = tmp_path
     run.log = lambda index: (tmp_path / "logs" / f"worker-{index}.log").read_text()
@@ -113,7 +111,7 @@ def test_the_death_of_one_starts_all_again(job):
     assert first[0] != second[0]
     assert first[1] != second[1]  # new ports
     assert job.said == [
-        f"Worker 1 died (by SIGKILL); its log: {job.folder / 'logs' / 'worker-1.log'}",
+        f"Worker 1 died (SIGKILL); its log: {job.folder / 'logs' / 'worker-1.log'}",
         "Starting all workers again from the last state in 0 s (restart 1 of 2).",
     ]
 
@@ -177,7 +175,7 @@ def test_a_command_that_does_not_start_leaves_no_other(job, tmp_path):
         return ["/no/such/program"] if cluster.index else good(cluster, attempt)
 
     with pytest.raises(FileNotFoundError):
-        supervise(command, 2, tmp_path / "logs", on_event=print, limits=QUICK)
+        Supervisor(command, 2, tmp_path / "logs", print, QUICK).run()
 
 
 def test_what_a_worker_has_started_ends_with_it(job):
@@ -206,8 +204,8 @@ def test_pauses_grow_and_end_early_for_a_person(tmp_path):
         commands("sys.exit(1)", tmp_path),
         1,
         tmp_path / "logs",
-        Limits(deadline=1e9, backoff=100, longest_backoff=150, restarts=2),
         lambda text: None,
+        Limits(deadline=1e9, backoff=100, longest_backoff=150, restarts=2),
         sleep,
         lambda: now[0],
     )
@@ -221,13 +219,13 @@ def test_pauses_grow_and_end_early_for_a_person(tmp_path):
 SUPERVISOR = """
 import sys
 from pathlib import Path
-from tfpipe.processes.supervisor import Limits, supervise
+from tfpipe.processes.supervisor import Limits, Supervisor
 folder, program = Path(sys.argv[1]), sys.argv[2]
 def command(cluster, attempt):
     words = [cluster.index, attempt, ",".join(cluster.workers), folder]
     return [sys.executable, "-c", program, *map(str, words)]
 limits = Limits(backoff=600, longest_backoff=600, grace=0.5, stop_grace=float(sys.argv[3]))
-sys.exit(supervise(command, 2, folder / "logs", on_event=print, limits=limits))
+sys.exit(Supervisor(command, 2, folder / "logs", print, limits).run())
 """
 
 
@@ -299,12 +297,12 @@ def test_a_killed_supervisor_takes_its_workers_along(supervisor, tmp_path):
 
 
 def test_without_a_supervisor_nothing_is_attended(monkeypatch):
-    from tfpipe.processes import supervised
+    from tfpipe.processes import lifeline
 
-    monkeypatch.delenv(supervised.READY, raising=False)
+    monkeypatch.delenv(lifeline.READY, raising=False)
     before = threading.active_count()
-    supervised.attend()
-    supervised.ready()
+    lifeline.attend()
+    lifeline.ready()
     assert threading.active_count() == before
 
 
@@ -315,7 +313,7 @@ def test_what_a_worker_starts_is_no_worker(job):
         [
             sys.executable,
             "-c",
-            "import tfpipe.processes.supervised as s; s.attend(); print('alive')",
+            "import tfpipe.processes.lifeline as s; s.attend(); print('alive')",
         ],
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -155,7 +155,7 @@ def team_of(cluster: str | None, worker: int | None, deadline: float) -> Any:
 
     from tfpipe.devices.cluster.membership import find_cluster
     from tfpipe.jobs.prepare import Team
-    from tfpipe.processes.supervised import attend
+    from tfpipe.processes.lifeline import attend
 
     attend()
     members = find_cluster(cluster, worker, os.environ)

@@ -63,19 +63,12 @@ def verify(folder: Path, precision: str = "float32") -> dict[str, float]:
     """
     from tfpipe.errors import CheckFailed
 
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(
-        [sys.executable, "-P", __file__, str(folder)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
+    output, errors = _in_fresh_process(folder)
     try:
-        differences: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        differences: dict[str, float] = json.loads(output.splitlines()[-1])
     except (IndexError, ValueError):
         raise CheckFailed(
-            f"The exported model does not load in a process of its own:\n{done.stderr[-2000:]}"
+            f"The exported model does not load in a process of its own:\n{errors[-2000:]}"
         ) from None
     allowed = TOLERANCE * _COARSER[precision]
     for name, difference in differences.items():
@@ -86,6 +79,14 @@ def verify(folder: Path, precision: str = "float32") -> dict[str, float]:
                 "layer random, or different when training=False?"
             )
     return differences
+
+
+def _in_fresh_process(folder: Path) -> tuple[str, str]:
+    """Return what this script prints about a SavedModel, and its errors."""
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-P", __file__, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    return done.stdout, done.stderr
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from tfpipe.declare.loading import Loaded
 from tfpipe.devices import Picked
 from tfpipe.errors import RunError
 from tfpipe.jobs.prepare import Team, prepare
-from tfpipe.processes.supervised import ready
+from tfpipe.processes.lifeline import ready
 from tfpipe.runs.directory import RunDirectory, cache_folder
 from tfpipe.terminal import Terminal
 

@@ -1,150 +1,100 @@
-"""What a child does before and after its trial, be it forked or `python -m tfpipe.processes.child`.
-
-It leads a process group of its own, reads nothing, writes into its log, and ends with those who
-started it (`tfpipe.processes.lifeline`).
-"""
+"""A child process: its exit code and the reason of it, its peak memory, its end with its group."""
 
 import contextlib
-import faulthandler
-import importlib
-import io
-import json
-import logging
 import os
-import random
 import signal
-import sys
-import traceback
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
 
-from tfpipe.processes.lifeline import hold
+import psutil
 
-_OOM_SCORE = 500  # of 1000: the kernel, when memory runs out, takes the child first
-_USUAL = ("SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD")
+from tfpipe.processes.exit_reason import ExitReason, describe, reason_of_exit
+from tfpipe.processes.memory import count_oom_kills, peak_memory
 
-
-@dataclass(frozen=True)
-class ChildJob:
-    """What a child is to do.
-
-    Args:
-        module: the module whose `main(argument) -> int` is called; what it gives is the exit code.
-        argument: the text that it gets.
-        log: the file that everything printed goes to; it is written on when it is there.
-        environ: environment variables beside those of the searching process.
-        cpus: the numbers of the cores that it may use; all of them when None. TensorFlow makes as
-            many threads as there are. On Linux only.
-        memory: the bytes of data that it may hold, TensorFlow's own 0.7 GB included; without end
-            when None. On Linux only. TensorFlow waits 10 seconds for memory that it cannot have.
-    """
-
-    module: str
-    argument: str
-    log: Path
-    environ: dict[str, str] = field(default_factory=dict)
-    cpus: tuple[int, ...] | None = None
-    memory: int | None = None
-
-    def to_json(self) -> str:
-        """On one line."""
-        return json.dumps(asdict(self) | {"log": str(self.log.absolute())})
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has one way to end a process
 
 
-def read_job(text: str) -> ChildJob:
-    """A job from its JSON."""
-    job = json.loads(text)
-    cpus = None if job["cpus"] is None else tuple(job["cpus"])
-    return ChildJob(**job | {"log": Path(job["log"]), "cpus": cpus})
-
-
-def live(job: ChildJob, lifeline: int) -> NoReturn:
-    """Do a job in this process, and end it.
+class Child:
+    """A child process, the leader of a process group of its own.
 
     Args:
-        job: which.
-        lifeline: the reading end of the pipe that ends with those who started this process.
+        log: the file that it prints to.
+        memory: the bytes that it may hold; no limit when None.
     """
-    code = 1
-    try:
-        _settle(job, lifeline)
-        code = int(importlib.import_module(job.module).main(job.argument))
-    except SystemExit as error:
-        code = _code(error.code)
-    except KeyboardInterrupt:
-        code = 130
-    except BaseException:  # noqa: BLE001 (it is printed, and there is nobody to pass it on to)
-        traceback.print_exc()
-    finally:
-        with contextlib.suppress(OSError, ValueError):
-            logging.shutdown()
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(code)  # the rest is the parent's: what it was to do at its own end
 
+    def __init__(self, log: Path, memory: int | None = None) -> None:
+        self.log, self._limit = log, memory
+        self.pid: int | None = None  # None until it runs
+        self.exit_code: int | None = None  # None until it has ended; negative: a signal ended it
+        self.peak_memory = 0  # in bytes; 0 when unknown
+        self.signals: list[int] = []  # what was sent to it
+        self.forked = False  # whether from the fork server, with everything imported
+        self._log_start = log.stat().st_size if log.exists() else 0
+        self._kills_before = count_oom_kills()
+        self._oom_kills: bool | None = None  # whether the kernel killed for memory meanwhile
+        self._get_exit_code: Callable[[], int | None] = lambda: None
 
-def _code(given: Any) -> int:
-    """The exit code of `sys.exit(given)`."""
-    if given is None or isinstance(given, int):
-        return given or 0
-    print(given, file=sys.stderr)  # noqa: T201 (as Python does)
-    return 1
+    def started(self, pid: int, get_exit_code: Callable[[], int | None]) -> None:
+        """Take note of the process.
 
+        Args:
+            pid: its number.
+            get_exit_code: returns its exit code, and None while it runs.
+        """
+        self.pid, self._get_exit_code = pid, get_exit_code
 
-def _settle(job: ChildJob, lifeline: int) -> None:
-    """Take the place that a job gives this process, before TensorFlow's runtime starts."""
-    if hasattr(os, "setpgid") and os.getpgrp() != os.getpid():
-        os.setpgid(0, 0)
-    for name in _USUAL:
-        if hasattr(signal, name):
-            usual = signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL
-            signal.signal(getattr(signal, name), usual)
-    if hasattr(signal, "pthread_sigmask"):  # what came since the fork comes now
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    _redirect(job.log)
-    hold(lifeline)
-    faulthandler.enable()  # so that the log says where a crash was
-    os.environ.update(job.environ)
-    _limit(job)
-    random.seed()
-    if numpy := sys.modules.get("numpy"):
-        numpy.random.seed()  # children of one process would draw the same numbers
+    def poll(self) -> int | None:
+        """Return the exit code, None while it runs; once it has ended, end what it started."""
+        if self.exit_code is None and self.pid is not None:
+            self.peak_memory = max(self.peak_memory, peak_memory(self.pid))
+            self.exit_code = self._get_exit_code()
+            if self.exit_code is not None:
+                if not psutil.pid_exists(self.pid):  # nor is it while its group has members
+                    self._kill_group()
+                kills = count_oom_kills()
+                if kills is not None and self._kills_before is not None:
+                    self._oom_kills = kills > self._kills_before
+        return self.exit_code
 
+    def terminate(self) -> None:
+        """Ask it to save its state and end."""
+        self._send(signal.SIGTERM)
 
-def _redirect(log: Path) -> None:
-    with open(os.devnull, "rb") as nothing, log.open("ab", buffering=0) as file:
-        os.dup2(nothing.fileno(), 0)
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a process that is killed flushes nothing
-            stream.reconfigure(line_buffering=True)
+    def kill(self) -> None:
+        """End it at once, with all that it has started."""
+        self._send(_KILL)
 
+    @property
+    def how(self) -> str:
+        """How it ended, in words: `exit code 1`, `SIGKILL`."""
+        return "still running" if self.exit_code is None else describe(self.exit_code)
 
-def _limit(job: ChildJob) -> None:
-    """Hold this process to its cores and its memory, where the system can."""
-    if job.cpus is not None and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, job.cpus)
-        _fewer_threads(len(job.cpus))
-    with contextlib.suppress(OSError, ValueError):  # not Linux, or not allowed
-        score = Path("/proc/self/oom_score_adj")
-        score.write_text(str(min(1000, int(score.read_text()) + _OOM_SCORE)))
-    if job.memory is not None and sys.platform == "linux":
-        import resource
+    def exit_reason(self) -> ExitReason:
+        """Return why it ended, where it left no word itself."""
+        return reason_of_exit(
+            self.exit_code or 0,
+            self.log,
+            log_start=self._log_start,
+            peak=self.peak_memory,
+            limit=self._limit,
+            stopped=bool(self.signals),
+            oom_kills=self._oom_kills,
+        )
 
-        # Not RLIMIT_AS: TensorFlow reserves gigabytes of addresses that it never uses.
-        resource.setrlimit(resource.RLIMIT_DATA, (job.memory, job.memory))
+    def _send(self, number: int) -> None:
+        if self.exit_code is not None:
+            return
+        self.signals.append(number)
+        if self.pid is None:
+            self.exit_code = -number
+        elif number != _KILL or not self._kill_group():  # at first it leads no group yet
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self.pid, number)
 
-
-def _fewer_threads(cores: int) -> None:
-    """Have NumPy's and SciPy's libraries use so many threads; they counted the cores long ago."""
-    if "numpy" in sys.modules:
-        import threadpoolctl  # of scikit-learn's
-
-        threadpoolctl.threadpool_limits(cores)
-
-
-if __name__ == "__main__":
-    # Standard input is the lifeline; the job reads nothing.
-    live(read_job(sys.argv[1]), os.dup(0))
+    def _kill_group(self) -> bool:
+        """Kill its process group; return whether there is one."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if self.pid is not None and hasattr(os, "killpg"):
+                os.killpg(self.pid, _KILL)
+                return True
+        return False

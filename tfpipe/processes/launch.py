@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from tfpipe.devices.cluster.membership import Cluster
-from tfpipe.processes.supervisor import Limits, supervise
+from tfpipe.processes.supervisor import Limits, Supervisor
 from tfpipe.runs.directory import RunDirectory
 
 
@@ -47,4 +47,4 @@ def launch(
         return [*main, *words(attempt), *options, *place, *patience]
 
     limits = Limits(deadline=deadline)
-    return supervise(command, workers, directory.path / "workers", on_event=on_event, limits=limits)
+    return Supervisor(command, workers, directory.path / "workers", on_event, limits).run()

@@ -1,114 +1,47 @@
-"""A pool of child processes, forked from one that has imported TensorFlow once.
+"""A pool of child processes, which begin with TensorFlow imported and outlive nobody.
 
-On Linux each child is a fork of that process, and begins with everything imported; elsewhere, and
-where that process must not be forked, each is a Python of its own. No child outlives the process
-that searches, nor the one that it was forked from.
+On Linux each child is forked from multiprocessing's fork server, which has imported TensorFlow
+once; elsewhere, and where that process must not be forked, each is a Python of its own.
 
     with ProcessPool(["tfpipe.tuning.trial"]) as pool:
-        child = pool.start(ChildJob("tfpipe.tuning.trial", argument, log))
-        while child.code is None:
+        child = pool.start(ProcessSpec("tfpipe.tuning.trial", argument, log))
+        while child.exit_code is None:
             pool.poll(0.2)
 """
 
 import contextlib
 import json
+import multiprocessing
 import os
-import selectors
 import signal
-import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+import types
+from collections.abc import Iterator, Sequence
+from multiprocessing import forkserver
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import psutil
 
-from tfpipe.processes.child import ChildJob
-from tfpipe.processes.exit_reason import described, explain, kills_for_memory, not_started, reap
+from tfpipe.processes import bootstrap, preload
+from tfpipe.processes.bootstrap import ProcessSpec
+from tfpipe.processes.child import Child
 
-__all__ = ["Child", "ChildJob", "ProcessPool", "exit_reason"]
+__all__ = ["Child", "ProcessPool", "ProcessSpec"]
 
-_PATIENCE = 10.0  # seconds for the fork server to end the children and itself
-_EVERY = 0.05  # seconds between two looks at processes that nobody reports
-_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has one way to end a process
+# It has no public way to end it, nor to ask for its process.
+_forkserver: Any = forkserver._forkserver
 
-
-class _Host(Protocol):
-    """What a child is run by."""
-
-    def signal(self, child: "Child", number: int) -> None: ...
-
-
-class Child:
-    """A child that does a job, or has done it.
-
-    Args:
-        job: what it does.
-    """
-
-    def __init__(self, job: ChildJob) -> None:
-        self.job = job
-        self.pid: int | None = None  # None until it runs
-        self.code: int | None = None  # None until it has ended; negative: a signal ended it
-        self.peak = 0  # the most memory that it held, in bytes; 0 where nobody knows
-        self.asked: list[int] = []  # the signals that were sent to it
-        self.began_at = _size(job.log)  # where in the log its own words begin, in bytes
-        # Whether the kernel ended processes for lack of memory in its time, where that is counted.
-        self.kernel: bool | None = None
-        self._kills = kills_for_memory()
-        self._host: _Host | None = None
-        self._process: psutil.Process | None = None  # knows it from a later one of its number
-
-    @property
-    def how(self) -> str:
-        """How it ended, for people: `exit code 1`, `SIGKILL`."""
-        return "still running" if self.code is None else described(self.code)
-
-    @property
-    def forked(self) -> bool:
-        """Whether it is a fork, and no Python of its own."""
-        return isinstance(self._host, _Server)
-
-    def terminate(self) -> None:
-        """Ask it to save its state and end."""
-        self._send(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End it at once, with all that it has started."""
-        self._send(_KILL)
-
-    def _send(self, number: int) -> None:
-        if self.code is None and self._host is not None:
-            self.asked.append(number)
-            self._host.signal(self, number)
-
-    def _begin(self, pid: int) -> None:
-        self.pid = pid
-        with contextlib.suppress(psutil.Error):
-            self._process = psutil.Process(pid)
-
-    def _end(self, code: int, peak: int = 0) -> None:
-        self.code, self.peak = code, peak
-        now = kills_for_memory()
-        self.kernel = None if now is None or self._kills is None else now > self._kills
-
-
-def exit_reason(child: Child) -> tuple[str, str]:
-    """Why a child ended that left no word: "memory", "killed" or "crashed", and a sentence."""
-    return explain(
-        child.job,
-        0 if child.code is None else child.code,
-        since=child.began_at,
-        peak=child.peak,
-        asked=bool(child.asked),
-        kernel=child.kernel,
-    )
+_PATIENCE = 10.0  # seconds for killed children to end
+_INTERVAL = 0.02  # seconds between two looks at the children
+_LOST = 255  # multiprocessing's exit code for a child whose fork server was killed
 
 
 class ProcessPool:
-    """Starts children, and says what becomes of them. For one thread alone.
+    """Starts children, and says which have ended. For one thread alone.
 
     Args:
         modules: what to import beforehand, beside TensorFlow.
@@ -125,249 +58,171 @@ class ProcessPool:
         fork: bool | None = None,
         tensorflow: bool = True,
     ) -> None:
-        self._modules, self._log = ("tensorflow",) * tensorflow + tuple(modules), log
-        self._fork = sys.platform == "linux" if fork is None else fork
-        self._running: list[Child] = []
+        self._modules, self._log = [*["tensorflow"] * tensorflow, *modules], log
+        self._children: list[Child] = []
+        self._waiting: list[tuple[Child, ProcessSpec]] = []
+        self._server: _ForkServer | None = None
         self.why_not = ""  # why children are not forked, where they could have been
-        # It imports while others prepare.
-        self._server = _Server(self._modules, log) if self._fork else None
+        if sys.platform == "linux" if fork is None else fork:
+            self._start_server()  # it imports while others prepare
 
     def __enter__(self) -> "ProcessPool":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def start(self, job: ChildJob) -> Child:
-        """A child for a job; it runs soon."""
-        self._look(0)
-        child = Child(job)
-        if self._fork:
-            if self._server is None:
-                self._server = _Server(self._modules, self._log)
-            self._server.start(child)
-        else:
-            _Alone(child)
-        self._running.append(child)
+    def start(self, spec: ProcessSpec) -> Child:
+        """Return a child for a specification; it runs soon."""
+        child = Child(spec.log, spec.memory)
+        self._children.append(child)
+        self._waiting.append((child, spec))
+        self._launch()
         return child
 
     def poll(self, seconds: float = 0.0) -> list[Child]:
-        """The children that have ended since the last time.
+        """Return the children that have ended since the last time.
 
         Args:
             seconds: how long to wait for the first of them; 0 does not wait.
         """
         until = time.monotonic() + seconds
         while True:
+            self._launch()
+            ended = [child for child in self._children if child.poll() is not None]
             left = until - time.monotonic()
-            self._look(min(max(left, 0.0), _EVERY))
-            ended = [child for child in self._running if child.code is not None]
-            self._running = [child for child in self._running if child.code is None]
             if ended or left <= 0:
+                self._children = [child for child in self._children if child not in ended]
                 return ended
+            time.sleep(min(left, _INTERVAL))
 
     def close(self) -> None:
         """End all children at once, and wait for their ends."""
-        self._look(0)
-        if self._server is not None and not self._server.ready:
-            self._server.gone = True  # it has no children yet, and may be importing for long
-        for child in self._running:
+        for child in self._children:
             child.kill()
         until = time.monotonic() + _PATIENCE
-        while self._running and time.monotonic() < until:
-            self.poll(_EVERY)
+        while self._children and time.monotonic() < until:
+            self.poll(_INTERVAL)
         if self._server is not None:
             self._server.close()
             self._server = None
 
-    def _look(self, seconds: float) -> None:
-        """See what has become of the children, waiting so long for the fork server's word."""
-        server = self._server
-        if server is not None:
-            server.read(seconds)
-            if server.gone:
-                self._without(server)
-        elif seconds:
-            time.sleep(seconds)
-        for child in self._running:
-            if child.code is None and isinstance(child._host, _Alone | _Orphan):
-                child._host.look(child)
+    def _start_server(self) -> None:
+        if _forkserver._forkserver_pid is None:
+            self._server = _ForkServer(self._modules, self._log)
+        else:
+            self.why_not = "this process has a fork server already"
 
-    def _without(self, server: "_Server") -> None:
-        """Go on without a fork server that is gone, or that must not be forked."""
-        server.close()
-        self._server = None
-        if not server.ready:
-            self._fork, self.why_not = False, server.why_not
-        for child in server.children.values():
-            if server.ready:
-                _Orphan(child)
-            elif child.asked:
-                child._end(-child.asked[-1])
-            else:
-                _Alone(child)
+    def _launch(self) -> None:
+        """Start the children that wait, unless the fork server still imports."""
+        self._waiting = [(c, spec) for c, spec in self._waiting if c.exit_code is None]
+        if not self._waiting:
+            return
+        if (server := self._server) is not None:
+            if not server.is_alive() and server.status() == "":  # it was killed after a while
+                server.close()
+                self._start_server()
+                return
+            if not server.is_alive() or server.status():
+                self.why_not = server.status() or "the fork server ended while it was importing"
+                server.close()
+                self._server = None
+            elif server.status() is None:
+                return
+        while self._waiting:
+            child, spec = self._waiting[0]
+            try:
+                _start(child, spec, "spawn" if self._server is None else "forkserver")
+            except (OSError, EOFError) as error:  # no memory for it, or too many processes
+                if self._server is not None and not self._server.is_alive():
+                    return  # it was killed just now: a new one starts it
+                child.exit_code = 1
+                with contextlib.suppress(OSError), spec.log.open("a") as log:
+                    log.write(f"The process cannot be started: {error}\n")
+            del self._waiting[0]
 
 
-class _Server:
-    """The process that children are forked from; see `tfpipe.processes.fork_server`."""
+class _ForkServer:
+    """multiprocessing's fork server, of which a process has one at a time."""
 
     def __init__(self, modules: Sequence[str], log: Path | None) -> None:
-        self.children: dict[int, Child] = {}
-        self.ready = self.gone = False
-        self.why_not = "the process that imports TensorFlow beforehand ended before it had"
-        self._started, self._rest = 0, b""
-        with _written_on(log) as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tfpipe.processes.fork_server", *modules],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                bufsize=0,
-                start_new_session=True,  # Ctrl-C in the terminal is for the search alone
-            )
+        self._folder = tempfile.TemporaryDirectory(prefix="tfpipe.")
+        self._status = Path(self._folder.name, "status")
+        settings = {"modules": modules, "log": str(log or os.devnull), "status": str(self._status)}
+        previous = dict(os.environ)
+        os.environ[preload.SETTINGS] = json.dumps(settings)
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+        try:
+            _forkserver.set_forkserver_preload([preload.__name__])
+            with _without_main():
+                _forkserver.ensure_running()
+        finally:
+            os.environ.clear()
+            os.environ.update(previous)
 
-    def start(self, child: Child) -> None:
-        self._started += 1
-        self.children[self._started] = child
-        child._host = self
-        self._tell(self._started, child.job.to_json())
+    def is_alive(self) -> bool:
+        pid = _forkserver._forkserver_pid
+        with contextlib.suppress(psutil.Error):
+            return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+        return False
 
-    def signal(self, child: Child, number: int) -> None:
-        self._tell(next(n for n, c in self.children.items() if c is child), number)
-
-    def _tell(self, *what: Any) -> None:
-        assert self._process.stdin
-        with contextlib.suppress(BrokenPipeError):  # it is gone, as the next reading shows
-            self._process.stdin.write(json.dumps(what).encode() + b"\n")
-
-    def read(self, seconds: float) -> None:
-        """Take in what it has told, waiting so long for a first word."""
-        assert self._process.stdout
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            while not self.gone and selector.select(seconds):
-                seconds = 0
-                data = os.read(self._process.stdout.fileno(), 65536)
-                *lines, self._rest = (self._rest + data).split(b"\n")
-                for line in lines:
-                    self._heard(*json.loads(line))
-                self.gone = self.gone or not data
-
-    def _heard(self, what: str, *given: Any) -> None:
-        if what == "ready":
-            (self.why_not,) = given
-            self.ready = not self.why_not
-            self.gone = not self.ready
-        elif what == "began":
-            self.children[given[0]]._begin(given[1])
-        else:
-            self.children.pop(given[0])._end(*given[1:])
+    def status(self) -> str | None:
+        """Return why it must not be forked, empty if it can be; None while it imports."""
+        return self._status.read_text() if self._status.exists() else None
 
     def close(self) -> None:
-        """Leave it, so that it ends, and its children with it."""
-        assert self._process.stdin
-        assert self._process.stdout
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
-        if not self.ready:
-            self._process.kill()
-        try:
-            self._process.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(_forkserver._forkserver_pid, signal.SIGKILL)
+        _forkserver._stop()
+        self._folder.cleanup()
 
 
-class _Alone:
-    """Runs a child as a Python of its own."""
+def _start(child: Child, spec: ProcessSpec, method: str) -> None:
+    """Start the process of a child; raise OSError or EOFError if it cannot be."""
+    context = multiprocessing.get_context(method)
+    reports, reporter = context.Pipe(duplex=False)
+    process: BaseProcess = context.Process(  # type: ignore[attr-defined]
+        target=bootstrap.run, args=(spec, dict(os.environ), reporter)
+    )
+    with _without_main(), reporter:
+        process.start()
+    assert process.pid is not None
+    running = None
+    with contextlib.suppress(psutil.Error):
+        running = psutil.Process(process.pid)  # which knows it from a later one of its number
 
-    def __init__(self, child: Child) -> None:
-        child._host = self
-        try:
-            self._process = _started(child.job)
-        except OSError as error:  # no memory for it, or too many processes
-            child._end(not_started(child.job, error))
-        else:
-            child._begin(self._process.pid)
+    def get_exit_code() -> int | None:
+        code = process.exitcode
+        if code == _LOST and running is not None and _runs(running):
+            return None
+        if code is None:
+            return None
+        with contextlib.suppress(EOFError, OSError), reports:
+            if reports.poll():  # one that was killed has reported nothing
+                child.peak_memory = max(child.peak_memory, int(reports.recv_bytes()))
+        if code == _LOST and signal.SIGKILL in child.signals:
+            return -signal.SIGKILL
+        return code
 
-    def signal(self, child: Child, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if number == _KILL and hasattr(os, "killpg"):
-                os.killpg(self._process.pid, number)
-            else:
-                self._process.send_signal(number)
-
-    def look(self, child: Child) -> None:
-        """See whether it has ended."""
-        if sys.platform == "linux":
-            ended = reap(self._process.pid)
-            if ended is not None:
-                self._process.returncode = ended[0]  # nobody else may wait for it any more
-                self._close(child, *ended)
-        elif (code := self._process.poll()) is not None:
-            self.signal(child, _KILL)  # what it has left running
-            self._close(child, code)
-
-    def _close(self, child: Child, code: int, peak: int = 0) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        child._end(code, peak)
+    child.forked = method == "forkserver"
+    child.started(process.pid, get_exit_code)
 
 
-def _started(job: ChildJob) -> subprocess.Popen[bytes]:
-    """A Python of its own that does a job."""
-    with _written_on(job.log) as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "tfpipe.processes.child", job.to_json()],
-            stdin=subprocess.PIPE,  # nothing is written to it; it ends with this process
-            stdout=log,
-            stderr=log,
-            env=os.environ | job.environ,
-            start_new_session=True,
-        )
-
-
-class _Orphan:
-    """A child whose parent was ended: it ends too, and is waited for.
-
-    Only then may its run be taken up again.
-    """
-
-    def __init__(self, child: Child) -> None:
-        child._host = self
-        self.look(child)
-
-    def signal(self, child: Child, number: int) -> None:
-        """It is being ended already."""
-
-    def look(self, child: Child) -> None:
-        """End it, and see whether it has ended."""
-        with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
-            if child._process is not None and child._process.is_running():
-                os.killpg(child._process.pid, _KILL)  # it ends itself so, too: never it alone
-                if child._process.status() != psutil.STATUS_ZOMBIE:
-                    return
-        child._end(-_KILL)
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0
+def _runs(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 @contextlib.contextmanager
-def _written_on(log: Path | None) -> Any:
-    """A file that is written on, for another process; nowhere when None."""
-    if log is None:
-        yield subprocess.DEVNULL
-        return
-    with log.open("ab", buffering=0) as file:
-        yield file
+def _without_main() -> Iterator[None]:
+    """Keep multiprocessing from importing in children the program that this process runs.
+
+    A script that searches does so when it is imported, and nothing of it is needed.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

@@ -1,4 +1,4 @@
-"""The requests to stop: Ctrl-C and SIGTERM, counted while something runs."""
+"""Count the signals by which a person or a batch system asks a process to stop."""
 
 import contextlib
 import signal
@@ -7,31 +7,31 @@ from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def count_stops(insist: int | None = None) -> Iterator[Callable[[], int]]:
-    """Count how often Ctrl-C or SIGTERM has asked to stop, while the block runs.
-
-    In another thread than the main one, where no handler can be set, nothing is counted.
+def count_stop_signals(patience: int | None = None) -> Iterator[Callable[[], int]]:
+    """Count Ctrl-C (SIGINT) and SIGTERM while the block runs; outside of the main thread, nothing.
 
     Args:
-        insist: which request raises KeyboardInterrupt at once; none of them when None.
+        patience: how many to count; each further one raises KeyboardInterrupt. All when None.
 
-    Yields:
-        A function that returns the count so far.
+    Example:
+        with count_stop_signals() as stop_signals:
+            while not stop_signals():
+                work()
     """
     count = 0
 
-    def ask(number: int, frame: object) -> None:
+    def handle(number: int, frame: object) -> None:
         nonlocal count
         count += 1
-        if insist is not None and count >= insist:
+        if patience is not None and count > patience:
             raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
         yield lambda: count
         return
-    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    previous = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: count
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

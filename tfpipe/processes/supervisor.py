@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfpipe.devices.cluster.membership import Cluster
-from tfpipe.processes.signals import count_stops
-from tfpipe.processes.worker import Worker, free_ports, start_worker
+from tfpipe.processes.signals import count_stop_signals
+from tfpipe.processes.worker import Worker, free_ports
 
 _INTERRUPTED = 130
 # A person's input is wrong, a check failed, a person stopped it: no reason to start again.
 _ON_PURPOSE = (2, 3, _INTERRUPTED)
-_POLL = 0.1
+_INTERVAL = 0.1
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Limits:
     stop_grace: float = 60.0
 
     def pause(self, restart: int) -> float:
-        """How long to wait before a restart, the first being 1."""
+        """Return how long to wait before a restart, the first being 1."""
         return min(self.backoff * 2 ** (restart - 1), self.longest_backoff)
 
 
@@ -53,9 +53,9 @@ class Supervisor:
         command: the command of a worker, by its place in the cluster and the attempt, from 0; from
             1 on the worker has to resume.
         workers: how many.
-        logs: the folder for worker-0.log and so on; written on over restarts.
-        limits: how patient to be.
+        logs: the folder for worker-0.log and so on; appended to over restarts.
         on_event: told in a sentence what happens, for the person.
+        limits: how patient to be.
         sleep: waits for a number of seconds.
         clock: seconds, rising.
     """
@@ -65,57 +65,58 @@ class Supervisor:
         command: Callable[[Cluster, int], Sequence[str]],
         workers: int,
         logs: Path,
-        limits: Limits,
         on_event: Callable[[str], None],
+        limits: Limits | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._command = command
-        self._size = workers
-        self._logs = logs
-        self._limits = limits
-        self._say = on_event
-        self._sleep = sleep
-        self._clock = clock
-        self._stops: Callable[[], int] = int
+        self._command, self._size, self._logs = command, workers, logs
+        self._say, self._limits = on_event, limits or Limits()
+        self._sleep, self._clock = sleep, clock
+        self._stop_signals: Callable[[], int] = lambda: 0
         self._workers: list[Worker] = []
 
     def run(self) -> int:
-        """Run the workers to the end; the exit code of the job."""
+        """Run the workers to the end.
+
+        Returns:
+            0 done; 2 and 3 as the chief said; 130 stopped by a person; 1 when a worker did not come
+            up or died more often than it may.
+        """
         self._logs.mkdir(parents=True, exist_ok=True)
-        with count_stops() as self._stops:
+        with count_stop_signals() as self._stop_signals:
             for attempt in range(self._limits.restarts + 1):
                 code = self._attempt(attempt)
                 if code is not None:
                     return code
-                if attempt < self._limits.restarts and not self._stops():
+                if attempt < self._limits.restarts and not self._stop_signals():
                     self._pause(attempt + 1)
-                if self._stops():
+                if self._stop_signals():
                     return _INTERRUPTED
         self._say(f"All {self._limits.restarts} restarts are used up. The last state is intact.")
         return 1
 
     def _attempt(self, attempt: int) -> int | None:
-        """Start all workers and watch them; None when one died and all may start again."""
+        """Start all workers and watch them; return None if one died and all may start again."""
+        addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(self._size))
+        self._workers = []
         try:
-            self._start(attempt)
+            for index in range(self._size):
+                command = self._command(Cluster(addresses, index), attempt)
+                self._workers.append(Worker(index, command, self._logs))
             return self._watch()
         finally:
             self._end(0)
 
-    def _start(self, attempt: int) -> None:
-        addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(self._size))
-        self._workers = []
-        for index in range(self._size):
-            command = self._command(Cluster(addresses, index), attempt)
-            self._workers.append(start_worker(index, command, self._logs))
-
     def _watch(self) -> int | None:
         until = self._clock() + self._limits.deadline
         while True:
-            if self._stops():
-                return self._stop()
-            codes = [worker.code for worker in self._workers]
+            if self._stop_signals():
+                self._say("Stopping all workers; once more ends them at once.")
+                self._end(self._limits.stop_grace, patience=1)
+                self._pass_on(self._workers[0])
+                return _INTERRUPTED
+            codes = [worker.poll() for worker in self._workers]
             if any(codes) or codes[0] == 0:
                 return self._ended(codes)
             late = [w for w in self._workers if w.late]
@@ -126,34 +127,27 @@ class Supervisor:
                         f"s. Its log says why: {worker.log}"
                     )
                 return 1
-            self._sleep(_POLL)
+            self._sleep(_INTERVAL)
 
     def _ended(self, codes: list[int | None]) -> int | None:
-        """What becomes of the job when a worker has failed or the chief has finished."""
+        """Return what becomes of the job when a worker has failed or the chief has finished."""
+        chief = self._workers[0]
         if codes[0] == 0:
             self._wait(self._limits.grace, self._workers)
             return 0
         # Of several the one that a signal killed (below 0) came first: the others lost their peer.
-        dead = codes.index(min(code for code in codes if code))
+        dead = self._workers[codes.index(min(code for code in codes if code))]
         if codes[0] not in _ON_PURPOSE and all(c in (None, 0, *_ON_PURPOSE) for c in codes):
             # What ends one worker on purpose ends the chief as well: hear it out, it says why.
-            self._wait(self._limits.grace, [self._workers[0]])
-        for worker in (self._workers[0], self._workers[dead]):
-            if worker.code in _ON_PURPOSE:
+            self._wait(self._limits.grace, [chief])
+        for worker in (chief, dead):
+            if worker.poll() in _ON_PURPOSE:
                 self._end(self._limits.grace)
                 self._pass_on(worker)
-                return worker.code
-        worker = self._workers[dead]
-        self._say(f"Worker {dead} died ({worker.how}); its log: {worker.log}")
+                return worker.exit_code
+        self._say(f"Worker {dead.index} died ({dead.how}); its log: {dead.log}")
         self._end(self._limits.grace)
         return None
-
-    def _stop(self) -> int:
-        """End all because a person said so; a second time means at once."""
-        self._say("Stopping all workers; once more ends them at once.")
-        self._end(self._limits.stop_grace, patient=1)
-        self._pass_on(self._workers[0])
-        return _INTERRUPTED
 
     def _pause(self, restart: int) -> None:
         """Wait before a restart, but not once a person stops the job."""
@@ -163,33 +157,31 @@ class Supervisor:
             f"of {self._limits.restarts})."
         )
         until = self._clock() + seconds
-        while not self._stops() and (left := until - self._clock()) > 0:
-            self._sleep(min(left, _POLL))
+        while not self._stop_signals() and (left := until - self._clock()) > 0:
+            self._sleep(min(left, _INTERVAL))
 
-    def _end(self, grace: float, patient: int = 0) -> None:
+    def _end(self, grace: float, patience: int = 0) -> None:
         """End all workers and what they started: SIGTERM, and SIGKILL after a grace."""
-        running = [w for w in self._workers if w.code is None]
         if grace:
-            for worker in running:
-                worker.process.terminate()
-            self._wait(grace, running, patient)
+            for worker in self._workers:
+                worker.terminate()
+            self._wait(grace, self._workers, patience)
         for worker in self._workers:
-            worker.kill()  # one that has ended may have left others
             worker.close()
 
-    def _wait(self, seconds: float, workers: list[Worker], patient: int = 0) -> None:
-        """Until workers have ended, for some seconds at most, and not for an impatient person.
+    def _wait(self, seconds: float, workers: Sequence[Worker], patience: int = 0) -> None:
+        """Wait for the ends of workers, but not for long, nor once a person insists.
 
         Args:
-            seconds: how long.
+            seconds: how long at most.
             workers: whose end to wait for.
-            patient: how many requests to stop do not end the waiting.
+            patience: how many requests to stop do not end the waiting.
         """
         until = self._clock() + seconds
-        while any(w.code is None for w in workers) and self._clock() < until:
-            if self._stops() > patient:
+        while any(w.poll() is None for w in workers) and self._clock() < until:
+            if self._stop_signals() > patience:
                 return
-            self._sleep(_POLL)
+            self._sleep(_INTERVAL)
 
     def _pass_on(self, worker: Worker) -> None:
         """Show what a worker said last, as if it had been run by itself."""
@@ -197,20 +189,3 @@ class Supervisor:
             self._say(f"Worker {worker.index} ended the job; its log: {worker.log}")
         sys.stderr.write(worker.last_words())
         sys.stderr.flush()
-
-
-def supervise(
-    command: Callable[[Cluster, int], Sequence[str]],
-    workers: int,
-    logs: Path,
-    *,
-    on_event: Callable[[str], None],
-    limits: Limits | None = None,
-) -> int:
-    """Run a job on several local workers; see `Supervisor` for the arguments.
-
-    Returns:
-        0 done; 2 and 3 as the chief said; 130 stopped by a person; 1 when a worker did not come up
-        or died more often than it may.
-    """
-    return Supervisor(command, workers, logs, limits or Limits(), on_event).run()

@@ -15,7 +15,7 @@ from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.devices.cluster.strategy import adapt, is_multi_worker
 from tfpipe.errors import Interrupted
-from tfpipe.processes.signals import count_stops
+from tfpipe.processes.signals import count_stop_signals
 from tfpipe.runs.directory import RunDirectory
 from tfpipe.training import checkpoint
 from tfpipe.training.callbacks import callback_state, tensorboard
@@ -133,7 +133,7 @@ def train(
         StorageError: when the directory cannot be written.
     """
     validation = dataset(pipeline, "validation") if "validation" in spec.splits else None
-    with count_stops(insist=2) as stops:
+    with count_stop_signals(patience=1) as stops:
         training = _Training(pipeline, spec, compiled, run, reporter, chief, stops)
         training.gather_callbacks(validation is not None, extra, again=resumed is not None)
         training.begin(resumed)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tfpipe.errors import Interrupted, StorageError, TrainingError
-from tfpipe.processes.pool import Child, ChildJob, ProcessPool, exit_reason
+from tfpipe.processes.pool import Child, ProcessPool, ProcessSpec
 from tfpipe.storage import read_small
 from tfpipe.training.metrics_file import read_rows
 from tfpipe.tuning.proposals import WAIT, Proposals
@@ -164,7 +164,7 @@ class Scheduler:
         trial.write(folder)
         for name in (OUTCOME, PROGRESS):
             (folder / name).unlink(missing_ok=True)
-        job = ChildJob(
+        spec = ProcessSpec(
             MODULE,
             json.dumps(
                 {
@@ -179,7 +179,7 @@ class Scheduler:
             slot.share.cpus,
             self._search.options.memory,
         )
-        self._running[slot.name] = _Running(trial, self._pool.start(job), time.monotonic())
+        self._running[slot.name] = _Running(trial, self._pool.start(spec), time.monotonic())
         self._reporter.began(trial)
 
     def _stop_all(self, at_once: bool) -> None:
@@ -202,13 +202,13 @@ class Scheduler:
 
     def _collect(self, stops: Callable[[], int]) -> None:
         for name, running in list(self._running.items()):
-            if running.child.code is None:
+            if running.child.exit_code is None:
                 continue
             del self._running[name]
             self._ask_after = 0.0  # what was waited for may have come
             trial = running.trial
             trial.seconds += time.monotonic() - running.since
-            trial.peak = max(trial.peak, running.child.peak)
+            trial.peak = max(trial.peak, running.child.peak_memory)
             self._set_outcome(trial, running)
             if trial.id in self._proposals.lost:  # its record is somebody else's
                 trial.state, trial.reason = "interrupted", "Another process has taken it over."
@@ -243,7 +243,7 @@ class Scheduler:
             trial.reason = outcome["reason"]
         else:
             trial.state = "failed"
-            trial.kind, trial.reason = exit_reason(running.child)
+            trial.kind, trial.reason = running.child.exit_reason()
 
     def _measure(self, trial: Trial) -> None:
         """The best epoch of a trial, from what its run has written."""

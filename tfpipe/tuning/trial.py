@@ -5,7 +5,6 @@ doing as it goes; the process that conducts the search reads both.
 """
 
 import json
-import sys
 import traceback
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +15,10 @@ from tfpipe.data.sources.fraction import take
 from tfpipe.declare.loading import Loaded, load
 from tfpipe.declare.overrides import apply_overrides
 from tfpipe.declare.tree import resolve
-from tfpipe.errors import Interrupted, OutOfMemory, TfpipeError, TrainingError
+from tfpipe.errors import Interrupted
 from tfpipe.jobs.errors import as_known
-from tfpipe.jobs.progress import Progress
-from tfpipe.processes.exit_reason import is_about_memory
+from tfpipe.processes.exit_reason import reason_of_error
+from tfpipe.processes.progress import Progress
 from tfpipe.runs.directory import RunDirectory, cache_folder, initialise
 from tfpipe.storage import storage, write_whole
 from tfpipe.terminal import Silent
@@ -43,21 +42,11 @@ def main(argument: str) -> int:
         known = as_known(error, file.parent)
         if known is error:
             traceback.print_exc()
-        outcome, code = _failed(known), getattr(known, "exit_code", 1)
+        kind, reason = reason_of_error(known)
+        outcome = {"state": "failed", "kind": kind, "reason": reason}
+        code = getattr(known, "exit_code", 1)
     write_whole(file, json.dumps(outcome).encode())
     return code
-
-
-def _failed(error: BaseException) -> dict[str, Any]:
-    text = str(error)
-    if not isinstance(error, TfpipeError):
-        first = next((line for line in text.splitlines() if line.strip()), "")
-        text = f"{type(error).__name__}: {first}"
-    if not isinstance(error, TfpipeError) and is_about_memory(text):
-        return {"state": "failed", "kind": "memory", "reason": text}
-    kinds: dict[type, str] = {OutOfMemory: "memory", TrainingError: "nan"}
-    kind = kinds.get(type(error), type(error).__name__)
-    return {"state": "failed", "kind": kind, "reason": text}
 
 
 def probe(job: dict[str, Any]) -> dict[str, Any]:
@@ -167,7 +156,3 @@ def _declared(search: Search, trial: Trial) -> Loaded:
     if search.options.data_fraction < 1:
         return loaded.with_fields(data=take(changed.data, search.options.data_fraction))
     return loaded
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))

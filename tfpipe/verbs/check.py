@@ -1,8 +1,6 @@
 """`tfpipe check`: everything that can go wrong in the first minute, found without training."""
 
 import math
-import resource
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from tfpipe.declare.loading import Loaded, loaded_from
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import TrainingError
 from tfpipe.jobs.prepare import Prepared, prepare
+from tfpipe.processes.memory import peak_memory
 from tfpipe.runs.directory import run_at
 from tfpipe.terminal import Silent, Terminal
 from tfpipe.verbs.rehearse import rehearse
@@ -84,7 +83,7 @@ def check(
         "precision_reason": prepared.precision.reason,
         "seconds_per_epoch": round(max(seconds) * prepared.steps, 2),
         "seconds_total": round(steps, 1),
-        "memory_bytes": _peak_memory(),
+        "memory_bytes": peak_memory(),
         "resume": rehearsed,
         "notes": prepared.notes(),
     }
@@ -127,9 +126,3 @@ def _few_steps(model: Any, batches: Any) -> tuple[dict[str, Any], float]:
             )
     counted = sorted(times[1:] or times)
     return logs, counted[len(counted) // 2]
-
-
-def _peak_memory() -> int:
-    """The most memory that this process has held, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -9,7 +9,6 @@ import csv
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 from dataclasses import replace
@@ -20,9 +19,18 @@ from tfpipe.declare.codec import to_json
 from tfpipe.declare.loading import Loaded, load
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import CheckFailed, ConfigError, TfpipeError
+from tfpipe.processes.pool import ProcessPool, ProcessSpec
 from tfpipe.terminal import Terminal
 
 EPOCHS, STEPS, EVERY, KILLED_AFTER = 2, 8, 3, 5
+# What a training imports, for the pool to have it ready.
+_PRELOAD = (
+    "tfpipe.verbs.rehearse",
+    "tfpipe.jobs.execute",
+    "tfpipe.jobs.resume",
+    "tfpipe.jobs.resumption",
+    "tfpipe.jobs.start",
+)
 _TIMES = ("seconds", "examples_per_second", "input_wait")
 
 
@@ -46,14 +54,14 @@ def rehearse(loaded: Loaded, sample: int | bool | None, terminal: Terminal) -> d
             "The rehearsal starts the pipeline in other processes, from its file and its overrides "
             "alone: declare all of it in a file, and give arguments as overrides."
         )
-    with tempfile.TemporaryDirectory(prefix="tfpipe.") as folder:
+    with tempfile.TemporaryDirectory(prefix="tfpipe.") as folder, ProcessPool(_PRELOAD) as pool:
         straight, killed = Path(folder, "straight"), Path(folder, "killed")
         with terminal.waiting("training straight through"):
-            _child(loaded, sample, straight)
+            _train(pool, loaded, sample, straight)
         with terminal.waiting("training, and killing it"):
-            _child(loaded, sample, killed, kill=True)
+            _train(pool, loaded, sample, killed, kill=True)
         with terminal.waiting("resuming what was killed"):
-            _child(loaded, sample, killed, resume=True)
+            _train(pool, loaded, sample, killed, resume=True)
         return _compare(straight, killed)
 
 
@@ -61,9 +69,15 @@ def _reloaded(loaded: Loaded) -> Pipeline:
     return load(loaded.target, loaded.overrides).pipeline
 
 
-def _child(
-    loaded: Loaded, sample: int | bool | None, root: Path, kill: bool = False, resume: bool = False
+def _train(
+    pool: ProcessPool,
+    loaded: Loaded,
+    sample: int | bool | None,
+    root: Path,
+    kill: bool = False,
+    resume: bool = False,
 ) -> None:
+    """Do one of the three trainings, in a process of its own; raise CheckFailed if it fails."""
     job = {
         "target": loaded.target,
         "name": loaded.name,
@@ -73,15 +87,17 @@ def _child(
         "kill": kill,
         "resume": resume,
     }
-    command = [sys.executable, "-m", "tfpipe.verbs.rehearse", json.dumps(job)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode == (-signal.SIGKILL if kill else 0):
+    log = root.parent / f"{root.name}{'-resumed' if resume else ''}.txt"
+    child = pool.start(ProcessSpec(__name__, json.dumps(job), log))
+    while child.exit_code is None:
+        pool.poll(0.1)
+    if child.exit_code == (-signal.SIGKILL if kill else 0):
         return
-    lines = done.stderr.splitlines()
-    errors = [line[7:] for line in lines if line.startswith("Error: ")]
+    output = log.read_text(errors="replace")
+    errors = [line[7:] for line in output.splitlines() if line.startswith("Error: ")]
     raise CheckFailed(
-        f"The rehearsal {'that is resumed ' if resume else ''}failed (exit code "
-        f"{done.returncode}): {errors[-1] if errors else done.stderr[-2000:]}"
+        f"The rehearsal {'that is resumed ' if resume else ''}failed ({child.how}): "
+        f"{errors[-1] if errors else output[-2000:]}"
     )
 
 
@@ -130,8 +146,16 @@ def _rows(file: Path) -> list[dict[str, str]]:
         return [{n: v for n, v in row.items() if n not in _TIMES} for row in csv.DictReader(stream)]
 
 
-def _main(job: dict[str, Any]) -> None:
-    """One of the three trainings, in this process."""
+def main(argument: str) -> int:
+    """Do one of the three trainings, as a JSON text says, in this process; return the exit code."""
+    try:
+        _rehearse(json.loads(argument))
+    except TfpipeError as error:
+        sys.exit(f"Error: {error}")
+    return 0
+
+
+def _rehearse(job: dict[str, Any]) -> None:
     from tfpipe.verbs.resume import resume
     from tfpipe.verbs.run import run
 
@@ -171,10 +195,3 @@ def _killer(epochs: int) -> Any:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     return Killer()
-
-
-if __name__ == "__main__":
-    try:
-        _main(json.loads(sys.argv[1]))
-    except TfpipeError as error:
-        sys.exit(f"Error: {error}")

@@ -19,7 +19,8 @@ from tfpipe.devices.machine import Machine
 from tfpipe.devices.shares import Share, shares
 from tfpipe.devices.startup import import_tensorflow
 from tfpipe.errors import ConfigError, Interrupted, RunError
-from tfpipe.processes.signals import count_stops
+from tfpipe.processes.pool import ProcessPool
+from tfpipe.processes.signals import count_stop_signals
 from tfpipe.runs.directory import check_writable
 from tfpipe.terminal import Silent, Terminal
 from tfpipe.tuning import store
@@ -38,7 +39,7 @@ from tfpipe.verbs.search_checks import (
 from tfpipe.verbs.search_view import SearchView, header, show_resume_command, summary
 
 # What a trial imports, for the pool to have it ready.
-_IMPORTED = (
+_PRELOAD = (
     "tfpipe.tuning.trial",
     "tfpipe.tuning.hparams",
     "tfpipe.tuning.median",
@@ -138,14 +139,12 @@ def begin(
     Args:
         more: further fields of `SearchOptions`.
     """
-    from tfpipe.processes.pool import ProcessPool
-
     space = space_in(loaded)
     check(space, tuner, trials, workers, memory)
     seconds = seconds_of(budget)
     check_writable(root)
     parts = _shares(workers, loaded)
-    with count_stops() as asked_to_stop, ProcessPool(_IMPORTED) as pool:
+    with count_stop_signals() as asked_to_stop, ProcessPool(_PRELOAD) as pool:
         _start_keras_tuner()
         probed = probe(pool, loaded, sample, root, terminal, asked_to_stop)
         decided, direction = objective_of(objective, probed)
@@ -195,8 +194,6 @@ def resume_search(
         RunError: for no such search, one that another process is at, or nothing left to do.
         ConfigError: when the file declares something else now.
     """
-    from tfpipe.processes.pool import ProcessPool
-
     terminal = terminal or (Silent() if quiet else Terminal())
     search = store.find_search(Path(root), reference)
     with search.directory.lock("being carried on"):
@@ -215,7 +212,7 @@ def resume_search(
             search.options, **{n: v for n, v in changes.items() if v is not None}
         )
         parts = _shares(search.options.workers, loaded)
-        with count_stops() as asked_to_stop, ProcessPool(_IMPORTED) as pool:
+        with count_stop_signals() as asked_to_stop, ProcessPool(_PRELOAD) as pool:
             _start_keras_tuner()
             return _run_search(search, space, terminal, parts, pool, asked_to_stop, failed)
 
@@ -245,8 +242,6 @@ def join(
         RunError: for no such search, or one that is finished.
         ConfigError: for another pipeline than the search's.
     """
-    from tfpipe.processes.pool import ProcessPool
-
     terminal = terminal or (Silent() if quiet else Terminal())
     search = store.find_search(Path(root), reference)
     if search.state == "finished":
@@ -257,7 +252,7 @@ def join(
         search.target = given.target
     loaded = search.load()
     parts = _shares(workers, loaded)
-    with count_stops() as asked_to_stop, ProcessPool(_IMPORTED) as pool:
+    with count_stop_signals() as asked_to_stop, ProcessPool(_PRELOAD) as pool:
         _start_keras_tuner()
         return _run_search(search, space_in(loaded), terminal, parts, pool, asked_to_stop)
 
@@ -283,7 +278,7 @@ def _run_search(
     space: Space,
     terminal: Terminal,
     parts: Sequence[Share],
-    pool: Any,
+    pool: ProcessPool,
     asked_to_stop: Callable[[], int],
     again: Sequence[Trial] = (),
 ) -> Search:

@@ -12,6 +12,7 @@ from tfpipe.declare.loading import Loaded, check_alone
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError, Interrupted, RunError, TrainingError, suggest
+from tfpipe.processes.pool import ProcessPool, ProcessSpec
 from tfpipe.terminal import Terminal
 from tfpipe.text import byte_size
 from tfpipe.tuning.space import Space, space_of
@@ -110,7 +111,7 @@ def seconds_of(budget: float | str | None) -> float | None:
 
 
 def probe(
-    pool: Any,
+    pool: ProcessPool,
     loaded: Loaded,
     sample: int | bool | None,
     root: Path,
@@ -118,7 +119,6 @@ def probe(
     asked_to_stop: Callable[[], int],
 ) -> dict[str, Any]:
     """What is measured, found out as the first trial would; raises what it would."""
-    from tfpipe.processes.pool import ChildJob
     from tfpipe.tuning.scheduler import MODULE
 
     assert loaded.path is not None
@@ -132,10 +132,10 @@ def probe(
             "root": str(root.absolute()),
         }
         with terminal.waiting("looking at the pipeline and its data"):
-            child = pool.start(ChildJob(MODULE, json.dumps(job), log))
-            while child.code is None and not asked_to_stop():
+            child = pool.start(ProcessSpec(MODULE, json.dumps(job), log))
+            while child.exit_code is None and not asked_to_stop():
                 pool.poll(0.1)
-        if child.code is None:
+        if child.exit_code is None:
             child.kill()
             raise Interrupted("Stopped before the first trial; nothing was written.")
         outcome = json.loads(answer.read_text()) if answer.is_file() else {}

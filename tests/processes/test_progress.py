@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from tfpipe.jobs.progress import Progress, peak_memory
+from tfpipe.processes.progress import Progress
 
 
 def test_how_far_it_is_is_told_twice_a_second_at_most(tmp_path: Path) -> None:
@@ -22,10 +22,3 @@ def test_how_far_it_is_is_told_twice_a_second_at_most(tmp_path: Path) -> None:
     progress.step(1, 3, 7, 110, 1000.0, 2.3)
     assert said() == "epoch 1 of 3, 7 of 110"
     assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]
-
-
-def test_the_most_memory_is_that_of_this_process() -> None:
-    before = peak_memory()
-    held = bytearray(64 * 2**20)
-    held[::4096] = b"x" * len(held[::4096])
-    assert peak_memory() >= max(before, len(held))

@@ -3,8 +3,6 @@
 import contextlib
 import json
 import os
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,14 +46,3 @@ class Progress(Silent):
         temporary = self._file.with_suffix(".part")
         temporary.write_text(json.dumps({"doing": doing}))  # of no use tomorrow: not flushed
         os.replace(temporary, self._file)
-
-
-def peak_memory() -> int:
-    """The most memory that this process has held, in bytes; not what started it had before."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        (line,) = (line for line in lines if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    except (OSError, ValueError):  # not Linux
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
