@@ -93,7 +93,7 @@ def test_a_run_does_not_fail_for_its_report(
     def broken(*_: Any, **__: Any) -> str:
         raise RuntimeError("out of ink")
 
-    monkeypatch.setattr("tfpipe.evaluation.report.run.run_report", broken)
+    monkeypatch.setattr("tfpipe.jobs.report.run_report", broken)
     answer = tfpipe("run", small, "--no-export")
     assert answer.code == 0, answer.err
     assert "The report could not be drawn (RuntimeError: out of ink)." in answer.out

@@ -14,12 +14,12 @@ from PIL import Image
 
 from tfpipe.declare.loading import load
 from tfpipe.errors import ConfigError, ModelError
-from tfpipe.processes import pool
 from tfpipe.processes.pool import ProcessPool
 from tfpipe.terminal import Terminal
 from tfpipe.tuning.comparison import COLUMNS, networks
 from tfpipe.verbs.compare_models import compare_models, resume_comparison
 from tfpipe.verbs.networks import PUBLISHED, chosen, with_network
+from tfpipe.verbs.search import PRELOAD
 
 FILE = """
 import numpy as np
@@ -60,27 +60,10 @@ class Unvalidated(Tiny):
 """
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[ProcessPool]:
-    """A pool for all comparisons of this file: starting one takes as long as three trials."""
-    with ProcessPool(["tfpipe.tuning.trial", "tfpipe.jobs.start"]) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick(shared: ProcessPool) -> Iterator[None]:
-    class Shared:
-        def __init__(self, modules: Any) -> None:
-            pass
-
-        def __enter__(self) -> ProcessPool:
-            return shared
-
-        def __exit__(self, *raised: object) -> None:
-            pass
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pool, "ProcessPool", Shared)
+@pytest.fixture(scope="module", autouse=True)
+def shared() -> Iterator[None]:
+    """A pool beside those of all comparisons of this file, so that their fork server stays."""
+    with ProcessPool(PRELOAD):
         yield
 
 

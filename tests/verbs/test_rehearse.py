@@ -1,14 +1,12 @@
 """check --resume: a real SIGKILL, a real resume, and a pipeline with a forgotten memory."""
 
-import json
-import os
-import signal
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tfpipe.processes.pool import ProcessPool
 from tfpipe.verbs import rehearse
 
 pytestmark = pytest.mark.slow
@@ -43,30 +41,13 @@ def job(small: Path, callback: str) -> None:
     small.write_text(f"from keras.callbacks import Callback{head}{callback}\n\nclass {rest}")
 
 
-class Killed(BaseException):
-    """Stands for SIGKILL."""
+@pytest.fixture(scope="module", autouse=True)
+def shared() -> Iterator[None]:
+    """A pool beside those of all rehearsals of this file, so that their fork server stays."""
+    with ProcessPool(rehearse.PRELOAD):
+        yield
 
 
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The three trainings are done in this process; where they are killed is where they end."""
-
-    def die(*_: Any) -> None:
-        raise Killed
-
-    def train(command: list[str], **_: Any) -> Any:
-        code = 0
-        try:
-            rehearse._main(json.loads(command[-1]))
-        except Killed:
-            code = -signal.SIGKILL
-        return SimpleNamespace(returncode=code, stderr="")
-
-    monkeypatch.setattr(rehearse, "os", SimpleNamespace(kill=die, getpid=os.getpid))
-    monkeypatch.setattr(rehearse, "subprocess", SimpleNamespace(run=train))
-
-
-@pytest.mark.usefixtures("here")
 def test_a_forgotten_memory_fails_the_check(tfpipe: Any, small: Path) -> None:
     job(small, FORGETFUL)
     answer = tfpipe("check", small, "--resume")
@@ -98,7 +79,6 @@ PHASES = """
 """
 
 
-@pytest.mark.usefixtures("here")
 def test_a_pipeline_in_phases_is_killed_in_the_last_one(tfpipe: Any, small: Path) -> None:
     text = small.read_text().replace("import Pipeline", "import FineTune, Phase, Pipeline")
     small.write_text(text.replace("    epochs = 2\n", "") + PHASES)

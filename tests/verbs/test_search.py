@@ -14,11 +14,10 @@ import pytest
 import tfpipe
 from tfpipe.declare.loading import load
 from tfpipe.errors import ConfigError, DataError, RunError, TrainingError
-from tfpipe.processes import pool
 from tfpipe.processes.pool import ProcessPool
 from tfpipe.tuning.scheduler import common_failure
 from tfpipe.tuning.store import Search, Trial, find_search
-from tfpipe.verbs.search import resume_search
+from tfpipe.verbs.search import PRELOAD, resume_search
 
 TIMES = ("seconds", "examples_per_second", "input_wait")
 
@@ -48,26 +47,11 @@ class Odd(Pipeline):
 """
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[ProcessPool]:
-    """A pool for all searches of this file: starting one takes as long as three trials."""
-    with ProcessPool(["tfpipe.tuning.trial", "tfpipe.verbs.run", "tfpipe.training.loop"]) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def quick(shared: ProcessPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Shared:
-        def __init__(self, modules: Any) -> None:
-            pass
-
-        def __enter__(self) -> ProcessPool:
-            return shared
-
-        def __exit__(self, *raised: object) -> None:
-            pass
-
-    monkeypatch.setattr(pool, "ProcessPool", Shared)
+@pytest.fixture(scope="module", autouse=True)
+def shared() -> Iterator[None]:
+    """A pool beside those of all searches of this file, so that their fork server stays."""
+    with ProcessPool(PRELOAD):
+        yield
 
 
 @pytest.fixture
@@ -340,7 +324,7 @@ def test_who_joins_goes_on_with_what_a_killed_process_has_left(
     small: Path, tmp_path: Path, python: Callable[..., Any]
 ) -> None:
     common = ("-m", "tfpipe", "search", "--root", tmp_path)
-    vary = ("--vary", "optimizer.learning_rate=0.001..0.1:log", "epochs=40")
+    vary = ("--vary", "optimizer.learning_rate=0.001..0.1:log", "epochs=16")
     words = (*common, small, "--tuner", "random", "--trials", 3, *vary)
     first = python(*words)
 
@@ -363,7 +347,7 @@ def test_who_joins_goes_on_with_what_a_killed_process_has_left(
     until(lambda: len({t.worker for t in trials().values()}) == 2)
     mine = max(n for n, t in trials().items() if f"-{first.pid}/" in t.worker)
     until(lambda: any(tmp_path.glob(f"searches/*/*/trials/{mine}/metrics.csv")))
-    until(lambda: 2 < len(epochs_of(mine)) < 30)
+    until(lambda: 2 < len(epochs_of(mine)) < 12)
     first.kill()
     answer = second.end()
     assert answer.code == 0, answer.err
@@ -373,5 +357,5 @@ def test_who_joins_goes_on_with_what_a_killed_process_has_left(
     assert trials()[mine].attempts == 2
     assert f"-{second.pid}/" in trials()[mine].worker
     for number in trials():
-        assert epochs_of(number) == [str(n) for n in range(1, 41)]
+        assert epochs_of(number) == [str(n) for n in range(1, 17)]
     assert search.directory.read_json("best.json")["value"] == search.best().objective

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 
@@ -108,10 +108,9 @@ class ProcessPool:
             self._server = None
 
     def _start_server(self) -> None:
-        if _forkserver._forkserver_pid is None:
-            self._server = _ForkServer(self._modules, self._log)
-        else:
-            self.why_not = "this process has a fork server already"
+        self._server = _ForkServer.share(self._modules, self._log)
+        if self._server is None:
+            self.why_not = "this process has a fork server already, with other modules"
 
     def _launch(self) -> None:
         """Start the children that wait, unless the fork server still imports."""
@@ -143,12 +142,28 @@ class ProcessPool:
 
 
 class _ForkServer:
-    """multiprocessing's fork server, of which a process has one at a time."""
+    """multiprocessing's fork server, of which a process has one at a time: its pools share it."""
+
+    running: "ClassVar[_ForkServer | None]" = None
+
+    @classmethod
+    def share(cls, modules: Sequence[str], log: Path | None) -> "_ForkServer | None":
+        """Return the server of this process; None where it has not imported these modules."""
+        if cls.running is None:
+            if _forkserver._forkserver_pid is not None:  # somebody else's
+                return None
+            cls.running = cls(modules, log)
+        elif not set(modules) <= cls.running.modules:
+            return None
+        cls.running.users += 1
+        return cls.running
 
     def __init__(self, modules: Sequence[str], log: Path | None) -> None:
+        self.modules, self.users = set(modules), 0
         self._folder = tempfile.TemporaryDirectory(prefix="tfpipe.")
-        self._status = Path(self._folder.name, "status")
-        settings = {"modules": modules, "log": str(log or os.devnull), "status": str(self._status)}
+        self._file = Path(self._folder.name, "status")
+        self._why_not: str | None = None
+        settings = {"modules": modules, "log": str(log or os.devnull), "status": str(self._file)}
         previous = dict(os.environ)
         os.environ[preload.SETTINGS] = json.dumps(settings)
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
@@ -161,6 +176,8 @@ class _ForkServer:
             os.environ.update(previous)
 
     def is_alive(self) -> bool:
+        if self is not _ForkServer.running:
+            return False
         pid = _forkserver._forkserver_pid
         with contextlib.suppress(psutil.Error):
             return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
@@ -168,9 +185,16 @@ class _ForkServer:
 
     def status(self) -> str | None:
         """Return why it must not be forked, empty if it can be; None while it imports."""
-        return self._status.read_text() if self._status.exists() else None
+        if self._why_not is None and self._file.exists():
+            self._why_not = self._file.read_text()
+        return self._why_not
 
     def close(self) -> None:
+        """End it, unless another pool uses it that has not found it dead."""
+        self.users -= 1
+        if self is not _ForkServer.running or (self.users and self.is_alive()):
+            return
+        _ForkServer.running = None
         with contextlib.suppress(ProcessLookupError):
             os.kill(_forkserver._forkserver_pid, signal.SIGKILL)
         _forkserver._stop()

@@ -24,7 +24,7 @@ from tfpipe.terminal import Terminal
 
 EPOCHS, STEPS, EVERY, KILLED_AFTER = 2, 8, 3, 5
 # What a training imports, for the pool to have it ready.
-_PRELOAD = (
+PRELOAD = (
     "tfpipe.verbs.rehearse",
     "tfpipe.jobs.execute",
     "tfpipe.jobs.resume",
@@ -54,7 +54,7 @@ def rehearse(loaded: Loaded, sample: int | bool | None, terminal: Terminal) -> d
             "The rehearsal starts the pipeline in other processes, from its file and its overrides "
             "alone: declare all of it in a file, and give arguments as overrides."
         )
-    with tempfile.TemporaryDirectory(prefix="tfpipe.") as folder, ProcessPool(_PRELOAD) as pool:
+    with tempfile.TemporaryDirectory(prefix="tfpipe.") as folder, ProcessPool(PRELOAD) as pool:
         straight, killed = Path(folder, "straight"), Path(folder, "killed")
         with terminal.waiting("training straight through"):
             _train(pool, loaded, sample, straight)

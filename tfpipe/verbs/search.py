@@ -39,7 +39,7 @@ from tfpipe.verbs.search_checks import (
 from tfpipe.verbs.search_view import SearchView, header, show_resume_command, summary
 
 # What a trial imports, for the pool to have it ready.
-_PRELOAD = (
+PRELOAD = (
     "tfpipe.tuning.trial",
     "tfpipe.tuning.hparams",
     "tfpipe.tuning.median",
@@ -144,7 +144,7 @@ def begin(
     seconds = seconds_of(budget)
     check_writable(root)
     parts = _shares(workers, loaded)
-    with count_stop_signals() as asked_to_stop, ProcessPool(_PRELOAD) as pool:
+    with count_stop_signals() as asked_to_stop, ProcessPool(PRELOAD) as pool:
         _start_keras_tuner()
         probed = probe(pool, loaded, sample, root, terminal, asked_to_stop)
         decided, direction = objective_of(objective, probed)
@@ -212,7 +212,7 @@ def resume_search(
             search.options, **{n: v for n, v in changes.items() if v is not None}
         )
         parts = _shares(search.options.workers, loaded)
-        with count_stop_signals() as asked_to_stop, ProcessPool(_PRELOAD) as pool:
+        with count_stop_signals() as asked_to_stop, ProcessPool(PRELOAD) as pool:
             _start_keras_tuner()
             return _run_search(search, space, terminal, parts, pool, asked_to_stop, failed)
 
@@ -252,7 +252,7 @@ def join(
         search.target = given.target
     loaded = search.load()
     parts = _shares(workers, loaded)
-    with count_stop_signals() as asked_to_stop, ProcessPool(_PRELOAD) as pool:
+    with count_stop_signals() as asked_to_stop, ProcessPool(PRELOAD) as pool:
         _start_keras_tuner()
         return _run_search(search, space_in(loaded), terminal, parts, pool, asked_to_stop)
 
