@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from tfpipe.data import augment
+from tfpipe.data.augment.base import Geometric, Pixelwise
 from tfpipe.data.augment.chain import _Canvas, _uniform, apply_all, check_all
-from tfpipe.data.augment.kinds import Geometric, Pixelwise
 from tfpipe.declare.codec import from_json, to_json
 from tfpipe.declare.kinds import Augmentation
 from tfpipe.declare.spec import Feature

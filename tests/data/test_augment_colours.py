@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from tfpipe.data import augment
+from tfpipe.data.augment.base import Pixelwise
 from tfpipe.data.augment.chain import apply_all
-from tfpipe.data.augment.kinds import Pixelwise
 
 
 def noise(size: int = 8) -> np.ndarray:

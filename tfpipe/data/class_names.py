@@ -7,7 +7,7 @@ from tfpipe.errors import DataError, suggest
 
 
 def class_names(path: Path, owner: str, classes: tuple[str, ...]) -> tuple[str, ...]:
-    """What each class folder is called for people.
+    """Return what each class folder is called for people.
 
     Args:
         path: a JSON map of folder to name; or a text file with a line for each folder: its name, a
@@ -32,22 +32,26 @@ def class_names(path: Path, owner: str, classes: tuple[str, ...]) -> tuple[str, 
                 f"{where} has no name for the class folder {folder!r}. It names folders, not "
                 f"positions. {suggest(folder, names)}".strip()
             )
-    return _distinct([names[folder] for folder in classes], classes)
+    chosen = [names[folder] for folder in classes]
+    return tuple(
+        f"{name} ({folder})" if chosen.count(name) > 1 else name  # one that several folders share
+        for name, folder in zip(chosen, classes, strict=True)
+    )
 
 
 def _from_json(text: str, where: str) -> dict[str, str]:
     try:
-        content = json.loads(text)
+        names = json.loads(text)
     except ValueError as error:
         raise DataError(f"{where} is no JSON: {error}.") from None
-    if not isinstance(content, dict) or not all(isinstance(v, str) and v for v in content.values()):
-        kind = "a list" if isinstance(content, list) else "something else"
-        kind = "a map with other values than texts" if isinstance(content, dict) else kind
+    if not isinstance(names, dict) or not all(isinstance(v, str) and v for v in names.values()):
+        kind = "a list" if isinstance(names, list) else "something else"
+        kind = "a map with other values than texts" if isinstance(names, dict) else kind
         raise DataError(
             f'{where} holds {kind}; a map of folder names to names is expected: {{"21": "rose"}}. '
             "Names by position would go to the wrong classes."
         )
-    return content
+    return names
 
 
 def _from_lines(text: str, where: str) -> dict[str, str]:
@@ -63,11 +67,3 @@ def _from_lines(text: str, where: str) -> dict[str, str]:
             raise DataError(f"{where}, line {number}: the folder {folder!r} has two names.")
         names[folder] = name or folder
     return names
-
-
-def _distinct(names: list[str], classes: tuple[str, ...]) -> tuple[str, ...]:
-    """Names that several folders share get the folder's name beside them."""
-    return tuple(
-        f"{name} ({folder})" if names.count(name) > 1 else name
-        for name, folder in zip(names, classes, strict=True)
-    )

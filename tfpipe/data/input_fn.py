@@ -17,6 +17,7 @@ from tfpipe.data.images.decoding import seen
 from tfpipe.declare.kinds import Augmentation
 from tfpipe.declare.spec import Feature
 from tfpipe.errors import DataError
+from tfpipe.text import listed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,13 +122,13 @@ class InMemory:
         if self.rows is not None:
             order = self.rows[order]
         pipeline = self._pipeline(options)
-        batches = pipeline.make(
+        variant = pipeline.make(
             tf.constant(order, tf.int64),
             tf.constant(options.position * batch, tf.int64),
             tf.constant(options.first_sample(size), tf.int64),
             tf.constant([options.seed, 0], tf.int64),
         )
-        dataset = tf.data.experimental.from_variant(batches, pipeline.element_spec)
+        dataset = tf.data.experimental.from_variant(variant, pipeline.element_spec)
         # Rewriting the graph copies what it captures, which is all of the data, and gains nothing.
         plain = tf.data.Options()
         plain.experimental_optimization.apply_default_optimizations = False
@@ -152,9 +153,12 @@ class InMemory:
             features = {n: tf.gather(t, rows) for n, t in self._features.items()}
             for image in self.images:
                 stored = features[image.name]
-                features[image.name] = made(options.augment, stored, first + start, seed, image)
-            sample = _alone(features), tf.gather(self._labels, rows)
-            return sample if self._weights is None else (*sample, tf.gather(self._weights, rows))
+                features[image.name] = augmented(
+                    options.augment, stored, first + start, seed, image
+                )
+            x = next(iter(features.values())) if len(features) == 1 else features
+            batch = x, tf.gather(self._labels, rows)
+            return batch if self._weights is None else (*batch, tf.gather(self._weights, rows))
 
         return fetch
 
@@ -189,22 +193,17 @@ class _Pipeline:
         self.make = tf.function(make, input_signature=signature, autograph=False)
 
 
-def made(
+def augmented(
     augmentations: tuple[Augmentation, ...],
     images: "tf.Tensor",
     start: "tf.Tensor",
     seed: "tf.Tensor",
     feature: Feature,
 ) -> "tf.Tensor":
-    """What the model gets of images as they are held; see `augment.chain.apply_all`."""
+    """Return what the model gets of images as they are held; see `augment.chain.apply_all`."""
     if not augmentations:
         return seen(images, feature)
     return apply_all(augmentations, images, start, seed, feature)
-
-
-def _alone(features: dict[str, Any]) -> Any:
-    """A single feature by itself, several by name."""
-    return next(iter(features.values())) if len(features) == 1 else features
 
 
 def check_batch_size(batch_size: int, size: int) -> None:
@@ -227,9 +226,9 @@ def check_options(split: str, size: int, features: tuple[Feature, ...], options:
         check_batch_size(options.batch_size, size)
     images = [f for f in features if f.kind == "image"]
     if options.augment and not images:
-        shapes = ", ".join(f"{f.name!r} of shape {f.shape}" for f in features)
+        others = listed(f"{f.name!r} of shape {f.shape}" for f in features)
         raise DataError(
-            f"augment changes images, and the data has none, only {shapes}. Leave it out: "
+            f"augment changes images, and the data has none, only {others}. Leave it out: "
             "augment=()"
         )
     for image in images:

@@ -22,17 +22,8 @@ VALIDATION = ("valid", "val", "validation")
 _LISTED = 5
 
 
-@dataclass(frozen=True)
-class Listing:
-    """The files of a stored split.
-
-    Args:
-        files: their paths relative to the root, class by class, sorted within each.
-        labels: the class index of each.
-    """
-
-    files: tuple[str, ...]
-    labels: tuple[int, ...]
+# The class index of each file of a stored split by its path from the root, class by class.
+Listing = dict[str, int]
 
 
 @dataclass
@@ -71,7 +62,12 @@ class Layout:
         ready = split_names(self.root)
         train = self.root / "train" if ready else self.root
         there = folders(train)
-        self._check_declared(train, there)
+        for name in self.declared:
+            if name not in there:
+                raise DataError(
+                    f"{self.owner}: {train.resolve()} has no class folder {name!r}. "
+                    f"{suggest(name, there)}".strip()
+                )
         files = {name: images_below(train / name) for name in self.declared or there}
         self._check_images(train, files)
         self.classes = tuple(name for name in files if files[name])
@@ -83,14 +79,6 @@ class Layout:
             if name in ready and name != "train":
                 self._read_split(name)
         return self
-
-    def _check_declared(self, train: Path, there: list[str]) -> None:
-        for name in self.declared:
-            if name not in there:
-                raise DataError(
-                    f"{self.owner}: {train.resolve()} has no class folder {name!r}. "
-                    f"{suggest(name, there)}".strip()
-                )
 
     def _check_images(self, train: Path, files: dict[str, list[str]]) -> None:
         """Refuse a folder without images, and class folders without any."""
@@ -154,7 +142,7 @@ class Layout:
         """A split whose classes stand in a file, a line an image, tab separated: file, class."""
         folder = path.parent / "images"
         folder = folder if folder.is_dir() else path.parent
-        there, labels = set(images_in(folder)), dict[str, int]()
+        there, labels = set(images_below(folder, deep=False)), dict[str, int]()
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         for number, line in enumerate(lines, 1):
             file, tab, rest = line.partition("\t")
@@ -174,14 +162,11 @@ class Layout:
                 self.problems.append(Problem(f"{path}:{number}", what))
         self.lines += len(lines)
         base, order = self._base(folder), sorted(labels, key=lambda file: (labels[file], file))
-        return Listing(tuple(base + f for f in order), tuple(labels[f] for f in order))
+        return {base + file: labels[file] for file in order}
 
     def _listing(self, folder: Path, files: dict[str, list[str]]) -> Listing:
         base = self._base(folder)
-        classes = [
-            (f"{base}{c}/{f}", i) for i, c in enumerate(self.classes) for f in files.get(c, [])
-        ]
-        return Listing(tuple(f for f, _ in classes), tuple(i for _, i in classes))
+        return {f"{base}{c}/{f}": i for i, c in enumerate(self.classes) for f in files.get(c, [])}
 
     def _base(self, folder: Path) -> str:
         """What comes before the names of a folder's files in a path from the root."""
@@ -207,11 +192,6 @@ def folders(path: Path) -> list[str]:
             return sorted(e.name for e in entries if e.is_dir() and not _is_hidden(e.name))
     except (FileNotFoundError, NotADirectoryError):
         return []
-
-
-def images_in(path: Path) -> list[str]:
-    """The image files in a folder, not those of the folders in it."""
-    return sorted(f for f in images_below(path, deep=False))
 
 
 def images_below(path: Path, deep: bool = True) -> list[str]:

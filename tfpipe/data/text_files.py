@@ -73,7 +73,16 @@ def list_texts(root: Path, declared: tuple[str, ...], skip: bool) -> TextListing
             "remove it, or say which classes to read with classes=(...)."
         )
     classes = tuple(name for name in splits["train"] if name not in empty)
-    _check_classes(train, classes)
+    if not classes:
+        raise DataError(
+            f"{train.absolute()} has no class folders with {SUFFIX} files in them. Expected is "
+            f"<class>/*{SUFFIX} for each class, or train/<class>/*{SUFFIX} beside test/."
+        )
+    if len(classes) == 1:
+        raise DataError(
+            f"{train.absolute()} has one class only, {classes[0]!r}. To tell classes apart, at "
+            "least two are needed, each a folder of its own."
+        )
     for name in names[1:]:
         _check_same(root, name, splits[name], classes, empty)
     files = {n: {c: split.get(c, []) for c in classes} for n, split in splits.items()}
@@ -89,25 +98,12 @@ def _split(root: Path, name: str, declared: tuple[str, ...]) -> dict[str, list[s
             f"{(root / name).absolute()} has no class folder {lacking[0]!r}. "
             f"{suggest(lacking[0], there)}".strip()
         )
-    before = f"{name}/" if name else ""
-    return {c: [f"{before}{c}/{f}" for f in _texts_in(root / name / c)] for c in declared or there}
-
-
-def _texts_in(folder: Path) -> list[str]:
-    return sorted(f for f in os.listdir(folder) if f.endswith(SUFFIX) and not f.startswith("."))
-
-
-def _check_classes(train: Path, classes: tuple[str, ...]) -> None:
-    if not classes:
-        raise DataError(
-            f"{train.absolute()} has no class folders with {SUFFIX} files in them. Expected is "
-            f"<class>/*{SUFFIX} for each class, or train/<class>/*{SUFFIX} beside test/."
-        )
-    if len(classes) == 1:
-        raise DataError(
-            f"{train.absolute()} has one class only, {classes[0]!r}. To tell classes apart, at "
-            "least two are needed, each a folder of its own."
-        )
+    before, split = f"{name}/" if name else "", {}
+    for c in declared or there:
+        files = sorted(os.listdir(root / name / c))
+        texts = [f for f in files if f.endswith(SUFFIX) and not f.startswith(".")]
+        split[c] = [f"{before}{c}/{f}" for f in texts]
+    return split
 
 
 def _check_same(

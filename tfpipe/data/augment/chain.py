@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tfpipe.data.augment.kinds import Geometric, Pixelwise
+from tfpipe.data.augment.base import Geometric, Pixelwise
 from tfpipe.data.augment.matrices import stretch
 from tfpipe.data.images.decoding import centre, seen
 from tfpipe.declare.kinds import Augmentation

@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import annotated_types
 
-from tfpipe.data.augment.kinds import Pixelwise, check_bytes, check_colours
+from tfpipe.data.augment.base import Pixelwise
 from tfpipe.declare.field_types import NonNegative, OpenFraction
-from tfpipe.declare.spec import Feature
 from tfpipe.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,9 +23,7 @@ class brightness(Pixelwise):  # noqa: N801
 
     delta: OpenFraction
     draws_needed: ClassVar[int] = 1
-
-    def check(self, image: Feature) -> None:
-        check_bytes("brightness", image)
+    takes = "bytes"
 
     def apply(self, images: "tf.Tensor", draws: "tf.Tensor") -> "tf.Tensor":
         import tensorflow as tf
@@ -35,7 +32,26 @@ class brightness(Pixelwise):  # noqa: N801
         return tf.clip_by_value(images + change, 0.0, 255.0)
 
 
-class contrast(Pixelwise):  # noqa: N801
+class _Scaled(Pixelwise):
+    """An augmentation by a factor that is drawn evenly from a range."""
+
+    low: NonNegative
+    high: NonNegative
+    draws_needed: ClassVar[int] = 1
+
+    def validate(self) -> None:
+        """Refuse an empty range."""
+        if self.low >= self.high:
+            raise ConfigError(
+                f"augment.{type(self).__name__}: low={self.low} must be below high={self.high}."
+            )
+
+    def factors(self, draws: "tf.Tensor") -> "tf.Tensor":
+        """Return one factor for each image."""
+        return self.low + draws[:, :1, None, None] * (self.high - self.low)
+
+
+class contrast(_Scaled):  # noqa: N801
     """Stretch or shrink an image's values about its mean, channel by channel.
 
     Args:
@@ -43,26 +59,16 @@ class contrast(Pixelwise):  # noqa: N801
         high: the largest factor.
     """
 
-    low: NonNegative
-    high: NonNegative
-    draws_needed: ClassVar[int] = 1
-
-    def validate(self) -> None:
-        """Refuse an empty range."""
-        _check_range("contrast", self.low, self.high)
-
-    def check(self, image: Feature) -> None:
-        check_bytes("contrast", image)
+    takes = "bytes"
 
     def apply(self, images: "tf.Tensor", draws: "tf.Tensor") -> "tf.Tensor":
         import tensorflow as tf
 
-        factor = self.low + draws[:, :1, None, None] * (self.high - self.low)
         mean = tf.reduce_mean(images, axis=(1, 2), keepdims=True)
-        return tf.clip_by_value((images - mean) * factor + mean, 0.0, 255.0)
+        return tf.clip_by_value((images - mean) * self.factors(draws) + mean, 0.0, 255.0)
 
 
-class saturation(Pixelwise):  # noqa: N801
+class saturation(_Scaled):  # noqa: N801
     """Make colours paler or stronger: scale the saturation, of hue, saturation and value.
 
     Args:
@@ -70,27 +76,17 @@ class saturation(Pixelwise):  # noqa: N801
         high: the largest factor; no colour gets stronger than pure.
     """
 
-    low: NonNegative
-    high: NonNegative
-    draws_needed: ClassVar[int] = 1
-
-    def validate(self) -> None:
-        """Refuse an empty range."""
-        _check_range("saturation", self.low, self.high)
-
-    def check(self, image: Feature) -> None:
-        check_colours("saturation", image)
+    takes = "colours"
 
     def apply(self, images: "tf.Tensor", draws: "tf.Tensor") -> "tf.Tensor":
         import tensorflow as tf
 
-        factor = self.low + draws[:, :1, None, None] * (self.high - self.low)
         red, green, blue = tf.split(images, 3, axis=-1)  # faster than reducing over three
         value = tf.maximum(tf.maximum(red, green), blue)
         spread = value - tf.minimum(tf.minimum(red, green), blue)
         # Hue and value stay where the distances to the largest channel all grow alike.
         most = tf.math.divide_no_nan(value, spread)
-        return tf.maximum(value - (value - images) * tf.minimum(factor, most), 0.0)
+        return tf.maximum(value - (value - images) * tf.minimum(self.factors(draws), most), 0.0)
 
 
 class hue(Pixelwise):  # noqa: N801
@@ -102,9 +98,7 @@ class hue(Pixelwise):  # noqa: N801
 
     delta: HalfTurn
     draws_needed: ClassVar[int] = 1
-
-    def check(self, image: Feature) -> None:
-        check_colours("hue", image)
+    takes = "colours"
 
     def apply(self, images: "tf.Tensor", draws: "tf.Tensor") -> "tf.Tensor":
         import tensorflow as tf
@@ -124,9 +118,7 @@ class invert(Pixelwise):  # noqa: N801
 
     share: Annotated[float, annotated_types.Gt(0), annotated_types.Le(1)] = 0.5
     draws_needed: ClassVar[int] = 1
-
-    def check(self, image: Feature) -> None:
-        check_bytes("invert", image)
+    takes = "bytes"
 
     def apply(self, images: "tf.Tensor", draws: "tf.Tensor") -> "tf.Tensor":
         import tensorflow as tf
@@ -134,8 +126,3 @@ class invert(Pixelwise):  # noqa: N801
         inverted = draws[:, :1, None, None] < self.share
         # As 255 - x, but ten times as fast as choosing between two images.
         return images * tf.where(inverted, -1.0, 1.0) + tf.where(inverted, 255.0, 0.0)
-
-
-def _check_range(name: str, low: float, high: float) -> None:
-    if low >= high:
-        raise ConfigError(f"augment.{name}: low={low} must be below high={high}.")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import annotated_types
 
-from tfpipe.data.augment.kinds import Fill, Geometric
+from tfpipe.data.augment.base import Fill, Geometric
 from tfpipe.data.augment.matrices import about_centre, matrix, stretch
 from tfpipe.declare.field_types import Fraction, OpenFraction, PositiveFloat
 from tfpipe.declare.spec import Feature

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import annotated_types
 
-from tfpipe.data.augment.kinds import Pixelwise
+from tfpipe.data.augment.base import Pixelwise
 from tfpipe.declare.field_types import Count, Positive
 from tfpipe.declare.spec import Feature
 from tfpipe.errors import ConfigError

@@ -1,10 +1,12 @@
 """Files to arrays of pixels, with several threads, and what is wrong with those that are none."""
 
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -53,25 +55,19 @@ class Decoder:
         Returns:
             The index of each file that cannot be used, and what is wrong with it, in order.
         """
-        size = max(1, min(_CHUNK, _CHUNK_BYTES // max(1, self._bytes)))
+        size = max(1, min(_CHUNK, _CHUNK_BYTES // max(1, prod(self.shape))))
 
         def chunk(start: int) -> list[tuple[int, str]]:
             return self._chunk(start, paths[start : start + size], store)
 
         with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as threads:
-            by_chunk = list(threads.map(chunk, range(0, len(paths), size)))
-        return [problem for problems in by_chunk for problem in problems]
+            return [*itertools.chain(*threads.map(chunk, range(0, len(paths), size)))]
 
     def one(self, path: Path) -> "np.ndarray":
         """The pixels of a file; raises tf.errors.OpError where it cannot be used."""
         import tensorflow as tf
 
         return self._decode(tf.constant([os.fsencode(path)]), pixels).numpy()[0]
-
-    @property
-    def _bytes(self) -> int:
-        height, width, channels = self.shape
-        return height * width * channels
 
     def _chunk(self, start: int, paths: Sequence[Path], store: Store) -> list[tuple[int, str]]:
         import numpy as np
@@ -85,8 +81,8 @@ class Decoder:
         except tf.errors.OpError:  # says neither which file nor, for people, what
             if len(paths) == 1:
                 return [(start, self._problem(paths[0]))]
-            by_file = [self._chunk(start + i, [p], store) for i, p in enumerate(paths)]
-            return [problem for problems in by_file for problem in problems]
+            alone = (self._chunk(start + i, [p], store) for i, p in enumerate(paths))
+            return [*itertools.chain.from_iterable(alone)]
         return []
 
     @cached_property
@@ -135,16 +131,13 @@ class Decoder:
                 f"{_size(shape)} pixels where {_size(self.shape)} were expected; "
                 f"data.size=({height}, {width}) resizes"
             )
+        own, expected = counted(shape[2], "channel"), counted(self.shape[2], "channel")
         if not self.converted and shape[2] != self.shape[2]:
-            return (
-                f"{counted(shape[2], 'channel')} where {counted(self.shape[2], 'channel')} were "
-                f"expected; data.channels={self.shape[2]} converts"
-            )
+            return f"{own} where {expected} were expected; data.channels={self.shape[2]} converts"
         try:
             self.one(path)
         except tf.errors.OpError:
-            wanted, stored = (counted(n, "channel") for n in (self.shape[2], shape[2]))
-            return f"cannot be read with {wanted}; it has {stored}"
+            return f"cannot be read with {expected}; it has {own}"
         return "changed while it was read"
 
 

@@ -53,7 +53,7 @@ class StoredSplits(Source):
     streams: ClassVar[bool] = False
 
     @property
-    def _shares(self) -> tuple[Any, Any]:
+    def _shares(self) -> tuple[HeldOut | None, HeldOut | None]:
         """The fields `validation` and `test`, which each source declares in its own order."""
         return getattr(self, "validation", None), getattr(self, "test", None)
 

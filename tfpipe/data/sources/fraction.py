@@ -1,10 +1,10 @@
 """A share of the training samples, for a quick look; validation and test stay whole."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from tfpipe.data.columns import Columns
 from tfpipe.data.input_fn import Options
-from tfpipe.data.sources.base import Share, StoredSplits
+from tfpipe.data.sources.base import HeldOut, Share, StoredSplits
 from tfpipe.data.sources.tfds import TFDS
 from tfpipe.data.splits import Split, held_out, share_of
 from tfpipe.declare.kinds import Source
@@ -122,5 +122,5 @@ class Fraction(StoredSplits):
         return self.of._stream(split, options)
 
     @property
-    def _shares(self) -> tuple[Any, Any]:
+    def _shares(self) -> tuple[HeldOut | None, HeldOut | None]:
         return self.of._shares

@@ -112,14 +112,10 @@ class ImageFolder(StoredSplits):
         return f"ImageFolder({self.path!r})"
 
     @property
-    def _shares(self) -> tuple[Any, Any]:
-        return self._validation, self.test
-
-    @cached_property
-    def _validation(self) -> HeldOut | None:
+    def _shares(self) -> tuple[HeldOut | None, HeldOut | None]:
         if self.validation != "auto":
-            return self.validation
-        return next((name for name in self._layout.splits if name in VALIDATION), _SHARE)
+            return self.validation, self.test
+        return next((n for n in self._layout.splits if n in VALIDATION), _SHARE), self.test
 
     @cached_property
     def _layout(self) -> Layout:
@@ -155,7 +151,10 @@ class ImageFolder(StoredSplits):
     def _element(self) -> tuple[tuple[Feature, ...], Label]:
         if not self._root.is_dir() and self.size and self.classes:
             channels: int = self.channels or 3
-            folders = self.classes if isinstance(self.classes, tuple) else _numbered(self.classes)
+            several = self.classes
+            if isinstance(several, int):
+                several = tuple(str(number) for number in range(1, several + 1))
+            folders = several
         else:
             channels, folders = self._decoder.shape[2], self._layout.classes
         size = self.size or self._decoder.shape[:2]
@@ -193,7 +192,7 @@ class ImageFolder(StoredSplits):
         """The shapes of a few training images."""
         from tfpipe.data.images.files import a_few, shape_of
 
-        files = a_few(self._layout.splits["train"].files)
+        files = a_few(list(self._layout.splits["train"]))
         found = [shape_of(self._root / file) for file in files]
         usable = [shape for shape in found if isinstance(shape, tuple)]
         if not usable:
@@ -208,8 +207,12 @@ class ImageFolder(StoredSplits):
         common = Counter(values).most_common()
         if 2 * common[0][1] > len(values):
             return common[0][0]
-        shown = [f"{count} of {_shown(value)}" for value, count in common[:3]]
-        what, value = ("sizes", "(height, width)") if field == "size" else ("channels", "3")
+        if field == "size":
+            what, value = "sizes", "(height, width)"
+            shown = [f"{count} of {height}x{width}" for (height, width), count in common[:3]]
+        else:
+            what, value = "channels", "3"
+            shown = [f"{count} of {channels} channels" for channels, count in common[:3]]
         raise DataError(
             f"{self._owner}: the images are of differing {what}: among {len(values)} there are "
             f"{', '.join(shown)}. Declare data.{field}={value} to have all of them made alike."
@@ -229,21 +232,24 @@ class ImageFolder(StoredSplits):
 
     @property
     def _total(self) -> int:
-        return sum(len(listing.files) for listing in self._used.values())
+        return sum(len(listing) for listing in self._used.values())
 
     def _stored_sizes(self) -> dict[str, int]:
         return {name: len(self._read_labels(name)) for name in self._used}
 
-    def _read_labels(self, stored: str) -> "np.ndarray":
+    def _all_labels(self, stored: str) -> "np.ndarray":
         import numpy as np
 
-        return np.array(self._layout.splits[stored].labels, np.int64)[self._good(stored)]
+        return np.array([*self._layout.splits[stored].values()], np.int64)
+
+    def _read_labels(self, stored: str) -> "np.ndarray":
+        return self._all_labels(stored)[self._good(stored)]
 
     def _good(self, stored: str) -> "np.ndarray":
         """The rows of a stored split that are left; no file is decoded where all must be."""
         import numpy as np
 
-        rows = np.arange(len(self._layout.splits[stored].files))
+        rows = np.arange(len(self._layout.splits[stored]))
         if self.on_bad == "error":
             return rows
         if not self._wrong:
@@ -277,13 +283,12 @@ class ImageFolder(StoredSplits):
 
     def _stream(self, split: Split, options: Options) -> "tf.data.Dataset":
         """Batches from the mapped file, which are those from memory in the same order."""
-        import numpy as np
 
         from tfpipe.data.tensors import shared
 
         def mapped() -> InMemory:
             rows = self._decoded(False)[split.stored]
-            labels = np.array(self._layout.splits[split.stored].labels, np.int64)
+            labels = self._all_labels(split.stored)
             good = self._good(split.stored)
             chosen = good if split.rows is None else good[split.rows]
             return InMemory(Columns({"image": shared(rows)}, labels), chosen, self.element()[0])
@@ -319,7 +324,7 @@ class ImageFolder(StoredSplits):
 
         from tfpipe.data.tensors import aligned, keep
 
-        rows = aligned((len(listing.files), *self._decoder.shape))
+        rows = aligned((len(listing), *self._decoder.shape))
 
         def store(start: int, values: "np.ndarray") -> None:
             rows[start : start + len(values)] = values
@@ -334,7 +339,7 @@ class ImageFolder(StoredSplits):
     def _on_disk(self, stored: str, listing: Listing) -> "np.ndarray":
         from tfpipe.data import disk_cache
 
-        shape = (len(listing.files), *self._decoder.shape)
+        shape = (len(listing), *self._decoder.shape)
 
         def fill(store: "Store") -> list[tuple[int, str]]:
             if True not in self._places:
@@ -368,7 +373,7 @@ class ImageFolder(StoredSplits):
         import tensorflow as tf
 
         found = hashlib.sha256(repr((self._decoder, tf.__version__)).encode())
-        for file, path in zip(listing.files, self._paths(listing), strict=True):
+        for file, path in zip(listing, self._paths(listing), strict=True):
             try:
                 status = path.stat()
                 known = (status.st_size, status.st_mtime_ns)
@@ -378,7 +383,7 @@ class ImageFolder(StoredSplits):
         return found.hexdigest()[:32]
 
     def _paths(self, listing: Listing) -> list[Path]:
-        return [self._root / file for file in listing.files]
+        return [self._root / file for file in listing]
 
     # Problems
 
@@ -391,14 +396,14 @@ class ImageFolder(StoredSplits):
         ]
 
     def _problem(self, stored: str, row: int, what: str) -> Problem:
-        return Problem(f"{self.path}/{self._layout.splits[stored].files[row]}", what)
+        return Problem(f"{self.path}/{list(self._layout.splits[stored])[row]}", what)
 
     def _check_left(self) -> None:
         """Refuse to go on without a class that nothing is left of; raises DataError."""
         import numpy as np
 
         classes, wrong = self._layout.classes, self._wrong["train"]
-        labels = np.array(self._layout.splits["train"].labels)
+        labels = self._all_labels("train")
         lost = np.bincount(labels[np.array([row for row, _ in wrong], int)], minlength=len(classes))
         for index in np.flatnonzero(np.bincount(labels, minlength=len(classes)) == lost):
             first = next(self._problem("train", *w) for w in wrong if labels[w[0]] == index)
@@ -406,13 +411,3 @@ class ImageFolder(StoredSplits):
                 f"{self._owner}: not one of the {lost[index]:,} training images of the class "
                 f"{classes[index]!r} can be used; the first is {first}."
             )
-
-
-def _numbered(count: int) -> tuple[str, ...]:
-    """Names of so many class folders that nobody named."""
-    return tuple(str(number) for number in range(1, count + 1))
-
-
-def _shown(value: Any) -> str:
-    """A size or a number of channels in words."""
-    return "x".join(map(str, value)) if isinstance(value, tuple) else f"{value} channels"

@@ -2,7 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from tfpipe.data.columns import Columns
 from tfpipe.data.layouts import VALIDATION
@@ -66,7 +66,7 @@ class TextFolder(StoredSplits):
         _ = self._texts
 
     @property
-    def _shares(self) -> tuple[Any, Any]:
+    def _shares(self) -> tuple[HeldOut | None, HeldOut | None]:
         if self.validation != "auto":
             return self.validation, self.test
         own = [name for name in VALIDATION if name in self._listing.splits]

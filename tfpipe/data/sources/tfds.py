@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfpipe.data.columns import Columns
 from tfpipe.data.images.decoding import check_sizes, pixels, stored
-from tfpipe.data.input_fn import Options, made
+from tfpipe.data.input_fn import Options, augmented
 from tfpipe.data.sources.base import HeldOut, StoredSplits
 from tfpipe.data.splits import Split
 from tfpipe.declare.field_types import Positive
@@ -24,20 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("tfpipe.data")
 
 # Class names that TFDS learns only from the downloaded files.
-CLASS_NAMES = {
-    "cifar10": (
-        "airplane",
-        "automobile",
-        "bird",
-        "cat",
-        "deer",
-        "dog",
-        "frog",
-        "horse",
-        "ship",
-        "truck",
-    ),
-}
+_CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck"
+CLASS_NAMES = {"cifar10": tuple(_CIFAR10.split())}
 _SHUFFLE_BYTES = 256_000_000
 
 
@@ -114,10 +102,8 @@ class TFDS(StoredSplits):
         try:
             return self._known[text]
         except (KeyError, ValueError):
-            bare = text.split("[")[0]
-            raise DataError(
-                f"{self.name} has no split {text!r}. {suggest(bare, self._known)}"
-            ) from None
+            close = suggest(text.split("[")[0], self._known)
+            raise DataError(f"{self.name} has no split {text!r}. {close}") from None
 
     def _overlap(self, one: str, other: str) -> bool:
         return any(
@@ -180,25 +166,30 @@ class TFDS(StoredSplits):
             seed = tf.constant([options.seed, 0], tf.int64)
             batches = tf.data.Dataset.zip(starts, batches).map(
                 lambda start, batch: (
-                    made(options.augment, batch[0], start, seed, feature),
+                    augmented(options.augment, batch[0], start, seed, feature),
                     batch[1],
                 ),
                 tf.data.AUTOTUNE,
             )
         return batches.prefetch(tf.data.AUTOTUNE)
 
+    @property
+    def _bare(self) -> str:
+        """The data set's name without configuration and version."""
+        return self.name.split("/")[0].split(":")[0]
+
     @cached_property
     def _builder(self) -> Any:
         import tensorflow_datasets as tfds
 
-        _no_chatter()
+        if not os.environ.get("TFPIPE_DEBUG"):
+            logging.getLogger("absl").setLevel(logging.ERROR)
         try:
             return tfds.builder(self.name, data_dir=self.data_dir)
         except tfds.core.registered.DatasetNotFoundError:
             names = tfds.list_builders(with_community_datasets=False)
-            bare = self.name.split("/")[0].split(":")[0]
             raise DataError(
-                f"TensorFlow Datasets has no data set {self.name!r}. {suggest(bare, names)}"
+                f"TensorFlow Datasets has no data set {self.name!r}. {suggest(self._bare, names)}"
             ) from None
         except (ValueError, AssertionError, OSError) as error:
             raise DataError(f"TFDS({self.name!r}): {_first_line(error)}") from error
@@ -219,7 +210,9 @@ class TFDS(StoredSplits):
         )
         if not self.download:
             raise DataError(f"{self.name} is not prepared, and download=False. {advice}")
-        address = _address(builder)
+        # Where it is downloaded from, as far as TFDS tells.
+        addresses = [a for a in (builder.url_infos or {}) if a.startswith("http")]
+        address = addresses[0] if addresses else (builder.info.homepage or None)
         problem = unreachable(address) if address else None
         if problem:
             raise DataError(
@@ -262,10 +255,9 @@ class TFDS(StoredSplits):
         import numpy as np
 
         if type(feature).__name__ == "ClassLabel":
-            bare = self.name.split("/")[0].split(":")[0]
             names = self.classes or feature.names
             if not self.classes and list(names) == [str(i) for i in range(len(names))]:
-                names = CLASS_NAMES.get(bare, names)
+                names = CLASS_NAMES.get(self._bare, names)
             if len(names) != feature.num_classes:
                 raise DataError(
                     f"{self.name} has {feature.num_classes} classes, {len(names)} names were given."
@@ -286,8 +278,8 @@ class TFDS(StoredSplits):
         parsed = feature.kind == "image" and label.is_class
         if not parsed or info.file_format is None or info.file_format.value != "tfrecord":
             return self._encoded(stored).batch(size)
-        split = self._split(self.train if stored == "train" else stored)
-        return batches(split.file_instructions, feature.name, label.name, size)
+        split = self.train if stored == "train" else stored
+        return batches(self._split(split).file_instructions, feature.name, label.name, size)
 
     def _encoded(self, stored: str) -> "tf.data.Dataset":
         """(input, label) in stored order, images still encoded."""
@@ -322,16 +314,5 @@ class TFDS(StoredSplits):
         return batch
 
 
-def _address(builder: Any) -> str | None:
-    """Where a data set is downloaded from, as far as TFDS tells."""
-    addresses = [a for a in (builder.url_infos or {}) if a.startswith("http")]
-    return addresses[0] if addresses else (builder.info.homepage or None)
-
-
 def _first_line(error: BaseException) -> str:
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-
-
-def _no_chatter() -> None:
-    if not os.environ.get("TFPIPE_DEBUG"):
-        logging.getLogger("absl").setLevel(logging.ERROR)

@@ -40,35 +40,33 @@ class Geometric(Augmentation):
 
 
 class Pixelwise(Augmentation):
-    """An augmentation that changes values or leaves parts out."""
+    """An augmentation that changes values or leaves parts out.
+
+    Class attributes:
+        takes: the images that it fits: any, bytes of 0 to 255, or such bytes in three colours.
+    """
+
+    takes: ClassVar[Literal["any", "bytes", "colours"]] = "any"
 
     def check(self, image: Feature) -> None:
-        """Refuse images that it does not fit; raises ConfigError."""
+        """Refuse images that it does not fit; raise ConfigError."""
+        name = type(self).__name__
+        if self.takes != "any" and image.dtype != "uint8":
+            raise ConfigError(
+                f"augment.{name} works on values of 0 to 255; {image.name!r} holds {image.dtype}. "
+                f"Give uint8 images (the models scale them), or leave augment.{name} out."
+            )
+        if self.takes == "colours" and image.shape[2] != 3:
+            raise ConfigError(
+                f"augment.{name} changes colours, which take 3 channels; {image.name!r} has "
+                f"{image.shape[2]}. Leave augment.{name} out."
+            )
 
     def apply(self, images: "tf.Tensor", draws: "tf.Tensor") -> "tf.Tensor":
-        """The changed images, float32 in 0 to 255.
+        """Return the changed images, float32 in 0 to 255.
 
         Args:
             images: [batch, height, width, channels].
             draws: [batch, `draws_needed`] uniform numbers in [0, 1).
         """
         raise NotImplementedError
-
-
-def check_bytes(name: str, image: Feature) -> None:
-    """Refuse images that are no bytes, for an augmentation that knows 0 to 255 only."""
-    if image.dtype != "uint8":
-        raise ConfigError(
-            f"augment.{name} works on values of 0 to 255; {image.name!r} holds {image.dtype}. Give "
-            f"uint8 images (the models scale them), or leave augment.{name} out."
-        )
-
-
-def check_colours(name: str, image: Feature) -> None:
-    """Refuse images without colours."""
-    check_bytes(name, image)
-    if image.shape[2] != 3:
-        raise ConfigError(
-            f"augment.{name} changes colours, which take 3 channels; {image.name!r} has "
-            f"{image.shape[2]}. Leave augment.{name} out."
-        )
