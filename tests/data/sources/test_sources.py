@@ -8,7 +8,17 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from tfpipe.data import CSV, TFDS, Arrays, ImageFolder, Sample, TextCSV, TextFolder, augment
+from tfpipe.data import (
+    CSV,
+    TFDS,
+    Arrays,
+    ImageFolder,
+    Sample,
+    TextCSV,
+    TextFolder,
+    augment,
+    disk_cache,
+)
 from tfpipe.data.sources.base import StoredSplits
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError
@@ -35,14 +45,16 @@ def columns(request: pytest.FixtureRequest) -> StoredSplits:
 
 
 def folder(request: pytest.FixtureRequest) -> Path:
-    """An empty folder of the test's own."""
-    return cast(Path, request.getfixturevalue("tmp_path"))
+    """An empty folder of the source's own."""
+    return cast(Path, request.getfixturevalue("tmp_path_factory").mktemp("source"))
 
 
 def csv_file(request: pytest.FixtureRequest) -> StoredSplits:
+    root = folder(request)
+
     def write(name: str, size: int, first: int) -> str:
         rows = [f"{n / 7},word {n % 7},{n % 5}" for n in range(first, first + size)]
-        file = folder(request) / name
+        file = root / name
         file.write_text("\n".join(["a size,word,label", *rows]))
         return str(file)
 
@@ -51,9 +63,11 @@ def csv_file(request: pytest.FixtureRequest) -> StoredSplits:
 
 
 def text_csv(request: pytest.FixtureRequest) -> StoredSplits:
+    root = folder(request)
+
     def write(name: str, size: int, first: int) -> str:
         rows = [f'{n % 5 + 1},"Line {n},\nand another."' for n in range(first, first + size)]
-        file = folder(request) / name
+        file = root / name
         file.write_text("\n".join(["stars,review", *rows]))
         return str(file)
 
@@ -76,7 +90,8 @@ def image_folder(request: pytest.FixtureRequest) -> StoredSplits:
 
 
 def image_folder_on_disk(request: pytest.FixtureRequest) -> StoredSplits:
-    request.getfixturevalue("monkeypatch").chdir(folder(request))  # where runs/.cache is made
+    token = disk_cache.folder.set(folder(request))
+    request.addfinalizer(lambda: disk_cache.folder.reset(token))
     return image_folder(request)
 
 
@@ -106,9 +121,9 @@ SOURCES: dict[str, Callable[[pytest.FixtureRequest], StoredSplits]] = {
 }
 
 
-@pytest.fixture(params=SOURCES)
+@pytest.fixture(params=SOURCES, scope="module")
 def source(request: pytest.FixtureRequest) -> StoredSplits:
-    """Each source with the same sizes."""
+    """Each source with the same sizes; it is read once, and `replace()` makes a fresh one."""
     return SOURCES[request.param](request)
 
 
@@ -195,18 +210,17 @@ def test_a_held_out_part_has_the_classes_in_the_same_shares(
     assert max(counts) - min(counts) <= 1
 
 
-@pytest.mark.parametrize("position", [2, 5])
-def test_a_position_leaves_out_batches(
-    source: StoredSplits, options: dict[str, Any], position: int
-) -> None:
+def test_a_position_leaves_out_batches(source: StoredSplits, options: dict[str, Any]) -> None:
     changes = (augment.flip(), augment.brightness(0.2)) if has_images(source) else ()
     augmented = options | {"augment": changes}
     whole = batches(source, epoch=1, **augmented)
-    resumed = batches(source, epoch=1, position=position, **augmented)
-    assert len(resumed) == len(whole) - position
-    for (x, y), (own_x, own_y) in zip(whole[position:], resumed, strict=True):
-        assert_equal(x, own_x)
-        np.testing.assert_array_equal(y, own_y)
+    fresh = source.replace()
+    for position in (2, 5):
+        resumed = batches(fresh, epoch=1, position=position, **augmented)
+        assert len(resumed) == len(whole) - position
+        for (x, y), (own_x, own_y) in zip(whole[position:], resumed, strict=True):
+            assert_equal(x, own_x)
+            np.testing.assert_array_equal(y, own_y)
 
 
 def test_declared_steps_go_on_through_the_data_from_epoch_to_epoch(
