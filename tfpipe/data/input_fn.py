@@ -146,7 +146,9 @@ class InMemory:
         """The function that makes one batch of its place in an epoch's order."""
         import tensorflow as tf
 
-        def fetch(start: Any, order: Any, first: Any, seed: Any) -> Any:
+        def fetch(
+            start: "tf.Tensor", order: "tf.Tensor", first: "tf.Tensor", seed: "tf.Tensor"
+        ) -> tuple[Any, ...]:
             rows = order[start : start + options.batch_size]
             if whole:
                 rows = tf.ensure_shape(rows, [options.batch_size])
@@ -176,7 +178,9 @@ class _Pipeline:
     def __init__(self, fetch: Callable[..., Any], batch_size: int) -> None:
         import tensorflow as tf
 
-        def make(order: Any, start: Any, first: Any, seed: Any) -> Any:
+        def make(
+            order: "tf.Tensor", start: "tf.Tensor", first: "tf.Tensor", seed: "tf.Tensor"
+        ) -> "tf.Tensor":
             places = tf.data.Dataset.range(start, tf.size(order, tf.int64), batch_size)
             batches = places.map(
                 lambda place: fetch(place, order, first, seed), num_parallel_calls=tf.data.AUTOTUNE

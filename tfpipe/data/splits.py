@@ -71,7 +71,7 @@ def sizes(
     counts = {"train": stored["train"]}
     for name, declared in (("test", test), ("validation", validation)):
         if isinstance(declared, str):
-            if name != "test" or _is_there(declared, stored):
+            if declared in stored or (name, declared) != ("test", "test"):  # which need not exist
                 counts[name] = stored[_stored(declared, name, stored)]
         elif declared is not None:
             size = declared if isinstance(declared, int) else share_of(counts["train"], declared)
@@ -112,28 +112,22 @@ def plan(
     splits: dict[str, Split] = {}
     remaining = np.arange(stored["train"])
     for name, declared in (("test", test), ("validation", validation)):
-        if isinstance(declared, str):
-            if name in expected:
-                splits[name] = Split(declared, stored[declared])
+        if declared is None or name not in expected:
             continue
-        if declared is None:
+        if isinstance(declared, str):
+            splits[name] = Split(declared, stored[declared])
             continue
         if isinstance(declared, int):
             picked = np.arange(len(remaining) - declared, len(remaining))
         else:
-            values = labels()
-            known = None if values is None else values[remaining]
-            picked = held_out(len(remaining), declared, seed, known)
+            classes = labels()
+            classes = None if classes is None else classes[remaining]
+            picked = held_out(len(remaining), declared, seed, classes)
         splits[name] = Split("train", len(picked), remaining[picked])
         remaining = np.delete(remaining, picked)
     rows = remaining if len(remaining) < stored["train"] else None
     splits["train"] = Split("train", len(remaining), rows)
     return {name: splits[name] for name in expected}
-
-
-def _is_there(test: str, stored: dict[str, int]) -> bool:
-    """Whether there is a test split; "test", the default, need not exist."""
-    return test in stored or test != "test"
 
 
 def _stored(name: str, use: str, stored: dict[str, int]) -> str:

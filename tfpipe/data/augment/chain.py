@@ -1,6 +1,6 @@
 """The chain of augmentations over a batch: what each draws, and when pixels are made anew."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tfpipe.data.augment.base import Geometric, Pixelwise
 from tfpipe.data.augment.matrices import stretch
@@ -69,7 +69,7 @@ class _Canvas:
 
         self.images = tf.cast(images, tf.float32)
         self._shape = tuple(images.shape[1:3])
-        self._moves: list[Any] = []
+        self._moves: list[tf.Tensor] = []
         self._fill: str | None = None
 
     @property
@@ -84,15 +84,17 @@ class _Canvas:
         self._fill = fill or self._fill
         self._moves.append(matrices)
 
-    def stretch(self, shape: Any) -> None:
+    def stretch(self, shape: tuple[int, ...]) -> None:
         """Note that the images are to be stretched to another (height, width)."""
         if shape != self._shape:
             self.show(shape, self.size, (0.0, 0.0))
 
-    def show(self, shape: Any, part: Any, corner: Any) -> None:
+    def show(
+        self, shape: tuple[int, ...], part: tuple[float, ...], corner: tuple[float, ...]
+    ) -> None:
         """Note that only a part is shown, as large as `shape`; see `matrices.stretch`."""
         self._moves.append(stretch(part, shape, corner))
-        self._shape = tuple(shape)
+        self._shape = shape
 
     def settled(self) -> "tf.Tensor":
         """The images with all moves carried out at once; the first is the first that was noted."""
@@ -137,7 +139,7 @@ def _draw_their_part(augmentations: tuple[Augmentation, ...]) -> list[bool]:
     return [isinstance(a, Geometric) and a.draws_its_part for a in augmentations]
 
 
-def _uniform(start: "tf.Tensor", rows: Any, columns: int, seed: "tf.Tensor") -> "tf.Tensor":
+def _uniform(start: "tf.Tensor", rows: "tf.Tensor", columns: int, seed: "tf.Tensor") -> "tf.Tensor":
     """[rows, columns] uniform numbers, of which row i depends on the seed and start + i alone.
 
     The counter-based generator Philox gives four numbers a count, so a row of a multiple of four

@@ -1,12 +1,17 @@
 """Matrices that move pixels: 3x3, from places (x, y, 1) in the new image to those in the old."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    Number: TypeAlias = float | tf.Tensor
 
-def matrix(a: Any, b: Any, c: Any, d: Any, x: Any = 0.0, y: Any = 0.0) -> "tf.Tensor":
+
+def matrix(
+    a: "Number", b: "Number", c: "Number", d: "Number", x: "Number" = 0.0, y: "Number" = 0.0
+) -> "tf.Tensor":
     """3x3 matrices [[a, b, x], [c, d, y], [0, 0, 1]]: one for each sample, or one for all."""
     import tensorflow as tf
 
@@ -26,7 +31,9 @@ def about_centre(moved: "tf.Tensor", height: float, width: float) -> "tf.Tensor"
     return tf.einsum("ij,bjk,kl->bil", there, moved, back)
 
 
-def stretch(part: Any, size: Any, corner: Any) -> "tf.Tensor":
+def stretch(
+    part: "Sequence[Number]", size: tuple[float, ...], corner: "Sequence[Number]"
+) -> "tf.Tensor":
     """A part of the old image stretched to the whole new one, pixel edges onto pixel edges.
 
     Args:

@@ -1,6 +1,6 @@
 """Augmentations by patches: a window cut out of the image, a square covered in it."""
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import annotated_types
 
@@ -68,7 +68,7 @@ class cutout(Pixelwise):  # noqa: N801
     def apply(self, images: "tf.Tensor", draws: "tf.Tensor") -> "tf.Tensor":
         import tensorflow as tf
 
-        def covered(centre: Any, length: int) -> Any:
+        def covered(centre: "tf.Tensor", length: int) -> "tf.Tensor":
             start = tf.floor(centre * float(length)) - float(self.size // 2)
             place = tf.range(length, dtype=tf.float32)[None, :] - start[:, None]
             return (place >= 0.0) & (place < float(self.size))

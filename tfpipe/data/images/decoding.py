@@ -9,7 +9,8 @@ With `resize=None` both stretch. With a `resize` both keep the proportions: the 
 to just cover a size, and what sticks out on two sides is cut off.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from tfpipe.errors import ConfigError
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from tfpipe.declare.spec import Feature
+
+    Pixels: TypeAlias = int | tf.Tensor
 
 Size = tuple[int, int]
 
@@ -101,7 +104,9 @@ def centre(feature: "Feature") -> tuple[Size, Size]:
     return whole, (top, left)
 
 
-def covering(size: Any, outer: Any, larger: Any = max) -> tuple[Any, Any]:
+def covering(
+    size: "Sequence[Pixels]", outer: "Sequence[Pixels]", larger: "Callable[..., Pixels]" = max
+) -> "tuple[Pixels, Pixels]":
     """(height, width) of a picture that keeps its proportions and just covers another size.
 
     Args:
@@ -176,7 +181,12 @@ def resize(image: "tf.Tensor", size: tuple[int, ...]) -> "tf.Tensor":
     return _rounded(tf.image.resize(image, size, method="bilinear", antialias=True))
 
 
-def _resized(images: "tf.Tensor", whole: Any, corner: Any, size: Any) -> "tf.Tensor":
+def _resized(
+    images: "tf.Tensor",
+    whole: "Size | tf.Tensor",
+    corner: "Size | tf.Tensor",
+    size: tuple[int, ...],
+) -> "tf.Tensor":
     """A part of what `resize` makes of images, without making the rest.
 
     Args:

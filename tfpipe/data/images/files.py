@@ -104,7 +104,7 @@ class Decoder:
     def _decode(self, paths: "tf.Tensor", read: "Read") -> "tf.Tensor":
         import tensorflow as tf
 
-        def one(path: Any) -> Any:
+        def one(path: "tf.Tensor") -> "tf.Tensor":
             image = read(tf.io.read_file(path), self.shape[2] if self.converted else 0)
             return tf.ensure_shape(self._fitted(image), self.shape)
 

@@ -31,7 +31,7 @@ def batches(instructions: Any, image: str, label: str, batch_size: int) -> "tf.d
         label: tf.io.FixedLenFeature([], tf.int64),
     }
 
-    def parse(serialized: Any) -> Any:
+    def parse(serialized: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
         parsed = tf.io.parse_example(serialized, features)
         return parsed[image], parsed[label]
 

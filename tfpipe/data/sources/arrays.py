@@ -41,14 +41,8 @@ class Arrays(StoredSplits):
     def element(self) -> tuple[tuple[Feature, ...], Label]:
         return self._element
 
-    def _stored_sizes(self) -> dict[str, int]:
-        return {name: len(columns) for name, columns in self._loaded.items()}
-
-    def _read(self, stored: str) -> Columns:
-        return self._loaded[stored]
-
     @cached_property
-    def _loaded(self) -> dict[str, Columns]:
+    def _splits(self) -> dict[str, Columns]:
         from tfpipe.data.arrays import by_split, columns_of
 
         pairs = by_split(call("Arrays", self.load))
@@ -59,10 +53,10 @@ class Arrays(StoredSplits):
         from tfpipe.data.arrays import check_like, features_of
         from tfpipe.data.labels import check_labels, label_of_array
 
-        train = self._loaded["train"]
+        train = self._splits["train"]
         features = features_of(train)
         label = label_of_array(train.labels, self.classes)
-        for name, columns in self._loaded.items():
+        for name, columns in self._splits.items():
             check_like(train, columns, name)
             check_labels(columns.labels, label, f"split {name!r}")
         return features, label

@@ -46,7 +46,8 @@ def call(owner: str, function: Callable[[], object]) -> object:
 class StoredSplits(Source):
     """A source with stored splits, "train" among them, that reads each one whole.
 
-    Subclasses say what is stored (`_stored_sizes`, `element`) and read it (`_read`); those that
+    Subclasses say what is stored (`_stored_sizes`, `element`) and read it (`_read`), or read all
+    splits at once (`_splits`); those that
     can read without keeping everything set `streams` and give `_stream` too.
     """
 
@@ -57,9 +58,14 @@ class StoredSplits(Source):
         """The fields `validation` and `test`, which each source declares in its own order."""
         return getattr(self, "validation", None), getattr(self, "test", None)
 
+    @property
+    def _splits(self) -> dict[str, Columns]:
+        """The stored splits by name, where a source reads them all at once."""
+        raise NotImplementedError
+
     def _stored_sizes(self) -> dict[str, int]:
         """The size of each stored split by name."""
-        raise NotImplementedError
+        return {name: len(columns) for name, columns in self._splits.items()}
 
     def element(self) -> tuple[tuple[Feature, ...], Label]:
         """What one sample is."""
@@ -67,7 +73,7 @@ class StoredSplits(Source):
 
     def _read(self, stored: str) -> Columns:
         """A stored split as arrays."""
-        raise NotImplementedError
+        return self._splits[stored]
 
     def _read_labels(self, stored: str) -> "np.ndarray":
         """The labels of a stored split alone."""

@@ -104,11 +104,9 @@ class CSVSplits(StoredSplits):
     def verify(self) -> None:
         _ = self._loaded
 
-    def _stored_sizes(self) -> dict[str, int]:
-        return {name: len(columns) for name, columns in self._loaded.splits.items()}
-
-    def _read(self, stored: str) -> Columns:
-        return self._loaded.splits[stored]
+    @property
+    def _splits(self) -> dict[str, Columns]:
+        return self._loaded.splits
 
 
 class CSV(CSVSplits):

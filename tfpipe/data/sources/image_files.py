@@ -1,10 +1,10 @@
 """ImageFiles: pictures that are given when a model predicts, and none to train on."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NoReturn
 
 from tfpipe.declare.field_types import Positive
 from tfpipe.declare.kinds import Source
-from tfpipe.declare.spec import ElementSpec, Feature, Label
+from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import ConfigError, DataError
 
 _PUBLISHED = ("imagenet", "imagenet+background")
@@ -58,10 +58,10 @@ class ImageFiles(Source):
         )
         return (image,), Label("label", "class", (), names)
 
-    def spec(self, seed: int = 0) -> ElementSpec:
+    def spec(self, seed: int = 0) -> NoReturn:
         raise _nothing_to_train_on()
 
-    def input_fn(self, split: str, **options: Any) -> Any:
+    def input_fn(self, split: str, **options: Any) -> NoReturn:
         raise _nothing_to_train_on()
 
 

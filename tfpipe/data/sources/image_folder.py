@@ -97,11 +97,11 @@ class ImageFolder(StoredSplits):
 
     def notes(self) -> list[str]:
         layout = self._layout
-        found = [*layout.notes, *left_out(layout.problems, layout.lines, "lines")]
+        notes = [*layout.notes, *left_out(layout.problems, layout.lines, "lines")]
         if self.on_bad == "skip":
             self.verify()
-            found += left_out(self._problems(), self._total, "images")
-        return found + super().notes()
+            notes += left_out(self._problems(), self._total, "images")
+        return notes + super().notes()
 
     @property
     def _root(self) -> Path:
@@ -137,10 +137,10 @@ class ImageFolder(StoredSplits):
                     f"{suggest(name, ready[1:])}".strip()
                 )
         if isinstance(self.classes, int) and len(layout.classes) != self.classes:
-            found = len(layout.classes)
+            count = len(layout.classes)
             raise DataError(
-                f"{self._owner}: {self._root.resolve()} has {found} class folders where "
-                f"data.classes={self.classes} says how many there are. Set data.classes={found}, "
+                f"{self._owner}: {self._root.resolve()} has {count} class folders where "
+                f"data.classes={self.classes} says how many there are. Set data.classes={count}, "
                 "or find out what is missing or too many."
             )
         if not skip:
@@ -182,9 +182,9 @@ class ImageFolder(StoredSplits):
         if held and self.channels:
             shape = (*held, self.channels)
         else:
-            found = self._shapes()
-            size = held or self._most("size", [s[:2] for s in found])
-            shape = (*size, self.channels or self._most("channels", [s[2] for s in found]))
+            shapes = self._shapes()
+            size = held or self._most("size", [s[:2] for s in shapes])
+            shape = (*size, self.channels or self._most("channels", [s[2] for s in shapes]))
         fit: Fit | None = None if held is None else "stretch" if self.resize is None else "cover"
         return Decoder(shape, fit, self.channels is not None)
 
@@ -193,12 +193,12 @@ class ImageFolder(StoredSplits):
         from tfpipe.data.images.files import a_few, shape_of
 
         files = a_few(list(self._layout.splits["train"]))
-        found = [shape_of(self._root / file) for file in files]
-        usable = [shape for shape in found if isinstance(shape, tuple)]
+        shapes = [shape_of(self._root / file) for file in files]
+        usable = [shape for shape in shapes if isinstance(shape, tuple)]
         if not usable:
             raise DataError(
                 f"{self._owner}: none of the {len(files)} images looked at can be used; the first "
-                f"is {self.path}/{files[0]}: {found[0]}."
+                f"is {self.path}/{files[0]}: {shapes[0]}."
             )
         return usable
 
@@ -357,7 +357,7 @@ class ImageFolder(StoredSplits):
         self._wrong[stored] = [(int(row), str(what)) for row, what in wrong]
         return rows
 
-    def _agrees(self, listing: Listing, rows: "np.ndarray", wrong: Any) -> bool:
+    def _agrees(self, listing: Listing, rows: "np.ndarray", wrong: list[tuple[int, str]]) -> bool:
         """Whether a file holds what the images do; a few of them are decoded again to tell."""
         import numpy as np
 
@@ -372,15 +372,15 @@ class ImageFolder(StoredSplits):
         """A name for what decoding these files gives."""
         import tensorflow as tf
 
-        found = hashlib.sha256(repr((self._decoder, tf.__version__)).encode())
+        digest = hashlib.sha256(repr((self._decoder, tf.__version__)).encode())
         for file, path in zip(listing, self._paths(listing), strict=True):
             try:
                 status = path.stat()
                 known = (status.st_size, status.st_mtime_ns)
             except OSError:
                 known = (-1, -1)
-            found.update(repr((os.fsencode(file), known)).encode())
-        return found.hexdigest()[:32]
+            digest.update(repr((os.fsencode(file), known)).encode())
+        return digest.hexdigest()[:32]
 
     def _paths(self, listing: Listing) -> list[Path]:
         return [self._root / file for file in listing]

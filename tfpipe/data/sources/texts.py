@@ -69,14 +69,11 @@ class TextFolder(StoredSplits):
     def _shares(self) -> tuple[HeldOut | None, HeldOut | None]:
         if self.validation != "auto":
             return self.validation, self.test
-        own = [name for name in VALIDATION if name in self._listing.splits]
-        return (own[0] if own else 0.1), self.test
+        return next((n for n in VALIDATION if n in self._listing.splits), 0.1), self.test
 
-    def _stored_sizes(self) -> dict[str, int]:
-        return {split: len(columns) for split, columns in self._texts[0].items()}
-
-    def _read(self, stored: str) -> Columns:
-        return self._texts[0][stored]
+    @property
+    def _splits(self) -> dict[str, Columns]:
+        return self._texts[0]
 
     @cached_property
     def _listing(self) -> "TextListing":

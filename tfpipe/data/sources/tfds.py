@@ -19,6 +19,7 @@ from tfpipe.errors import DataError, suggest
 if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
+    from tensorflow_datasets.features import FeatureConnector
 
 
 logger = logging.getLogger("tfpipe.data")
@@ -229,7 +230,7 @@ class TFDS(StoredSplits):
                 f"{self.name} could not be downloaded and prepared: {_first_line(error)}. {advice}"
             ) from error
 
-    def _feature(self, key: str, feature: Any) -> Feature:
+    def _feature(self, key: str, feature: "FeatureConnector") -> Feature:
         import numpy as np
 
         shape = tuple(feature.shape)
@@ -251,7 +252,7 @@ class TFDS(StoredSplits):
             "numbers are read."
         )
 
-    def _label(self, key: str, feature: Any) -> Label:
+    def _label(self, key: str, feature: "FeatureConnector") -> Label:
         import numpy as np
 
         if type(feature).__name__ == "ClassLabel":
@@ -299,12 +300,12 @@ class TFDS(StoredSplits):
     def _decode_batch(self, feature: Feature) -> Any:
         import tensorflow as tf
 
-        def one(encoded: Any) -> Any:
+        def one(encoded: "tf.Tensor") -> "tf.Tensor":
             if self.size is not None:
                 return stored(encoded, feature)
             return tf.ensure_shape(pixels(encoded, feature.shape[2]), feature.shape)
 
-        def batch(x: Any, y: Any) -> Any:
+        def batch(x: "tf.Tensor", y: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
             y = tf.cast(y, tf.int64 if y.dtype.is_integer else tf.float32)
             if feature.kind != "image":
                 return x, y
