@@ -111,7 +111,7 @@ class InMemory:
             self._labels = tf.convert_to_tensor(columns.labels)
             weights = columns.weights
             self._weights = None if weights is None else tf.convert_to_tensor(weights, tf.float32)
-        self._pipelines: dict[Any, _Pipeline] = {}
+        self._graphs: dict[Any, tuple[Callable[..., Any], Any]] = {}
 
     def batches(self, options: Options) -> "tf.data.Dataset":
         """The batches of one epoch, from a position on."""
@@ -121,80 +121,59 @@ class InMemory:
         order = order_of(size, options)
         if self.rows is not None:
             order = self.rows[order]
-        pipeline = self._pipeline(options)
-        variant = pipeline.make(
+        whole = options.drop_remainder or options.steps is not None
+        key = (batch, options.augment, whole)
+        if key not in self._graphs:
+            self._graphs[key] = self._trace(options, whole)
+        graph, element_spec = self._graphs[key]
+        variant = graph(
             tf.constant(order, tf.int64),
             tf.constant(options.position * batch, tf.int64),
             tf.constant(options.first_sample(size), tf.int64),
             tf.constant([options.seed, 0], tf.int64),
         )
-        dataset = tf.data.experimental.from_variant(variant, pipeline.element_spec)
+        dataset = tf.data.experimental.from_variant(variant, element_spec)
         # Rewriting the graph copies what it captures, which is all of the data, and gains nothing.
         plain = tf.data.Options()
         plain.experimental_optimization.apply_default_optimizations = False
         return dataset.with_options(plain)
 
-    def _pipeline(self, options: Options) -> "_Pipeline":
-        """The graph that makes an epoch's batches of its order; made once, not once an epoch."""
-        whole = options.drop_remainder or options.steps is not None
-        key = (options.batch_size, options.augment, whole)
-        if key not in self._pipelines:
-            self._pipelines[key] = _Pipeline(self._fetch(options, whole), options.batch_size)
-        return self._pipelines[key]
+    def _trace(self, options: Options, whole: bool) -> tuple[Callable[..., Any], Any]:
+        """Return a graph that makes batches of any epoch's order, and their element spec.
 
-    def _fetch(self, options: Options, whole: bool) -> Callable[..., Any]:
-        """The function that makes one batch of its place in an epoch's order."""
+        The graph takes (the order, its first place, samples before it, the seed).
+        """
         import tensorflow as tf
 
-        def fetch(
-            start: "tf.Tensor", order: "tf.Tensor", first: "tf.Tensor", seed: "tf.Tensor"
+        size, element_specs = options.batch_size, []
+
+        def batch(
+            place: "tf.Tensor", order: "tf.Tensor", first: "tf.Tensor", seed: "tf.Tensor"
         ) -> tuple[Any, ...]:
-            rows = order[start : start + options.batch_size]
-            if whole:
-                rows = tf.ensure_shape(rows, [options.batch_size])
-            features = {n: tf.gather(t, rows) for n, t in self._features.items()}
+            rows = order[place : place + size]
+            rows = tf.ensure_shape(rows, [size]) if whole else rows
+            features = {name: tf.gather(t, rows) for name, t in self._features.items()}
             for image in self.images:
-                stored = features[image.name]
-                features[image.name] = augmented(
-                    options.augment, stored, first + start, seed, image
-                )
+                stored, start = features[image.name], first + place
+                features[image.name] = augmented(options.augment, stored, start, seed, image)
             x = next(iter(features.values())) if len(features) == 1 else features
-            batch = x, tf.gather(self._labels, rows)
-            return batch if self._weights is None else (*batch, tf.gather(self._weights, rows))
+            labelled = x, tf.gather(self._labels, rows)
+            return (
+                labelled if self._weights is None else (*labelled, tf.gather(self._weights, rows))
+            )
 
-        return fetch
-
-
-class _Pipeline:
-    """A tf.data graph that is traced once and made anew for each epoch's order.
-
-    Args:
-        fetch: makes a batch of (its first place, the order, samples before it, the seed).
-        batch_size: samples in a batch.
-    """
-
-    element_spec: Any
-
-    def __init__(self, fetch: Callable[..., Any], batch_size: int) -> None:
-        import tensorflow as tf
-
-        def make(
+        def epoch(
             order: "tf.Tensor", start: "tf.Tensor", first: "tf.Tensor", seed: "tf.Tensor"
         ) -> "tf.Tensor":
-            places = tf.data.Dataset.range(start, tf.size(order, tf.int64), batch_size)
-            batches = places.map(
-                lambda place: fetch(place, order, first, seed), num_parallel_calls=tf.data.AUTOTUNE
-            ).prefetch(tf.data.AUTOTUNE)
-            self.element_spec = batches.element_spec
+            places = tf.data.Dataset.range(start, tf.size(order, tf.int64), size)
+            batches = places.map(lambda place: batch(place, order, first, seed), tf.data.AUTOTUNE)
+            batches = batches.prefetch(tf.data.AUTOTUNE)
+            element_specs.append(batches.element_spec)
             return tf.data.experimental.to_variant(batches)
 
-        signature = [
-            tf.TensorSpec([None], tf.int64),
-            tf.TensorSpec([], tf.int64),
-            tf.TensorSpec([], tf.int64),
-            tf.TensorSpec([2], tf.int64),
-        ]
-        self.make = tf.function(make, input_signature=signature, autograph=False)
+        signature = [tf.TensorSpec(shape, tf.int64) for shape in ([None], [], [], [2])]
+        graph = tf.function(epoch, input_signature=signature, autograph=False)
+        return graph.get_concrete_function(), element_specs[-1]
 
 
 def augmented(
