@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from callbacks.decision_map import FORMULAS, DecisionMap
-from tfpipe.data.formulas import INPUTS
+from tfpipe.data.generated_tasks import INPUTS
 
 CORNERS = np.array([[-4, -4], [-4, 4], [4, -4], [4, 4]], np.float32)
 

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from sklearn.metrics import accuracy_score, mean_absolute_error
 
-from tfpipe.data.generate import generate
+from tfpipe.data.learnable_samples import generate
 from tfpipe.declare.deferred import build
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.export.saved_model import export

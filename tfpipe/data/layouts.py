@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tfpipe.data.problems import Problem
+from tfpipe.data.broken_input import Problem
 from tfpipe.errors import DataError, suggest
 from tfpipe.text import counted, listed
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tfpipe.data.broken_input import Problem
 from tfpipe.data.columns import Columns
 from tfpipe.data.csv.reader import not_decoded
 from tfpipe.data.layouts import VALIDATION, folders
-from tfpipe.data.problems import Problem
 from tfpipe.errors import DataError, suggest
 from tfpipe.text import quoted
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfpipe.data import Generated
-from tfpipe.data.formulas import INPUTS, make
+from tfpipe.data.generated_tasks import INPUTS, generate
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import ConfigError
 
@@ -21,7 +21,7 @@ def rows(source: Generated, split: str = "train") -> tuple[dict[str, np.ndarray]
 
 
 def points(task: str, size: int = 500, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    features, signs = make(task, size, seed)
+    features, signs = generate(task, size, seed)
     return features["x"], features["y"], signs
 
 
@@ -139,7 +139,7 @@ def test_signs_may_be_classes() -> None:
 
 
 def test_the_first_numbers_of_the_linear_workflow() -> None:
-    _, z = make("linear", 1000, 1941)
+    _, z = generate("linear", 1000, 1941)
     assert [f"{value:.8f}" for value in z[:2]] == ["-21.85820882", "18.21713423"]
     _, labels = rows(Generated("linear", seed=1941))
     np.testing.assert_array_equal(labels[:2], z[:2].astype(np.float32))

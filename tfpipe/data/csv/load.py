@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfpipe.data.broken_input import Problem, left_out, refuse
 from tfpipe.data.columns import Columns
 from tfpipe.data.csv.columns import (
     Target,
@@ -20,7 +21,6 @@ from tfpipe.data.csv.columns import (
     words,
 )
 from tfpipe.data.csv.reader import CsvRows, Format, read_table
-from tfpipe.data.problems import Problem, left_out, refuse
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError, suggest
 from tfpipe.text import quoted

@@ -5,8 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tfpipe.data.broken_input import OnBad
 from tfpipe.data.columns import Columns
-from tfpipe.data.problems import OnBad
 from tfpipe.data.sources.base import HeldOut, StoredSplits
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import ConfigError, DataError

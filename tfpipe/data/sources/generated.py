@@ -79,9 +79,9 @@ class Generated(StoredSplits):
     def _read(self, stored: str) -> Columns:
         import numpy as np
 
-        from tfpipe.data.formulas import INPUTS, make
+        from tfpipe.data.generated_tasks import INPUTS, generate
 
-        inputs, labels = make(self.task, self._stored_sizes()[stored], self.seed)
+        inputs, labels = generate(self.task, self._stored_sizes()[stored], self.seed)
         if self.task not in _ANSWERS:
             inputs = {name: INPUTS[name](inputs["x"], inputs["y"]) for name in self.inputs}
         features = {name: values.astype(np.float32) for name, values in inputs.items()}

@@ -43,7 +43,7 @@ class Sample(StoredSplits):
         return {"train": self.size, "test": max(1, self.size // 5)}
 
     def _read(self, stored: str) -> Columns:
-        from tfpipe.data.generate import generate
+        from tfpipe.data.learnable_samples import generate
 
         size = self._stored_sizes()[stored]
         number = ["train", "test"].index(stored)

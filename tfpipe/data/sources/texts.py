@@ -4,9 +4,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tfpipe.data.broken_input import OnBad, Problem, left_out, refuse
 from tfpipe.data.columns import Columns
 from tfpipe.data.layouts import VALIDATION
-from tfpipe.data.problems import OnBad, Problem, left_out, refuse
 from tfpipe.data.sources.base import HeldOut, StoredSplits
 from tfpipe.data.sources.csv import CSVSplits, LabelKind, check_classes, check_encoding
 from tfpipe.declare.spec import Feature, Label

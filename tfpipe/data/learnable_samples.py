@@ -1,4 +1,4 @@
-"""Making samples that can be learnt, of any shape and label.
+"""Samples that can be learnt, of any shape and label, drawn with a seed.
 
 Each class of images has a tint and a shading, which any network finds, and a texture of a certain
 fineness and colour at a random angle and place, which convolutions find. Vectors and numbers lie
