@@ -46,7 +46,7 @@ def refuse(problems: list[Problem], total: int, nouns: str, owner: str) -> None:
 
 
 def left_out(problems: list[Problem], total: int, nouns: str) -> list[str]:
-    """The note of a run that left broken rows or files out; none where there were none."""
+    """Return the note of a run that left broken rows or files out; none where there were none."""
     if not problems:
         return []
     first = f"the first is {problems[0]}"

@@ -26,7 +26,7 @@ class Columns:
         return len(self.labels)
 
     def in_tensors(self) -> "Columns":
-        """The same with tensors for features, from which batches are gathered without a copy."""
+        """Return the same with tensors, from which batches are gathered without a copy."""
         import tensorflow as tf
 
         with tf.device("CPU"):
@@ -34,7 +34,7 @@ class Columns:
         return Columns(features, self.labels, self.weights)
 
     def take(self, rows: "np.ndarray") -> "Columns":
-        """Some of the rows, in the order given."""
+        """Return some of the rows, in the order given."""
         features = {n: a[rows] for n, a in self.features.items()}
         weights = None if self.weights is None else self.weights[rows]
         return Columns(features, self.labels[rows], weights)

@@ -27,5 +27,5 @@ def available() -> int:
 
 
 def fits(size: int) -> bool:
-    """Whether `size` bytes are within the share of free memory that data may take."""
+    """Return whether `size` bytes are within the share of free memory that data may take."""
     return size <= SHARE * available()

@@ -24,7 +24,7 @@ INPUTS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 def generate(task: str, size: int, seed: int) -> Rows:
-    """The features and labels of a task.
+    """Return the features and labels of a task.
 
     Args:
         task: a name such as "spiral".
@@ -40,7 +40,7 @@ def generate(task: str, size: int, seed: int) -> Rows:
 
 
 def _circle(size: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """A disc of +1 within a ring of -1."""
+    """Return a disc of +1 within a ring of -1."""
     signs = _halves(size)
     inside = rng.uniform(0.0, 0.5 * _EXTENT, size)
     radius = np.where(signs > 0, inside, rng.uniform(0.7 * _EXTENT, _EXTENT, size))

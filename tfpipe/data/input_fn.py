@@ -52,25 +52,25 @@ class Options:
     cache: bool | str = "auto"
 
     def first_sample(self, size: int) -> int:
-        """How many samples came before this epoch since training began."""
+        """Return how many samples came before this epoch since training began."""
         return self.epoch * (self.steps * self.batch_size if self.steps else size)
 
     def samples(self, size: int) -> int:
-        """How many samples the epoch has, for a split of a size."""
+        """Return how many samples the epoch has, for a split of a size."""
         if self.steps:
             return self.steps * self.batch_size
         return size - size % self.batch_size if self.drop_remainder else size
 
 
 def steps_per_epoch(size: int, batch_size: int, drop_remainder: bool, steps: int | None) -> int:
-    """How many steps an epoch takes over a split of `size` samples."""
+    """Return how many steps an epoch takes over a split of `size` samples."""
     if steps:
         return steps
     return size // batch_size if drop_remainder else -(-size // batch_size)
 
 
 def order_of(size: int, options: Options) -> "np.ndarray":
-    """The row numbers of one epoch in the order of training, from its first sample on."""
+    """Return the row numbers of one epoch in the order of training, from its first sample on."""
     import numpy as np
 
     first, count = options.first_sample(size), options.samples(size)
@@ -114,7 +114,7 @@ class InMemory:
         self._graphs: dict[Any, tuple[Callable[..., Any], Any]] = {}
 
     def batches(self, options: Options) -> "tf.data.Dataset":
-        """The batches of one epoch, from a position on."""
+        """Return the batches of one epoch, from a position on."""
         import tensorflow as tf
 
         size, batch = self.size, options.batch_size
@@ -190,7 +190,7 @@ def augmented(
 
 
 def check_batch_size(batch_size: int, size: int) -> None:
-    """Refuse a batch larger than the training split; raises DataError."""
+    """Refuse a batch larger than the training split; raise DataError."""
     if batch_size > size:
         raise DataError(
             f"batch_size={batch_size} is larger than the training split of {size} samples. "

@@ -53,7 +53,7 @@ class Layout:
     notes: list[str] = field(default_factory=list)
     _left_out: list[str] = field(default_factory=list)
 
-    def read(self, classes: Sequence[str]) -> "Layout":
+    def read(self, names: Sequence[str]) -> "Layout":
         """List the files of "train", and of other stored splits where they are there.
 
         Raises:
@@ -75,7 +75,7 @@ class Layout:
         self.splits["train"] = self._listing(train, files)
         others = [name for name in there if name not in files]
         self._note(others, "{} not declared in classes: {}. Left out.", "folder")
-        for name in classes:
+        for name in names:
             if name in ready and name != "train":
                 self._read_split(name)
         return self
@@ -139,7 +139,7 @@ class Layout:
             )
 
     def _annotated(self, path: Path) -> Listing:
-        """A split whose classes stand in a file, a line an image, tab separated: file, class."""
+        """Read a split whose classes stand in a file, a line an image: file, tab, class."""
         folder = path.parent / "images"
         folder = folder if folder.is_dir() else path.parent
         there, labels = set(images_below(folder, deep=False)), dict[str, int]()
@@ -169,7 +169,7 @@ class Layout:
         return {f"{base}{c}/{f}": i for i, c in enumerate(self.classes) for f in files.get(c, [])}
 
     def _base(self, folder: Path) -> str:
-        """What comes before the names of a folder's files in a path from the root."""
+        """Return what comes before the names of a folder's files in a path from the root."""
         return "" if folder == self.root else f"{folder.relative_to(self.root).as_posix()}/"
 
     def _note(self, names: list[str], text: str, noun: str) -> None:
@@ -178,7 +178,7 @@ class Layout:
 
 
 def split_names(root: Path) -> list[str]:
-    """The folders of ready splits, "train" first; none where the folders are classes."""
+    """Return the folders of ready splits, "train" first; none where the folders are classes."""
     train = root / "train"
     if not any(has_images(train / name) for name in folders(train)):
         return []
@@ -186,7 +186,7 @@ def split_names(root: Path) -> list[str]:
 
 
 def folders(path: Path) -> list[str]:
-    """The folders in a folder, sorted as text; hidden ones are left out."""
+    """Return the folders in a folder, sorted as text; hidden ones are left out."""
     try:
         with os.scandir(path) as entries:
             return sorted(e.name for e in entries if e.is_dir() and not _is_hidden(e.name))
@@ -195,12 +195,12 @@ def folders(path: Path) -> list[str]:
 
 
 def images_below(path: Path, deep: bool = True) -> list[str]:
-    """The image files in a folder, and in the folders in it, relative to it and sorted as text."""
+    """Return the image files below a folder, relative to it and sorted as text."""
     return sorted(_walk(path, "", deep, ()))
 
 
 def has_images(path: Path) -> bool:
-    """Whether a folder has an image file, or a folder in it has."""
+    """Return whether a folder has an image file, or a folder in it has."""
     return next(_walk(path, "", True, ()), None) is not None
 
 

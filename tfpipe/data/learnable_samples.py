@@ -29,7 +29,7 @@ Maker = Callable[[slice], np.ndarray]  # the values of some rows
 def generate(
     features: tuple[Feature, ...], label: Label, size: int, seed: int, number: int
 ) -> Columns:
-    """Samples of a task that the seed decides.
+    """Return samples of a task that the seed decides.
 
     Args:
         features: what the inputs look like.
@@ -54,7 +54,7 @@ def generate(
 
 
 def _stored(feature: Feature, size: int, make: Maker) -> np.ndarray:
-    """Samples in the feature's type, made a part at a time."""
+    """Return samples in the feature's type, made a part at a time."""
     if feature.dtype == "string":
         return make(slice(0, size))
     dtype = np.dtype(feature.dtype)
@@ -112,7 +112,7 @@ def _of_hidden(
 def _words(
     feature: Feature, strengths: np.ndarray, rng: np.random.Generator, task: np.random.Generator
 ) -> np.ndarray:
-    """Texts of words, or single words, that are drawn as often as a sample's strengths say.
+    """Return texts of words, or single words, that are drawn as often as a sample's strengths say.
 
     Args:
         feature: a text or a category.
@@ -133,7 +133,7 @@ def _words(
 
 
 def _in_range(feature: Feature, values: np.ndarray) -> np.ndarray:
-    """Values around 0, moved to where a feature's are."""
+    """Return values around 0, moved to where a feature's are."""
     if feature.dtype == "uint8":
         return 128.0 + 40.0 * values
     return 0.5 + 0.16 * values if feature.kind == "image" else values
@@ -142,7 +142,7 @@ def _in_range(feature: Feature, values: np.ndarray) -> np.ndarray:
 def _images(
     shape: tuple[int, ...], labels: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Images in 0 to 255: a tint, a shading, a texture at a random angle and place, and noise."""
+    """Draw images in 0 to 255: a tint, a shading, a texture at a random angle and place, and noise."""
     height, width, channels = shape
     n, pixels = len(labels), np.float32
     steps = np.arange(count)
@@ -167,7 +167,7 @@ def _images(
 def _answers(
     label: Label, hidden: np.ndarray, rng: np.random.Generator, task: np.random.Generator
 ) -> np.ndarray:
-    """Labels that are a smooth function of the hidden numbers, with a little noise."""
+    """Return labels that are a smooth function of the hidden numbers, with a little noise."""
     size, width = hidden.shape
     weights = task.normal(size=(width, prod(label.shape))) / np.sqrt(width)
     scores = hidden @ weights

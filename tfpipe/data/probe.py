@@ -9,7 +9,7 @@ REACH_SECONDS = 10.0
 
 
 def unreachable(address: str, seconds: float = REACH_SECONDS) -> str | None:
-    """Why an address cannot be reached; None when it answers.
+    """Return why an address cannot be reached; None when it answers.
 
     The look-up of a name ignores time limits, so the whole probe runs beside and is abandoned.
     """
@@ -32,5 +32,5 @@ def _ask(address: str, seconds: float) -> str | None:
 
 
 def host_of(address: object) -> str:
-    """The host's name of an address."""
+    """Return the host's name of an address."""
     return str(urllib.parse.urlsplit(str(address)).hostname)

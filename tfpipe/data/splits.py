@@ -34,7 +34,7 @@ class Split:
 
 
 def share_of(size: int, fraction: float) -> int:
-    """How many rows a share is: rounded up, as scikit-learn's train_test_split does."""
+    """Return how many rows a share is: rounded up, as scikit-learn's train_test_split does."""
     return ceil(size * fraction - 1e-6)
 
 
@@ -67,7 +67,7 @@ def held_out(size: int, fraction: float, seed: int, labels: "np.ndarray | None")
 def sizes(
     stored: dict[str, int], validation: HeldOut | None, test: HeldOut | None
 ) -> dict[str, int]:
-    """The size of each split, without reading a label; see `plan`."""
+    """Return the size of each split, without reading a label; see `plan`."""
     counts = {"train": stored["train"]}
     for name, declared in (("test", test), ("validation", validation)):
         if isinstance(declared, str):
@@ -93,7 +93,7 @@ def plan(
     seed: int,
     labels: Labels,
 ) -> dict[str, Split]:
-    """The splits of a source: what is stored, less what is held out.
+    """Return the splits of a source: what is stored, less what is held out.
 
     Args:
         stored: the sizes of the stored splits; "train" is among them.

@@ -12,7 +12,7 @@ _ROWS = 1024
 
 
 def aligned(shape: Sequence[int]) -> "np.ndarray":
-    """An uninitialised array of bytes that `shared` takes."""
+    """Return an uninitialised array of bytes that `shared` takes."""
     import numpy as np
 
     size = int(np.prod(shape))
@@ -22,7 +22,7 @@ def aligned(shape: Sequence[int]) -> "np.ndarray":
 
 
 def shared(rows: "np.ndarray") -> "tf.Tensor":
-    """A tensor on the memory of an array, which may be a mapped file; it must not be written to.
+    """Return a tensor on the memory of an array, or of a mapped file; it must not be written to.
 
     `tf.convert_to_tensor` would hold all of it a second time.
     """
@@ -35,7 +35,7 @@ def shared(rows: "np.ndarray") -> "tf.Tensor":
 
 
 def keep(rows: "np.ndarray", good: "np.ndarray") -> "np.ndarray":
-    """Only some rows of an array, moved to its beginning without a second one.
+    """Return only some rows of an array, moved to its beginning without a second one.
 
     Args:
         rows: the array, which is overwritten.

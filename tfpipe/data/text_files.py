@@ -90,7 +90,7 @@ def list_texts(root: Path, declared: tuple[str, ...], skip: bool) -> TextListing
 
 
 def _split(root: Path, name: str, declared: tuple[str, ...]) -> dict[str, list[str]]:
-    """The texts of each class of a split; classes as declared, or all folders that there are."""
+    """List the texts of each class of a split: of those declared, or of all folders."""
     there = folders(root / name)
     lacking = [c for c in declared if c not in there]
     if lacking:
@@ -124,7 +124,7 @@ def _check_same(
 def read_texts(
     root: Path, listing: TextListing, encoding: str
 ) -> tuple[dict[str, Columns], list[Problem]]:
-    """The texts of each split in UTF-8, and what is wrong with the others.
+    """Return the texts of each split in UTF-8, and what is wrong with the others.
 
     Args:
         root: the folder that was listed.
@@ -152,7 +152,7 @@ def read_texts(
 
 
 def _read_all(paths: list[str], encoding: str) -> list[bytes | tuple[str, str]]:
-    """Many files; some at a time wait for the disk, which is most of the work the first time."""
+    """Read many files, several at a time: most of the work is to wait for the disk."""
     parts = [paths[i : i + _AT_ONCE] for i in range(0, len(paths), _AT_ONCE)]
     with ThreadPoolExecutor(_THREADS) as pool:
         read = pool.map(lambda part: [read_text(path, encoding) for path in part], parts)
@@ -160,7 +160,7 @@ def _read_all(paths: list[str], encoding: str) -> list[bytes | tuple[str, str]]:
 
 
 def read_text(path: str, encoding: str) -> bytes | tuple[str, str]:
-    """A file's text in UTF-8; or where it is wrong, as ":17" for a line, and what is wrong."""
+    """Return a text in UTF-8; or where it is wrong, as ":17" for a line, and what is wrong."""
     try:
         with open(path, "rb", buffering=0) as file:
             raw = file.read()

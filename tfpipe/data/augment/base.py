@@ -26,10 +26,10 @@ class Geometric(Augmentation):
     draws_its_part: ClassVar[bool] = False
 
     def check(self, image: Feature) -> None:
-        """Refuse images that it does not fit; raises ConfigError."""
+        """Refuse images that it does not fit; raise ConfigError."""
 
     def matrices(self, draws: "tf.Tensor", height: float, width: float) -> "tf.Tensor":
-        """One 3x3 matrix a sample, from places in the new image to places in the old.
+        """Return one 3x3 matrix a sample, from places in the new image to places in the old.
 
         Args:
             draws: [batch, `draws_needed`] uniform numbers in [0, 1).

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def check_all(augmentations: tuple[Augmentation, ...], image: Feature) -> None:
-    """Refuse augmentations that images do not fit; raises ConfigError."""
+    """Refuse augmentations that images do not fit; raise ConfigError."""
     draws = _draw_their_part(augmentations)
     size = image.stored_shape if any(draws) else image.shape
     for augmentation, drawn in zip(augmentations, draws, strict=True):
@@ -29,7 +29,7 @@ def apply_all(
     seed: "tf.Tensor",
     feature: Feature | None = None,
 ) -> "tf.Tensor":
-    """A batch of images with every augmentation applied.
+    """Return a batch of images with every augmentation applied.
 
     Args:
         augmentations: in order of application.
@@ -97,7 +97,7 @@ class _Canvas:
         self._shape = shape
 
     def settled(self) -> "tf.Tensor":
-        """The images with all moves carried out at once; the first is the first that was noted."""
+        """Carry out all moves at once, in the order they were noted; return the images."""
         import tensorflow as tf
 
         if not self._moves:
@@ -121,7 +121,7 @@ class _Canvas:
 def _canvas(
     augmentations: tuple[Augmentation, ...], images: "tf.Tensor", feature: Feature | None
 ) -> _Canvas:
-    """The images to begin with: whole where a part is drawn of them, else their centre."""
+    """Return the images to begin with: whole where a part is drawn of them, else their centre."""
     if feature is None or feature.resize is None or any(_draw_their_part(augmentations)):
         return _Canvas(images)
     stored, (whole, corner) = feature.stored_shape[:2], centre(feature)

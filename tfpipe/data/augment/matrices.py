@@ -22,7 +22,7 @@ def matrix(
 
 
 def about_centre(moved: "tf.Tensor", height: float, width: float) -> "tf.Tensor":
-    """The same transformation about the image's centre instead of its corner."""
+    """Return the same transformation about the image's centre instead of its corner."""
     import tensorflow as tf
 
     x, y = (width - 1.0) / 2.0, (height - 1.0) / 2.0
@@ -34,7 +34,7 @@ def about_centre(moved: "tf.Tensor", height: float, width: float) -> "tf.Tensor"
 def stretch(
     part: "Sequence[Number]", size: tuple[float, ...], corner: "Sequence[Number]"
 ) -> "tf.Tensor":
-    """A part of the old image stretched to the whole new one, pixel edges onto pixel edges.
+    """Return a part of the old image stretched to the whole new one, pixel edges onto pixel edges.
 
     Args:
         part: (height, width) of the part; numbers, or one for each sample.

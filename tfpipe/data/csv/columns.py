@@ -202,7 +202,7 @@ def identifier(name: str) -> str:
 
 
 def _distinct(table: CsvRows, name: str, missing: Collection[str]) -> set[str]:
-    """The different words of a column; those that are missing do not count."""
+    """Return the different words of a column; those that are missing do not count."""
     distinct: set[str] = set()
     for _, cells in table.cells(name):
         distinct.update(cell.strip() for cell in set(cells))
@@ -210,7 +210,7 @@ def _distinct(table: CsvRows, name: str, missing: Collection[str]) -> set[str]:
 
 
 def _floats(table: CsvRows, name: str, missing: Collection[str]) -> np.ndarray:
-    """A column as float32: NaN where one is missing, infinity for what is no number."""
+    """Return a column as float32: NaN where one is missing, infinity for what is no number."""
     array = np.empty(len(table), np.float32)
     for rows, cells in table.cells(name):
         plain = _plain_floats(cells)
@@ -222,7 +222,7 @@ def _floats(table: CsvRows, name: str, missing: Collection[str]) -> np.ndarray:
 
 
 def _plain_floats(cells: list[str]) -> np.ndarray | None:
-    """Cells as numbers, many at once; None where some are not, are missing, or are too large."""
+    """Return cells as numbers; None where some are none, are missing, or are too large."""
     try:
         part = np.fromiter(map(float, cells), np.float64, len(cells))
     except ValueError:
@@ -232,7 +232,7 @@ def _plain_floats(cells: list[str]) -> np.ndarray | None:
 
 
 def _mostly_floats(table: CsvRows, name: str, missing: Collection[str]) -> np.ndarray | None:
-    """A column as numbers, where nine of ten of its values are; infinity for the others."""
+    """Return a column as numbers, where nine of ten of its values are; infinity for the others."""
     array = _floats(table, name, missing)
     return array if 10 * np.isinf(array).sum() <= (~np.isnan(array)).sum() else None
 
@@ -249,7 +249,7 @@ def _explained(table: CsvRows, name: str, array: np.ndarray) -> Values:
 
 
 def _value(cell: str) -> float:
-    """The number that a cell holds; infinity where it is none that a float32 can be."""
+    """Return the number that a cell holds; infinity where it is none that a float32 can be."""
     try:
         value = float(cell)
     except ValueError:

@@ -131,7 +131,7 @@ def load(request: TableRequest) -> TableData:
 
 
 def _plan(train: CsvRows, request: TableRequest) -> _Plan:
-    """What to read, told by the declaration and the training file."""
+    """Return what to read, told by the declaration and the training file."""
     label = _find(request.label, train, "label")
     weight = None if request.weight is None else _find(request.weight, train, "weight")
     dropped = {_find(name, train, "drop") for name in request.drop}
@@ -172,7 +172,7 @@ def feature_of(name: str, kind: Declared) -> Feature:
 
 
 def _find(name: str, table: CsvRows, use: str) -> str:
-    """A column as the file names it, from that name or what it is called in a model."""
+    """Return a column as the file names it, from that name or what it is called in a model."""
     if name in table.names:
         return name
     for column in table.names:
@@ -200,7 +200,7 @@ def _check_same(table: CsvRows, train: CsvRows, plan: _Plan) -> None:
 def _columns(
     table: CsvRows, plan: _Plan, missing: tuple[str, ...], known: dict[str, Values]
 ) -> tuple[Columns, dict[int, str]]:
-    """A file's sound rows, and what is wrong with the others, by row."""
+    """Return a file's sound rows, and what is wrong with the others, by row."""
     read: dict[str, Values] = {}
     for name, feature in plan.features.items():
         if name in known:

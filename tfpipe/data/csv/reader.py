@@ -117,7 +117,7 @@ def read_table(file: Path, form: Format, shown: str) -> CsvRows:
 
 
 def not_decoded(byte: int, encoding: str, others: bytes) -> str:
-    """What is wrong with a byte that is no character, and the encoding that would read it.
+    """Return what is wrong with a byte that is no character, and the encoding that would read it.
 
     Args:
         byte: its value.
@@ -136,7 +136,7 @@ def not_decoded(byte: int, encoding: str, others: bytes) -> str:
 
 @contextmanager
 def _opened(file: Path, encoding: str) -> Iterator[TextIO]:
-    """The file's text; raises DataError where there is none to read."""
+    """The file's text; raise DataError where there is none to read."""
     utf8 = codecs.lookup(encoding).name == "utf-8"
     try:
         with file.open("rb") as raw:
@@ -240,7 +240,7 @@ def _quote_problem(error: csv.Error, lines: _Lines) -> str:
 def _header(
     records: Iterator[tuple[int, list[str] | str]], lines: _Lines, delimiter: str, shown: str
 ) -> tuple[str, ...]:
-    """The names in a file's first line; raises DataError where they cannot be used."""
+    """Return the names in a file's first line; raise DataError where they cannot be used."""
     line, row = next(records, (1, ()))
     if len(row) == 1 or (isinstance(row, str) and not lines.wrong):
         _check_delimiter(lines.record[0].strip(), delimiter, shown)
@@ -256,7 +256,7 @@ def _header(
 
 
 def _check_delimiter(header: str, delimiter: str, shown: str) -> None:
-    """Refuse a header in one piece that another delimiter would divide; raises DataError."""
+    """Refuse a header in one piece that another delimiter would divide; raise DataError."""
     for other in _OTHERS:
         if other in header and delimiter not in header:
             begins = header if len(header) <= 60 else header[:57] + "..."

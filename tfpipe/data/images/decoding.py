@@ -25,7 +25,7 @@ Size = tuple[int, int]
 
 
 def check_sizes(owner: str, size: Size | None, resize: Size | None, kept: Size | None) -> None:
-    """Refuse sizes that do not go together; raises ConfigError.
+    """Refuse sizes that do not go together; raise ConfigError.
 
     Args:
         owner: whose fields they are, such as "ImageFolder".
@@ -58,7 +58,7 @@ def check_sizes(owner: str, size: Size | None, resize: Size | None, kept: Size |
 
 
 def decode(encoded: "tf.Tensor", feature: "Feature") -> "tf.Tensor":
-    """What a model gets of a JPEG, PNG, GIF or BMP file of any size: uint8 of `feature.shape`.
+    """Return what a model gets of a JPEG, PNG, GIF or BMP file: uint8 of `feature.shape`.
 
     Args:
         encoded: a scalar string, the file's bytes.
@@ -68,7 +68,7 @@ def decode(encoded: "tf.Tensor", feature: "Feature") -> "tf.Tensor":
 
 
 def stored(encoded: "tf.Tensor", feature: "Feature") -> "tf.Tensor":
-    """The uint8 image of a file, of `feature.stored_shape`, as sources hold it."""
+    """Return the uint8 image of a file, of `feature.stored_shape`, as sources hold it."""
     import tensorflow as tf
 
     shape = feature.stored_shape
@@ -78,7 +78,7 @@ def stored(encoded: "tf.Tensor", feature: "Feature") -> "tf.Tensor":
 
 
 def seen(images: "tf.Tensor", feature: "Feature") -> "tf.Tensor":
-    """What a model gets of stored images where nothing is drawn: the centre, uint8.
+    """Return what a model gets of stored images where nothing is drawn: the centre, uint8.
 
     Args:
         images: [..., height, width, channels] of `feature.stored_shape`, uint8; one or a batch.
@@ -97,7 +97,7 @@ def seen(images: "tf.Tensor", feature: "Feature") -> "tf.Tensor":
 
 
 def centre(feature: "Feature") -> tuple[Size, Size]:
-    """What stored images are resized to, and (top, left) of what is cut out of that."""
+    """Return what stored images are resized to, and (top, left) of what is cut out of that."""
     assert feature.resize is not None
     whole = covering(feature.stored_shape[:2], feature.resize)
     top, left = ((w - s) // 2 for w, s in zip(whole, feature.shape, strict=False))
@@ -123,7 +123,7 @@ def covering(
 
 
 def fitted(image: "tf.Tensor", size: tuple[int, ...]) -> "tf.Tensor":
-    """A uint8 image stretched to (height, width); as it is where it has that size."""
+    """Return a uint8 image stretched to (height, width); as it is where it has that size."""
     import tensorflow as tf
 
     return tf.cond(
@@ -134,7 +134,7 @@ def fitted(image: "tf.Tensor", size: tuple[int, ...]) -> "tf.Tensor":
 
 
 def covered(image: "tf.Tensor", size: tuple[int, ...]) -> "tf.Tensor":
-    """The centre, (height, width), of a uint8 image that was resized to just cover that."""
+    """Return the centre, (height, width), of a uint8 image that was resized to just cover that."""
     import tensorflow as tf
 
     own = tf.shape(image)[:2]
@@ -148,7 +148,7 @@ def covered(image: "tf.Tensor", size: tuple[int, ...]) -> "tf.Tensor":
 
 
 def pixels(encoded: "tf.Tensor", channels: int) -> "tf.Tensor":
-    """The uint8 pixels of an encoded image, of whatever size it has."""
+    """Return the uint8 pixels of an encoded image, of whatever size it has."""
     import tensorflow as tf
 
     if channels == 4:  # JPEG has no transparency
@@ -161,7 +161,7 @@ def pixels(encoded: "tf.Tensor", channels: int) -> "tf.Tensor":
 
 
 def jpeg_pixels(encoded: "tf.Tensor", channels: int) -> "tf.Tensor":
-    """The uint8 pixels of a JPEG image, of whatever size it has.
+    """Return the uint8 pixels of a JPEG image, of whatever size it has.
 
     TensorFlow decodes JPEG with a fast, rougher transform unless told otherwise; other libraries
     use the exact one, and so do we: an image is the same here as where it came from.
@@ -172,7 +172,7 @@ def jpeg_pixels(encoded: "tf.Tensor", channels: int) -> "tf.Tensor":
 
 
 def resize(image: "tf.Tensor", size: tuple[int, ...]) -> "tf.Tensor":
-    """A uint8 image of another size: bilinear with antialiasing, rounded to whole values.
+    """Return a uint8 image of another size: bilinear with antialiasing, rounded to whole values.
 
     Whether shrinking antialiases changes one answer in five, so there is this one definition.
     """
@@ -187,7 +187,7 @@ def _resized(
     corner: "Size | tf.Tensor",
     size: tuple[int, ...],
 ) -> "tf.Tensor":
-    """A part of what `resize` makes of images, without making the rest.
+    """Return a part of what `resize` makes of images, without making the rest.
 
     Args:
         images: [batch, height, width, channels], uint8.

@@ -64,7 +64,7 @@ class Decoder:
             return [*itertools.chain(*threads.map(chunk, range(0, len(paths), size)))]
 
     def one(self, path: Path) -> "np.ndarray":
-        """The pixels of a file; raises tf.errors.OpError where it cannot be used."""
+        """Return the pixels of a file; raise tf.errors.OpError where it cannot be used."""
         import tensorflow as tf
 
         return self._decode(tf.constant([os.fsencode(path)]), pixels).numpy()[0]
@@ -95,7 +95,7 @@ class Decoder:
         return self._compiled(pixels)
 
     def _compiled(self, read: "Read") -> "Callable[[tf.Tensor], tf.Tensor]":
-        """A function that runs without Python, so that several threads help."""
+        """Return a function that runs without Python, so that several threads help."""
         import tensorflow as tf
 
         signature = [tf.TensorSpec([None], tf.string)]
@@ -119,7 +119,7 @@ class Decoder:
         return fit(tf.ensure_shape(image, [None, None, self.shape[2]]), self.shape[:2])
 
     def _problem(self, path: Path) -> str:
-        """What is wrong with a file that cannot be used."""
+        """Return what is wrong with a file that cannot be used."""
         import tensorflow as tf
 
         shape = shape_of(path)
@@ -159,7 +159,7 @@ def shape_of(path: Path) -> tuple[int, ...] | str:
 
 
 def a_few(items: Sequence[Any], most: int = 32) -> list[Any]:
-    """Some of the items, evenly spread over them."""
+    """Return some of the items, evenly spread over them."""
     return [items[i * len(items) // most] for i in range(most)] if len(items) > most else [*items]
 
 

@@ -11,7 +11,7 @@ BACKGROUND = "background"
 
 
 def classes(background: bool = False) -> tuple[str, ...]:
-    """The class names in order of their index.
+    """Return the class names in order of their index.
 
     Args:
         background: with "background" before them, as networks of TensorFlow Hub have it: 1,001.
@@ -20,12 +20,12 @@ def classes(background: bool = False) -> tuple[str, ...]:
 
 
 def ids() -> tuple[str, ...]:
-    """The WordNet ids, such as "n01440764", in order of the class index."""
+    """Return the WordNet ids, such as "n01440764", in order of the class index."""
     return tuple(_by_id())
 
 
 def name_of(wordnet_id: str) -> str | None:
-    """The name of a class by its WordNet id; None for one that is not among the 1,000."""
+    """Return the name of a class by its WordNet id; None for one that is not among the 1,000."""
     return _by_id().get(wordnet_id)
 
 

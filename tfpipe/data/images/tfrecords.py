@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def batches(instructions: Any, image: str, label: str, batch_size: int) -> "tf.data.Dataset":
-    """Batches of (encoded images, labels) in stored order.
+    """Return batches of (encoded images, labels) in stored order.
 
     Args:
         instructions: TFDS's file instructions of a split: a file, how many of its samples to skip

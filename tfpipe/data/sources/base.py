@@ -64,27 +64,27 @@ class StoredSplits(Source):
         raise NotImplementedError
 
     def _stored_sizes(self) -> dict[str, int]:
-        """The size of each stored split by name."""
+        """Return the size of each stored split by name."""
         return {name: len(columns) for name, columns in self._splits.items()}
 
     def element(self) -> tuple[tuple[Feature, ...], Label]:
-        """What one sample is."""
+        """Return what one sample is."""
         raise NotImplementedError
 
     def _read(self, stored: str) -> Columns:
-        """A stored split as arrays."""
+        """Return a stored split as arrays."""
         return self._splits[stored]
 
     def _read_labels(self, stored: str) -> "np.ndarray":
-        """The labels of a stored split alone."""
+        """Return the labels of a stored split alone."""
         return self._columns(stored).labels
 
     def _stream(self, split: Split, options: Options) -> "tf.data.Dataset":
-        """Batches without keeping the data in memory."""
+        """Return batches without keeping the data in memory."""
         raise NotImplementedError
 
     def _overlap(self, one: str, other: str) -> bool:
-        """Whether two stored splits share samples."""
+        """Return whether two stored splits share samples."""
         return one == other
 
     def spec(self, seed: int = 0) -> ElementSpec:
@@ -158,7 +158,7 @@ class StoredSplits(Source):
         )
 
     def _labels(self, stored: str, cache: bool | str) -> "np.ndarray":
-        """The labels of a stored split, from memory where it is kept there."""
+        """Return the labels of a stored split, from memory where it is kept there."""
         kept = self._kept(stored, cache)
         return self._columns(stored).labels if kept else self._read_labels(stored)
 
@@ -173,7 +173,7 @@ class StoredSplits(Source):
         return self._once(("columns", stored), read)
 
     def _kept(self, stored: str, cache: bool | str) -> bool:
-        """Whether to keep a stored split in memory; decided once, and said in the log."""
+        """Return whether to keep a stored split in memory; decided once, and said in the log."""
         if not self.streams or isinstance(cache, bool):
             return cache is not False or not self.streams
 
@@ -184,7 +184,7 @@ class StoredSplits(Source):
         return self._once(("kept", stored), fits)
 
     def _fits(self, size: int, what: str, otherwise: str) -> bool:
-        """Whether decoded data fits in memory, and say in the log what follows from it."""
+        """Return whether decoded data fits in memory, and say in the log what follows from it."""
         from tfpipe.data import free_memory
 
         fits = free_memory.fits(size)

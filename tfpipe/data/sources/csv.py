@@ -44,7 +44,7 @@ class CSVSplits(StoredSplits):
         check_classes(owner, classes)
 
     def _described(self) -> tuple[Feature, ...]:
-        """The inputs where the declaration says all of them; for use without the files."""
+        """Return the inputs where the declaration says all of them; for use without the files."""
         raise NotImplementedError
 
     @cached_property
@@ -173,7 +173,7 @@ class CSV(CSVSplits):
 
 
 def check_encoding(owner: str, encoding: str) -> None:
-    """Refuse an encoding that Python does not know; raises ConfigError."""
+    """Refuse an encoding that Python does not know; raise ConfigError."""
     try:
         codecs.lookup(encoding)
     except LookupError:
@@ -184,7 +184,7 @@ def check_encoding(owner: str, encoding: str) -> None:
 
 
 def check_classes(owner: str, classes: tuple[str, ...]) -> None:
-    """Refuse a single class, or one that is named twice; raises ConfigError."""
+    """Refuse a single class, or one that is named twice; raise ConfigError."""
     if len(classes) == 1:
         raise ConfigError(f"{owner}.classes has one class only, {classes[0]!r}: name two or more.")
     twice = sorted({c for c in classes if classes.count(c) > 1})

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def take(source: Source | None, share: float) -> Source:
-    """The source with a share of its training samples.
+    """Return the source with a share of its training samples.
 
     Of a data set of TensorFlow Datasets it is the first of them, as its own slices take it and so
     that the others are not even read: `train[:7%]` and a share of 0.5 give `train[:1750]` of 50,000
@@ -49,7 +49,7 @@ def take(source: Source | None, share: float) -> Source:
 
 
 def _first(source: TFDS, share: float) -> TFDS:
-    """A data set whose training split is the first share of the declared one."""
+    """Return a data set whose training split is the first share of the declared one."""
     import tensorflow_datasets as tfds
 
     source._stored_sizes()  # which prepares the data, and refuses a split that is none

@@ -163,7 +163,7 @@ class ImageFolder(StoredSplits):
         return (Feature("image", shape, "uint8", "image", kept=kept, resize=self.resize),), label
 
     def _named(self, folders: tuple[str, ...]) -> tuple[str, ...]:
-        """What the class folders are called."""
+        """Return what the class folders are called."""
         from tfpipe.data.class_names import class_names
 
         if self.names is None:
@@ -189,7 +189,7 @@ class ImageFolder(StoredSplits):
         return Decoder(shape, fit, self.channels is not None)
 
     def _shapes(self) -> list[tuple[int, ...]]:
-        """The shapes of a few training images."""
+        """Return the shapes of a few training images."""
         from tfpipe.data.images.files import a_few, shape_of
 
         files = a_few(list(self._layout.splits["train"]))
@@ -203,7 +203,7 @@ class ImageFolder(StoredSplits):
         return usable
 
     def _most(self, field: str, values: list[Any]) -> Any:
-        """What most of the images are; refused where they are of many kinds."""
+        """Return what most of the images are; refused where they are of many kinds."""
         common = Counter(values).most_common()
         if 2 * common[0][1] > len(values):
             return common[0][0]
@@ -246,7 +246,7 @@ class ImageFolder(StoredSplits):
         return self._all_labels(stored)[self._good(stored)]
 
     def _good(self, stored: str) -> "np.ndarray":
-        """The rows of a stored split that are left; no file is decoded where all must be."""
+        """Return the rows of a stored split that are left; no file is decoded where all must be."""
         import numpy as np
 
         rows = np.arange(len(self._layout.splits[stored]))
@@ -262,7 +262,7 @@ class ImageFolder(StoredSplits):
     # Pixels
 
     def _kept(self, stored: str, cache: bool | str) -> bool:
-        """Whether the images are kept in memory, those of all splits; decided once, and said."""
+        """Decide once whether the images of all splits are kept in memory, and log it."""
         from tfpipe.data import disk_cache
 
         if isinstance(cache, bool):
@@ -282,7 +282,7 @@ class ImageFolder(StoredSplits):
         return Columns({"image": shared(rows)}, self._read_labels(stored))
 
     def _stream(self, split: Split, options: Options) -> "tf.data.Dataset":
-        """Batches from the mapped file, which are those from memory in the same order."""
+        """Return batches from the mapped file, which are those from memory in the same order."""
 
         from tfpipe.data.tensors import shared
 
@@ -305,7 +305,7 @@ class ImageFolder(StoredSplits):
         return {}
 
     def _decoded(self, kept: bool) -> "dict[str, np.ndarray]":
-        """The images of all splits: the good ones in memory, or a row for each file on disk.
+        """Return the images of all splits: the good ones in memory, or a row for each file on disk.
 
         Raises:
             DataError: for files that cannot be used, or a class of which nothing is left.
@@ -358,7 +358,7 @@ class ImageFolder(StoredSplits):
         return rows
 
     def _agrees(self, listing: Listing, rows: "np.ndarray", wrong: list[tuple[int, str]]) -> bool:
-        """Whether a file holds what the images do; a few of them are decoded again to tell."""
+        """Decode a few images again, and return whether a file holds the same."""
         import numpy as np
 
         from tfpipe.data.images.files import a_few
@@ -369,7 +369,7 @@ class ImageFolder(StoredSplits):
         return all(np.array_equal(rows[i], self._decoder.one(paths[i])) for i in good)
 
     def _digest(self, listing: Listing) -> str:
-        """A name for what decoding these files gives."""
+        """Return a name for what decoding these files gives."""
         import tensorflow as tf
 
         digest = hashlib.sha256(repr((self._decoder, tf.__version__)).encode())
@@ -388,7 +388,7 @@ class ImageFolder(StoredSplits):
     # Problems
 
     def _problems(self) -> list[Problem]:
-        """What cannot be used, split by split."""
+        """Return what cannot be used, split by split."""
         return [
             self._problem(stored, row, what)
             for stored, wrong in self._wrong.items()
@@ -399,7 +399,7 @@ class ImageFolder(StoredSplits):
         return Problem(f"{self.path}/{list(self._layout.splits[stored])[row]}", what)
 
     def _check_left(self) -> None:
-        """Refuse to go on without a class that nothing is left of; raises DataError."""
+        """Refuse to go on without a class that nothing is left of; raise DataError."""
         import numpy as np
 
         classes, wrong = self._layout.classes, self._wrong["train"]

@@ -80,6 +80,6 @@ def sample_of(source: Source, size: int | None, seed: int) -> Sample:
 
 
 def default_size(features: tuple[Feature, ...]) -> int:
-    """How many training samples to make where nobody said."""
+    """Return how many training samples to make where nobody said."""
     fitting = _BYTES // max(1, sum(f.nbytes for f in features))
     return max(_SMALLEST_SIZE, min(DEFAULT_SIZE, fitting))

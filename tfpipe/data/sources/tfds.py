@@ -134,7 +134,7 @@ class TFDS(StoredSplits):
         return np.concatenate([y for _, y in self._batches(stored, 4096).as_numpy_iterator()])
 
     def _stream(self, split: Split, options: Options) -> "tf.data.Dataset":
-        """Batches read anew each epoch; shuffled in a buffer of encoded samples."""
+        """Return batches read anew each epoch; shuffled in a buffer of encoded samples."""
         import numpy as np
         import tensorflow as tf
 
@@ -272,7 +272,7 @@ class TFDS(StoredSplits):
         )
 
     def _batches(self, stored: str, size: int) -> "tf.data.Dataset":
-        """Batches of (input, label) in stored order, images still encoded."""
+        """Return batches of (input, label) in stored order, images still encoded."""
         from tfpipe.data.images.tfrecords import batches
 
         info, ((feature,), label) = self._builder.info, self.element()

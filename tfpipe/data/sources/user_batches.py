@@ -58,7 +58,7 @@ class UserBatches(Source):
 
 
 def _batch_of(train: object) -> "tuple[Any, tf.TensorSpec]":
-    """The specs of the features and the label of a batch; raises DataError."""
+    """Return the specs of the features and the label of a batch; raise DataError."""
     element = getattr(train, "element_spec", None)
     expected = "input_fn('train') should return a tf.data.Dataset of batches (features, label)"
     if not isinstance(element, tuple) or len(element) != 2:
@@ -94,7 +94,7 @@ def _label(tensor: "tf.TensorSpec", highest: int) -> Label:
 
 
 def _measure(split: str, dataset: "tf.data.Dataset") -> tuple[int, int]:
-    """How many samples there are, and the highest label; goes through the data once."""
+    """Return how many samples there are, and the highest label; goes through the data once."""
     if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
         raise DataError(f"input_fn({split!r}) never ends: leave out repeat().")
     size, highest = 0, 0

@@ -128,7 +128,7 @@ class Windows(StoredSplits):
         return values.astype(np.float32)
 
     def _of_source(self) -> "np.ndarray":
-        """The labels of a source, in stored order."""
+        """Return the labels of a source, in stored order."""
         assert isinstance(self.series, Source)
         _, label = self.series.element()
         if label.kind != "real" or not isinstance(self.series, StoredSplits):
