@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from tfpipe.data.augment.chain import apply_all, check_all
 from tfpipe.data.columns import Columns
-from tfpipe.data.images.decoding import seen
 from tfpipe.declare.kinds import Augmentation
 from tfpipe.declare.spec import Feature
 from tfpipe.errors import DataError
@@ -184,6 +182,9 @@ def augmented(
     feature: Feature,
 ) -> "tf.Tensor":
     """Return what the model gets of images as they are held; see `augment.chain.apply_all`."""
+    from tfpipe.data.augment.chain import apply_all
+    from tfpipe.data.images.decoding import seen
+
     if not augmentations:
         return seen(images, feature)
     return apply_all(augmentations, images, start, seed, feature)
@@ -205,6 +206,8 @@ def check_options(split: str, size: int, features: tuple[Feature, ...], options:
         DataError: for a batch that is too large, or augmentation where there is no image.
         ConfigError: for an augmentation that does not fit the images.
     """
+    from tfpipe.data.augment.chain import check_all
+
     if split == "train":
         check_batch_size(options.batch_size, size)
     images = [f for f in features if f.kind == "image"]

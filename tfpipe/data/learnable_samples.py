@@ -142,7 +142,7 @@ def _in_range(feature: Feature, values: np.ndarray) -> np.ndarray:
 def _images(
     shape: tuple[int, ...], labels: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draw images in 0 to 255: a tint, a shading, a texture at a random angle and place, and noise."""
+    """Draw images in 0 to 255: a tint, a shading, a texture at any angle and place, and noise."""
     height, width, channels = shape
     n, pixels = len(labels), np.float32
     steps = np.arange(count)

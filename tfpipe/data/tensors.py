@@ -1,19 +1,16 @@
 """Arrays that TensorFlow reads where they are: large data is held once, in memory or in a file."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    import tensorflow as tf
+import numpy as np
+import tensorflow as tf
 
 _ALIGNMENT = 64  # what TensorFlow's kernels expect of a tensor's first byte
 _ROWS = 1024
 
 
-def aligned(shape: Sequence[int]) -> "np.ndarray":
+def aligned(shape: Sequence[int]) -> np.ndarray:
     """Return an uninitialised array of bytes that `shared` takes."""
-    import numpy as np
 
     size = int(np.prod(shape))
     memory = np.empty(size + _ALIGNMENT, np.uint8)
@@ -21,20 +18,18 @@ def aligned(shape: Sequence[int]) -> "np.ndarray":
     return memory[first : first + size].reshape(shape)
 
 
-def shared(rows: "np.ndarray") -> "tf.Tensor":
+def shared(rows: np.ndarray) -> tf.Tensor:
     """Return a tensor on the memory of an array, or of a mapped file; it must not be written to.
 
     `tf.convert_to_tensor` would hold all of it a second time.
     """
-    import numpy as np
-    import tensorflow as tf
 
     if rows.ctypes.data % _ALIGNMENT or not len(rows):
         return tf.convert_to_tensor(rows)
     return tf.experimental.dlpack.from_dlpack(np.asarray(rows).__dlpack__())
 
 
-def keep(rows: "np.ndarray", good: "np.ndarray") -> "np.ndarray":
+def keep(rows: np.ndarray, good: np.ndarray) -> np.ndarray:
     """Return only some rows of an array, moved to its beginning without a second one.
 
     Args:

@@ -9,7 +9,8 @@ import tensorflow as tf
 from PIL import Image
 
 from tfpipe.data.images import decoding as images
-from tfpipe.data.images.decoding import check_sizes, covering, decode, resize, seen, stored
+from tfpipe.data.images.decoding import decode, resize, seen, stored
+from tfpipe.data.images.sizes import check_sizes, covering
 from tfpipe.declare.spec import Feature
 from tfpipe.errors import ConfigError
 

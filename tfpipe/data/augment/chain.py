@@ -1,15 +1,13 @@
 """The chain of augmentations over a batch: what each draws, and when pixels are made anew."""
 
-from typing import TYPE_CHECKING
+import tensorflow as tf
 
 from tfpipe.data.augment.base import Geometric, Pixelwise
 from tfpipe.data.augment.matrices import stretch
-from tfpipe.data.images.decoding import centre, seen
+from tfpipe.data.images.decoding import seen
+from tfpipe.data.images.sizes import centre
 from tfpipe.declare.kinds import Augmentation
 from tfpipe.declare.spec import Feature
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 
 def check_all(augmentations: tuple[Augmentation, ...], image: Feature) -> None:
@@ -24,11 +22,11 @@ def check_all(augmentations: tuple[Augmentation, ...], image: Feature) -> None:
 
 def apply_all(
     augmentations: tuple[Augmentation, ...],
-    images: "tf.Tensor",
-    start: "tf.Tensor",
-    seed: "tf.Tensor",
+    images: tf.Tensor,
+    start: tf.Tensor,
+    seed: tf.Tensor,
     feature: Feature | None = None,
-) -> "tf.Tensor":
+) -> tf.Tensor:
     """Return a batch of images with every augmentation applied.
 
     Args:
@@ -38,7 +36,6 @@ def apply_all(
         seed: two int64, of which the first is the pipeline's seed.
         feature: what the model gets of them; None where that is what they are.
     """
-    import tensorflow as tf
 
     needed = sum(a.draws_needed for a in augmentations)
     draws = _uniform(start, tf.shape(images)[0], needed, seed)
@@ -64,8 +61,7 @@ class _Canvas:
         images: [batch, height, width, channels].
     """
 
-    def __init__(self, images: "tf.Tensor") -> None:
-        import tensorflow as tf
+    def __init__(self, images: tf.Tensor) -> None:
 
         self.images = tf.cast(images, tf.float32)
         self._shape = tuple(images.shape[1:3])
@@ -77,7 +73,7 @@ class _Canvas:
         """The height and width that the images will have."""
         return float(self._shape[0]), float(self._shape[1])
 
-    def move(self, matrices: "tf.Tensor", fill: str | None = None) -> None:
+    def move(self, matrices: tf.Tensor, fill: str | None = None) -> None:
         """Note a move; the ones before are carried out where they fill what lies outside else."""
         if fill is not None and self._fill not in (None, fill):
             self.settled()
@@ -96,9 +92,8 @@ class _Canvas:
         self._moves.append(stretch(part, shape, corner))
         self._shape = shape
 
-    def settled(self) -> "tf.Tensor":
+    def settled(self) -> tf.Tensor:
         """Carry out all moves at once, in the order they were noted; return the images."""
-        import tensorflow as tf
 
         if not self._moves:
             return self.images
@@ -119,7 +114,7 @@ class _Canvas:
 
 
 def _canvas(
-    augmentations: tuple[Augmentation, ...], images: "tf.Tensor", feature: Feature | None
+    augmentations: tuple[Augmentation, ...], images: tf.Tensor, feature: Feature | None
 ) -> _Canvas:
     """Return the images to begin with: whole where a part is drawn of them, else their centre."""
     if feature is None or feature.resize is None or any(_draw_their_part(augmentations)):
@@ -139,13 +134,12 @@ def _draw_their_part(augmentations: tuple[Augmentation, ...]) -> list[bool]:
     return [isinstance(a, Geometric) and a.draws_its_part for a in augmentations]
 
 
-def _uniform(start: "tf.Tensor", rows: "tf.Tensor", columns: int, seed: "tf.Tensor") -> "tf.Tensor":
+def _uniform(start: tf.Tensor, rows: tf.Tensor, columns: int, seed: tf.Tensor) -> tf.Tensor:
     """[rows, columns] uniform numbers, of which row i depends on the seed and start + i alone.
 
     The counter-based generator Philox gives four numbers a count, so a row of a multiple of four
     starts at a count of its own and a batch can begin anywhere.
     """
-    import tensorflow as tf
 
     width = -(-columns // 4) * 4
     key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)

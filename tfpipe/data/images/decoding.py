@@ -9,55 +9,13 @@ With `resize=None` both stretch. With a `resize` both keep the proportions: the 
 to just cover a size, and what sticks out on two sides is cut off.
 """
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+import tensorflow as tf
 
-from tfpipe.errors import ConfigError
-
-if TYPE_CHECKING:
-    import tensorflow as tf
-
-    from tfpipe.declare.spec import Feature
-
-    Pixels: TypeAlias = int | tf.Tensor
-
-Size = tuple[int, int]
+from tfpipe.data.images.sizes import Size, centre, covering
+from tfpipe.declare.spec import Feature
 
 
-def check_sizes(owner: str, size: Size | None, resize: Size | None, kept: Size | None) -> None:
-    """Refuse sizes that do not go together; raise ConfigError.
-
-    Args:
-        owner: whose fields they are, such as "ImageFolder".
-        size: what the model sees.
-        resize: what is covered before `size` is cut out.
-        kept: what is held in memory.
-    """
-    if resize is None:
-        if kept is not None:
-            raise ConfigError(
-                f"{owner}.kept={kept} is the size at which pictures are held before they are "
-                "resized, and there is no resize. Declare it too, or leave kept out."
-            )
-        return
-    if size is None:
-        raise ConfigError(
-            f"{owner}.resize={resize} needs size=(height, width), which is cut out of the middle "
-            "of the resized picture."
-        )
-    if any(inner > outer for inner, outer in zip(size, resize, strict=True)):
-        raise ConfigError(
-            f"{owner}.resize={resize} is smaller than size={size}, which is cut out of it. Give a "
-            "resize of at least size."
-        )
-    if kept is not None and any(k > r for k, r in zip(kept, resize, strict=True)):
-        raise ConfigError(
-            f"{owner}.kept={kept} is larger than resize={resize}: pictures are held at most as "
-            "large as they are resized to. Leave kept out, which holds them at resize."
-        )
-
-
-def decode(encoded: "tf.Tensor", feature: "Feature") -> "tf.Tensor":
+def decode(encoded: tf.Tensor, feature: Feature) -> tf.Tensor:
     """Return what a model gets of a JPEG, PNG, GIF or BMP file: uint8 of `feature.shape`.
 
     Args:
@@ -67,9 +25,8 @@ def decode(encoded: "tf.Tensor", feature: "Feature") -> "tf.Tensor":
     return seen(stored(encoded, feature), feature)
 
 
-def stored(encoded: "tf.Tensor", feature: "Feature") -> "tf.Tensor":
+def stored(encoded: tf.Tensor, feature: Feature) -> tf.Tensor:
     """Return the uint8 image of a file, of `feature.stored_shape`, as sources hold it."""
-    import tensorflow as tf
 
     shape = feature.stored_shape
     image = tf.ensure_shape(pixels(encoded, shape[2]), [None, None, shape[2]])
@@ -77,7 +34,7 @@ def stored(encoded: "tf.Tensor", feature: "Feature") -> "tf.Tensor":
     return tf.ensure_shape(fit(image, shape[:2]), shape)
 
 
-def seen(images: "tf.Tensor", feature: "Feature") -> "tf.Tensor":
+def seen(images: tf.Tensor, feature: Feature) -> tf.Tensor:
     """Return what a model gets of stored images where nothing is drawn: the centre, uint8.
 
     Args:
@@ -96,35 +53,8 @@ def seen(images: "tf.Tensor", feature: "Feature") -> "tf.Tensor":
     return resized[0] if alone else resized
 
 
-def centre(feature: "Feature") -> tuple[Size, Size]:
-    """Return what stored images are resized to, and (top, left) of what is cut out of that."""
-    assert feature.resize is not None
-    whole = covering(feature.stored_shape[:2], feature.resize)
-    top, left = ((w - s) // 2 for w, s in zip(whole, feature.shape, strict=False))
-    return whole, (top, left)
-
-
-def covering(
-    size: "Sequence[Pixels]", outer: "Sequence[Pixels]", larger: "Callable[..., Pixels]" = max
-) -> "tuple[Pixels, Pixels]":
-    """(height, width) of a picture that keeps its proportions and just covers another size.
-
-    Args:
-        size: the picture's (height, width); numbers, or scalar tensors.
-        outer: what to cover.
-        larger: the larger of two; tf.maximum for tensors.
-    """
-    (height, width), (least_height, least_width) = size, outer
-    # To the nearest pixel; of the two sides, one is exactly what is asked for.
-    return (
-        larger(least_height, (height * least_width + width // 2) // width),
-        larger(least_width, (width * least_height + height // 2) // height),
-    )
-
-
-def fitted(image: "tf.Tensor", size: tuple[int, ...]) -> "tf.Tensor":
+def fitted(image: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
     """Return a uint8 image stretched to (height, width); as it is where it has that size."""
-    import tensorflow as tf
 
     return tf.cond(
         tf.reduce_all(tf.equal(tf.shape(image)[:2], size)),
@@ -133,9 +63,8 @@ def fitted(image: "tf.Tensor", size: tuple[int, ...]) -> "tf.Tensor":
     )
 
 
-def covered(image: "tf.Tensor", size: tuple[int, ...]) -> "tf.Tensor":
+def covered(image: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
     """Return the centre, (height, width), of a uint8 image that was resized to just cover that."""
-    import tensorflow as tf
 
     own = tf.shape(image)[:2]
     whole = tf.stack(covering(tf.unstack(own), size, tf.maximum))
@@ -147,9 +76,8 @@ def covered(image: "tf.Tensor", size: tuple[int, ...]) -> "tf.Tensor":
     )
 
 
-def pixels(encoded: "tf.Tensor", channels: int) -> "tf.Tensor":
+def pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     """Return the uint8 pixels of an encoded image, of whatever size it has."""
-    import tensorflow as tf
 
     if channels == 4:  # JPEG has no transparency
         return tf.io.decode_image(encoded, channels, expand_animations=False)
@@ -160,33 +88,31 @@ def pixels(encoded: "tf.Tensor", channels: int) -> "tf.Tensor":
     )
 
 
-def jpeg_pixels(encoded: "tf.Tensor", channels: int) -> "tf.Tensor":
+def jpeg_pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     """Return the uint8 pixels of a JPEG image, of whatever size it has.
 
     TensorFlow decodes JPEG with a fast, rougher transform unless told otherwise; other libraries
     use the exact one, and so do we: an image is the same here as where it came from.
     """
-    import tensorflow as tf
 
     return tf.io.decode_jpeg(encoded, channels, dct_method="INTEGER_ACCURATE")
 
 
-def resize(image: "tf.Tensor", size: tuple[int, ...]) -> "tf.Tensor":
+def resize(image: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
     """Return a uint8 image of another size: bilinear with antialiasing, rounded to whole values.
 
     Whether shrinking antialiases changes one answer in five, so there is this one definition.
     """
-    import tensorflow as tf
 
     return _rounded(tf.image.resize(image, size, method="bilinear", antialias=True))
 
 
 def _resized(
-    images: "tf.Tensor",
-    whole: "Size | tf.Tensor",
-    corner: "Size | tf.Tensor",
+    images: tf.Tensor,
+    whole: Size | tf.Tensor,
+    corner: Size | tf.Tensor,
     size: tuple[int, ...],
-) -> "tf.Tensor":
+) -> tf.Tensor:
     """Return a part of what `resize` makes of images, without making the rest.
 
     Args:
@@ -195,7 +121,6 @@ def _resized(
         corner: (top, left) of the part in that.
         size: (height, width) of the part.
     """
-    import tensorflow as tf
 
     own = tf.cast(tf.shape(images)[1:3], tf.float32)
     scaled = tf.raw_ops.ScaleAndTranslate(
@@ -209,7 +134,6 @@ def _resized(
     return _rounded(tf.ensure_shape(scaled, [None, *size, images.shape[3]]))
 
 
-def _rounded(values: "tf.Tensor") -> "tf.Tensor":
-    import tensorflow as tf
+def _rounded(values: tf.Tensor) -> tf.Tensor:
 
     return tf.cast(tf.round(tf.clip_by_value(values, 0.0, 255.0)), tf.uint8)

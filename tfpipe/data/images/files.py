@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import numpy as np
+import tensorflow as tf
 
 from tfpipe.data.images.decoding import covered, fitted, jpeg_pixels, pixels
 from tfpipe.text import counted
 
-if TYPE_CHECKING:
-    import numpy as np
-    import tensorflow as tf
-
 # Takes the rows that begin at a row number.
-Store = Callable[[int, "np.ndarray"], None]
+Store = Callable[[int, np.ndarray], None]
 # Pixels of an encoded image, with a number of channels; 0 for those it has.
-Read = Callable[["tf.Tensor", int], "tf.Tensor"]
+Read = Callable[[tf.Tensor, int], tf.Tensor]
 # How an image of another size is made to fit.
 Fit = Literal["stretch", "cover"]
 
@@ -63,15 +62,12 @@ class Decoder:
         with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as threads:
             return [*itertools.chain(*threads.map(chunk, range(0, len(paths), size)))]
 
-    def one(self, path: Path) -> "np.ndarray":
+    def one(self, path: Path) -> np.ndarray:
         """Return the pixels of a file; raise tf.errors.OpError where it cannot be used."""
-        import tensorflow as tf
 
         return self._decode(tf.constant([os.fsencode(path)]), pixels).numpy()[0]
 
     def _chunk(self, start: int, paths: Sequence[Path], store: Store) -> list[tuple[int, str]]:
-        import numpy as np
-        import tensorflow as tf
 
         jpegs = len(paths) > 1 and all(p.suffix.lower() in _JPEG for p in paths)
         many = self._jpegs if jpegs else self._any
@@ -86,32 +82,29 @@ class Decoder:
         return []
 
     @cached_property
-    def _jpegs(self) -> "Callable[[tf.Tensor], tf.Tensor]":
+    def _jpegs(self) -> Callable[[tf.Tensor], tf.Tensor]:
         """The compiled decoding of files that are JPEG by name, with fewer steps an image."""
         return self._compiled(jpeg_pixels)
 
     @cached_property
-    def _any(self) -> "Callable[[tf.Tensor], tf.Tensor]":
+    def _any(self) -> Callable[[tf.Tensor], tf.Tensor]:
         return self._compiled(pixels)
 
-    def _compiled(self, read: "Read") -> "Callable[[tf.Tensor], tf.Tensor]":
+    def _compiled(self, read: "Read") -> Callable[[tf.Tensor], tf.Tensor]:
         """Return a function that runs without Python, so that several threads help."""
-        import tensorflow as tf
 
         signature = [tf.TensorSpec([None], tf.string)]
         return tf.function(partial(self._decode, read=read), signature, autograph=False)
 
-    def _decode(self, paths: "tf.Tensor", read: "Read") -> "tf.Tensor":
-        import tensorflow as tf
+    def _decode(self, paths: tf.Tensor, read: "Read") -> tf.Tensor:
 
-        def one(path: "tf.Tensor") -> "tf.Tensor":
+        def one(path: tf.Tensor) -> tf.Tensor:
             image = read(tf.io.read_file(path), self.shape[2] if self.converted else 0)
             return tf.ensure_shape(self._fitted(image), self.shape)
 
         return tf.map_fn(one, paths, fn_output_signature=tf.uint8, parallel_iterations=1)
 
-    def _fitted(self, image: "tf.Tensor") -> "tf.Tensor":
-        import tensorflow as tf
+    def _fitted(self, image: tf.Tensor) -> tf.Tensor:
 
         if self.fit is None:
             return image
@@ -120,7 +113,6 @@ class Decoder:
 
     def _problem(self, path: Path) -> str:
         """Return what is wrong with a file that cannot be used."""
-        import tensorflow as tf
 
         shape = shape_of(path)
         if isinstance(shape, str):
@@ -143,7 +135,6 @@ class Decoder:
 
 def shape_of(path: Path) -> tuple[int, ...] | str:
     """(height, width, channels) of an image file, or what is wrong with it."""
-    import tensorflow as tf
 
     try:
         encoded = path.read_bytes()

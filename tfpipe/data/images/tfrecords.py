@@ -5,13 +5,12 @@ the time, which is most of what there is to wait for before the first step.
 """
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import tensorflow as tf
+import tensorflow as tf
 
 
-def batches(instructions: Any, image: str, label: str, batch_size: int) -> "tf.data.Dataset":
+def batches(instructions: Any, image: str, label: str, batch_size: int) -> tf.data.Dataset:
     """Return batches of (encoded images, labels) in stored order.
 
     Args:
@@ -21,7 +20,6 @@ def batches(instructions: Any, image: str, label: str, batch_size: int) -> "tf.d
         label: the name of the class label.
         batch_size: samples in a batch.
     """
-    import tensorflow as tf
 
     parts = [(str(i.filename), i.skip, i.take) for i in instructions]
     files, *counts = (list(column) for column in zip(*parts, strict=True))
@@ -31,7 +29,7 @@ def batches(instructions: Any, image: str, label: str, batch_size: int) -> "tf.d
         label: tf.io.FixedLenFeature([], tf.int64),
     }
 
-    def parse(serialized: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
+    def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         parsed = tf.io.parse_example(serialized, features)
         return parsed[image], parsed[label]
 

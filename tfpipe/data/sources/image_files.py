@@ -37,7 +37,7 @@ class ImageFiles(Source):
 
     def validate(self) -> None:
         """Refuse sizes and class names that cannot be."""
-        from tfpipe.data.images.decoding import check_sizes
+        from tfpipe.data.images.sizes import check_sizes
 
         check_sizes("ImageFiles", self.size, self.resize, None)
         if isinstance(self.classes, tuple) and len(set(self.classes)) < max(2, len(self.classes)):

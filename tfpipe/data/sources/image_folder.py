@@ -12,7 +12,7 @@ import annotated_types
 
 from tfpipe.data.broken_input import OnBad, Problem, left_out, refuse
 from tfpipe.data.columns import Columns
-from tfpipe.data.images.decoding import check_sizes
+from tfpipe.data.images.sizes import check_sizes
 from tfpipe.data.input_fn import InMemory, Options
 from tfpipe.data.layouts import VALIDATION, Layout, Listing, split_names
 from tfpipe.data.sources.base import HeldOut, StoredSplits

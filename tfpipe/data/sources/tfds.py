@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfpipe.data.columns import Columns
-from tfpipe.data.images.decoding import check_sizes, pixels, stored
+from tfpipe.data.images.sizes import check_sizes
 from tfpipe.data.input_fn import Options, augmented
 from tfpipe.data.sources.base import HeldOut, StoredSplits
 from tfpipe.data.splits import Split
@@ -299,6 +299,8 @@ class TFDS(StoredSplits):
 
     def _decode_batch(self, feature: Feature) -> Any:
         import tensorflow as tf
+
+        from tfpipe.data.images.decoding import pixels, stored
 
         def one(encoded: "tf.Tensor") -> "tf.Tensor":
             if self.size is not None:
