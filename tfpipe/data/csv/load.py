@@ -30,21 +30,14 @@ Declared = str | tuple[str, ...]
 
 @dataclass(frozen=True)
 class TableRequest:
-    """What is wanted of some CSV files.
+    """What to read of some CSV files; the other fields are those of the source `CSV`.
 
     Args:
         owner: the source's class, for messages.
         files: the path of each stored split's file as it was declared; "train" among them.
         form: how the files are written.
-        label: the column to predict.
-        label_kind: "class", "number" or "auto".
-        classes: the label's words in order of their index, or names for 0, 1, 2, ...
         skip: whether broken rows are left out.
-        missing: the words that stand for a missing value.
-        columns: what columns hold: "number", "category" or its words.
-        drop: columns that are left out.
         text: the column of texts, where it is to be the only feature.
-        weight: the column that says how much each row counts.
     """
 
     owner: str

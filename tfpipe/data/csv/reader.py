@@ -26,6 +26,10 @@ _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _OTHERS = ";\t,|"  # delimiters that are in use
 
 
+# The line on which a record begins, from 1, and its cells or what is wrong with it.
+Record = tuple[int, list[str] | str]
+
+
 @dataclass(frozen=True)
 class Format:
     """How a CSV file is written.
@@ -74,13 +78,13 @@ class CsvRows:
             yield slice(start, start + len(cells)), cells
             start += len(cells)
 
-    def read(self, records: Iterator[tuple[int, list[str] | str]]) -> None:
+    def read(self, records: Iterator[Record]) -> None:
         """Take in the records of a file, and what is wrong with those that are no row."""
         sound = self._sound(records)
         while rows := list(itertools.islice(sound, _AT_ONCE)):
             self._parts.append([_JOINT.join(cells) for cells in zip(*rows, strict=True)])
 
-    def _sound(self, records: Iterator[tuple[int, list[str] | str]]) -> Iterator[list[str]]:
+    def _sound(self, records: Iterator[Record]) -> Iterator[list[str]]:
         for line, row in records:
             if isinstance(row, str):
                 self.problems[line] = row
@@ -104,11 +108,10 @@ def read_table(file: Path, form: Format, shown: str) -> CsvRows:
         DataError: when it cannot be read at all, is empty, or has no proper header.
     """
     with _opened(file, form.encoding) as text, _long_cells():
-        lines = _Lines(text, form.encoding)
-        records = _records(lines, form.delimiter)
-        names = form.names or _header(records, lines, form.delimiter, shown)
-        table = CsvRows(shown, names)
-        table.read(records)
+        records = _Records(text, form)
+        rows = iter(records)
+        table = CsvRows(shown, form.names or _header(rows, records, form.delimiter, shown))
+        table.read(rows)
     if not table.total:
         raise DataError(
             f"{shown} is empty." if form.names else f"{shown} has a header and no rows."
@@ -163,74 +166,62 @@ def _long_cells() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-class _Lines:
-    """The lines of a file, of which those of a broken record can be given back.
+class _Records:
+    """The records of a file; of a broken one its first line alone is given up.
 
     Args:
         text: the file.
-        encoding: what its bytes were decoded with, for the message.
+        form: how it is written.
     """
 
-    def __init__(self, text: TextIO, encoding: str) -> None:
-        self.record: list[str] = []
-        self.wrong: str | None = None
-        self._text = text
-        self._encoding = encoding
+    def __init__(self, text: TextIO, form: Format) -> None:
+        self.lines: list[str] = []  # of the record that was read last
+        self.wrong: str | None = None  # with a character of it
+        self._text, self._form = text, form
         self._again: list[str] = []
         self._number = 0
 
-    @property
-    def first(self) -> int:
-        """The number of the record's first line, from 1."""
-        return self._number - len(self.record) + 1
+    def __iter__(self) -> Iterator[Record]:
+        """Yield the line of each record and its cells; blank lines are left out."""
+        reader = self._reader()
+        while True:
+            self.lines, self.wrong = [], None
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                problem = self.wrong or _quote_problem(error, self.lines)
+                again = self.lines[1:]
+                self._again += reversed(again)
+                self._number -= len(again)
+                reader = self._reader()
+                yield self._number, problem
+                continue
+            if row:
+                yield self._number - len(self.lines) + 1, self.wrong or row
 
-    def __iter__(self) -> "_Lines":
-        return self
+    def _reader(self) -> Iterator[list[str]]:
+        lines = iter(self._line, "")
+        return csv.reader(lines, delimiter=self._form.delimiter, strict=True, skipinitialspace=True)
 
-    def __next__(self) -> str:
-        line = self._again.pop() if self._again else next(self._text)
+    def _line(self) -> str:
+        """Return the next line, and note a character that no text has; empty at the end."""
+        line = self._again.pop() if self._again else self._text.readline()
+        if not line:
+            return line
         self._number += 1
-        self.record.append(line)
+        self.lines.append(line)
         if not line.isascii() and (byte := _UNDECODED.search(line)):
             others = line.encode("utf-8", "surrogateescape")
-            self.wrong = not_decoded(ord(byte[0]) - 0xDC00, self._encoding, others)
+            self.wrong = not_decoded(ord(byte[0]) - 0xDC00, self._form.encoding, others)
         elif "\0" in line:
             self.wrong = "a NUL byte, which no text has"
         return line
 
-    def begin(self) -> None:
-        """Begin a record with the next line."""
-        self.record.clear()
-        self.wrong = None
 
-    def give_back(self) -> None:
-        """Have all lines of the record but its first again."""
-        again = self.record[1:]
-        self._again += reversed(again)
-        self._number -= len(again)
-        del self.record[1:]
-
-
-def _records(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
-    """The line of each record, and its cells or what is wrong with it; blank lines are left out."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
-    while True:
-        lines.begin()
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            text = _quote_problem(error, lines)
-            lines.give_back()
-            yield lines.first, lines.wrong or text
-            continue
-        if row:
-            yield lines.first, lines.wrong or row
-
-
-def _quote_problem(error: csv.Error, lines: _Lines) -> str:
-    if len(lines.record) > 1 or "end of data" in str(error):
+def _quote_problem(error: csv.Error, lines: list[str]) -> str:
+    if len(lines) > 1 or "end of data" in str(error):
         return "a quote is opened and not closed"
     if "expected after" in str(error):
         return "text follows a closing quote"
@@ -238,12 +229,12 @@ def _quote_problem(error: csv.Error, lines: _Lines) -> str:
 
 
 def _header(
-    records: Iterator[tuple[int, list[str] | str]], lines: _Lines, delimiter: str, shown: str
+    rows: Iterator[Record], records: _Records, delimiter: str, shown: str
 ) -> tuple[str, ...]:
     """Return the names in a file's first line; raise DataError where they cannot be used."""
-    line, row = next(records, (1, ()))
-    if len(row) == 1 or (isinstance(row, str) and not lines.wrong):
-        _check_delimiter(lines.record[0].strip(), delimiter, shown)
+    line, row = next(rows, (1, ()))
+    if len(row) == 1 or (isinstance(row, str) and not records.wrong):
+        _check_delimiter(records.lines[0].strip(), delimiter, shown)
     if isinstance(row, str):
         raise DataError(f"{shown}:{line}: the header cannot be read: {row}.")
     if not row:
