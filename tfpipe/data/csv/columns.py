@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tfpipe.data.csv.reader import CsvRows
-from tfpipe.data.labels import label_kind, numbered
+from tfpipe.data.labels import LabelType, label_kind, numbered
 from tfpipe.errors import DataError
 from tfpipe.text import quoted
 
@@ -141,9 +141,11 @@ def target_of(
         return Target(numbered(len(classes)) if named else classes, classes)
     numeric = {word: value for word in distinct if (value := _value(word)) < math.inf}
     if kind == "auto":
-        if _mostly_floats(table, name, missing) is not None:
-            if label_kind("numerals", distinct=set(numeric.values())) == "real":
-                return Target()
+        words_only = _mostly_floats(table, name, missing) is None
+        values_type: LabelType = "words" if words_only else "numerals"
+        if label_kind(values_type, distinct=set(numeric.values())) == "real":
+            return Target()
+        if not words_only:
             distinct = set(numeric)
         elif _too_many(distinct, table):
             raise DataError(

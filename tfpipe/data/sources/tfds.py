@@ -255,6 +255,8 @@ class TFDS(StoredSplits):
     def _label(self, key: str, feature: "FeatureConnector") -> Label:
         import numpy as np
 
+        from tfpipe.data.labels import label_kind
+
         if type(feature).__name__ == "ClassLabel":
             names = self.classes or feature.names
             if not self.classes and list(names) == [str(i) for i in range(len(names))]:
@@ -263,9 +265,10 @@ class TFDS(StoredSplits):
                 raise DataError(
                     f"{self.name} has {feature.num_classes} classes, {len(names)} names were given."
                 )
-            return Label(key, "class", (), tuple(names))
+            return Label(key, label_kind("words"), (), tuple(names))
         if None not in feature.shape and np.issubdtype(feature.np_dtype, np.floating):
-            return Label(key, "real", tuple(feature.shape))
+            shape = tuple(feature.shape)
+            return Label(key, label_kind("floats", shape), shape)
         raise DataError(
             f"{self.name}: the label {key!r} is {type(feature).__name__}; class labels and real "
             "numbers are read."

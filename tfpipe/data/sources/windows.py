@@ -54,11 +54,11 @@ class Windows(StoredSplits):
         if not isinstance(self.series, Source):
             return
         for name in ("validation", "test"):
-            series = getattr(self.series, name, None)
-            if name in self.series._given and series is not None:
+            value = getattr(self.series, name, None)
+            if name in self.series._given and value is not None:
                 raise ConfigError(
-                    f"Windows.series has {name}={series!r}, which would do nothing: say it of the "
-                    f"windows instead, as in Windows(..., {name}={series!r})."
+                    f"Windows.series has {name}={value!r}, which would do nothing: say it of the "
+                    f"windows instead, as in Windows(..., {name}={value!r})."
                 )
 
     def element(self) -> tuple[tuple[Feature, ...], Label]:
