@@ -144,8 +144,10 @@ class TFDS(StoredSplits):
         kept[slice(None) if split.rows is None else split.rows] = True
         mine = tf.constant(kept)
 
+        encoded = self._once(("encoded", split.stored), lambda: self._encoded(split.stored))
+
         def one_pass(number: int) -> "tf.data.Dataset":
-            examples = self._encoded(split.stored).enumerate()
+            examples = encoded.enumerate()
             examples = examples.filter(lambda i, _: mine[i]).map(lambda _, e: e)
             if not options.shuffle:
                 return examples
