@@ -202,10 +202,10 @@ def test_an_error_of_tfpipe_stays_as_it_is(spec_of: MakeSpec) -> None:
         ),
         (
             lambda: keras.Sequential(
-                [keras.Input((3,)), keras.layers.Dense(10, activation="softmax", name="last")]
+                [keras.Input((3,)), keras.layers.Dense(10, activation="sigmoid", name="last")]
             ),
             "Custom: <lambda>() should give logits; its last layer, 'last', has "
-            "activation='softmax'. Leave the activation out: prediction and export add it.",
+            "activation='sigmoid'. Leave the activation out: prediction and export add it.",
         ),
     ],
 )

@@ -84,15 +84,16 @@ def test_a_subclass_that_was_called_is_built(spec_of: MakeSpec) -> None:
     check_logits(model, task_for(spec_of(label="class")), "net()")
 
 
-@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
-def test_probabilities_are_refused(spec_of: MakeSpec, activation: str) -> None:
+def test_probabilities_that_are_not_the_tasks_are_refused(spec_of: MakeSpec) -> None:
+    task = task_for(spec_of(label="class"))
     with pytest.raises(ModelError) as caught:
-        check_logits(dense(5, activation=activation), task_for(spec_of(label="class")), "net()")
+        check_logits(dense(5, activation="sigmoid"), task, "net()")
     assert str(caught.value) == (
-        f"net() should give logits; its last layer, 'last', has activation='{activation}'. Leave "
-        "the activation out: prediction and export add it."
+        "net() should give logits; its last layer, 'last', has activation='sigmoid'. Leave the "
+        "activation out: prediction and export add it."
     )
-    check_logits(dense(1, activation=activation), task_for(spec_of(label="regression")), "net()")
+    check_logits(dense(5, activation="softmax"), task, "net()")
+    check_logits(dense(1, activation="sigmoid"), task_for(spec_of(label="regression")), "net()")
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "float32"])

@@ -11,7 +11,6 @@ import tensorflow as tf
 from sklearn.metrics import accuracy_score, mean_absolute_error
 
 from tfpipe.data.learnable_samples import generate
-from tfpipe.declare.deferred import build
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.export.saved_model import export
 from tfpipe.tasks import Task, task_for
@@ -43,7 +42,7 @@ def trained(task: Task) -> tuple[Any, np.ndarray, np.ndarray, Any]:
     inputs = keras.Input((8,))
     hidden = keras.layers.Dense(16, "relu")(inputs)
     model = keras.Model(inputs, keras.layers.Dense(task.units)(hidden))
-    model.compile("adam", loss=build(task.loss), metrics=list(build(task.metrics)))
+    model.compile("adam", loss=task.loss_for(), metrics=task.metrics_for())
     x, y = columns.features["x"], columns.labels
     history = model.fit(x, y, epochs=20, batch_size=16, verbose=0).history
     return model, x, y, history

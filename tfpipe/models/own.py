@@ -6,6 +6,7 @@ from typing import Any
 
 from tfpipe.errors import ModelError
 from tfpipe.tasks import Task
+from tfpipe.tasks.task import last_activation
 
 logger = logging.getLogger("tfpipe.models")
 
@@ -40,8 +41,8 @@ def check_width(model: Any, task: Task, by: str) -> None:
 def check_logits(model: Any, task: Task, by: str) -> None:
     """Refuse probabilities, and warn of logits that are rounded; raises ModelError."""
     last = model.layers[-1] if model.layers else model
-    name = getattr(getattr(last, "activation", None), "__name__", None)
-    if name in ("softmax", "sigmoid") and task.reads_logits:
+    name = last_activation(model)
+    if name and task.reads_logits and name not in task.activations[:1]:
         raise ModelError(
             f"{by} should give logits; its last layer, {last.name!r}, has activation={name!r}. "
             "Leave the activation out: prediction and export add it."

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from tfpipe.declare.spec import Label
 from tfpipe.tasks.classification import Classification
-from tfpipe.tasks.logits import Sigmoid
+from tfpipe.tasks.keras_objects import Expects, Translator
+from tfpipe.tasks.sigmoid import Sigmoid
 from tfpipe.tasks.task import Named
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ class Binary(Sigmoid, Classification):
     """One of two classes; the labels are 0 and 1."""
 
     name = "binary"
+    activations = ("sigmoid", "softmax")  # the softmax of it and zero
 
     @classmethod
     def fits(cls, label: Label) -> bool:
@@ -28,6 +30,22 @@ class Binary(Sigmoid, Classification):
     @property
     def units(self) -> int:
         return 1
+
+    def translator(self, expects: Expects) -> Translator:
+        import tensorflow as tf
+
+        def translate(labels: Any, outputs: Any) -> tuple[Any, Any]:
+            index = tf.cast(tf.reshape(labels, [-1]), tf.int32)
+            scores = outputs if expects.logits else self.answers(outputs)
+            if expects.labels == "yes_no":
+                return tf.cast(index[:, None], tf.float32), scores
+            if expects.labels == "choice":
+                return index, self.class_indices(scores)
+            first = tf.zeros_like(scores) if expects.logits else 1.0 - scores
+            both = tf.concat([first, scores], axis=-1)
+            return index if expects.labels == "index" else tf.one_hot(index, 2), both
+
+        return translate
 
     def class_indices(self, answers: Any) -> "tf.Tensor":
         import tensorflow as tf

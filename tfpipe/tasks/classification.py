@@ -1,9 +1,10 @@
 """Classification: one of several classes, a logit for each."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfpipe.declare.deferred import Deferred, keras
 from tfpipe.declare.spec import Label
+from tfpipe.tasks.keras_objects import Expects, Translator
 from tfpipe.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ class Classification(Task):
 
     name = "classification"
     has_classes = True
+    activations: ClassVar[tuple[str, ...]] = ("softmax",)
 
     @classmethod
     def fits(cls, label: Label) -> bool:
@@ -34,17 +36,30 @@ class Classification(Task):
 
     @property
     def loss(self) -> Deferred:
-        loss: Deferred = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        loss: Deferred = keras.losses.SparseCategoricalCrossentropy()
         return loss
 
     @property
     def metrics(self) -> tuple[Deferred, ...]:
         return (keras.metrics.SparseCategoricalAccuracy(name="accuracy"),)
 
+    def translator(self, expects: Expects) -> Translator:
+        import tensorflow as tf
+
+        def translate(labels: Any, outputs: Any) -> tuple[Any, Any]:
+            index = tf.cast(tf.reshape(labels, [-1]), tf.int32)
+            scores = outputs if expects.logits else self.answers(outputs)
+            if expects.labels == "choice":
+                return index, self.class_indices(scores)
+            return index if expects.labels == "index" else tf.one_hot(index, self.units), scores
+
+        return translate
+
     def answers(self, outputs: Any) -> "tf.Tensor":
         import tensorflow as tf
 
-        return tf.nn.softmax(tf.cast(outputs, tf.float32))
+        outputs = tf.cast(outputs, tf.float32)
+        return outputs if self.probabilities else tf.nn.softmax(outputs)
 
     def class_indices(self, answers: Any) -> "tf.Tensor":
         import tensorflow as tf

@@ -1,10 +1,11 @@
 """Multilabel classification: several yes/no answers, a logit for each."""
 
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfpipe.declare.spec import Label
-from tfpipe.tasks.logits import Sigmoid
+from tfpipe.tasks.keras_objects import Expects, Translator
+from tfpipe.tasks.sigmoid import Sigmoid
 from tfpipe.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ class Multilabel(Sigmoid, Task):
     """Several yes/no answers; the labels are columns of 0 and 1."""
 
     name = "multilabel"
+    activations = ("sigmoid",)
 
     @classmethod
     def fits(cls, label: Label) -> bool:
@@ -35,3 +37,14 @@ class Multilabel(Sigmoid, Task):
     @property
     def units(self) -> int:
         return prod(self.label.shape)
+
+    def translator(self, expects: Expects) -> Translator:
+        import tensorflow as tf
+
+        def translate(labels: Any, outputs: Any) -> tuple[Any, Any]:
+            scores = outputs if expects.logits else self.answers(outputs)
+            if expects.labels == "choice":
+                return tf.cast(labels, tf.int64), tf.cast(scores >= 0.5, tf.int64)
+            return tf.cast(labels, tf.float32), scores
+
+        return translate

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfpipe.declare.deferred import Deferred, keras
 from tfpipe.declare.spec import Label
+from tfpipe.tasks.keras_objects import Expects, Translator
 from tfpipe.tasks.task import Named, Task
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ class Regression(Task):
     """Real numbers; class indices serve too, as the numbers that they are."""
 
     name = "regression"
+    has_accuracy = False
     reads_logits = False
     output = "values"
 
@@ -51,6 +53,14 @@ class Regression(Task):
     @property
     def metrics(self) -> tuple[Deferred, ...]:
         return (keras.metrics.MeanAbsoluteError(name="mae"),)
+
+    def translator(self, expects: Expects) -> Translator:
+        import tensorflow as tf
+
+        def translate(labels: Any, outputs: Any) -> tuple[Any, Any]:
+            return tf.cast(tf.reshape(labels, tf.shape(outputs)), tf.float32), outputs
+
+        return translate
 
     def answers(self, outputs: Any) -> "tf.Tensor":
         import tensorflow as tf

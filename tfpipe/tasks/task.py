@@ -9,14 +9,14 @@ it makes it known, and `task = "ordinal"` declares it:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tfpipe.declare.deferred import Deferred, build_named
+from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.kinds import TASK_NAMES
 from tfpipe.declare.spec import ElementSpec, Label
 from tfpipe.errors import ConfigError, suggest
-from tfpipe.tasks.logits import check_loss, check_metric, on_logits
+from tfpipe.tasks.keras_objects import Expects, Translator, loss_of, metric_of
 
 if TYPE_CHECKING:
     import keras
@@ -35,14 +35,18 @@ class Task(ABC):
     Class attributes:
         name: what `task=` calls it.
         has_classes: whether each answer is one of the label's classes.
-        reads_logits: whether the model's outputs are logits, so that a loss or metric which takes
-            them for probabilities is refused.
+        has_accuracy: whether "accuracy" names the first of its metrics.
+        reads_logits: whether the model's outputs are logits.
+        activations: which of "softmax" and "sigmoid" make probabilities of these logits. The last
+            layer of a person's own model may have the first of them.
         output: what an export calls the answers.
     """
 
     name: ClassVar[str]
     has_classes: ClassVar[bool] = False
+    has_accuracy: ClassVar[bool] = True
     reads_logits: ClassVar[bool] = True
+    activations: ClassVar[tuple[str, ...]] = ()
     output: ClassVar[str] = "probabilities"
 
     def __init_subclass__(cls) -> None:
@@ -54,6 +58,7 @@ class Task(ABC):
 
     def __init__(self, label: Label) -> None:
         self.label = label
+        self.probabilities = False  # whether the model gives them, and no logits
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.label == getattr(other, "label", None)
@@ -105,38 +110,52 @@ class Task(ABC):
     def metrics(self) -> tuple[Deferred, ...]:
         """The default Keras metrics, on the model's outputs."""
 
-    def loss_for(self, declared: object) -> "keras.losses.Loss":
-        """Return the Keras loss that a pipeline declares; the default one for None.
+    def loss_for(self, declared: object = None) -> Any:
+        """Return the loss that a pipeline declares, which gets what it expects.
 
         Args:
-            declared: a name, a Keras loss, deferred or not, or a function.
+            declared: a name, a Keras loss, deferred or not, or a function; the default for None.
 
         Raises:
-            ConfigError: for an unknown name, or a loss that would take logits for probabilities.
+            ConfigError: for an unknown name, or a loss that does not fit.
         """
-        declared = on_logits(declared or self.loss)
-        loss: keras.losses.Loss = build_named("loss", declared, "losses")
-        if self.reads_logits:
-            check_loss(loss)
-        return loss
+        names = (None, "crossentropy", "ce") if self.reads_logits else (None,)
+        return loss_of(self, self.loss if declared in names else declared)
 
-    def metric_for(self, declared: object) -> "keras.metrics.Metric | str":
-        """Return the Keras metric that a pipeline declares; "accuracy" is that of the task.
-
-        A name that Keras knows stays one, since Keras names the metric by it.
+    def metrics_for(self, declared: Iterable[object] | None = None) -> list[Any]:
+        """Return the metrics that a pipeline declares, each of which gets what it expects.
 
         Args:
-            declared: a name, a Keras metric, deferred or not, or a function.
+            declared: names, Keras metrics, deferred or not, or functions; "accuracy" is that of
+                the task. The default ones for None.
 
         Raises:
-            ConfigError: for an unknown name, or a metric that would take logits for probabilities.
+            ConfigError: for an unknown name, or a metric that does not fit.
         """
-        if self.reads_logits and declared in ("accuracy", "acc"):
-            declared = self.metrics[0]
-        metric: keras.metrics.Metric = build_named("metrics", declared, "metrics")
-        if self.reads_logits:
-            check_metric(metric)
-        return declared if isinstance(declared, str) else metric
+        if declared is None:
+            declared = self.metrics
+        own = ("accuracy", "acc") if self.has_accuracy else ()
+        metrics: list[Any] = []
+        for metric in declared:
+            names = [getattr(m, "name", "") for m in metrics]
+            metrics.append(metric_of(self, self.metrics[0] if metric in own else metric, names))
+        return metrics
+
+    def translator(self, expects: Expects) -> Translator:
+        """Return what makes the labels and outputs of a batch those that Keras's classes expect.
+
+        Args:
+            expects: what a loss or metric of Keras's compares.
+        """
+        return lambda labels, outputs: (labels, outputs)
+
+    def for_model(self, model: "keras.Model") -> "Task":
+        """Return the task of a model, whose last layer may give probabilities already."""
+        if not self.activations or last_activation(model) != self.activations[0]:
+            return self
+        task = type(self)(self.label)
+        task.probabilities = True
+        return task
 
     # Answers
 
@@ -164,6 +183,13 @@ class Task(ABC):
 
 
 TASKS: dict[str, type[Task]] = {}
+
+
+def last_activation(model: "keras.Model") -> str:
+    """Return "softmax" or "sigmoid" where the last layer makes probabilities so; empty if not."""
+    last = model.layers[-1] if model.layers else model
+    name = getattr(getattr(last, "activation", last), "__name__", type(last).__name__).lower()
+    return name if name in ("softmax", "sigmoid") else ""
 
 
 def inferred(label: Label) -> type[Task] | None:

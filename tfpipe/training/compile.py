@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from tfpipe.declare.deferred import build_named
 from tfpipe.declare.pipeline import Pipeline, overrides
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.errors import ConfigError, ModelError, suggest
+from tfpipe.errors import ConfigError, ModelError, TfpipeError, suggest
 from tfpipe.models.base import base_of, unfreeze
 from tfpipe.models.own import check_logits, check_model, check_width
 from tfpipe.tasks import Task, task_for
@@ -83,7 +84,7 @@ def compile_model(
             check_logits(model, task, by)
         for phase in pipeline.fine_tune.phases if pipeline.fine_tune else ():
             unfreeze(_base(model), phase.unfreeze, phase.batch_norm)  # what is wrong is found now
-        compiled = Compiled(model, task, jit_compile)
+        compiled = Compiled(model, task.for_model(model), jit_compile)
         _compile(compiled, pipeline)
         if strategy.num_replicas_in_sync > 1:
             synchronize(model)
@@ -134,7 +135,7 @@ def _compile(compiled: Compiled, pipeline: Pipeline) -> None:
     model.compile(
         optimizer=optimizer,
         loss=compiled.task.loss_for(pipeline.loss),
-        metrics=_metrics(pipeline, compiled.task),
+        metrics=compiled.task.metrics_for(pipeline.metrics),
         steps_per_execution=pipeline.steps_per_execution,
         jit_compile=compiled.jit_compile,
     )
@@ -154,9 +155,37 @@ def build_state(model: Any, dataset: Any) -> None:
     """Make every variable that training needs, so that a saved state can be put back.
 
     Keras makes those of the optimizer and the metrics when it sees the first batch.
+
+    Raises:
+        ConfigError: for a loss or a metric that does not take the labels and the outputs.
     """
     with model.distribute_strategy.scope():
-        model._symbolic_build(data_batch=dataset.element_spec)
+        try:
+            model._symbolic_build(data_batch=dataset.element_spec)
+        except Exception as error:
+            if not isinstance(error, TfpipeError):
+                _explain(model, dataset.element_spec, error)
+            raise
+
+
+def _explain(model: Any, element_spec: Any, error: Exception) -> None:
+    """Raise ConfigError for the loss or metric that has raised an error, where one has."""
+    labels, outputs = element_spec[1], model.output_shape
+    if not (isinstance(labels, tf.TensorSpec) and isinstance(outputs, tuple)):
+        return
+    given = (labels, tf.TensorSpec(outputs, model.dtype))
+    metrics = getattr(model._compile_metrics, "_user_metrics", None) or ()
+    declared = [("loss", model.loss), *(("metrics", metric) for metric in metrics)]
+    for field, function in declared:
+        try:
+            tf.function(function, autograph=False).get_concrete_function(*given)
+        except Exception as own:  # noqa: BLE001 (whatever Keras or a person raises)
+            name = getattr(function, "__name__", type(function).__name__)
+            reason = next(iter(str(own).splitlines()), "")
+            raise ConfigError(
+                f"{field}: {name} does not take labels of shape {tuple(labels.shape)} and outputs "
+                f"of shape {outputs}: {type(own).__name__}: {reason}"
+            ) from error
 
 
 def _optimizer(pipeline: Pipeline) -> Any:
@@ -179,11 +208,6 @@ def _optimizer(pipeline: Pipeline) -> Any:
             f"{type(optimizer).__name__} does not take {given} together with its own arguments: "
             f"{error}"
         ) from error
-
-
-def _metrics(pipeline: Pipeline, task: Task) -> list[Any]:
-    declared = task.metrics if pipeline.metrics is None else pipeline.metrics
-    return [task.metric_for(metric) for metric in declared]
 
 
 def check_monitors(callbacks: list[Any], measured: set[str]) -> None:

@@ -29,7 +29,7 @@ def of_run(stopped: Stopped, terminal: Terminal) -> Predictor:
         start_tensorflow()
     with terminal.waiting("loading the model"):
         model = _loaded(best, stopped)
-    task = task_for(spec, stopped.config["pipeline"]["task"])
+    task = task_for(spec, stopped.config["pipeline"]["task"]).for_model(model)
     notes = []
     if stopped.sample:
         notes.append(
