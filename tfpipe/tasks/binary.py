@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from tfpipe.declare.spec import Label
 from tfpipe.tasks.classification import Classification
-from tfpipe.tasks.keras_objects import Expects, Translator
+from tfpipe.tasks.keras_objects import Expects
 from tfpipe.tasks.sigmoid import Sigmoid
 from tfpipe.tasks.task import Named
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+    from tfpipe.tasks.keras_objects import Translator
 
 
 class Binary(Sigmoid, Classification):
@@ -31,10 +33,10 @@ class Binary(Sigmoid, Classification):
     def units(self) -> int:
         return 1
 
-    def translator(self, expects: Expects) -> Translator:
+    def translator(self, expects: Expects) -> "Translator":
         import tensorflow as tf
 
-        def translate(labels: Any, outputs: Any) -> tuple[Any, Any]:
+        def translate(labels: "tf.Tensor", outputs: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
             index = tf.cast(tf.reshape(labels, [-1]), tf.int32)
             scores = outputs if expects.logits else self.answers(outputs)
             if expects.labels == "yes_no":

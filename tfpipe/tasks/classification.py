@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfpipe.declare.deferred import Deferred, keras
 from tfpipe.declare.spec import Label
-from tfpipe.tasks.keras_objects import Expects, Translator
+from tfpipe.tasks.keras_objects import Expects
 from tfpipe.tasks.task import Task
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+    from tfpipe.tasks.keras_objects import Translator
 
 
 class Classification(Task):
@@ -43,10 +45,10 @@ class Classification(Task):
     def metrics(self) -> tuple[Deferred, ...]:
         return (keras.metrics.SparseCategoricalAccuracy(name="accuracy"),)
 
-    def translator(self, expects: Expects) -> Translator:
+    def translator(self, expects: Expects) -> "Translator":
         import tensorflow as tf
 
-        def translate(labels: Any, outputs: Any) -> tuple[Any, Any]:
+        def translate(labels: "tf.Tensor", outputs: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
             index = tf.cast(tf.reshape(labels, [-1]), tf.int32)
             scores = outputs if expects.logits else self.answers(outputs)
             if expects.labels == "choice":

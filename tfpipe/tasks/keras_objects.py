@@ -8,15 +8,16 @@ class; what a person wrote gets what there is: the labels of the data and the mo
 import re
 from collections.abc import Callable, Collection
 from itertools import count
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
 from tfpipe.declare.deferred import build_named
 from tfpipe.errors import ConfigError
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
-    from tfpipe.tasks.task import Task
+    Translator = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 Labels = Literal["index", "one_hot", "yes_no", "choice"]
 
@@ -35,7 +36,15 @@ class Expects(NamedTuple):
     logits: bool = False
 
 
-Translator = Callable[[Any, Any], tuple[Any, Any]]
+class Translating(Protocol):
+    """What a task says of its labels and outputs; see `tfpipe.tasks.task.Task`."""
+
+    reads_logits: ClassVar[bool]
+    activations: ClassVar[tuple[str, ...]]
+    probabilities: bool
+
+    def translator(self, expects: Expects) -> "Translator": ...
+
 
 _LOSSES = {
     "SparseCategoricalCrossentropy": Expects("index"),
@@ -64,11 +73,19 @@ _METRICS = {
     "Hinge": Expects("yes_no", logits=True),
     "SquaredHinge": Expects("yes_no", logits=True),
 }
+_SHORT = {
+    "mse": "MeanSquaredError",
+    "mae": "MeanAbsoluteError",
+    "mape": "MeanAbsolutePercentageError",
+    "msle": "MeanSquaredLogarithmicError",
+    "kld": "KLDivergence",
+    "bce": "BinaryCrossentropy",
+}
 # They compare nothing with labels, or wrap a function of a person's.
 _PLAIN = ("Mean", "Sum", "MeanMetricWrapper", "LossFunctionWrapper", "CTC", "Circle")
 
 
-def loss_of(task: "Task", declared: object) -> "keras.losses.Loss | Callable[..., Any]":
+def loss_of(task: Translating, declared: object) -> "keras.losses.Loss | Callable[..., Any]":
     """Return a declared loss, which gets what it expects.
 
     Args:
@@ -80,7 +97,10 @@ def loss_of(task: "Task", declared: object) -> "keras.losses.Loss | Callable[...
     """
     import keras
 
-    loss: Any = build_named("loss", _by_class(declared, keras.losses), "losses")
+    if isinstance(declared, str):  # such as "mse": by its class, since Keras has a function there
+        wanted = _SHORT.get(declared.lower(), declared).replace("_", "").lower()
+        declared = next((n for n in dir(keras.losses) if n.lower() == wanted), declared)
+    loss: Any = build_named("loss", declared, "losses")
     if not _is_kerass(loss):
         return loss
     name = type(loss).__name__
@@ -89,7 +109,7 @@ def loss_of(task: "Task", declared: object) -> "keras.losses.Loss | Callable[...
     call = loss.call
     translate = task.translator(expects._replace(logits=expects.logits or logits))
 
-    def translated(y_true: Any, y_pred: Any) -> Any:
+    def translated(y_true: "tf.Tensor", y_pred: "tf.Tensor") -> "tf.Tensor":
         return call(*translate(y_true, y_pred))
 
     loss.call = translated
@@ -97,7 +117,7 @@ def loss_of(task: "Task", declared: object) -> "keras.losses.Loss | Callable[...
 
 
 def metric_of(
-    task: "Task", declared: object, names: Collection[str] = ()
+    task: Translating, declared: object, names: Collection[str] = ()
 ) -> "keras.metrics.Metric | Callable[..., Any]":
     """Return a declared metric, which gets what it expects.
 
@@ -122,7 +142,13 @@ def metric_of(
         numbered = (f"{of_class}_{number}" if number else of_class for number in count())
         called = next(name for name in numbered if name not in names)
     metric = _copy(metric, name=called)
-    _check_thresholds(metric, name)
+    config = metric.get_config()
+    for field in ("threshold", "thresholds"):
+        if config.get(field) in (0, [0.0], [0]):
+            raise ConfigError(
+                f"metrics: keras.metrics.{name}({field}=0.0) takes every answer for a yes, since "
+                f"metrics get probabilities. Write {field}=0.5, or leave it out."
+            )
     metric, logits = _on_logits(task, metric, "metrics", f"keras.metrics.{name}")
     expects = _METRICS.get(name, Expects("yes_no"))
     if name in ("F1Score", "FBetaScore") and metric.threshold is not None:
@@ -134,8 +160,10 @@ def metric_of(
     update = metric.update_state
     translate = task.translator(expects._replace(logits=expects.logits or logits))
 
-    def translated(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        return update(*translate(y_true, y_pred), sample_weight=sample_weight)
+    def translated(
+        y_true: "tf.Tensor", y_pred: "tf.Tensor", sample_weight: "tf.Tensor | None" = None
+    ) -> None:
+        update(*translate(y_true, y_pred), sample_weight=sample_weight)
 
     metric.update_state = translated
     return metric
@@ -147,18 +175,9 @@ def _is_kerass(value: object) -> bool:
     return kind.__module__.startswith("keras.") and kind.__name__ not in _PLAIN
 
 
-def _by_class(declared: object, home: Any) -> object:
-    """Return the name of a class for one of a function, such as "mse", which has no state."""
-    if not isinstance(declared, str):
-        return declared
-    shorts = {"mse": "MeanSquaredError", "mae": "MeanAbsoluteError", "bce": "BinaryCrossentropy"}
-    shorts |= {"mape": "MeanAbsolutePercentageError", "msle": "MeanSquaredLogarithmicError"}
-    shorts |= {"kld": "KLDivergence"}
-    wanted = shorts.get(declared.lower(), declared).replace("_", "").lower()
-    return next((name for name in dir(home) if name.lower() == wanted), declared)
-
-
-def _on_logits(task: "Task", value: Any, field: str, name: str) -> tuple[Any, bool]:
+def _on_logits(
+    task: Translating, value: "keras.losses.Loss | keras.metrics.Metric", field: str, name: str
+) -> tuple[Any, bool]:
     """Return a loss or metric with the `from_logits` that it needs, and whether it reads logits.
 
     Logits are the stabler: where the task's own probabilities are those that Keras would make of
@@ -178,16 +197,5 @@ def _on_logits(task: "Task", value: Any, field: str, name: str) -> tuple[Any, bo
     return _copy(value, from_logits=logits), logits
 
 
-def _copy(value: Any, **changes: Any) -> Any:
+def _copy(value: "keras.losses.Loss | keras.metrics.Metric", **changes: object) -> Any:
     return type(value).from_config(value.get_config() | changes)
-
-
-def _check_thresholds(metric: Any, name: str) -> None:
-    """Refuse a threshold that every probability passes; raise ConfigError."""
-    config = metric.get_config()
-    for field in ("threshold", "thresholds"):
-        if config.get(field) in (0, [0.0], [0]):
-            raise ConfigError(
-                f"metrics: keras.metrics.{name}({field}=0.0) takes every answer for a yes, since "
-                f"metrics get probabilities. Write {field}=0.5, or leave it out."
-            )

@@ -1,15 +1,18 @@
 """Multilabel classification: several yes/no answers, a logit for each."""
 
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tfpipe.declare.spec import Label
-from tfpipe.tasks.keras_objects import Expects, Translator
+from tfpipe.tasks.keras_objects import Expects
 from tfpipe.tasks.sigmoid import Sigmoid
 from tfpipe.tasks.task import Task
 
 if TYPE_CHECKING:
     import numpy as np
+    import tensorflow as tf
+
+    from tfpipe.tasks.keras_objects import Translator
 
 
 class Multilabel(Sigmoid, Task):
@@ -38,10 +41,10 @@ class Multilabel(Sigmoid, Task):
     def units(self) -> int:
         return prod(self.label.shape)
 
-    def translator(self, expects: Expects) -> Translator:
+    def translator(self, expects: Expects) -> "Translator":
         import tensorflow as tf
 
-        def translate(labels: Any, outputs: Any) -> tuple[Any, Any]:
+        def translate(labels: "tf.Tensor", outputs: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
             scores = outputs if expects.logits else self.answers(outputs)
             if expects.labels == "choice":
                 return tf.cast(labels, tf.int64), tf.cast(scores >= 0.5, tf.int64)

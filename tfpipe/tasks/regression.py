@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from tfpipe.declare.deferred import Deferred, keras
 from tfpipe.declare.spec import Label
-from tfpipe.tasks.keras_objects import Expects, Translator
+from tfpipe.tasks.keras_objects import Expects
 from tfpipe.tasks.task import Named, Task
 
 if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
+
+    from tfpipe.tasks.keras_objects import Translator
 
 
 class Regression(Task):
@@ -54,10 +56,10 @@ class Regression(Task):
     def metrics(self) -> tuple[Deferred, ...]:
         return (keras.metrics.MeanAbsoluteError(name="mae"),)
 
-    def translator(self, expects: Expects) -> Translator:
+    def translator(self, expects: Expects) -> "Translator":
         import tensorflow as tf
 
-        def translate(labels: Any, outputs: Any) -> tuple[Any, Any]:
+        def translate(labels: "tf.Tensor", outputs: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
             return tf.cast(tf.reshape(labels, tf.shape(outputs)), tf.float32), outputs
 
         return translate

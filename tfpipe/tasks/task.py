@@ -16,12 +16,14 @@ from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.kinds import TASK_NAMES
 from tfpipe.declare.spec import ElementSpec, Label
 from tfpipe.errors import ConfigError, suggest
-from tfpipe.tasks.keras_objects import Expects, Translator, loss_of, metric_of
+from tfpipe.tasks.keras_objects import Expects, loss_of, metric_of
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
     import tensorflow as tf
+
+    from tfpipe.tasks.keras_objects import Translator
 
 Named = tuple[tuple[str, float], ...]
 
@@ -141,7 +143,7 @@ class Task(ABC):
             metrics.append(metric_of(self, self.metrics[0] if metric in own else metric, names))
         return metrics
 
-    def translator(self, expects: Expects) -> Translator:
+    def translator(self, expects: Expects) -> "Translator":
         """Return what makes the labels and outputs of a batch those that Keras's classes expect.
 
         Args:

@@ -168,7 +168,7 @@ def build_state(model: Any, dataset: Any) -> None:
             raise
 
 
-def _explain(model: Any, element_spec: Any, error: Exception) -> None:
+def _explain(model: keras.Model, element_spec: tuple[Any, ...], error: Exception) -> None:
     """Raise ConfigError for the loss or metric that has raised an error, where one has."""
     labels, outputs = element_spec[1], model.output_shape
     if not (isinstance(labels, tf.TensorSpec) and isinstance(outputs, tuple)):
