@@ -46,9 +46,9 @@ def call(owner: str, function: Callable[[], object]) -> object:
 class StoredSplits(Source):
     """A source with stored splits, "train" among them, that reads each one whole.
 
-    Subclasses say what is stored (`_stored_sizes`, `element`) and read it (`_read`), or read all
-    splits at once (`_splits`); those that
-    can read without keeping everything set `streams` and give `_stream` too.
+    Subclasses say what a sample is (`element`), what is stored (`_stored_sizes`) and read it
+    (`_read`), or read all splits at once (`_splits`); those that can read without keeping
+    everything set `streams` and give `_stream` too.
     """
 
     streams: ClassVar[bool] = False
@@ -173,9 +173,11 @@ class StoredSplits(Source):
         return self._once(("columns", stored), read)
 
     def _kept(self, stored: str, cache: bool | str) -> bool:
-        """Return whether to keep a stored split in memory; decided once, and said in the log."""
-        if not self.streams or isinstance(cache, bool):
-            return cache is not False or not self.streams
+        """Decide once whether to keep a stored split in memory, and log it."""
+        if not self.streams:
+            return True
+        if isinstance(cache, bool):
+            return cache
 
         def fits() -> bool:
             size = self._stored_sizes()[stored] * sum(f.nbytes for f in self.element()[0])
@@ -184,7 +186,7 @@ class StoredSplits(Source):
         return self._once(("kept", stored), fits)
 
     def _fits(self, size: int, what: str, otherwise: str) -> bool:
-        """Return whether decoded data fits in memory, and say in the log what follows from it."""
+        """Return whether decoded data fits in memory, and log what follows from it."""
         from tfpipe.data import free_memory
 
         fits = free_memory.fits(size)

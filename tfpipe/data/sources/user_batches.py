@@ -48,7 +48,7 @@ class UserBatches(Source):
         return ElementSpec(features, (_label(y, highest),), sizes)
 
     def _other(self, split: str) -> "tf.data.Dataset | None":
-        """A split's batches; None where the function returns None, or says there is no such one."""
+        """Return a split's batches; None where the function says in any way that it has none."""
         try:
             return self.function(split)
         except (KeyError, ValueError, NotImplementedError) as error:
