@@ -283,7 +283,6 @@ class ImageFolder(StoredSplits):
 
     def _stream(self, split: Split, options: Options) -> "tf.data.Dataset":
         """Return batches from the mapped file, which are those from memory in the same order."""
-
         from tfpipe.data.tensors import shared
 
         def mapped() -> InMemory:
@@ -389,14 +388,11 @@ class ImageFolder(StoredSplits):
 
     def _problems(self) -> list[Problem]:
         """Return what cannot be used, split by split."""
-        return [
-            self._problem(stored, row, what)
-            for stored, wrong in self._wrong.items()
-            for row, what in wrong
-        ]
-
-    def _problem(self, stored: str, row: int, what: str) -> Problem:
-        return Problem(f"{self.path}/{list(self._layout.splits[stored])[row]}", what)
+        problems: list[Problem] = []
+        for stored, wrong in self._wrong.items():
+            files = list(self._layout.splits[stored])
+            problems += (Problem(f"{self.path}/{files[row]}", what) for row, what in wrong)
+        return problems
 
     def _check_left(self) -> None:
         """Refuse to go on without a class that nothing is left of; raise DataError."""
@@ -406,8 +402,9 @@ class ImageFolder(StoredSplits):
         labels = self._all_labels("train")
         lost = np.bincount(labels[np.array([row for row, _ in wrong], int)], minlength=len(classes))
         for index in np.flatnonzero(np.bincount(labels, minlength=len(classes)) == lost):
-            first = next(self._problem("train", *w) for w in wrong if labels[w[0]] == index)
+            row, what = next(w for w in wrong if labels[w[0]] == index)
+            first = f"{self.path}/{list(self._layout.splits['train'])[row]}"
             raise DataError(
                 f"{self._owner}: not one of the {lost[index]:,} training images of the class "
-                f"{classes[index]!r} can be used; the first is {first}."
+                f"{classes[index]!r} can be used; the first is {first}: {what}."
             )
