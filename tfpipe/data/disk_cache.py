@@ -16,13 +16,13 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tfpipe.errors import StorageError
 from tfpipe.storage import write_whole
 from tfpipe.text import byte_size
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from tfpipe.data.images.files import Store
 
 folder: ContextVar[Path] = ContextVar("folder", default=Path("runs/.cache"))
@@ -30,7 +30,7 @@ folder: ContextVar[Path] = ContextVar("folder", default=Path("runs/.cache"))
 # Writes the rows through the store it is given, and says what is to be known of them.
 Fill = Callable[["Store"], Any]
 # Rows, mapped, and what is known of them, which JSON can hold.
-Cached = tuple["np.ndarray", Any]
+Cached = tuple[np.ndarray, Any]
 
 
 def obtain(
@@ -69,8 +69,6 @@ def obtain(
 
 def load(name: str, shape: tuple[int, ...]) -> Cached | None:
     """Return a file's rows and what is known of them; None where it is missing or damaged."""
-    import numpy as np
-
     path = folder.get() / name
     try:
         known = json.loads(path.with_suffix(".json").read_text())
@@ -84,8 +82,6 @@ def load(name: str, shape: tuple[int, ...]) -> Cached | None:
 
 def _save(path: Path, shape: tuple[int, ...], fill: Fill) -> None:
     """Write rows of bytes and what is known of them, whole or not at all."""
-    import numpy as np
-
     with _storage(path, int(np.prod(shape))):
         for remains in path.parent.glob(f".{path.name}.*"):  # of a process that was killed
             if remains.suffix != ".lock":
@@ -109,8 +105,6 @@ def _save(path: Path, shape: tuple[int, ...], fill: Fill) -> None:
 
 def _reserved(descriptor: int, shape: tuple[int, ...]) -> "Store":
     """Return a store into an open file, with all the room it needs reserved first."""
-    import numpy as np
-
     first, row = os.fstat(descriptor).st_size, int(np.prod(shape[1:]))
     # A full disk is found here, and not by a write into a mapping, which would end the process.
     if hasattr(os, "posix_fallocate"):
@@ -118,7 +112,7 @@ def _reserved(descriptor: int, shape: tuple[int, ...]) -> "Store":
     else:  # macOS
         os.ftruncate(descriptor, first + row * shape[0])
 
-    def store(start: int, rows: "np.ndarray") -> None:
+    def store(start: int, rows: np.ndarray) -> None:
         left, place = np.ascontiguousarray(rows).reshape(-1).data, first + start * row
         while left:
             written = os.pwrite(descriptor, left, place)

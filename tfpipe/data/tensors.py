@@ -11,7 +11,6 @@ _ROWS = 1024
 
 def aligned(shape: Sequence[int]) -> np.ndarray:
     """Return an uninitialised array of bytes that `shared` takes."""
-
     size = int(np.prod(shape))
     memory = np.empty(size + _ALIGNMENT, np.uint8)
     first = -memory.ctypes.data % _ALIGNMENT
@@ -23,7 +22,6 @@ def shared(rows: np.ndarray) -> tf.Tensor:
 
     `tf.convert_to_tensor` would hold all of it a second time.
     """
-
     if rows.ctypes.data % _ALIGNMENT or not len(rows):
         return tf.convert_to_tensor(rows)
     return tf.experimental.dlpack.from_dlpack(np.asarray(rows).__dlpack__())

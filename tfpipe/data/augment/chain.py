@@ -36,7 +36,6 @@ def apply_all(
         seed: two int64, of which the first is the pipeline's seed.
         feature: what the model gets of them; None where that is what they are.
     """
-
     needed = sum(a.draws_needed for a in augmentations)
     draws = _uniform(start, tf.shape(images)[0], needed, seed)
     canvas = _canvas(augmentations, images, feature)
@@ -94,7 +93,6 @@ class _Canvas:
 
     def settled(self) -> tf.Tensor:
         """Carry out all moves at once, in the order they were noted; return the images."""
-
         if not self._moves:
             return self.images
         combined = self._moves[0]
@@ -140,7 +138,6 @@ def _uniform(start: tf.Tensor, rows: tf.Tensor, columns: int, seed: tf.Tensor) -
     The counter-based generator Philox gives four numbers a count, so a row of a multiple of four
     starts at a count of its own and a batch can begin anywhere.
     """
-
     width = -(-columns // 4) * 4
     key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
     skipped = tf.cast(start * (width // 4), tf.uint64)

@@ -27,7 +27,6 @@ def decode(encoded: tf.Tensor, feature: Feature) -> tf.Tensor:
 
 def stored(encoded: tf.Tensor, feature: Feature) -> tf.Tensor:
     """Return the uint8 image of a file, of `feature.stored_shape`, as sources hold it."""
-
     shape = feature.stored_shape
     image = tf.ensure_shape(pixels(encoded, shape[2]), [None, None, shape[2]])
     fit = fitted if feature.resize is None else covered
@@ -41,7 +40,6 @@ def seen(images: tf.Tensor, feature: Feature) -> tf.Tensor:
         images: [..., height, width, channels] of `feature.stored_shape`, uint8; one or a batch.
         feature: what images the model takes.
     """
-
     if feature.resize is None:
         return images
     whole, (top, left) = centre(feature)
@@ -55,7 +53,6 @@ def seen(images: tf.Tensor, feature: Feature) -> tf.Tensor:
 
 def fitted(image: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
     """Return a uint8 image stretched to (height, width); as it is where it has that size."""
-
     return tf.cond(
         tf.reduce_all(tf.equal(tf.shape(image)[:2], size)),
         lambda: image,
@@ -65,7 +62,6 @@ def fitted(image: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
 
 def covered(image: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
     """Return the centre, (height, width), of a uint8 image that was resized to just cover that."""
-
     own = tf.shape(image)[:2]
     whole = tf.stack(covering(tf.unstack(own), size, tf.maximum))
     corner = (whole - size) // 2
@@ -78,7 +74,6 @@ def covered(image: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
 
 def pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     """Return the uint8 pixels of an encoded image, of whatever size it has."""
-
     if channels == 4:  # JPEG has no transparency
         return tf.io.decode_image(encoded, channels, expand_animations=False)
     return tf.cond(
@@ -94,7 +89,6 @@ def jpeg_pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     TensorFlow decodes JPEG with a fast, rougher transform unless told otherwise; other libraries
     use the exact one, and so do we: an image is the same here as where it came from.
     """
-
     return tf.io.decode_jpeg(encoded, channels, dct_method="INTEGER_ACCURATE")
 
 
@@ -103,7 +97,6 @@ def resize(image: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
 
     Whether shrinking antialiases changes one answer in five, so there is this one definition.
     """
-
     return _rounded(tf.image.resize(image, size, method="bilinear", antialias=True))
 
 
@@ -121,7 +114,6 @@ def _resized(
         corner: (top, left) of the part in that.
         size: (height, width) of the part.
     """
-
     own = tf.cast(tf.shape(images)[1:3], tf.float32)
     scaled = tf.raw_ops.ScaleAndTranslate(
         images=images,

@@ -64,7 +64,6 @@ class Decoder:
 
     def one(self, path: Path) -> np.ndarray:
         """Return the pixels of a file; raise tf.errors.OpError where it cannot be used."""
-
         return self._decode(tf.constant([os.fsencode(path)]), pixels).numpy()[0]
 
     def _chunk(self, start: int, paths: Sequence[Path], store: Store) -> list[tuple[int, str]]:
@@ -92,7 +91,6 @@ class Decoder:
 
     def _compiled(self, read: "Read") -> Callable[[tf.Tensor], tf.Tensor]:
         """Return a function that runs without Python, so that several threads help."""
-
         signature = [tf.TensorSpec([None], tf.string)]
         return tf.function(partial(self._decode, read=read), signature, autograph=False)
 
@@ -113,7 +111,6 @@ class Decoder:
 
     def _problem(self, path: Path) -> str:
         """Return what is wrong with a file that cannot be used."""
-
         shape = shape_of(path)
         if isinstance(shape, str):
             return shape
@@ -135,7 +132,6 @@ class Decoder:
 
 def shape_of(path: Path) -> tuple[int, ...] | str:
     """(height, width, channels) of an image file, or what is wrong with it."""
-
     try:
         encoded = path.read_bytes()
     except OSError as error:

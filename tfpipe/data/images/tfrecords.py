@@ -20,7 +20,6 @@ def batches(instructions: Any, image: str, label: str, batch_size: int) -> tf.da
         label: the name of the class label.
         batch_size: samples in a batch.
     """
-
     parts = [(str(i.filename), i.skip, i.take) for i in instructions]
     files, *counts = (list(column) for column in zip(*parts, strict=True))
     skips, takes = (tf.constant(column, tf.int64) for column in counts)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from tfpipe.data import disk_cache
 from tfpipe.data.columns import Columns
 from tfpipe.data.sources.base import HeldOut, StoredSplits
@@ -17,7 +19,6 @@ from tfpipe.declare.spec import Feature, Kind, Label
 from tfpipe.errors import DataError, suggest
 
 if TYPE_CHECKING:
-    import numpy as np
     import tensorflow as tf
     from numpy.typing import ArrayLike
 
@@ -43,9 +44,7 @@ class FeatureFile:
     label: Label
 
     @property
-    def _row(self) -> "np.dtype":
-        import numpy as np
-
+    def _row(self) -> np.dtype:
         answer = "i8" if self.label.is_class else "f8"
         return np.dtype(
             [(NAME, "f4", self.shape), ("label", answer, self.label.shape), ("weight", "f4")]
@@ -58,19 +57,15 @@ class FeatureFile:
 
     def packed(
         self, features: "ArrayLike", labels: "ArrayLike", weights: "ArrayLike | None"
-    ) -> "np.ndarray":
+    ) -> np.ndarray:
         """Return the rows of bytes of a batch; a sample has a weight whether it is given or not."""
-        import numpy as np
-
         rows = np.empty(len(np.asarray(labels)), self._row)
         rows[NAME], rows["label"] = features, labels
         rows["weight"] = 1.0 if weights is None else weights
         return rows.view(np.uint8).reshape(len(rows), -1)
 
-    def columns(self, rows: "np.ndarray", weighted: bool) -> Columns:
+    def columns(self, rows: np.ndarray, weighted: bool) -> Columns:
         """Return the arrays that `packed` made rows of."""
-        import numpy as np
-
         table = rows.view(self._row)[:, 0]
         return Columns(
             {NAME: np.ascontiguousarray(table[NAME])},
