@@ -3,7 +3,7 @@
 import json
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,12 @@ ENCODE = {
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The current folder is the test's own, as is runs/.cache in it."""
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    token = disk_cache.folder.set(Path("runs/.cache"))
+    yield tmp_path
+    disk_cache.folder.reset(token)
 
 
 @pytest.fixture
