@@ -65,7 +65,9 @@ def reloaded_together() -> Iterator[None]:
             command = [sys.executable, "-P", "-c", RELOADING, parity.__file__]
             quiet = subprocess.DEVNULL
             processes.append(
-                subprocess.Popen(command, text=True, env=environ, stderr=quiet, **pipes)
+                subprocess.Popen(
+                    command, text=True, env=environ, stderr=quiet, start_new_session=True, **pipes
+                )
             )
         (process,) = processes
         assert process.stdin

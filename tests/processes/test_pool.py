@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tfpipe.declare.loading import load
 from tfpipe.processes.pool import Child, ProcessPool, ProcessSpec
 from tfpipe.text import byte_size
 
@@ -369,6 +370,18 @@ def test_children_are_started_where_none_can_be_forked(jobs: Path, tmp_path: Pat
             "it cannot import what training needs: No module named 'no_such_module'"
         )
     assert "No module named 'no_such_module'" in log.read_text()
+
+
+@both
+def test_modules_beside_a_pipeline_file_are_not_pythons(
+    pool: ProcessPool, kind: str, spec: Callable[..., ProcessSpec], tmp_path: Path
+) -> None:
+    (tmp_path / "random.py").write_text(
+        "from tfpipe import Pipeline\n\n"
+        "class P(Pipeline):\n    def input_fn(self, split): ...\n    def build_model(self): ...\n"
+    )
+    load(str(tmp_path / "random.py"))
+    assert ended(pool, pool.start(spec("leave 7")))[0].exit_code == 7
 
 
 def test_a_process_that_cannot_start_has_ended(

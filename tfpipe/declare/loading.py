@@ -21,6 +21,9 @@ from tfpipe.text import short_path
 
 Pipelines = dict[str, type[Pipeline]]
 
+# What was put before the standard library in sys.path, for the neighbours of pipeline files.
+ADDED_FOLDERS: list[str] = []
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -184,6 +187,7 @@ def _import(path: Path, copy: Path | None = None) -> ModuleType:
     for folder in (_project_root(path), path.parent):
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
+            ADDED_FOLDERS.append(str(folder))
     digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
     name = f"tfpipe_file_{digest}.{path.stem}"
     module = ModuleType(name)

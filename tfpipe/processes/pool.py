@@ -26,6 +26,7 @@ from typing import Any, ClassVar
 
 import psutil
 
+from tfpipe.declare.loading import ADDED_FOLDERS
 from tfpipe.processes import bootstrap, preload
 from tfpipe.processes.bootstrap import ProcessSpec
 from tfpipe.processes.child import Child
@@ -166,10 +167,10 @@ class _ForkServer:
         settings = {"modules": modules, "log": str(log or os.devnull), "status": str(self._file)}
         previous = dict(os.environ)
         os.environ[preload.SETTINGS] = json.dumps(settings)
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         try:
             _forkserver.set_forkserver_preload([preload.__name__])
-            with _without_main():
+            with _own_modules_left_out():
+                os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
                 _forkserver.ensure_running()
         finally:
             os.environ.clear()
@@ -208,7 +209,7 @@ def _start(child: Child, spec: ProcessSpec, method: str) -> None:
     process: BaseProcess = context.Process(  # type: ignore[attr-defined]
         target=bootstrap.run, args=(spec, dict(os.environ), reporter)
     )
-    with _without_main(), reporter:
+    with _own_modules_left_out(), reporter:
         process.start()
     assert process.pid is not None
     running = None
@@ -239,14 +240,16 @@ def _runs(process: psutil.Process) -> bool:
 
 
 @contextlib.contextmanager
-def _without_main() -> Iterator[None]:
-    """Keep multiprocessing from importing in children the program that this process runs.
+def _own_modules_left_out() -> Iterator[None]:
+    """Keep children from importing the program that this process runs, and modules beside it.
 
-    A script that searches does so when it is imported, and nothing of it is needed.
+    A script that searches does so when it is imported, and nothing of it is needed. A module beside
+    a pipeline file may bear the name of one of Python's, such as random.py, that TensorFlow needs.
     """
-    main = sys.modules["__main__"]
+    main, path = sys.modules["__main__"], sys.path[:]
     sys.modules["__main__"] = types.ModuleType("__main__")
+    sys.path[:] = [folder for folder in path if folder not in ADDED_FOLDERS]
     try:
         yield
     finally:
-        sys.modules["__main__"] = main
+        sys.modules["__main__"], sys.path[:] = main, path
