@@ -111,7 +111,7 @@ def test_the_death_of_one_starts_all_again(job):
     assert first[0] != second[0]
     assert first[1] != second[1]  # new ports
     assert job.said == [
-        f"Worker 1 died (SIGKILL); its log: {job.folder / 'logs' / 'worker-1.log'}",
+        f"Worker 1 died (by SIGKILL); its log: {job.folder / 'logs' / 'worker-1.log'}",
         "Starting all workers again from the last state in 0 s (restart 1 of 2).",
     ]
 

@@ -145,7 +145,8 @@ class Supervisor:
                 self._end(self._limits.grace)
                 self._pass_on(worker)
                 return worker.exit_code
-        self._say(f"Worker {dead.index} died ({dead.how}); its log: {dead.log}")
+        how = dead.how if (dead.exit_code or 0) >= 0 else f"by {dead.how}"
+        self._say(f"Worker {dead.index} died ({how}); its log: {dead.log}")
         self._end(self._limits.grace)
         return None
 
