@@ -1,4 +1,4 @@
-"""Reach: whether an address answers, found out in seconds."""
+"""A probe of an address: whether it answers, known within seconds."""
 
 import threading
 import urllib.error
