@@ -132,7 +132,7 @@ MISTAKES = (
     ("run", "small.py::Small", "model.convs=5"),
     ("run", "small.py::Small", "optimizer=Adm()"),
     ("run", "small.py::Small", "optimizer.learning_rte=1"),
-    ("run", "small.py::Small", "loss=keras.losses.SparseCategoricalCrossentropy()"),
+    ("run", "small.py::Small", "loss=keras.losses.SparseCategoricalCrossentrop()"),
     ("run", "small.py::Small", "device=gpu"),
     ("run", "small.py::Small", "batch_size"),
     ("run", "small.py::Smal"),
@@ -305,12 +305,13 @@ def run_files(recorder: Recorder, name: str) -> Iterator[tuple[str, str]]:
 
 def killed(recorder: Recorder) -> str:
     """The digest of a run that was ended by SIGKILL in its second epoch, and resumed."""
+    before = set(recorder._folder.glob("runs/small.Small/*/metrics.csv"))
     process = recorder.python("-m", "tfpipe", "run", "small.py::Small", "--no-export")
-    metrics = None
+    metrics: Path | None = None
     while metrics is None or len(metrics.read_text().splitlines()) < 2:
         time.sleep(0.05)
-        new = list(recorder._folder.glob("runs/small.Small/*/metrics.csv"))
-        metrics = max(new, key=lambda path: path.stat().st_mtime) if len(new) > 1 else None
+        new = set(recorder._folder.glob("runs/small.Small/*/metrics.csv")) - before
+        metrics = next(iter(new), None)
     process.kill()
     process.communicate()
     if json.loads((metrics.parent / "status.json").read_text())["state"] == "finished":

@@ -54,6 +54,7 @@ def _show(terminal: Any, report: dict[str, Any], run: str) -> None:
 
     facts = {
         "task": report["task"] + _classes(report),
+        **({"labels": report["labels"]} if report["labels"] else {}),
         "splits": ", ".join(f"{size:,} {name}" for name, size in report["splits"].items()),
         "parameters": f"{report['parameters']:,} ({report['trainable_parameters']:,} trainable)"
         + _learnt(report["preprocessing_state"]),

@@ -51,7 +51,7 @@ def columns_of(split: str, pair: object) -> Columns:
             array = array.astype(np.float32)  # a column of a table
         alone = "text" if array.dtype == object else "image" if _is_image(array) else "features"
         features[name or alone] = array
-    labels = _number_array(y, f"y of split {split!r}")
+    labels = label_array(y, f"y of split {split!r}")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     for name, array in features.items():
@@ -63,8 +63,7 @@ def columns_of(split: str, pair: object) -> Columns:
     if len(labels) == 0:
         raise DataError(f"Arrays: the {split} split is empty.")
     weights = _weights(pair[2], len(labels), split) if len(pair) == 3 else None
-    dtype = np.int64 if labels.dtype.kind in "biu" else np.float32
-    return Columns(features, labels.astype(dtype), weights)
+    return Columns(features, labels, weights)
 
 
 def _weights(values: object, size: int, split: str) -> np.ndarray:
@@ -89,6 +88,22 @@ def _feature_array(values: object, what: str) -> np.ndarray:
         return np.array([t.encode() if isinstance(t, str) else t for t in texts], object)
     array = _number_array(values, what)
     return array[..., None] if array.dtype == np.uint8 and array.ndim == 3 else array
+
+
+def label_array(values: object, what: str) -> np.ndarray:
+    """Return texts as str, numbers and booleans as they are."""
+    try:
+        array = np.asarray(values)
+    except ValueError:  # which _number_array explains
+        array = np.empty(0)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    texts = array.tolist() if array.dtype.kind in "USO" and array.ndim == 1 else []
+    if texts and all(isinstance(t, (str, bytes)) for t in texts):
+        return np.array([t.decode() if isinstance(t, bytes) else t for t in texts], object)
+    if texts and all(isinstance(t, bool) for t in texts):
+        return np.array(texts, bool)
+    return _number_array(values, what)
 
 
 def _number_array(values: object, what: str) -> np.ndarray:
@@ -143,7 +158,7 @@ def check_like(train: Columns, other: Columns, split: str) -> None:
         )
         raise DataError(f"Arrays: split {split!r} holds {received}, the training split {expected}.")
     labels, own = train.labels, other.labels
-    if (own.dtype, own.shape[1:]) != (labels.dtype, labels.shape[1:]):
+    if (own.dtype.kind in "iu") != (labels.dtype.kind in "iu") or own.shape[1:] != labels.shape[1:]:
         raise DataError(
             f"Arrays: split {split!r} has labels of {own.dtype} and shape {own.shape}, the "
             f"training split of {labels.dtype} and shape {labels.shape}."

@@ -1,18 +1,21 @@
 """Labels: what they are, told by their type, shape and values by one rule, and whether they fit."""
 
 from collections.abc import Collection
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 from tfpipe.declare.spec import Label
-from tfpipe.errors import DataError
+from tfpipe.errors import DataError, suggest
+from tfpipe.text import listed
 
 # Whole numbers of a text file, 0, 1, 2, ..., are classes up to here.
 MOST_NUMERALS = 100
 # Integers beyond this, and beyond the number of samples, are no class indices.
 MOST_CLASSES = 1000
 
+LabelKind = Literal["auto", "class", "number"]
 LabelType = Literal["words", "numerals", "integers", "floats"]
 
 
@@ -43,42 +46,156 @@ def numbered(count: int) -> tuple[str, ...]:
     return tuple(map(str, range(count)))
 
 
-def label_of_array(labels: np.ndarray, classes: tuple[str, ...]) -> Label:
-    """Return what an array of labels says; raise DataError where that is unclear.
+@dataclass(frozen=True)
+class LabelReading:
+    """How labels that came as an array are read.
 
     Args:
-        labels: [rows, ...] numbers.
-        classes: the declared class names; () to number them.
+        label: what is predicted.
+        how: what they are and why, for people.
+        values: what the labels of each class are; None where they are class indices already, or no
+            classes.
+        one_hot: whether each label is a row with a single 1.
     """
-    if _is_one_hot(labels):
-        raise DataError(
-            f"Arrays: y of shape {labels.shape} has a single 1 in each row, so it looks one-hot. "
-            "Give class indices: y.argmax(axis=1)."
-        )
-    shape = labels.shape[1:]
-    kind = label_kind("floats" if labels.dtype.kind == "f" else "integers", shape)
-    if kind == "real":
-        return Label("label", "real", shape)
-    if kind == "class":
-        highest = int(labels.max())
-        if not classes and highest >= max(MOST_CLASSES, len(labels)):
+
+    label: Label
+    how: str
+    values: tuple[Any, ...] | None = None
+    one_hot: bool = False
+
+    def read(self, labels: np.ndarray, where: str) -> np.ndarray:
+        """Return class indices, answers or numbers; raise DataError for a label of no class.
+
+        Args:
+            labels: as they came.
+            where: what they are of, for the error: "split 'test'".
+        """
+        if self.one_hot:
+            return labels.argmax(axis=1).astype(np.int64)
+        if self.values is None:
+            return labels.astype(np.float32 if self.label.kind == "real" else np.int64)
+        indices = {value: index for index, value in enumerate(self.values)}
+        given = labels.tolist()
+        read = [indices.get(value, -1) for value in given]
+        if -1 in read:
+            row = read.index(-1)
             raise DataError(
-                f"Arrays: y holds whole numbers up to {highest} in {len(labels)} samples, which "
-                "are hardly class indices. For real numbers use a float type: y.astype('float32')."
+                f"{where}: the label {given[row]!r} in row {row} is none of the classes, which "
+                f"are {listed(self.values, 10)}. Declare all their names with classes=(...)."
             )
-        return Label("label", "class", (), classes or numbered(max(2, highest + 1)))
+        return np.array(read, np.int64)
+
+
+def read_array(labels: np.ndarray, classes: tuple[str, ...], kind: LabelKind) -> LabelReading:
+    """Return how an array of labels is read; raise DataError where that is unclear.
+
+    Args:
+        labels: [rows, ...] texts, booleans or numbers, as they came.
+        classes: the declared class names; () to tell them by the labels.
+        kind: what is declared of them: classes, numbers, or nothing.
+    """
+    shape = labels.shape[1:]
+    rows = labels.ndim == 2 and labels.shape[1] > 1 and len(labels) > 1 and kind != "number"
+    if rows and set(np.unique(labels)) == {0, 1} and (labels.sum(axis=1) == 1).all():
+        names = classes or numbered(shape[0])
+        return LabelReading(_classes(names), f"one-hot rows of {shape[0]} classes", one_hot=True)
+    if labels.ndim == 1 and labels.dtype.kind in "Ob":
+        return read_words(labels, classes)
+    whole = labels.dtype.kind != "f" or bool((labels == np.floor(labels)).all())
+    if labels.dtype.kind == "f" or kind == "number":
+        distinct = np.unique(labels).tolist() if whole and labels.ndim == 1 else []
+        numerals = bool(distinct) and label_kind("numerals", (), distinct) == "class"
+        if kind == "number" or not (kind == "class" or classes or numerals):
+            return LabelReading(Label("label", "real", shape), _reading_of_numbers(labels))
+        if not whole:
+            raise DataError(
+                "Arrays: y holds numbers with fractions, and its labels are declared to be "
+                "classes. Round them, or leave out the task and the classes."
+            )
+        labels = labels.astype(np.int64)
+    if label_kind("integers", shape) == "class":
+        return read_integers(labels, classes, kind)
     if labels.ndim == 2 and set(np.unique(labels)) <= {0, 1}:
-        return Label("label", "multilabel", shape, classes or numbered(labels.shape[1]))
+        label = Label("label", "multilabel", shape, classes or numbered(labels.shape[1]))
+        return LabelReading(label, f"{labels.shape[1]} yes/no answers")
     raise DataError(
         f"Arrays: y of whole numbers and shape {labels.shape} is neither class indices [rows] nor "
         "yes/no answers [rows, several] of 0 and 1. For real numbers use a float type."
     )
 
 
-def _is_one_hot(labels: np.ndarray) -> bool:
-    if labels.ndim != 2 or labels.shape[1] < 2 or len(labels) < 2:
-        return False
-    return bool(((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all())
+def reading_of_column(label: Label, labels: np.ndarray) -> str:
+    """Return how the label column of a file was read, for people.
+
+    Args:
+        label: what is predicted.
+        labels: class indices, or numbers.
+    """
+    if label.is_class:
+        numerals = all(name.lstrip("+-").isdigit() for name in label.classes)
+        undo = "; task='regression' takes them for numbers" if numerals else ""
+        return f"{'whole numbers' if numerals else 'words'} of {len(label.classes)} classes{undo}"
+    return _reading_of_numbers(labels)
+
+
+def _reading_of_numbers(labels: np.ndarray) -> str:
+    distinct = np.unique(labels) if labels.ndim == 1 else labels[:0]
+    if 1 < len(distinct) <= MOST_NUMERALS and bool((distinct == np.floor(distinct)).all()):
+        return (
+            f"whole numbers {distinct[0]:g} to {distinct[-1]:g}, taken for real numbers; "
+            "task='classification' makes classes of them"
+        )
+    return "real numbers"
+
+
+def read_words(labels: np.ndarray, classes: tuple[str, ...]) -> LabelReading:
+    """Return how texts and booleans are read: each different one is a class."""
+    distinct = sorted(set(labels.tolist()))
+    if all(isinstance(value, str) and value.lstrip("+-").isdigit() for value in distinct):
+        distinct.sort(key=int)
+    names = tuple(map(str, distinct))
+    if classes and not set(names) <= set(classes):
+        unknown = next(name for name in names if name not in classes)
+        raise DataError(
+            f"Arrays: y has the label {unknown!r}, which classes does not name. "
+            f"{suggest(unknown, classes)}"
+        )
+    if classes:
+        by_name = dict(zip(names, distinct, strict=True))
+        distinct = [by_name.get(name, name) for name in classes]
+    if len(distinct) < 2:
+        raise DataError(f"Arrays: y holds one class only, {names[0]!r}.")
+    what = "booleans" if labels.dtype.kind == "b" else "texts"
+    how = f"{what} of {len(distinct)} classes"
+    return LabelReading(_classes(classes or names), how, tuple(distinct))
+
+
+def read_integers(labels: np.ndarray, classes: tuple[str, ...], kind: LabelKind) -> LabelReading:
+    """Return how whole numbers are read: as indices from 0, or each different one is a class."""
+    distinct = np.unique(labels).tolist()
+    lowest, highest = distinct[0], distinct[-1]
+    if classes and not (lowest < 0 or highest >= len(classes)):
+        return LabelReading(_classes(classes), f"indices of the {len(classes)} declared classes")
+    if classes and set(map(str, distinct)) <= set(classes):
+        by_name = {str(value): value for value in distinct}
+        values = tuple(by_name.get(name, name) for name in classes)
+        return LabelReading(_classes(classes), "numbers that classes names", values)
+    few = len(distinct) <= MOST_CLASSES and 2 * len(distinct) <= len(labels)
+    if classes or (lowest == 0 and (highest < max(MOST_CLASSES, len(labels)))):
+        names = classes or numbered(max(2, highest + 1))
+        return LabelReading(_classes(names), f"class indices 0 to {len(names) - 1}")
+    if len(distinct) > 1 and (few or kind == "class"):
+        how = f"whole numbers {lowest} to {highest}, each different one a class"
+        return LabelReading(_classes(tuple(map(str, distinct))), how, tuple(distinct))
+    raise DataError(
+        f"Arrays: y holds whole numbers from {lowest} to {highest} in {len(labels)} samples, which "
+        "are hardly classes. For real numbers use a float type, y.astype('float32'), or declare "
+        "task='regression'."
+    )
+
+
+def _classes(names: tuple[str, ...]) -> Label:
+    return Label("label", "class", (), names)
 
 
 def check_labels(labels: np.ndarray, label: Label, where: str) -> None:

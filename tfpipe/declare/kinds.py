@@ -57,6 +57,23 @@ class Source(Part):
         spec = self.spec()
         return spec.features, spec.label
 
+    def label_reading(self) -> str:
+        """Return how the labels were read, for people; empty where the data itself says it."""
+        return ""
+
+    def for_task(self, task: str) -> Self:
+        """Return the source whose labels are read as a declared task needs them.
+
+        Args:
+            task: the pipeline's; "auto" leaves it to the labels.
+        """
+        kinds = {"classification": "class", "binary": "class"}
+        if not getattr(self, "classes", ()):
+            kinds["regression"] = "number"
+        if task in kinds and getattr(self, "label_kind", "") == "auto":
+            return self.replace(label_kind=kinds[task])
+        return self
+
     def notes(self) -> list[str]:
         """Return what a person must not overlook about the data, such as rows left out."""
         return []

@@ -134,6 +134,8 @@ def prepare(
     if pipeline.data is None:
         pipeline = pipeline.replace(data=UserBatches(pipeline.input_fn))
     assert pipeline.data is not None
+    pipeline = pipeline.replace(data=pipeline.data.for_task(pipeline.task))
+    assert pipeline.data is not None
     stands_for, left_out = None, ""
     if sample:
         stands_for = source_name(pipeline.data)

@@ -39,10 +39,10 @@ def check(
 
     Returns:
         name, task, parameters, trainable_parameters, preprocessing_state (how many numbers and
-        words the preprocessing layers have learnt), splits (name to size), classes, class_counts
-        (by split), steps_per_epoch, device, device_reason, precision, precision_reason,
-        seconds_per_epoch (of the slowest phase), seconds_total, memory_bytes, resume (None unless
-        it was asked for) and notes.
+        words the preprocessing layers have learnt), splits (name to size), classes, labels (how
+        they were read; empty where the data says it), class_counts (by split), steps_per_epoch,
+        device, device_reason, precision, precision_reason, seconds_per_epoch (of the slowest
+        phase), seconds_total, memory_bytes, resume (None unless it was asked for) and notes.
     """
     loaded = loaded_from(pipeline)
     terminal = terminal or Silent()
@@ -75,6 +75,7 @@ def check(
         "preprocessing_state": preprocessing_state(model),
         "splits": dict(spec.splits),
         "classes": list(spec.classes),
+        "labels": data.label_reading(),
         "class_counts": counts,
         "steps_per_epoch": prepared.steps,
         "device": prepared.picked.device,

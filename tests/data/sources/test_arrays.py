@@ -1,13 +1,19 @@
 """Arrays: what a function may return, and what it may not."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+import tfpipe
+from tfpipe import Pipeline, keras
 from tfpipe.data import Arrays
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError
+from tfpipe.models import MLP
 
 X = np.zeros((20, 4), np.float32)
 Y = np.arange(20) % 3
@@ -82,7 +88,14 @@ def test_features_by_name() -> None:
     [
         (Y, Label("label", "class", (), ("0", "1", "2"))),
         (Y[:, None], Label("label", "class", (), ("0", "1", "2"))),
-        (Y == 1, Label("label", "class", (), ("0", "1"))),
+        (Y == 1, Label("label", "class", (), ("False", "True"))),
+        (Y + 1, Label("label", "class", (), ("1", "2", "3"))),
+        (2 * (Y % 2) - 1, Label("label", "class", (), ("-1", "1"))),
+        (Y * 1.0, Label("label", "class", (), ("0", "1", "2"))),
+        (Y + 1.0, Label("label", "real", ())),
+        (np.array(["ape", "cow", "bee"])[Y], Label("label", "class", (), ("ape", "bee", "cow"))),
+        ([str(8 + y) for y in Y], Label("label", "class", (), ("8", "9", "10"))),
+        (np.eye(3)[Y], Label("label", "class", (), ("0", "1", "2"))),
         (Y * 0, Label("label", "class", (), ("0", "1"))),
         (Y / 7, Label("label", "real", ())),
         (Y[:, None] / 7, Label("label", "real", ())),
@@ -92,6 +105,77 @@ def test_features_by_name() -> None:
 )
 def test_labels(y: np.ndarray, label: Label) -> None:
     assert spec_of((X, y)).label == label
+
+
+@pytest.mark.parametrize(
+    ("y", "task", "classes", "how"),
+    [
+        (Y, "auto", ("0", "1", "2"), "class indices 0 to 2"),
+        (Y * 1.0, "auto", ("0", "1", "2"), "class indices 0 to 2"),
+        (Y * 1.0, "regression", (), "whole numbers 0 to 2, taken for real numbers"),
+        (Y + 1, "auto", ("1", "2", "3"), "whole numbers 1 to 3, each different one a class"),
+        (
+            Y + 1.0,
+            "auto",
+            (),
+            "whole numbers 1 to 3, taken for real numbers; task='classification' makes classes of "
+            "them",
+        ),
+        (Y + 1.0, "classification", ("1", "2", "3"), "whole numbers 1 to 3, each different one"),
+        (Y * 5000, "regression", (), "whole numbers 0 to 10000, taken for real numbers"),
+        (Y == 1, "binary", ("False", "True"), "booleans of 2 classes"),
+        (np.array(list("abc"))[Y], "auto", ("a", "b", "c"), "texts of 3 classes"),
+        (np.eye(3)[Y], "auto", ("0", "1", "2"), "one-hot rows of 3 classes"),
+        (Y / 7, "auto", (), "real numbers"),
+    ],
+)
+def test_it_is_said_how_labels_are_read_and_the_task_decides(
+    y: np.ndarray, task: str, classes: tuple[str, ...], how: str
+) -> None:
+    source = Arrays(lambda: (X, y), validation=None).for_task(task)
+    assert source.spec().classes == classes
+    assert source.label_reading().startswith(how)
+    (batch,) = source.input_fn("train", batch_size=20, shuffle=False)
+    expected = Y if classes != ("False", "True") else Y == 1
+    np.testing.assert_array_equal(batch[1], expected if classes else y.astype("float32"))
+
+
+def test_words_may_be_declared_in_an_order_of_ones_own() -> None:
+    y = np.array(["low", "high", "mid"])[Y]
+    source = Arrays(lambda: (X, y), validation=None, classes=("low", "mid", "high", "top"))
+    assert source.spec().classes == ("low", "mid", "high", "top")
+    (batch,) = source.input_fn("train", batch_size=20, shuffle=False)
+    np.testing.assert_array_equal(batch[1], np.array([0, 2, 1])[Y])
+    assert refused((X, y), classes=("low", "mid", "hihg")) == (
+        "Arrays: y has the label 'high', which classes does not name. Did you mean 'hihg'?"
+    )
+    numbered = Arrays(lambda: (X, 10 * Y + 10), validation=None, classes=("30", "20", "10"))
+    (batch,) = numbered.input_fn("train", batch_size=20, shuffle=False)
+    np.testing.assert_array_equal(batch[1], 2 - Y)
+
+
+@pytest.mark.parametrize("names", [("-1", "1"), ("no", "yes")])
+def test_answers_are_the_labels_as_they_were_given(tmp_path: Path, names: Any) -> None:
+    x = np.random.default_rng(0).normal(size=(120, 4)).astype("float32")
+    above = (x[:, 0] > 0).astype(int)
+
+    class Signs(Pipeline):
+        data = Arrays(
+            lambda: (x, 2 * above - 1 if names[0] == "-1" else np.array(names)[above]),
+            validation=0.2,
+            test=0.2,
+        )
+        model = MLP(units=(8,))
+        optimizer = keras.optimizers.Adam(0.05)
+        epochs = 10
+
+    run = tfpipe.run(Signs(), root=tmp_path, quiet=True)
+    assert run.metrics["test"]["accuracy"] > 0.9
+    report = json.loads((run.directory / "report" / "report.json").read_text())
+    assert report["test"]["classes"] == list(names)
+    signature = tf.saved_model.load(str(run.exported[0])).signatures["serving_default"]
+    answers = signature(features=tf.constant(x))["class_name"].numpy().astype(str)
+    assert (answers == np.array(names)[above]).mean() > 0.9
 
 
 def test_declared_class_names() -> None:
@@ -167,8 +251,7 @@ def test_a_function_that_fails() -> None:
         ),
         (
             (X, np.array(["cat"] * 20)),
-            "Arrays: y of split 'train' should hold numbers, one row a sample, got <U3 of shape "
-            "(20,).",
+            "Arrays: y holds one class only, 'cat'.",
         ),
         (
             (X, 3),
@@ -180,10 +263,9 @@ def test_a_function_that_fails() -> None:
             "Arrays: x of split 'train' has rows of differing length.",
         ),
         (
-            (X, Y - 1),
-            "split 'train': 7 of 20 labels are outside the range 0 to 1 of 2 classes, the first is "
-            "-1 in row 0. Number the classes from 0, or declare all their names with "
-            "classes=(...).",
+            ((X, Y - 1), (X, Y)),
+            "split 'test': the label 2 in row 2 is none of the classes, which are -1, 0, 1. "
+            "Declare all their names with classes=(...).",
         ),
         (
             ((X, Y), (X, Y + 1)),
@@ -196,14 +278,10 @@ def test_a_function_that_fails() -> None:
             "yes/no answers [rows, several] of 0 and 1. For real numbers use a float type.",
         ),
         (
-            (X, np.eye(3)[Y]),
-            "Arrays: y of shape (20, 3) has a single 1 in each row, so it looks one-hot. Give "
-            "class indices: y.argmax(axis=1).",
-        ),
-        (
             (X, np.arange(20) * 5000),
-            "Arrays: y holds whole numbers up to 95000 in 20 samples, which are hardly class "
-            "indices. For real numbers use a float type: y.astype('float32').",
+            "Arrays: y holds whole numbers from 0 to 95000 in 20 samples, which are hardly "
+            "classes. For real numbers use a float type, y.astype('float32'), or declare "
+            "task='regression'.",
         ),
         (
             ((PIXELS, Y), (PIXELS / 255, Y)),

@@ -1,12 +1,16 @@
 """Arrays: anything that fits in memory, from a function of one's own."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tfpipe.data.columns import Columns
 from tfpipe.data.sources.base import HeldOut, StoredSplits, call
 from tfpipe.declare.spec import Feature, Label
+
+if TYPE_CHECKING:
+    from tfpipe.data.labels import LabelReading
 
 
 class Arrays(StoredSplits):
@@ -18,13 +22,16 @@ class Arrays(StoredSplits):
             x has one row a sample: uint8 images of [rows, height, width] or
             [rows, height, width, channels], vectors of [rows, numbers], texts, or a mapping of
             names to arrays, of which [rows] numbers and words are the columns of a table. y holds
-            class indices (whole numbers), yes/no answers ([rows, several] of 0 and 1), or real
-            numbers; no one-hot rows. All splits are alike in shapes and types. (x, y, weights) in
-            place of (x, y) says how much each sample counts.
+            classes (texts, booleans, whole numbers, one-hot rows), yes/no answers ([rows, several]
+            of 0 and 1), or real numbers; docs/data.md says what is read as what. All splits are
+            alike in shapes and types. (x, y, weights) in place of (x, y) says how much each sample
+            counts.
         validation: what to hold out of the training samples: a share, or a number, which takes the
             last ones; the name of a split; or None.
         test: the same for the test split.
-        classes: the class names in order of their index; numbers from 0 when not given.
+        classes: the class names in order of their index; told by the labels when not given.
+        label_kind: "class", "number", or "auto", which tells it by the labels. The pipeline's task
+            decides where it is declared.
 
     Raises:
         DataError: when the function returns something else, or lengths differ.
@@ -37,12 +44,29 @@ class Arrays(StoredSplits):
     validation: HeldOut | None = 0.1
     test: HeldOut | None = "test"
     classes: tuple[str, ...] = ()
+    label_kind: Literal["auto", "class", "number"] = "auto"
+
+    def label_reading(self) -> str:
+        return self._labels_as.how
 
     def element(self) -> tuple[tuple[Feature, ...], Label]:
         return self._element
 
     @cached_property
     def _splits(self) -> dict[str, Columns]:
+        return {
+            name: replace(columns, labels=self._labels_as.read(columns.labels, f"split {name!r}"))
+            for name, columns in self._returned.items()
+        }
+
+    @cached_property
+    def _labels_as(self) -> "LabelReading":
+        from tfpipe.data.labels import read_array
+
+        return read_array(self._returned["train"].labels, self.classes, self.label_kind)
+
+    @cached_property
+    def _returned(self) -> dict[str, Columns]:
         from tfpipe.data.arrays import by_split, columns_of
 
         pairs = by_split(call("Arrays", self.load))
@@ -51,12 +75,10 @@ class Arrays(StoredSplits):
     @cached_property
     def _element(self) -> tuple[tuple[Feature, ...], Label]:
         from tfpipe.data.arrays import check_like, features_of
-        from tfpipe.data.labels import check_labels, label_of_array
+        from tfpipe.data.labels import check_labels
 
-        train = self._splits["train"]
-        features = features_of(train)
-        label = label_of_array(train.labels, self.classes)
-        for name, columns in self._splits.items():
+        train, label = self._returned["train"], self._labels_as.label
+        for name, columns in self._returned.items():
             check_like(train, columns, name)
-            check_labels(columns.labels, label, f"split {name!r}")
-        return features, label
+            check_labels(self._read(name).labels, label, f"split {name!r}")
+        return features_of(train), label

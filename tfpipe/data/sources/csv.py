@@ -98,6 +98,11 @@ class CSVSplits(StoredSplits):
             return self._declared
         return self._loaded.features, self._loaded.label
 
+    def label_reading(self) -> str:
+        from tfpipe.data.labels import reading_of_column
+
+        return reading_of_column(self._loaded.label, self._read_labels("train"))
+
     def notes(self) -> list[str]:
         return super().notes() + self._loaded.notes
 
