@@ -275,7 +275,7 @@ def scenarios(recorder: Recorder) -> Iterator[tuple[str, str]]:
     yield "run_json", recorder.call(*words)
     words = ("compare-models", "small.py::Compared", "--models", "MobileNetV2,VGG16")
     # Of each network its name, accuracy and parameters; the rest is times.
-    rows = re.findall(r"(?m)^\w+ +[\d.]+ +[\d,]+ +[\d,]+", recorder.call(*words))
+    rows = re.findall(r"(?m)^[A-Z]\w+ +[\d.]+ +[\d,]+ +[\d,]+", recorder.call(*words))
     yield "compare", "\n".join(rows)
     yield "weights_killed", killed(recorder)
     yield "run_workers", recorder.call("run", "small.py::Small", "--workers", "2", "--no-export")
