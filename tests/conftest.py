@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tfpipe.cli.main import main
+from tfpipe.data import disk_cache
 from tfpipe.export import parity
 
 SMALL = """
@@ -89,6 +90,20 @@ def reloaded_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     """In tests marked `fresh_process` each export has a process of its own, as in a run."""
     if request.node.get_closest_marker("fresh_process"):
         monkeypatch.setattr(parity, "_in_fresh_process", IN_FRESH_PROCESS)
+
+
+@pytest.fixture(autouse=True)
+def own_cache() -> Iterator[None]:
+    """A run sets where decoded data is cached; the next test does not find it there."""
+    token = disk_cache.folder.set(Path("runs/.cache"))
+    yield
+    disk_cache.folder.reset(token)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that none of them is left for the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @dataclass(frozen=True)

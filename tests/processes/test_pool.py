@@ -374,8 +374,13 @@ def test_children_are_started_where_none_can_be_forked(jobs: Path, tmp_path: Pat
 
 @both
 def test_modules_beside_a_pipeline_file_are_not_pythons(
-    pool: ProcessPool, kind: str, spec: Callable[..., ProcessSpec], tmp_path: Path
+    pool: ProcessPool,
+    kind: str,
+    spec: Callable[..., ProcessSpec],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(sys, "path", sys.path[:])
     (tmp_path / "random.py").write_text(
         "from tfpipe import Pipeline\n\n"
         "class P(Pipeline):\n    def input_fn(self, split): ...\n    def build_model(self): ...\n"

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 
-from tfpipe.declare.deferred import build
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError
 from tfpipe.tasks import task_for
@@ -104,7 +103,7 @@ def test_loss_and_metrics_are_on_logits(
         rows = np.array(outputs, np.float32)
         inputs = keras.Input(rows.shape[1:])
         model = keras.Model(inputs, keras.layers.Identity()(inputs))
-        model.compile(loss=build(head.loss), metrics=build(head.metrics))
+        model.compile(loss=head.loss_for(), metrics=head.metrics_for())
         return dict(model.evaluate(rows, np.array(y), verbose=0, return_dict=True))
 
     good, bad = measured(right), measured(wrong)

@@ -9,7 +9,6 @@ from sklearn.linear_model import Ridge, RidgeClassifier
 
 from tfpipe.data import TFDS, Arrays, Sample
 from tfpipe.data.sources.sample import DEFAULT_SIZE, default_size, sample_of
-from tfpipe.declare.deferred import build
 from tfpipe.declare.kinds import ModelBuilder
 from tfpipe.declare.spec import ElementSpec, Feature, Kind, Label
 from tfpipe.models import CNN_2_4_6, MLP
@@ -67,7 +66,7 @@ def trained(sample: Sample, builder: ModelBuilder, epochs: int) -> float:
     keras.utils.set_random_seed(0)
     model = builder.build(sample.spec())
     head = task_for(sample.spec())
-    model.compile(keras.optimizers.Adam(2e-3), build(head.loss), metrics=build(head.metrics))
+    model.compile(keras.optimizers.Adam(2e-3), head.loss_for(), metrics=head.metrics_for())
     model.fit(*arrays(sample), epochs=epochs, verbose=0)
     return float(model.evaluate(*arrays(sample, "test"), verbose=0)[1])
 
