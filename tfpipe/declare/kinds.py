@@ -61,18 +61,17 @@ class Source(Part):
         """Return how the labels were read, for people; empty where the data itself says it."""
         return ""
 
-    def for_task(self, task: str) -> Self:
-        """Return the source whose labels are read as a declared task needs them.
+    def with_labels(self, kind: str) -> Self:
+        """Return the source whose labels are read as a kind, where it leaves that open.
 
         Args:
-            task: the pipeline's; "auto" leaves it to the labels.
+            kind: "class" or "number"; "auto" leaves it to the labels.
         """
-        kinds = {"classification": "class", "binary": "class"}
-        if not getattr(self, "classes", ()):
-            kinds["regression"] = "number"
-        if task in kinds and getattr(self, "label_kind", "") == "auto":
-            return self.replace(label_kind=kinds[task])
-        return self
+        classes: object = getattr(self, "classes", ())
+        decided = classes if kind == "number" else kind == "auto"
+        if decided or getattr(self, "label_kind", "") != "auto":
+            return self
+        return self.replace(label_kind=kind)
 
     def notes(self) -> list[str]:
         """Return what a person must not overlook about the data, such as rows left out."""

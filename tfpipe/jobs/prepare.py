@@ -25,6 +25,7 @@ from tfpipe.devices.cluster.membership import Cluster
 from tfpipe.errors import ConfigError
 from tfpipe.jobs.checks import among_replicas, check_strings
 from tfpipe.models.pretrained.cut import why_not_cached
+from tfpipe.tasks import label_kind_of
 from tfpipe.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def prepare(
     if pipeline.data is None:
         pipeline = pipeline.replace(data=UserBatches(pipeline.input_fn))
     assert pipeline.data is not None
-    pipeline = pipeline.replace(data=pipeline.data.for_task(pipeline.task))
+    pipeline = pipeline.replace(data=pipeline.data.with_labels(label_kind_of(pipeline.task)))
     assert pipeline.data is not None
     stands_for, left_out = None, ""
     if sample:

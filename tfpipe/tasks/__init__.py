@@ -14,9 +14,9 @@ them for prediction and export.
 import pkgutil
 from importlib import import_module
 
-from tfpipe.tasks.task import Task, task_for
+from tfpipe.tasks.task import Task, label_kind_of, task_for
 
-__all__ = ["Task", "task_for"]
+__all__ = ["Task", "label_kind_of", "task_for"]
 
 for _module in pkgutil.iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

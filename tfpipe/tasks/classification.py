@@ -17,6 +17,7 @@ class Classification(Task):
     """One of several classes; the labels are their indices."""
 
     name = "classification"
+    label_kind = "class"
     has_classes = True
     activations: ClassVar[tuple[str, ...]] = ("softmax",)
 

@@ -20,6 +20,7 @@ class Regression(Task):
     """Real numbers; class indices serve too, as the numbers that they are."""
 
     name = "regression"
+    label_kind = "number"
     has_accuracy = False
     reads_logits = False
     output = "values"

@@ -36,6 +36,8 @@ class Task(ABC):
 
     Class attributes:
         name: what `task=` calls it.
+        label_kind: how a source reads its labels for the task where it is declared and the source
+            leaves that open: "class", "number", or "auto", by the labels.
         has_classes: whether each answer is one of the label's classes.
         has_accuracy: whether "accuracy" names the first of its metrics.
         reads_logits: whether the model's outputs are logits.
@@ -45,6 +47,7 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
+    label_kind: ClassVar[str] = "auto"
     has_classes: ClassVar[bool] = False
     has_accuracy: ClassVar[bool] = True
     reads_logits: ClassVar[bool] = True
@@ -197,6 +200,11 @@ def last_activation(model: "keras.Model") -> str:
 def inferred(label: Label) -> type[Task] | None:
     """The task of some labels where none is declared; the newest of several."""
     return next((task for task in reversed(TASKS.values()) if task.is_inferred(label)), None)
+
+
+def label_kind_of(name: str) -> str:
+    """How a source reads its labels for a declared task; "auto" also for names that are unknown."""
+    return TASKS[name].label_kind if name in TASKS else "auto"
 
 
 def task_for(spec: ElementSpec, name: str = "auto") -> Task:

@@ -108,11 +108,11 @@ def test_labels(y: np.ndarray, label: Label) -> None:
 
 
 @pytest.mark.parametrize(
-    ("y", "task", "classes", "how"),
+    ("y", "kind", "classes", "how"),
     [
         (Y, "auto", ("0", "1", "2"), "class indices 0 to 2"),
         (Y * 1.0, "auto", ("0", "1", "2"), "class indices 0 to 2"),
-        (Y * 1.0, "regression", (), "whole numbers 0 to 2, taken for real numbers"),
+        (Y * 1.0, "number", (), "whole numbers 0 to 2, taken for real numbers"),
         (Y + 1, "auto", ("1", "2", "3"), "whole numbers 1 to 3, each different one a class"),
         (
             Y + 1.0,
@@ -121,18 +121,18 @@ def test_labels(y: np.ndarray, label: Label) -> None:
             "whole numbers 1 to 3, taken for real numbers; task='classification' makes classes of "
             "them",
         ),
-        (Y + 1.0, "classification", ("1", "2", "3"), "whole numbers 1 to 3, each different one"),
-        (Y * 5000, "regression", (), "whole numbers 0 to 10000, taken for real numbers"),
-        (Y == 1, "binary", ("False", "True"), "booleans of 2 classes"),
+        (Y + 1.0, "class", ("1", "2", "3"), "whole numbers 1 to 3, each different one"),
+        (Y * 5000, "number", (), "whole numbers 0 to 10000, taken for real numbers"),
+        (Y == 1, "class", ("False", "True"), "booleans of 2 classes"),
         (np.array(list("abc"))[Y], "auto", ("a", "b", "c"), "texts of 3 classes"),
         (np.eye(3)[Y], "auto", ("0", "1", "2"), "one-hot rows of 3 classes"),
         (Y / 7, "auto", (), "real numbers"),
     ],
 )
-def test_it_is_said_how_labels_are_read_and_the_task_decides(
-    y: np.ndarray, task: str, classes: tuple[str, ...], how: str
+def test_it_is_said_how_labels_are_read_and_the_kind_decides(
+    y: np.ndarray, kind: str, classes: tuple[str, ...], how: str
 ) -> None:
-    source = Arrays(lambda: (X, y), validation=None).for_task(task)
+    source = Arrays(lambda: (X, y), validation=None).with_labels(kind)
     assert source.spec().classes == classes
     assert source.label_reading().startswith(how)
     (batch,) = source.input_fn("train", batch_size=20, shuffle=False)
