@@ -13,7 +13,7 @@ from tfpipe.data.splits import sizes
 from tfpipe.declare.loading import load
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.models.base import base_of, unfreeze
-from tfpipe.models.count import count, parameters, trainable_parameters
+from tfpipe.models.parameter_count import count, parameters, trainable_parameters
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
 

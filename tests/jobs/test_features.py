@@ -10,7 +10,7 @@ import pytest
 import tfpipe
 from tfpipe.declare.loading import load
 from tfpipe.errors import ConfigError
-from tfpipe.models.pretrained.cut import why_not_cached
+from tfpipe.models.pretrained.split_model import why_not_cached
 from tfpipe.terminal import Silent
 
 FILE = """

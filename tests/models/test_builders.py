@@ -16,7 +16,7 @@ from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.errors import ConfigError, TfpipeError
 from tfpipe.models import Application
-from tfpipe.models.count import parameters, preprocessing_state
+from tfpipe.models.parameter_count import parameters, preprocessing_state
 
 MakeSpec = Callable[..., ElementSpec]
 Reload = Callable[[keras.Model], keras.Model]

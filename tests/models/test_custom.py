@@ -18,7 +18,7 @@ from tfpipe.declare.spec import ElementSpec
 from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError, DataError, ModelError
 from tfpipe.models import Custom
-from tfpipe.models.count import parameters
+from tfpipe.models.parameter_count import parameters
 
 MakeSpec = Callable[..., ElementSpec]
 MakeTraining = Callable[..., Training]

@@ -11,7 +11,7 @@ from tfpipe import Pipeline
 from tfpipe.data import Arrays
 from tfpipe.errors import ConfigError, ModelError
 from tfpipe.models import MLP
-from tfpipe.models.count import count
+from tfpipe.models.parameter_count import count
 from tfpipe.training.compile import compile_model
 
 

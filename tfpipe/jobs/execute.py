@@ -11,7 +11,7 @@ from tfpipe.jobs.multi_worker import announce_plan, wait_for_all
 from tfpipe.jobs.report import draw_report, report_test, run_facts
 from tfpipe.jobs.run import Run, RunPlan
 from tfpipe.jobs.status_reporter import StatusReporter, by_split
-from tfpipe.models.count import parameters
+from tfpipe.models.parameter_count import parameters
 from tfpipe.runs.directory import State
 from tfpipe.training.callbacks.tensorboard import write_test_scalars
 from tfpipe.training.datasets import dataset

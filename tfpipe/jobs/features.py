@@ -21,7 +21,7 @@ from tfpipe.declare.codec import to_json
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import CheckFailed
 from tfpipe.jobs.prepare import Prepared
-from tfpipe.models.pretrained.cut import cut
+from tfpipe.models.pretrained.split_model import split_at_base
 from tfpipe.storage import storage
 from tfpipe.terminal import Terminal
 
@@ -52,7 +52,7 @@ def with_features(prepared: Prepared, terminal: Terminal) -> Prepared:
 
     whole, pipeline, spec = prepared.compiled.model, prepared.pipeline, prepared.spec
     assert pipeline.data is not None
-    body, head = cut(whole)
+    body, head = split_at_base(whole)
     kept = {split: size for split, size in spec.splits.items() if split != "test"}
     with terminal.waiting("computing what the frozen base answers, once"):
         passes = _passes(prepared, body, kept, terminal.features)

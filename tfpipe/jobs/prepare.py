@@ -24,7 +24,7 @@ from tfpipe.devices import (
 from tfpipe.devices.cluster.membership import Cluster
 from tfpipe.errors import ConfigError
 from tfpipe.jobs.checks import among_replicas, check_strings
-from tfpipe.models.pretrained.cut import why_not_cached
+from tfpipe.models.pretrained.split_model import why_not_cached
 from tfpipe.tasks import label_kind_of
 from tfpipe.terminal import Terminal
 

@@ -8,7 +8,7 @@ from tfpipe.evaluation.report.page import png
 from tfpipe.evaluation.report.run import confusion_figure, run_report
 from tfpipe.jobs.prepare import source_name
 from tfpipe.jobs.run import RunPlan
-from tfpipe.models.count import parameters, trainable_parameters
+from tfpipe.models.parameter_count import parameters, trainable_parameters
 from tfpipe.storage import storage, write_whole
 from tfpipe.text import counted
 from tfpipe.training.datasets import dataset

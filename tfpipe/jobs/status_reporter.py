@@ -5,7 +5,7 @@ from typing import Any
 from tfpipe.declare.pipeline import Pipeline, overrides
 from tfpipe.jobs.prepare import Prepared
 from tfpipe.jobs.run import RunPlan
-from tfpipe.models.count import parameters, trainable_parameters
+from tfpipe.models.parameter_count import parameters, trainable_parameters
 from tfpipe.runs.directory import State, Status
 from tfpipe.text import counted, either
 from tfpipe.training.reporting import SETTINGS, EpochRow

@@ -8,8 +8,8 @@ from tfpipe.models.linear import Linear
 from tfpipe.models.mlp import MLP
 from tfpipe.models.pretrained.application import Application
 from tfpipe.models.pretrained.hub import Hub
-from tfpipe.models.pretrained.networks import VGG16, InceptionV3, MobileNet, NASNetMobile
-from tfpipe.models.text import TextClassifier
+from tfpipe.models.pretrained.named_networks import VGG16, InceptionV3, MobileNet, NASNetMobile
+from tfpipe.models.text_classifier import TextClassifier
 
 __all__ = [
     "CNN_2_4_6",

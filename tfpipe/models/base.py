@@ -5,7 +5,7 @@ from typing import Any
 
 from tfpipe.declare.fine_tune import BatchNorm, Unfreeze
 from tfpipe.errors import ModelError, suggest
-from tfpipe.models.count import count
+from tfpipe.models.parameter_count import count
 
 
 def base_of(model: Any) -> Any:

@@ -10,7 +10,7 @@ from tfpipe.declare.kinds import ModelBuilder, Training
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.declare.tree import elements, resolve
 from tfpipe.errors import ConfigError, ModelError, TfpipeError, places, suggest
-from tfpipe.models.own import check_logits, check_model, check_width
+from tfpipe.models.model_checks import check_logits, check_model, check_width
 from tfpipe.tasks import task_for
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
 """What goes into a model: raw samples as they come, made into numbers by its first layers.
 
 Bytes are scaled, numbers standardised, categories looked up; texts are the business of
-`tfpipe.models.text`. What these layers hold (means, variances, words) is learnt from the training
-split and part of the model, so raw rows go in wherever it is used. It is held as constants, and no
-precision below float32 touches raw numbers.
+`tfpipe.models.text_classifier`. What these layers hold (means, variances, words) is learnt from the
+training split and part of the model, so raw rows go in wherever it is used. It is held as
+constants, and no precision below float32 touches raw numbers.
 """
 
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +15,7 @@ from tfpipe.errors import ModelError
 if TYPE_CHECKING:
     import numpy as np
 
-    from tfpipe.models.learn import Learnt
+    from tfpipe.models.training_statistics import TrainingStatistics
 
 Normalize = Literal["auto"] | bool
 Encoding = Literal["one_hot", "dummy"]
@@ -96,7 +96,7 @@ def numbers(
     """
     import keras
 
-    from tfpipe.models.learn import learn
+    from tfpipe.models.training_statistics import training_statistics
 
     refuse_texts(spec, builder, "numbers")
     if spec.is_table:
@@ -112,7 +112,7 @@ def numbers(
     feature = spec.feature
     inputs, x = raw_input(feature, scale)
     if normalize is True:
-        moments = learn((feature,), train).moments.get(feature.name)
+        moments = training_statistics((feature,), train).moments.get(feature.name)
         if moments is not None:
             if feature.dtype == "uint8":
                 moments = moments.scaled((scale[1] - scale[0]) / 255, scale[0])
@@ -129,19 +129,19 @@ def _columns(
     """The columns of a table: numbers first, then each category, in order of declaration."""
     import keras
 
-    from tfpipe.models.learn import learn
+    from tfpipe.models.training_statistics import training_statistics
 
     _refuse_names(spec)
-    learnt = learn(spec.features, train)
+    statistics = training_statistics(spec.features, train)
     inputs = {f.name: keras.Input((), name=f.name, dtype=f.dtype) for f in spec.features}
     values = [f for f in spec.features if f.kind == "number"]
     parts = []
     if values:
         stacked = keras.ops.stack([inputs[f.name] for f in values], axis=-1)
-        parts.append(_filled(stacked, values, learnt, normalize is not False))
+        parts.append(_filled(stacked, values, statistics, normalize is not False))
     for feature in spec.features:
         if feature.kind == "category":
-            words = learnt.categories(feature)
+            words = statistics.categories(feature)
             parts.append(_looked_up(inputs[feature.name], feature.name, words, categories))
     x = keras.layers.Concatenate(dtype="float32")(parts) if len(parts) > 1 else parts[0]
     return (inputs if len(inputs) > 1 else next(iter(inputs.values()))), x
@@ -157,12 +157,14 @@ def _refuse_names(spec: ElementSpec) -> None:
             )
 
 
-def _filled(x: Any, features: list[Feature], learnt: "Learnt", standardize: bool) -> Any:
+def _filled(
+    x: Any, features: list[Feature], statistics: "TrainingStatistics", standardize: bool
+) -> Any:
     """Standardised numbers, the mean in place of missing ones."""
     import keras
     import numpy as np
 
-    moments = [learnt.moments.get(f.name) for f in features]
+    moments = [statistics.moments.get(f.name) for f in features]
     mean = np.array([0.0 if m is None else m.mean for m in moments])
     if not standardize:
         return keras.ops.where(keras.ops.isnan(x), keras.ops.cast(mean, "float32"), x)

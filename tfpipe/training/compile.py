@@ -12,7 +12,7 @@ from tfpipe.declare.pipeline import Pipeline, overrides
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, ModelError, TfpipeError, suggest
 from tfpipe.models.base import base_of, unfreeze
-from tfpipe.models.own import check_logits, check_model, check_width
+from tfpipe.models.model_checks import check_logits, check_model, check_width
 from tfpipe.tasks import Task, task_for
 from tfpipe.training.rates import fall_with_depth
 from tfpipe.training.replicas import synchronize

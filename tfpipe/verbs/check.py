@@ -54,7 +54,7 @@ def check(
         counts = data.class_counts(prepared.pipeline.seed)
     # These import TensorFlow, which `prepare` has started.
     from tfpipe.jobs.first_batch import check_samples
-    from tfpipe.models.count import parameters, preprocessing_state, trainable_parameters
+    from tfpipe.models.parameter_count import parameters, preprocessing_state, trainable_parameters
 
     with terminal.waiting("looking at a few samples as the model gets them"):
         check_samples(prepared)

@@ -8,7 +8,7 @@ from tfpipe.declare.overrides import apply_overrides, write_override
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.tree import resolve
 from tfpipe.errors import ConfigError
-from tfpipe.models.pretrained.cut import why_not_cached
+from tfpipe.models.pretrained.split_model import why_not_cached
 from tfpipe.terminal import Silent, Terminal
 from tfpipe.tuning.comparison import COLUMNS, LEGEND, networks, saving
 from tfpipe.tuning.store import Search

@@ -10,7 +10,7 @@ from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError
 from tfpipe.models import VGG16, Application, InceptionV3, MobileNet, NASNetMobile
 from tfpipe.models.base import base_of, unfreeze
-from tfpipe.models.count import parameters, trainable_parameters
+from tfpipe.models.parameter_count import parameters, trainable_parameters
 from tfpipe.models.pretrained.contracts import CONTRACTS
 
 MakeSpec = Callable[..., ElementSpec]

@@ -29,7 +29,7 @@ def of_declaration(loaded: Loaded, terminal: Terminal) -> Predictor:
     builder.check(spec)
     with terminal.waiting("starting TensorFlow"):
         start_tensorflow()
-    from tfpipe.models.own import check_width
+    from tfpipe.models.model_checks import check_width
 
     check_signatures(pipeline)
     picked = pick(pipeline.device)

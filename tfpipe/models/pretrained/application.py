@@ -153,15 +153,15 @@ class Application(ModelBuilder):
         return model
 
     def check_samples(self, model: "keras.Model", spec: ElementSpec, features: Any) -> None:
-        from tfpipe.models import samples
+        from tfpipe.models import image_checks
         from tfpipe.models.base import base_of
         from tfpipe.models.pretrained.preprocessing import scaling_of
 
         base, network = base_of(model), self._contract
-        images = samples.images(model, base, spec.feature.name, features, self.values)
-        samples.refuse_values(images, network, scaling_of(network, base))
+        images = image_checks.images(model, base, spec.feature.name, features, self.values)
+        image_checks.refuse_values(images, network, scaling_of(network, base))
         if self.channels == "auto":
-            samples.refuse_swapped(images, network)
+            image_checks.refuse_swapped(images, network)
 
     def offline(self) -> tuple[Self, str]:
         from tfpipe.models.pretrained.weights import imagenet_file

@@ -11,7 +11,6 @@ and says nothing. So the scaling is the builder's business, not the person's.
 | built in      | red, green, blue; 0..255: the network's own first layers scale                |
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tfpipe.errors import ConfigError, suggest
@@ -111,28 +110,19 @@ def contract_of(network: str) -> Contract:
     return CONTRACTS[network]
 
 
-@dataclass(frozen=True)
-class _Family:
+def _family(
+    family: str,
+    scaling: str,
+    sizes: dict[str, int],
+    source: str,
+    smallest: int = 32,
+    alphas: tuple[float, ...] = (),
+) -> list[Contract]:
     """Networks that share a contract, by name with the side of the images they were trained on."""
-
-    name: str
-    scaling: str
-    networks: dict[str, int]
-    source: str
-    smallest: int = 32
-    alphas: tuple[float, ...] = ()
-
-    def contracts(self) -> Iterator[Contract]:
-        for network, size in self.networks.items():
-            yield Contract(
-                network,
-                self.name,
-                SCALINGS[self.scaling],
-                size,
-                self.smallest,
-                self.alphas,
-                self.source,
-            )
+    return [
+        Contract(name, family, SCALINGS[scaling], size, smallest, alphas, source)
+        for name, size in sizes.items()
+    ]
 
 
 def _numbered(start: str, sizes: tuple[int, ...]) -> dict[str, int]:
@@ -143,92 +133,92 @@ def _alike(start: str, *ends: str, size: int = 224) -> dict[str, int]:
     return {start + end: size for end in ends or ("",)}
 
 
-_FAMILIES = (
-    _Family(
+_ALL = (
+    *_family(
         "ConvNeXt",
         "built in",
         _alike("ConvNeXt", "Tiny", "Small", "Base", "Large", "XLarge"),
         "Liu and others, 2022, arXiv:2201.03545",
     ),
-    _Family(
+    *_family(
         "DenseNet",
         "torch",
         _alike("DenseNet", "121", "169", "201"),
         "Huang and others, 2016, arXiv:1608.06993",
     ),
-    _Family(
+    *_family(
         "EfficientNet",
         "built in",
         _numbered("EfficientNetB", (224, 240, 260, 300, 380, 456, 528, 600)),
         "Tan and Le, 2019, arXiv:1905.11946",
     ),
-    _Family(
+    *_family(
         "EfficientNetV2",
         "built in",
         _numbered("EfficientNetV2B", (224, 240, 260, 300))
         | {"EfficientNetV2S": 384, "EfficientNetV2M": 480, "EfficientNetV2L": 480},
         "Tan and Le, 2021, arXiv:2104.00298",
     ),
-    _Family(
+    *_family(
         "InceptionResNetV2",
         "tf",
         _alike("InceptionResNetV2", size=299),
         "Szegedy and others, 2016, arXiv:1602.07261",
         smallest=75,
     ),
-    _Family(
+    *_family(
         "InceptionV3",
         "tf",
         _alike("InceptionV3", size=299),
         "Szegedy and others, 2015, arXiv:1512.00567",
         smallest=75,
     ),
-    _Family(
+    *_family(
         "MobileNet",
         "tf",
         _alike("MobileNet"),
         "Howard and others, 2017, arXiv:1704.04861",
         alphas=(0.25, 0.5, 0.75, 1.0),
     ),
-    _Family(
+    *_family(
         "MobileNetV2",
         "tf",
         _alike("MobileNetV2"),
         "Sandler and others, 2018, arXiv:1801.04381",
         alphas=(0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
     ),
-    _Family(
+    *_family(
         "MobileNetV3",
         "built in",
         _alike("MobileNetV3", "Small", "Large"),
         "Howard and others, 2019, arXiv:1905.02244",
         alphas=(0.75, 1.0),
     ),
-    _Family(
+    *_family(
         "NASNet",
         "tf",
         {"NASNetMobile": 224, "NASNetLarge": 331},
         "Zoph and others, 2017, arXiv:1707.07012",
     ),
-    _Family(
+    *_family(
         "ResNet",
         "caffe",
         _alike("ResNet", "50", "101", "152"),
         "He and others, 2015, arXiv:1512.03385",
     ),
-    _Family(
+    *_family(
         "ResNetV2",
         "tf",
         _alike("ResNet", "50V2", "101V2", "152V2"),
         "He and others, 2016, arXiv:1603.05027",
     ),
-    _Family(
+    *_family(
         "VGG",
         "caffe",
         _alike("VGG", "16", "19"),
         "Simonyan and Zisserman, 2014, arXiv:1409.1556",
     ),
-    _Family(
+    *_family(
         "Xception",
         "tf",
         _alike("Xception", size=299),
@@ -237,6 +227,4 @@ _FAMILIES = (
     ),
 )
 
-CONTRACTS: dict[str, Contract] = {
-    contract.network: contract for family in _FAMILIES for contract in family.contracts()
-}
+CONTRACTS = {contract.network: contract for contract in _ALL}

@@ -193,12 +193,14 @@ class Hub(ModelBuilder):
 
     def _check_values(self, model: "keras.Model", spec: ElementSpec, features: Any) -> None:
         """Refuse images whose values are not those declared; raises ModelError."""
-        from tfpipe.models import samples
+        from tfpipe.models import image_checks
         from tfpipe.models.base import base_of
 
-        images = samples.images(model, base_of(model), spec.feature.name, features, self.values)
+        images = image_checks.images(
+            model, base_of(model), spec.feature.name, features, self.values
+        )
         network = Contract(self.handle, "TF-Hub", _SCALING, 0, 1, (), "")
-        samples.refuse_values(images, network, _SCALING)
+        image_checks.refuse_values(images, network, _SCALING)
 
     def _check_width(self, x: Any, spec: ElementSpec, task: str) -> None:
         """Refuse a module that answers about other classes than the data has."""

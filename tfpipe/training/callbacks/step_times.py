@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from tfpipe.models.count import trainable_parameters
+from tfpipe.models.parameter_count import trainable_parameters
 from tfpipe.storage import write_whole
 
 FILE = "steps.json"

@@ -10,7 +10,7 @@ import pytest
 
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ModelError
-from tfpipe.models.own import check_logits, check_model, check_width
+from tfpipe.models.model_checks import check_logits, check_model, check_width
 from tfpipe.tasks import task_for
 
 MakeSpec = Callable[..., ElementSpec]

@@ -1,4 +1,4 @@
-"""A model cut in two: the frozen part, whose answers never change, and the head that is trained."""
+"""A model split in two: the frozen part, whose answers never change, and the head."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def why_not_cached(pipeline: Pipeline) -> str:
     return ""
 
 
-def cut(model: Any) -> tuple[Any, Any]:
+def split_at_base(model: Any) -> tuple[Any, Any]:
     """The part of a model up to the answers of its frozen base, and the rest, which is its head.
 
     Both share their layers with the model: what the head learns, the model has learnt. Pooling

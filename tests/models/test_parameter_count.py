@@ -9,7 +9,12 @@ import tensorflow as tf
 from tfpipe.declare.kinds import Training
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.models import MLP, TextClassifier
-from tfpipe.models.count import count, parameters, preprocessing_state, trainable_parameters
+from tfpipe.models.parameter_count import (
+    count,
+    parameters,
+    preprocessing_state,
+    trainable_parameters,
+)
 
 MakeSpec = Callable[..., ElementSpec]
 MakeTraining = Callable[..., Training]

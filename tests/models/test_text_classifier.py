@@ -14,7 +14,7 @@ from tfpipe.declare.kinds import Training
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, ModelError
 from tfpipe.models import TextClassifier
-from tfpipe.models.words import spaced, standardized
+from tfpipe.models.text_vectorization import spaced, standardized
 
 MakeSpec = Callable[..., ElementSpec]
 MakeTraining = Callable[..., Training]
@@ -235,7 +235,7 @@ def test_a_saved_model_takes_raw_texts(
 
 
 def test_what_is_saved_is_found_by_its_registered_name(spec: ElementSpec) -> None:
-    """A program that loads a model imports tfpipe.models.words, and nothing else of tfpipe."""
+    """A program that loads a model imports the module of these functions, and nothing else."""
     for builder, function in ((SMALL, standardized), (SMALL.replace(standardize=False), spaced)):
         layer = builder.build(spec).get_layer("review_words")
         saved = keras.saving.serialize_keras_object(layer)["config"]["standardize"]

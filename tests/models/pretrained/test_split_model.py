@@ -1,4 +1,4 @@
-"""A model cut in two at its frozen base, and its head alone."""
+"""A model split in two at its frozen base, and its head alone."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import ModelError
 from tfpipe.models import MLP, Application
-from tfpipe.models.pretrained.cut import cut
+from tfpipe.models.pretrained.split_model import split_at_base
 
 IMAGE = Feature("image", (32, 32, 3), "uint8", "image")
 SPEC = ElementSpec((IMAGE,), (Label("label", "class", (), ("a", "b", "c")),), {"train": 8})
@@ -32,7 +32,7 @@ def images() -> Any:
 
 
 def test_both_parts_together_are_the_model(whole: Any, images: Any) -> None:
-    body, head = cut(whole)
+    body, head = split_at_base(whole)
     assert np.array_equal(head(body(images)), whole(images))
     assert body.output_shape == (None, 256), "pooling belongs to what is computed once"
     assert body.trainable_weights == []
@@ -40,7 +40,7 @@ def test_both_parts_together_are_the_model(whole: Any, images: Any) -> None:
 
 
 def test_what_the_head_learns_the_model_has_learnt(whole: Any, images: Any) -> None:
-    body, head = cut(whole)
+    body, head = split_at_base(whole)
     before = whole(images).numpy()
     head.set_weights([w + 1 for w in head.get_weights()])
     assert not np.array_equal(whole(images), before)
@@ -49,18 +49,18 @@ def test_what_the_head_learns_the_model_has_learnt(whole: Any, images: Any) -> N
 
 @pytest.mark.parametrize(("pooling", "shape"), [("max", (None, 256)), ("flatten", (None, 256))])
 def test_every_pooling_is_computed_once(pooling: Any, shape: Any) -> None:
-    body, _ = cut(built(NETWORK.replace(pooling=pooling)))
+    body, _ = split_at_base(built(NETWORK.replace(pooling=pooling)))
     assert body.output_shape == shape
 
 
 def test_a_model_without_a_base_is_refused() -> None:
     with pytest.raises(ModelError, match="has no pretrained base whose answers could be kept"):
-        cut(built(MLP(units=(4,))))
+        split_at_base(built(MLP(units=(4,))))
 
 
 def test_a_base_that_is_trained_is_refused() -> None:
     with pytest.raises(ModelError) as refused:
-        cut(built(NETWORK.replace(trainable=True)))
+        split_at_base(built(NETWORK.replace(trainable=True)))
     assert str(refused.value).endswith("is trained: its answers change with every step.")
 
 
@@ -80,20 +80,20 @@ def functional(*, before: bool = False, beside: bool = False) -> Any:
 
 def test_a_trained_layer_before_the_base_is_refused() -> None:
     with pytest.raises(ModelError) as refused:
-        cut(functional(before=True))
+        split_at_base(functional(before=True))
     assert str(refused.value) == ("first/kernel comes before the base's answers, and is trained.")
 
 
 def test_a_head_that_reads_more_than_the_base_is_refused() -> None:
     with pytest.raises(ModelError) as refused:
-        cut(functional(beside=True))
+        split_at_base(functional(beside=True))
     assert str(refused.value) == (
         "What follows base in own is no chain of layers from it to the answers."
     )
 
 
-def test_a_model_of_ones_own_can_be_cut() -> None:
-    body, head = cut(functional())
+def test_a_model_of_ones_own_can_be_split() -> None:
+    body, head = split_at_base(functional())
     assert (body.output_shape, head.input_shape, head.output_shape) == (
         (None, 3),
         (None, 3),

@@ -56,7 +56,7 @@ class Moments:
 
 
 @dataclass
-class Learnt:
+class TrainingStatistics:
     """What the training split says of its features.
 
     Args:
@@ -73,23 +73,25 @@ class Learnt:
         return feature.categories or tuple(words) or ("",)
 
 
-def learn(features: tuple[Feature, ...], train: Training | None) -> Learnt:
+def training_statistics(
+    features: tuple[Feature, ...], train: Training | None
+) -> TrainingStatistics:
     """Go through the training split once.
 
     Args:
         features: those to learn about: numbers and vectors have moments, categories have words.
         train: gives batches of the training split's features; None to learn nothing.
     """
-    learnt = Learnt()
+    statistics = TrainingStatistics()
     if train is None or not features:
-        return learnt
+        return statistics
     for name, rows in _rows(features, train):
         if rows.dtype.kind in "OS":
-            counter = learnt.words.setdefault(name, Counter())
+            counter = statistics.words.setdefault(name, Counter())
             counter.update(word.decode("utf-8") for word in rows.tolist())
         else:
-            learnt.moments.setdefault(name, Moments()).add(rows)
-    return learnt
+            statistics.moments.setdefault(name, Moments()).add(rows)
+    return statistics
 
 
 def _rows(features: tuple[Feature, ...], train: Training) -> Iterator[tuple[str, np.ndarray]]:

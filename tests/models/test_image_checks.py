@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tfpipe.errors import ModelError
+from tfpipe.models.image_checks import Images, refuse_swapped, refuse_values
 from tfpipe.models.pretrained.contracts import CONTRACTS
-from tfpipe.models.samples import Images, refuse_swapped, refuse_values
 
 RNG = np.random.default_rng(0)
 # Pictures with more red than blue, as photographs have; black and white are in them.

@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 
 from tfpipe.declare.kinds import Training
 from tfpipe.declare.spec import Feature
-from tfpipe.models.learn import Moments, learn
+from tfpipe.models.training_statistics import Moments, training_statistics
 
 MakeTraining = Callable[..., Training]
 
@@ -87,14 +87,17 @@ def test_scaled_numbers_have_scaled_moments() -> None:
 def test_words_are_counted_and_sorted(training: MakeTraining) -> None:
     towns = np.array(["Zürich", "Bern", "", "Bern", "[UNK]"], object)
     town = Feature("town", (), "string", "category")
-    learnt = learn((town,), training(towns))
-    assert learnt.words["town"] == {"Zürich": 1, "Bern": 2, "": 1, "[UNK]": 1}
-    assert learnt.categories(town) == ("Bern", "Zürich", "[UNK]")
+    statistics = training_statistics((town,), training(towns))
+    assert statistics.words["town"] == {"Zürich": 1, "Bern": 2, "": 1, "[UNK]": 1}
+    assert statistics.categories(town) == ("Bern", "Zürich", "[UNK]")
 
 
 def test_declared_categories_count_as_declared(training: MakeTraining) -> None:
     town = Feature("town", (), "string", "category", ("Z", "B"))
-    assert learn((town,), training(np.array(["C"], object))).categories(town) == ("Z", "B")
+    assert training_statistics((town,), training(np.array(["C"], object))).categories(town) == (
+        "Z",
+        "B",
+    )
 
 
 def test_columns_are_told_apart_by_name(training: MakeTraining) -> None:
@@ -103,13 +106,13 @@ def test_columns_are_told_apart_by_name(training: MakeTraining) -> None:
         Feature("town", (), "string", "category"),
         Feature("age", (), "float32", "number"),
     )
-    learnt = learn(features, training(columns))
-    assert set(learnt.words) == {"town"}
-    assert set(learnt.moments) == {"age"}
-    assert (learnt.moments["age"].mean, learnt.moments["age"].variance) == (2.0, 1.0)
+    statistics = training_statistics(features, training(columns))
+    assert set(statistics.words) == {"town"}
+    assert set(statistics.moments) == {"age"}
+    assert (statistics.moments["age"].mean, statistics.moments["age"].variance) == (2.0, 1.0)
 
 
 def test_nothing_is_learnt_from_nothing() -> None:
     feature = Feature("town", (), "string", "category")
-    learnt = learn((feature,), None)
-    assert (learnt.moments, learnt.words, learnt.categories(feature)) == ({}, {}, ("",))
+    statistics = training_statistics((feature,), None)
+    assert (statistics.moments, statistics.words, statistics.categories(feature)) == ({}, {}, ("",))

@@ -88,7 +88,7 @@ class TextClassifier(ModelBuilder):
     ) -> "keras.Model":
         import keras
 
-        from tfpipe.models.words import words_layer
+        from tfpipe.models.text_vectorization import words_layer
 
         feature = _text(spec)
         inputs = keras.Input((), name=feature.name, dtype="string")
