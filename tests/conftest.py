@@ -100,6 +100,12 @@ def own_cache() -> Iterator[None]:
     disk_cache.folder.reset(token)
 
 
+@pytest.fixture(autouse=True)
+def own_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no folder of a pipeline file stay where the next test looks for modules."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take long, so that none of them is left for the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
