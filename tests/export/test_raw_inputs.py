@@ -1,5 +1,6 @@
 """Exported models answer for raw rows, raw texts and image files, as they come."""
 
+import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -67,3 +68,52 @@ def test_image_files(exported: Any) -> None:
     answer = serve(bytes=tf.stack(files))
     assert np.asarray(answer["probabilities"]).shape == (2, 10)
     assert set(answer["class_name"].numpy()) <= {str(i).encode() for i in range(10)}
+
+
+SHOP = """
+from tfpipe import Pipeline, keras
+from tfpipe.data import CSV
+from tfpipe.models import MLP
+
+
+class Shop(Pipeline):
+    data = CSV("shop.csv", ("y", "z"), delimiter=";", validation=0.2, test=0.1)
+    model = MLP(units=(16,))
+    optimizer = keras.optimizers.Adam(0.02)
+    epochs = 12
+"""
+
+
+def test_numbers_and_dates_as_the_file_has_them(
+    tfpipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a person reads in them is learnt: a price, a share, and which days are a weekend."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    rows = ["when;price;share;town;y;z"]
+    for minutes, price, share in rng.integers((0, 1000, 0), (500_000, 99_999, 100), (500, 3)):
+        day = datetime.datetime(2023, 1, 1) + datetime.timedelta(minutes=int(minutes))
+        euros = f"{price / 10:,.1f}".translate(str.maketrans(",.", ".,"))
+        y, z = price / 10_000 + 2 * (day.weekday() > 4), share / 100
+        line = f"{day:%d.%m.%Y %H:%M};{euros} €;{share} %;{('Oslo', 'Rome')[share % 2]};{y};{z}"
+        rows.append(line)
+    Path("shop.csv").write_text("\n".join(rows), encoding="utf-8")
+    Path("shop.py").write_text(SHOP)
+    answer = tfpipe("run", "shop.py")
+    assert answer.code == 0, answer.err
+    assert "price is read as numbers such as" in answer.out
+
+    serve = tf.saved_model.load("saved_models/shop/1").signatures["serving_default"]
+
+    def ask(**changes: str) -> np.ndarray:
+        row = {"when": "18.10.2023 12:00", "price": "5.000,0 €", "share": "50 %", "town": "Oslo"}
+        columns = {name: tf.constant([text]) for name, text in (row | changes).items()}
+        return np.asarray(serve(**columns)["values"])[0]
+
+    np.testing.assert_allclose(ask(), [5.0, 0.5], atol=1.2)
+    assert ask(when="22.10.2023 12:00")[0] - ask()[0] > 1, "a Sunday"
+    assert ask(price="9.000,0 €")[0] - ask()[0] > 2.5
+    assert ask(share="90 %")[1] - ask()[1] > 0.2
+    np.testing.assert_array_equal(ask(price="9000 €"), ask(price=" 9.000,0 "))
+    np.testing.assert_array_equal(ask(price=""), ask(price="cheap"))
+    assert np.isfinite(ask(price="", when="", share="", town="")).all()

@@ -26,7 +26,7 @@ def label_kind(
 
     Words are classes. Integers are class indices, or yes/no answers where a sample has several.
     Floats are real numbers. Numerals, the numbers of a text file, have no type of their own: they
-    are classes where 0, 1, 2, ... all occur, and real numbers otherwise.
+    are classes where 0, 1, 2, ... all occur, or -1 and 1 alone, and real numbers otherwise.
 
     Args:
         values_type: how the labels are given.
@@ -34,8 +34,9 @@ def label_kind(
         distinct: the different values of numerals.
     """
     if values_type == "numerals":
-        whole = 2 <= len(distinct) <= MOST_NUMERALS and set(distinct) == set(range(len(distinct)))
-        return "class" if whole else "real"
+        known = set(distinct)
+        counted = 2 <= len(known) <= MOST_NUMERALS and known == set(range(len(known)))
+        return "class" if counted or known == {-1, 1} else "real"
     if values_type == "floats":
         return "real"
     return "class" if shape in ((), (1,)) else "multilabel"
@@ -135,6 +136,10 @@ def reading_of_column(label: Label, labels: np.ndarray) -> str:
         numerals = all(name.lstrip("+-").isdigit() for name in label.classes)
         undo = "; task='regression' takes them for numbers" if numerals else ""
         return f"{'whole numbers' if numerals else 'words'} of {len(label.classes)} classes{undo}"
+    if label.classes:
+        return f"{len(label.classes)} yes/no answers: {listed(label.classes, 5)}"
+    if label.columns:
+        return f"{len(label.columns)} real numbers: {listed(label.columns, 5)}"
     return _reading_of_numbers(labels)
 
 

@@ -7,17 +7,20 @@ no classes, a few hidden numbers decide both the inputs, as the strengths of pat
 answers.
 """
 
+import datetime
 from collections.abc import Callable
 from math import prod
 
 import numpy as np
 
 from tfpipe.data.columns import Columns
+from tfpipe.declare.formats import DateFormat, NumberFormat
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.tasks.task import inferred
 
 _AT_ONCE = 128  # samples made at once: large images would not fit in memory all together as floats
 _HIDDEN = 4
+_EPOCH = datetime.datetime(2020, 1, 1)
 _GOLDEN_RATIO = 0.6180339887
 
 _SYLLABLES = ("ba", "de", "fi", "go", "ku", "la", "mo", "ne", "ri", "su", "ta", "ve")
@@ -55,6 +58,8 @@ def generate(
 
 def _stored(feature: Feature, size: int, make: Maker) -> np.ndarray:
     """Return samples in the feature's type, made a part at a time."""
+    if feature.format is not None:
+        return np.array([_write(feature.format, v) for v in make(slice(0, size))], object)
     if feature.dtype == "string":
         return make(slice(0, size))
     dtype = np.dtype(feature.dtype)
@@ -79,7 +84,7 @@ def _of_classes(
     if feature.kind == "image":
         scale = 1.0 if feature.dtype == "uint8" else 1 / 255
         return lambda rows: scale * _images(feature.stored_shape, labels[rows], count, rng)
-    if feature.dtype == "string":
+    if feature.dtype == "string" and feature.format is None:
         strengths = np.eye(count)[labels]
         return lambda rows: _words(feature, strengths[rows], rng, task)
     centres = task.normal(size=(count, *feature.shape)) * 1.5
@@ -94,7 +99,7 @@ def _of_classes(
 def _of_hidden(
     feature: Feature, hidden: np.ndarray, rng: np.random.Generator, task: np.random.Generator
 ) -> Maker:
-    if feature.dtype == "string":
+    if feature.dtype == "string" and feature.format is None:
         return lambda rows: _words(feature, np.exp(hidden[rows]), rng, task)
     patterns = task.normal(size=(hidden.shape[1], *feature.stored_shape))
     if feature.kind == "image":
@@ -130,6 +135,13 @@ def _words(
         drawn = np.minimum(np.searchsorted(limits, rng.random(length)), len(known) - 1)
         texts.append(b" ".join(known[i] for i in drawn))
     return np.array(texts, object)
+
+
+def _write(form: NumberFormat | DateFormat, value: float) -> bytes:
+    """Return a value around 0 as a text: a number, or a date in the years around 2020."""
+    if isinstance(form, NumberFormat):
+        return form.write(1000 + 500 * value).encode()
+    return form.write(_EPOCH + datetime.timedelta(days=365 * float(value))).encode()
 
 
 def _in_range(feature: Feature, values: np.ndarray) -> np.ndarray:

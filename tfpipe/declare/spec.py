@@ -4,13 +4,15 @@ from math import prod
 from typing import Literal
 
 from tfpipe.declare.field_types import Positive
+from tfpipe.declare.formats import DateFormat, NumberFormat
 from tfpipe.declare.part import Part
 from tfpipe.errors import ConfigError
 
 _BYTES = {"bool": 1, "int8": 1, "uint8": 1, "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2}
 _BYTES |= {"string": 256}  # a guess: they differ
 
-Kind = Literal["image", "vector", "array", "number", "category", "text"]
+Kind = Literal["image", "vector", "array", "number", "date", "category", "text"]
+COLUMN_KINDS = ("number", "date", "category")  # of a table
 
 
 class Feature(Part):
@@ -21,13 +23,14 @@ class Feature(Part):
         shape: its shape without the batch axis.
         dtype: its type as stored, such as "uint8".
         kind: an image (height, width, channels), a vector (numbers), any other array; or a column
-            of a table: a number, a category (a word of a few), a text (words).
+            of a table: a number, a date, a category (a word of a few), a text (words).
         categories: the words of a category where they are declared; else they are read from the
             training split.
         kept: (height, width) at which images are held in memory or in a file; those of `shape` when
             None.
         resize: (height, width) that a picture just covers when it is resized, its proportions kept,
             before the centre of `shape` is cut out of it; None where it is stretched to `shape`.
+        format: how numbers and dates are written that come as texts; None for any other feature.
     """
 
     name: str
@@ -37,11 +40,17 @@ class Feature(Part):
     categories: tuple[str, ...] = ()
     kept: tuple[Positive, Positive] | None = None
     resize: tuple[Positive, Positive] | None = None
+    format: NumberFormat | DateFormat | None = None
 
     @property
     def stored_shape(self) -> tuple[int, ...]:
         """The shape of a sample as held in memory or in a file."""
         return self.shape if self.kept is None else (*self.kept, *self.shape[2:])
+
+    @property
+    def width(self) -> int:
+        """How many numbers a model reads of a column of numbers or dates."""
+        return len(self.format.names) if isinstance(self.format, DateFormat) else 1
 
     @property
     def nbytes(self) -> int:
@@ -59,12 +68,14 @@ class Label(Part):
             numbers, or what a task of another kind reads.
         shape: its shape without the batch axis; () for a class index or a single number.
         classes: the class names in order of their index; empty for real numbers.
+        columns: what each of several real numbers is called; empty where they have no names.
     """
 
     name: str
     kind: str
     shape: tuple[int, ...] = ()
     classes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     @property
     def is_class(self) -> bool:
@@ -110,8 +121,8 @@ class ElementSpec(Part):
 
     @property
     def is_table(self) -> bool:
-        """Whether the features are columns of a table: numbers and categories."""
-        return all(f.kind in ("number", "category") for f in self.features)
+        """Whether the features are columns of a table: numbers, dates and categories."""
+        return all(f.kind in COLUMN_KINDS for f in self.features)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -134,10 +134,10 @@ def _columns(
     _refuse_names(spec)
     statistics = training_statistics(spec.features, train)
     inputs = {f.name: keras.Input((), name=f.name, dtype=f.dtype) for f in spec.features}
-    values = [f for f in spec.features if f.kind == "number"]
+    values = [f for f in spec.features if f.kind in ("number", "date")]
     parts = []
     if values:
-        stacked = keras.ops.stack([inputs[f.name] for f in values], axis=-1)
+        stacked = _stacked(values, inputs)
         parts.append(_filled(stacked, values, statistics, normalize is not False))
     for feature in spec.features:
         if feature.kind == "category":
@@ -162,15 +162,42 @@ def _filled(
 ) -> Any:
     """Standardised numbers, the mean in place of missing ones."""
     import keras
-    import numpy as np
 
-    moments = [statistics.moments.get(f.name) for f in features]
-    mean = np.array([0.0 if m is None else m.mean for m in moments])
+    from tfpipe.models.training_statistics import Moments
+
+    moments = [statistics.moments.get(f.name, Moments()) for f in features]
+    widths = [f.width for f in features]
+    mean = _row(widths, [m.mean for m in moments])
     if not standardize:
         return keras.ops.where(keras.ops.isnan(x), keras.ops.cast(mean, "float32"), x)
-    variance = np.array([1.0 if m is None else m.variance for m in moments])
-    x = _standardize(mean, variance, (len(features),))(x)
+    variance = _row(widths, [m.variance for m in moments])
+    x = _standardize(mean, variance, mean.shape)(x)
     return keras.ops.where(keras.ops.isnan(x), keras.ops.zeros_like(x), x)
+
+
+def _stacked(features: list[Feature], inputs: dict[str, Any]) -> Any:
+    """The numbers and dates of a table as one row; texts are read here."""
+    import keras
+
+    if all(feature.format is None for feature in features):
+        return keras.ops.stack([inputs[f.name] for f in features], axis=-1)
+    from tfpipe.models.text_columns import text_column
+
+    parts = [
+        keras.ops.expand_dims(inputs[f.name], -1)
+        if f.format is None
+        else text_column(f)(inputs[f.name])
+        for f in features
+    ]
+    return keras.layers.Concatenate(dtype="float32")(parts) if len(parts) > 1 else parts[0]
+
+
+def _row(widths: list[int], values: list[Any]) -> "np.ndarray":
+    """Statistics of features as one row; each has as many numbers as its feature."""
+    import numpy as np
+
+    filled = (np.broadcast_to(v, (n,)) for n, v in zip(widths, values, strict=True))
+    return np.concatenate([*filled])
 
 
 def _standardize(mean: "np.ndarray", variance: "np.ndarray", shape: tuple[int, ...]) -> Any:

@@ -7,7 +7,7 @@ import annotated_types
 from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.field_types import Fraction, NonNegative, Positive
 from tfpipe.declare.kinds import ModelBuilder, Training
-from tfpipe.declare.spec import ElementSpec, Feature
+from tfpipe.declare.spec import COLUMN_KINDS, ElementSpec, Feature
 from tfpipe.errors import ConfigError, ModelError
 from tfpipe.models.layers import dense, logits, named
 
@@ -140,7 +140,7 @@ def _text(spec: ElementSpec) -> Feature:
     if not others:
         return spec.feature
     other = others[0]
-    if other.kind in ("number", "category"):
+    if other.kind in COLUMN_KINDS:
         instead = "is a column of a table. Leave it out, declare it as a text, or use MLP or Linear"
     elif other.kind == "image":
         instead = "is an image. Use CNN_2_4_6, ConvNet or LeNet"

@@ -1,7 +1,7 @@
 """What preprocessing layers learn from the training split: means, variances and categories."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,13 +85,26 @@ def training_statistics(
     statistics = TrainingStatistics()
     if train is None or not features:
         return statistics
+    readers = _readers(features)
     for name, rows in _rows(features, train):
+        if name in readers:
+            rows = np.asarray(readers[name](rows))
         if rows.dtype.kind in "OS":
             counter = statistics.words.setdefault(name, Counter())
             counter.update(word.decode("utf-8") for word in rows.tolist())
         else:
             statistics.moments.setdefault(name, Moments()).add(rows)
     return statistics
+
+
+def _readers(features: tuple[Feature, ...]) -> dict[str, Callable[[np.ndarray], Any]]:
+    """What reads the texts of the features that hold numbers or dates, by name."""
+    formatted = [feature for feature in features if feature.format is not None]
+    if not formatted:
+        return {}
+    from tfpipe.models.text_columns import text_column
+
+    return {feature.name: text_column(feature) for feature in formatted}
 
 
 def _rows(features: tuple[Feature, ...], train: Training) -> Iterator[tuple[str, np.ndarray]]:

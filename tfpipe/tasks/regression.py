@@ -73,5 +73,6 @@ class Regression(Task):
     def named(self, answer: Sequence[float], top: int = 5) -> Named:
         values = [float(value) for value in answer]
         name = self.label.name
-        names = [name] if len(values) == 1 else [f"{name}[{i}]" for i in range(len(values))]
+        several = self.label.columns or tuple(f"{name}[{i}]" for i in range(len(values)))
+        names = (name,) if len(values) == 1 else several
         return tuple(zip(names, values, strict=True))

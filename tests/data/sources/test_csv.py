@@ -113,7 +113,7 @@ def test_either_name_of_a_column_will_do(write: Write) -> None:
 def test_columns_are_called_so_that_models_can_have_them(
     write: Write, header: str, names: list[str]
 ) -> None:
-    spec = CSV(write([header, "1,2,0", "3,4,1"]), "y", validation=None).spec()
+    spec = CSV(write([header, "1,2,0", "1,4,1"]), "y", validation=None).spec()
     assert [f.name for f in spec.features] == names
 
 
@@ -420,7 +420,8 @@ def test_ten_broken_rows_are_listed_and_all_counted(write: Write) -> None:
             {},
             "people.csv: the column 'a' has 101 different words in 101 rows, such as 'name 0', "
             "which is a lot for a category. Leave it out: drop=('a',); or declare it: "
-            "columns={'a': 'category'}.",
+            "columns={'a': 'category'}. Is it the text to learn from? Then use TextCSV(..., "
+            "text='a').",
         ),
         (
             ["a,y", *(f"{n},name {n}" for n in range(101))],

@@ -4,19 +4,25 @@ import itertools
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from tfpipe.data.csv.formats import date_format, number_format
 from tfpipe.data.csv.reader import CsvRows
-from tfpipe.data.labels import LabelType, label_kind, numbered
+from tfpipe.declare.formats import DateFormat, NumberFormat, Order
 from tfpipe.errors import DataError
-from tfpipe.text import quoted
+
+Format = NumberFormat | DateFormat
 
 # More different words than this, and than this share of the rows, are names or texts.
 MOST_WORDS = 100
 WORDS_SHARE = 0.05
+# In a table of at least so many rows, words of which more than this share differ are no category.
+_ENOUGH_ROWS = 20
+_MOST_DIFFER = 0.5
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -72,111 +78,106 @@ def weights(table: CsvRows, name: str, missing: Collection[str]) -> Values:
     return values
 
 
-def numbers_or_category(table: CsvRows, name: str, missing: Collection[str]) -> Values | None:
-    """Return a column as numbers where nine of ten values are; None where it is a category.
+@dataclass(frozen=True)
+class Recognised:
+    """What a column holds.
+
+    Args:
+        kind: "number", "date", "category", or a category's words.
+        format: how its numbers or dates are written, where they are kept as texts.
+        values: its numbers, where they have been read already.
+        example: one of its words, where it has a format.
+    """
+
+    kind: str | tuple[str, ...]
+    format: NumberFormat | DateFormat | None = None
+    values: Values | None = None
+    example: str = ""
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How a file's columns are written, as far as it is declared.
+
+    Args:
+        missing: the words that stand for a missing value.
+        delimiter: what stands between two cells.
+        decimal: what stands before a fraction; None to find it out for each column.
+        thousands: what stands between groups of three digits; None to find it out.
+    """
+
+    missing: tuple[str, ...]
+    delimiter: str
+    decimal: str | None = None
+    thousands: str | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether numbers may be written as Python does."""
+        return self.decimal in (None, ".") and self.thousands != "."
+
+    def format_of(self, words: Counter[str], declared: bool = False) -> NumberFormat | None:
+        """Return how a column's numbers are written; see `number_format`."""
+        return number_format(words, self.delimiter, (self.decimal, self.thousands), declared)
+
+
+def recognise(table: CsvRows, name: str, declared: str | None, notation: Notation) -> Recognised:
+    """Return what a column holds: numbers or dates where nine of ten values are, else a category.
+
+    Args:
+        table: the training file.
+        name: the column.
+        declared: "number", "date" or the order of dates where it is declared; None to find out.
+        notation: how the file is written.
 
     Raises:
         DataError: when it holds nothing, or so many different words that they are no category.
     """
-    array = _mostly_floats(table, name, missing)
-    if array is not None and not np.isnan(array).all():
-        return _explained(table, name, array)
-    distinct = _distinct(table, name, missing)
-    if not distinct:
+    missing = notation.missing
+    if declared in (None, "number") and notation.is_plain:
+        array = mostly_floats(table, name, missing)
+        if array is not None and not np.isnan(array).all():
+            return Recognised("number", None, _explained(table, name, array))
+    counted_words = count_words(table, name, missing)
+    if not counted_words:
         raise DataError(
             f"{table.shown}: the column {name!r} is empty in every row. Leave it out: "
             f"drop=({name!r},)."
         )
-    if _too_many(distinct, table):
+    if declared in (None, "number"):
+        form = notation.format_of(counted_words, declared is not None)
+        if form is not None or declared or all(value_of(w) < math.inf for w in counted_words):
+            return Recognised("number", form, None, next(iter(counted_words)))
+    order: Order | None = None if declared in (None, "date") else declared  # type: ignore[assignment]
+    date = date_format(counted_words, order, name, table.shown)
+    if date is not None:
+        return Recognised("date", date, None, next(iter(counted_words)))
+    if declared is not None:
         raise DataError(
-            f"{table.shown}: the column {name!r} has {len(distinct):,} different words in "
-            f"{len(table):,} rows, such as {_short(min(distinct))}, which is a lot for a category. "
-            f"Leave it out: drop=({name!r},); or declare it: columns={{{name!r}: 'category'}}."
+            f"{table.shown}: the column {name!r} is declared to hold dates, and holds words such "
+            f"as {short(next(iter(counted_words)))}. Dates are written 2024-01-31, 31/01/2024 or "
+            "01/31/2024, with a time as in 14:00 or without."
         )
-    return None
+    if too_many(set(counted_words), table) or _nearly_all_differ(counted_words):
+        raise DataError(
+            f"{table.shown}: the column {name!r} has {len(counted_words):,} different words in "
+            f"{len(table):,} rows, such as {short(min(counted_words))}, which is a lot for a "
+            f"category. Leave it out: drop=({name!r},); or declare it: columns={{{name!r}: "
+            f"'category'}}. Is it the text to learn from? Then use TextCSV(..., text={name!r})."
+        )
+    return Recognised("category")
 
 
-@dataclass(frozen=True)
-class Target:
-    """What a label column says.
-
-    Args:
-        words: how each class is written in the file, in order of the index; None for numbers.
-        names: the class names.
-    """
-
-    words: tuple[str, ...] | None = None
-    names: tuple[str, ...] = ()
-
-    def index(self, word: str) -> int:
-        """Return the place of a class; numbers are compared as such, so that 1.0 is 1. -1: none."""
-        known = self.words or ()
-        if word in known:
-            return known.index(word)
-        value = _value(word)
-        same = (i for i, k in enumerate(known) if _value(k) == value < math.inf)
-        return next(same, -1)
-
-
-def target_of(
-    table: CsvRows, name: str, kind: str, classes: tuple[str, ...], missing: Collection[str]
-) -> Target:
-    """Return what the label of the training file is.
-
-    Args:
-        table: the training file.
-        name: the label's column.
-        kind: "class", "number", or "auto" to tell by the values.
-        classes: the classes as declared; () to find them.
-        missing: the words that stand for a missing value.
-
-    Raises:
-        DataError: when there are too many different words for classes.
-    """
-    if kind == "number":
-        return Target()
-    distinct = _distinct(table, name, missing)
-    if classes:
-        named = not distinct & set(classes) and all(_value(c) == math.inf for c in classes)
-        return Target(numbered(len(classes)) if named else classes, classes)
-    numeric = {word: value for word in distinct if (value := _value(word)) < math.inf}
-    if kind == "auto":
-        words_only = _mostly_floats(table, name, missing) is None
-        values_type: LabelType = "words" if words_only else "numerals"
-        if label_kind(values_type, distinct=set(numeric.values())) == "real":
-            return Target()
-        if not words_only:
-            distinct = set(numeric)
-        elif _too_many(distinct, table):
-            raise DataError(
-                f"{table.shown}: the label {name!r} has {len(distinct):,} different words in "
-                f"{len(table):,} rows, such as {_short(min(distinct))}, which is a lot for "
-                "classes. Choose another label, or declare label_kind='class'."
-            )
-    if len(numeric) == len(distinct):  # 1 and 1.0 are one class
-        by_value = {numeric[w]: w for w in sorted(distinct, key=lambda w: (-len(w), w))}
-        in_order = tuple(by_value[value] for value in sorted(by_value))
-    else:
-        in_order = tuple(sorted(distinct))
-    return Target(in_order, in_order)
-
-
-def answers(table: CsvRows, name: str, target: Target, missing: Collection[str]) -> Values:
-    """Return the label column: class indices, or numbers; a missing one is broken."""
-    if target.words is None:
-        values = numbers(table, name, missing)
-        empty = np.isnan(values.array)
-    else:
-        written = words(table, name, missing)
-        indices = {word: target.index(word.decode()) for word in set(written)}
-        values = Values(np.array([indices[word] for word in written], np.int64))
-        empty = written == b""
-        many = len(target.words) > 5
-        known = f"the {len(target.words)} classes" if many else quoted(target.words)
-        for row in np.flatnonzero(values.array < 0).tolist():
-            word = _short(written[row].decode())
-            values.broken[row] = f"the label {word} is none of {known}"
-    values.refuse(empty, f"no label in the column {name!r}")
+def formatted(table: CsvRows, name: str, form: Format, missing: Collection[str]) -> Values:
+    """Return a column of texts that hold numbers or dates: bytes, b"" where one is missing."""
+    array = words(table, name, missing)
+    values = Values(array)
+    what = "dates" if isinstance(form, DateFormat) else "numbers"
+    sound = {w: not w or form.parse(w.decode()) not in (None, math.inf) for w in set(array)}
+    for row, word in enumerate(array):
+        if not sound[word]:
+            text = short(word.decode())
+            values.broken[row] = f"{text} in the column {name!r} of {what} such as {form}"
     return values
 
 
@@ -203,12 +204,22 @@ def identifier(name: str) -> str:
     return called if called and not called[0].isdigit() else f"column_{called}".strip("_")
 
 
-def _distinct(table: CsvRows, name: str, missing: Collection[str]) -> set[str]:
-    """Return the different words of a column; those that are missing do not count."""
-    distinct: set[str] = set()
+def count_words(table: CsvRows, name: str, missing: Collection[str]) -> Counter[str]:
+    """Return how often each word of a column occurs; those that are missing do not count."""
+    cells_of_all: Counter[str] = Counter()
     for _, cells in table.cells(name):
-        distinct.update(cell.strip() for cell in set(cells))
-    return distinct.difference(missing)
+        cells_of_all.update(cells)
+    counts: Counter[str] = Counter()
+    for cell, count in cells_of_all.items():
+        if (word := cell.strip()) not in missing:
+            counts[word] += count
+    return counts
+
+
+def _nearly_all_differ(counts: Counter[str]) -> bool:
+    """Return whether words are rather names or identifiers than a category."""
+    total = sum(counts.values())
+    return total >= _ENOUGH_ROWS and len(counts) > _MOST_DIFFER * total
 
 
 def _floats(table: CsvRows, name: str, missing: Collection[str]) -> np.ndarray:
@@ -217,7 +228,7 @@ def _floats(table: CsvRows, name: str, missing: Collection[str]) -> np.ndarray:
     for rows, cells in table.cells(name):
         plain = _plain_floats(cells)
         if plain is None:
-            known = {c: math.nan if c.strip() in missing else _value(c) for c in set(cells)}
+            known = {c: math.nan if c.strip() in missing else value_of(c) for c in set(cells)}
             plain = np.array([known[cell] for cell in cells])
         array[rows] = plain
     return array
@@ -233,7 +244,7 @@ def _plain_floats(cells: list[str]) -> np.ndarray | None:
     return part if sound and "_" not in "".join(cells) else None
 
 
-def _mostly_floats(table: CsvRows, name: str, missing: Collection[str]) -> np.ndarray | None:
+def mostly_floats(table: CsvRows, name: str, missing: Collection[str]) -> np.ndarray | None:
     """Return a column as numbers, where nine of ten of its values are; infinity for the others."""
     array = _floats(table, name, missing)
     return array if 10 * np.isinf(array).sum() <= (~np.isnan(array)).sum() else None
@@ -250,7 +261,7 @@ def _explained(table: CsvRows, name: str, array: np.ndarray) -> Values:
     return values
 
 
-def _value(cell: str) -> float:
+def value_of(cell: str) -> float:
     """Return the number that a cell holds; infinity where it is none that a float32 can be."""
     try:
         value = float(cell)
@@ -263,13 +274,13 @@ def _complaint(cell: str, name: str) -> str:
     try:
         float(cell.replace("_", "?"))
     except ValueError:
-        return f"text {_short(cell)} in the numeric column {name!r}"
-    return f"{_short(cell)} in the column {name!r} is not a finite number"
+        return f"text {short(cell)} in the numeric column {name!r}"
+    return f"{short(cell)} in the column {name!r} is not a finite number"
 
 
-def _too_many(distinct: set[str], table: CsvRows) -> bool:
+def too_many(distinct: set[str], table: CsvRows) -> bool:
     return len(distinct) > max(MOST_WORDS, WORDS_SHARE * len(table))
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")

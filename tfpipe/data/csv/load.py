@@ -1,5 +1,6 @@
 """From CSV files to samples: the columns to use, what they hold, and the rows to leave out."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,22 +9,27 @@ import numpy as np
 from tfpipe.data.broken_input import Problem, left_out, refuse
 from tfpipe.data.columns import Columns
 from tfpipe.data.csv.columns import (
-    Target,
+    Notation,
+    Recognised,
     Values,
-    answers,
+    count_words,
+    formatted,
     identifier,
     identifiers,
     numbers,
-    numbers_or_category,
-    target_of,
+    recognise,
     texts,
+    value_of,
     weights,
     words,
 )
+from tfpipe.data.csv.formats import is_grouped
 from tfpipe.data.csv.reader import CsvRows, Format, read_table
-from tfpipe.declare.spec import Feature, Label
+from tfpipe.data.csv.targets import Target, answers, label_of, target_of, targets_of
+from tfpipe.declare.formats import DateFormat, NumberFormat, Order
+from tfpipe.declare.spec import Feature, Kind, Label
 from tfpipe.errors import DataError, suggest
-from tfpipe.text import quoted
+from tfpipe.text import listed, quoted
 
 Declared = str | tuple[str, ...]
 
@@ -36,6 +42,7 @@ class TableRequest:
         owner: the source's class, for messages.
         files: the path of each stored split's file as it was declared; "train" among them.
         form: how the files are written.
+        labels: the column to predict; or several.
         skip: whether broken rows are left out.
         text: the column of texts, where it is to be the only feature.
     """
@@ -43,7 +50,7 @@ class TableRequest:
     owner: str
     files: dict[str, str]
     form: Format
-    label: str
+    labels: tuple[str, ...]
     label_kind: str
     classes: tuple[str, ...]
     skip: bool
@@ -52,6 +59,13 @@ class TableRequest:
     drop: tuple[str, ...] = ()
     text: str | None = None
     weight: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+
+    @property
+    def notation(self) -> Notation:
+        """How the columns are written, as far as it is declared."""
+        return Notation(self.missing, self.form.delimiter, self.decimal, self.thousands)
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,7 @@ class TableData:
         features: the inputs, in the order of the training file's columns.
         label: the answer.
         splits: the samples of each stored split.
-        notes: what was left out.
+        notes: what was left out, and how columns were read that say it in words of their own.
     """
 
     features: tuple[Feature, ...]
@@ -73,16 +87,16 @@ class TableData:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is read of each file: features by column, the label's column, and the weights'.
+    """What is read of each file: features and targets by column, and the weights' column.
 
-    `read` holds what finding out has read of the training file already.
+    `read` holds what finding out has read of the training file already; `notes` what it found.
     """
 
     features: dict[str, Feature]
-    label: str
-    target: Target
+    targets: dict[str, Target]
     weight: str | None
     read: dict[str, Values]
+    notes: list[str]
 
 
 def load(request: TableRequest) -> TableData:
@@ -116,49 +130,119 @@ def load(request: TableRequest) -> TableData:
     if not request.skip:
         refuse(problems, total, "rows", f"{request.owner}({quoted(shown)})")
     _check_left(splits, tables, plan, bool(request.classes))
-    kind = "real" if plan.target.words is None else "class"
-    label = Label(identifier(plan.label), kind, (), plan.target.names)
+    called = tuple(identifier(name) for name in plan.targets)
     return TableData(
-        tuple(plan.features.values()), label, splits, left_out(problems, total, "rows")
+        tuple(plan.features.values()),
+        label_of(called, tuple(plan.targets.values())),
+        splits,
+        plan.notes + left_out(problems, total, "rows"),
     )
 
 
 def _plan(train: CsvRows, request: TableRequest) -> _Plan:
     """Return what to read, told by the declaration and the training file."""
-    label = _find(request.label, train, "label")
+    labels = tuple(_find(name, train, "label") for name in request.labels)
     weight = None if request.weight is None else _find(request.weight, train, "weight")
     dropped = {_find(name, train, "drop") for name in request.drop}
     declared = {_find(name, train, "columns"): kind for name, kind in request.columns.items()}
+    notes: list[str] = []
     if request.text is not None:
         used = [_find(request.text, train, "text")]
         declared = {used[0]: "text"}
     else:
-        used = [n for n in train.names if n not in {label, weight, *dropped}]
-    for name, use in ((label, "label"), (weight, "weight")):
+        used = [n for n in train.names if n not in {*labels, weight, *dropped}]
+    for name, use in (*((label, "label") for label in labels), (weight, "weight")):
         if name in dropped or name in declared:
             raise DataError(
                 f"{request.owner}: the column {name!r} is the {use}, and named once more in drop, "
                 "columns or text. Name it once."
             )
+    first = train.names[0]
+    is_free = train.first_is_nameless and first in used and first not in declared
+    if is_free and _numbers_rows(train, first):
+        used.remove(first)
+        notes.append(
+            f"The first column of {train.shown} has no name and numbers the rows, as pandas "
+            f"writes it: it is left out. columns={{{first!r}: 'number'}} keeps it."
+        )
     if not used:
-        raise DataError(f"{train.shown} has no column to learn from but {label!r}, the label.")
-    features: dict[str, Feature] = {}
-    read: dict[str, Values] = {}
-    for name, called in identifiers(used, train.shown).items():
+        of = " and ".join(map(repr, labels))
+        raise DataError(f"{train.shown} has no column to learn from but {of}, the label.")
+    called = identifiers(used, train.shown)
+    recognised = _recognised(train, used, declared, request.notation)
+    features = {name: _feature(called[name], found) for name, found in recognised.items()}
+    for name, found in recognised.items():
+        if found.format is not None and name not in declared:
+            notes.append(_reading(features[name].name, found))
+    if len(labels) == 1:
+        target = target_of(train, labels[0], request.label_kind, request.classes, request.notation)
+        targets = {labels[0]: target}
+    else:
+        several = targets_of(train, labels, request.label_kind, request.notation)
+        targets = dict(zip(labels, several, strict=True))
+    read = {name: found.values for name, found in recognised.items() if found.values is not None}
+    return _Plan(features, targets, weight, read, notes)
+
+
+def _recognised(
+    train: CsvRows, used: list[str], declared: dict[str, Declared], notation: Notation
+) -> dict[str, Recognised]:
+    """Return what each column holds."""
+    found: dict[str, Recognised] = {}
+    for name in used:
         kind = declared.get(name)
-        if kind is None:
-            values = numbers_or_category(train, name, request.missing)
-            kind = "category" if values is None else "number"
-            read |= {} if values is None else {name: values}
-        features[name] = feature_of(called, kind)
-    target = target_of(train, label, request.label_kind, request.classes, request.missing)
-    return _Plan(features, label, target, weight, read)
+        if isinstance(kind, tuple) or kind in ("category", "text"):
+            found[name] = Recognised(kind)
+        else:
+            found[name] = recognise(train, name, kind, notation)
+    marks = [f.format.decimal for f in found.values() if isinstance(f.format, NumberFormat)]
+    if notation.decimal is None and "," in marks:
+        for name, column in found.items():
+            # Where fractions have commas, 1.234 is a whole number.
+            plain = column.kind == "number" and column.format is None and name not in declared
+            words_of_column = count_words(train, name, notation.missing) if plain else ()
+            if is_grouped(words_of_column):
+                form = NumberFormat(decimal=",", thousands=".")
+                found[name] = Recognised("number", form, None, next(iter(words_of_column)))
+    return found
+
+
+def _numbers_rows(train: CsvRows, name: str) -> bool:
+    """Return whether a column counts the rows, though perhaps not in order."""
+    counts = count_words(train, name, ())
+    return len(counts) == len(train) and all(word.isdigit() for word in counts)
+
+
+def _reading(name: str, found: Recognised) -> str:
+    """Return how a column of texts is read, for people."""
+    form = found.format
+    if isinstance(form, DateFormat):
+        first = {"y": "year", "m": "month", "d": "day"}[form.order[0]]
+        parts = listed(form.names)
+        return f"{name} is read as dates such as {found.example!r}, the {first} first: {parts}."
+    assert form is not None
+    unit = f", without the unit {form.unit!r}" if form.unit else ""
+    return (
+        f"{name} is read as numbers such as {found.example!r}: decimal={form.decimal!r}, "
+        f"thousands={form.thousands!r}{unit}."
+    )
+
+
+def _feature(name: str, found: Recognised) -> Feature:
+    """Return a column as an input of the model."""
+    if found.format is None:
+        return feature_of(name, found.kind)
+    kind: Kind = "date" if isinstance(found.format, DateFormat) else "number"
+    return Feature(name, (), "string", kind, format=found.format)
 
 
 def feature_of(name: str, kind: Declared) -> Feature:
-    """Return a column as an input: a number, a category, one with its words, or a text."""
+    """Return a column as an input: a number, a date, a category, one with its words, or a text."""
     if isinstance(kind, tuple):
         return Feature(name, (), "string", "category", kind)
+    if kind in ("date", "ymd", "dmy", "mdy"):
+        order: Order = "ymd" if kind == "date" else kind  # type: ignore[assignment]
+        return Feature(name, (), "string", "date", format=DateFormat(order))
     if kind == "number":
         return Feature(name, (), "float32", "number")
     return Feature(name, (), "string", "text" if kind == "text" else "category")
@@ -171,14 +255,20 @@ def _find(name: str, table: CsvRows, use: str) -> str:
     for column in table.names:
         if identifier(column) == name:
             return column
+    number = next((column for column in table.names if value_of(column) < math.inf), None)
+    hint = (
+        f" Its first row has the number {number!r}: where a file has no header, say what its "
+        "columns are called with names=(...)."
+    )
     raise DataError(
         f"{table.shown} has no column {name!r}, which {use} names. {suggest(name, table.names)}"
+        f"{'' if number is None else hint}"
     )
 
 
 def _check_same(table: CsvRows, train: CsvRows, plan: _Plan) -> None:
     """Refuse a file that lacks columns of the training file, or has others."""
-    needed = [*plan.features, plan.label, *filter(None, [plan.weight])]
+    needed = [*plan.features, *plan.targets, *filter(None, [plan.weight])]
     lacking = [name for name in needed if name not in table.names]
     others = [name for name in table.names if name not in train.names]
     differences = [f"lacks {quoted(lacking)}"] if lacking else []
@@ -198,20 +288,22 @@ def _columns(
     for name, feature in plan.features.items():
         if name in known:
             read[feature.name] = known[name]
+        elif feature.format is not None:
+            read[feature.name] = formatted(table, name, feature.format, missing)
         elif feature.kind == "number":
             read[feature.name] = numbers(table, name, missing)
         elif feature.kind == "text":
             read[feature.name] = texts(table, name)
         else:
             read[feature.name] = Values(words(table, name, missing))
-    labels = answers(table, plan.label, plan.target, missing)
+    labels = [answers(table, name, target, missing) for name, target in plan.targets.items()]
     weight = None if plan.weight is None else weights(table, plan.weight, missing)
     broken: dict[int, str] = {}
-    for values in (*filter(None, [weight]), labels, *reversed(read.values())):
+    for values in (*filter(None, [weight]), *reversed(labels), *reversed(read.values())):
         broken |= values.broken  # of several, the first column's is told
     columns = Columns(
         {name: values.array for name, values in read.items()},
-        labels.array,
+        labels[0].array if len(labels) == 1 else np.stack([v.array for v in labels], axis=1),
         None if weight is None else weight.array,
     )
     if broken:
@@ -226,21 +318,28 @@ def _check_left(
     for split, columns in splits.items():
         if not len(columns):
             raise DataError(f"{tables[split].shown}: all {tables[split].total:,} rows are broken.")
-    train, known = splits["train"], plan.target.words
-    first = train.labels[0]
-    if (train.labels == first).all():
-        always = f"{first:g}" if known is None else repr(known[int(first)])
-        why = "there is nothing to learn" if known is None else "telling classes apart takes two"
-        raise DataError(
-            f"{tables['train'].shown}: the label {plan.label!r} is {always} in all "
-            f"{len(train):,} rows, and {why}."
-        )
-    lost = sorted(set(range(len(known or ()))) - set(train.labels.tolist()))
-    if lost and known is not None and not declared:
-        raise DataError(
-            f"{tables['train'].shown}: every row of the class {known[lost[0]]!r} is broken. Repair "
-            "one, or say which classes there are with classes=(...)."
-        )
+    labels = splits["train"].labels.reshape(len(splits["train"]), -1)
+    for column, (name, target) in enumerate(plan.targets.items()):
+        _check_values(labels[:, column], name, target, tables["train"].shown, declared)
     for split, columns in splits.items():
         if columns.weights is not None and not columns.weights.any():
             raise DataError(f"{tables[split].shown}: all weights in {plan.weight!r} are 0.")
+
+
+def _check_values(
+    labels: np.ndarray, name: str, target: Target, shown: str, declared: bool
+) -> None:
+    """Refuse a label that is the same in all rows, or lacks a class that was found."""
+    known, first = target.words, labels[0]
+    if (labels == first).all():
+        always = f"{first:g}" if known is None else repr(known[int(first)])
+        why = "there is nothing to learn" if known is None else "telling classes apart takes two"
+        raise DataError(
+            f"{shown}: the label {name!r} is {always} in all {len(labels):,} rows, and {why}."
+        )
+    lost = sorted(set(range(len(known or ()))) - set(labels.tolist()))
+    if lost and known is not None and not declared:
+        raise DataError(
+            f"{shown}: every row of the class {known[lost[0]]!r} is broken. Repair one, or say "
+            "which classes there are with classes=(...)."
+        )

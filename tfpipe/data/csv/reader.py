@@ -53,11 +53,13 @@ class CsvRows:
         shown: the file as messages name it.
         names: of the columns, in order.
         lines: the line on which each row begins, from 1.
+        first_is_nameless: whether the header gives the first column no name.
         problems: what is wrong with the other rows, by line.
     """
 
     shown: str
     names: tuple[str, ...]
+    first_is_nameless: bool = False
     lines: "array[int]" = field(default_factory=lambda: array("q"))
     problems: dict[int, str] = field(default_factory=dict)
     _parts: list[list[str]] = field(default_factory=list)
@@ -110,7 +112,10 @@ def read_table(file: Path, form: Format, shown: str) -> CsvRows:
     with _opened(file, form.encoding) as text, _long_cells():
         records = _Records(text, form)
         rows = iter(records)
-        table = CsvRows(shown, form.names or _header(rows, records, form.delimiter, shown))
+        names, nameless = form.names, False
+        if not names:
+            names, nameless = _header(rows, records, form.delimiter, shown)
+        table = CsvRows(shown, names, nameless)
         table.read(rows)
     if not table.total:
         raise DataError(
@@ -230,8 +235,12 @@ def _quote_problem(error: csv.Error, lines: list[str]) -> str:
 
 def _header(
     rows: Iterator[Record], records: _Records, delimiter: str, shown: str
-) -> tuple[str, ...]:
-    """Return the names in a file's first line; raise DataError where they cannot be used."""
+) -> tuple[tuple[str, ...], bool]:
+    """Return the names in a file's first line, and whether the first column has none.
+
+    Raises:
+        DataError: where they cannot be used.
+    """
     line, row = next(rows, (1, ()))
     if len(row) == 1 or (isinstance(row, str) and not records.wrong):
         _check_delimiter(records.lines[0].strip(), delimiter, shown)
@@ -242,8 +251,14 @@ def _header(
     names = tuple(n.strip() or f"column_{i}" for i, n in enumerate(row, 1))
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
-        raise DataError(f"{shown} has the column {twice[0]!r} twice: rename one of them.")
-    return names
+        hint = "rename one of them"
+        if re.fullmatch(r"[+-]?[\d.,]+", twice[0]):
+            hint = (
+                f"is its first row data? Then say what the columns are called: names=(...), "
+                f"{counted(len(names), 'name')}"
+            )
+        raise DataError(f"{shown} has the column {twice[0]!r} twice: {hint}.")
+    return names, not row[0].strip() or row[0].strip() == "Unnamed: 0"
 
 
 def _check_delimiter(header: str, delimiter: str, shown: str) -> None:

@@ -10,13 +10,13 @@ from tfpipe.data.columns import Columns
 from tfpipe.data.sources.base import HeldOut, StoredSplits
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import ConfigError, DataError
-from tfpipe.text import listed
+from tfpipe.text import counted, listed
 
 if TYPE_CHECKING:
     from tfpipe.data.csv.load import TableData
 
 LabelKind = Literal["auto", "class", "number"]
-Column = Literal["number", "category"] | tuple[str, ...]
+Column = Literal["number", "category", "date", "ymd", "dmy", "mdy"] | tuple[str, ...]
 
 
 class CSVSplits(StoredSplits):
@@ -42,6 +42,12 @@ class CSVSplits(StoredSplits):
         if fields["label_kind"] == "number" and classes:
             raise ConfigError(f"{owner}: numbers have no classes: leave out label_kind or classes.")
         check_classes(owner, classes)
+        if len(self._label_columns) != 1 and (classes or not self._label_columns):
+            count = counted(len(self._label_columns), "column")
+            raise ConfigError(
+                f"{owner}.label names {count}; several hold yes/no answers or numbers, which have "
+                "no classes: leave out classes."
+            )
 
     def _described(self) -> tuple[Feature, ...]:
         """Return the inputs where the declaration says all of them; for use without the files."""
@@ -55,8 +61,17 @@ class CSVSplits(StoredSplits):
         fields, features = dict(self.items()), self._described()
         if not features or not (fields["classes"] or fields["label_kind"] == "number"):
             return None
+        if len(self._label_columns) > 1:
+            called = tuple(map(identifier, self._label_columns))
+            return features, Label("labels", "real", (len(called),), columns=called)
         kind = "class" if fields["classes"] else "real"
         return features, Label(identifier(fields["label"]), kind, (), fields["classes"])
+
+    @property
+    def _label_columns(self) -> tuple[str, ...]:
+        """The column to predict; or several."""
+        label: str | tuple[str, ...] = dict(self.items())["label"]
+        return (label,) if isinstance(label, str) else label
 
     @property
     def _files(self) -> dict[str, str]:
@@ -79,13 +94,13 @@ class CSVSplits(StoredSplits):
                     f"data.path={value}{sample}."
                 )
         fields = dict(self.items())
-        optional = ("missing", "columns", "drop", "text", "weight")
+        optional = ("missing", "columns", "drop", "text", "weight", "decimal", "thousands")
         return load(
             TableRequest(
                 type(self).__name__,
                 self._files,
                 Format(fields["delimiter"], fields["encoding"], fields["names"]),
-                fields["label"],
+                self._label_columns,
                 fields["label_kind"],
                 fields["classes"],
                 skip=fields["on_bad"] == "skip",
@@ -117,17 +132,20 @@ class CSVSplits(StoredSplits):
 class CSV(CSVSplits):
     """The rows of a CSV file as samples, its columns as the inputs of a model by name.
 
-    A column is a number where nine of ten of its values are numbers, else a category; the training
-    file decides. In a model `fixed acidity` is called `fixed_acidity`; here either name will do.
+    A column holds numbers where nine of ten of its values are, in one way of writing them, or
+    dates, else a category; the training file decides. In a model `fixed acidity` is called
+    `fixed_acidity`; here either name will do. A first column that has no name and numbers the rows,
+    as pandas writes it, is left out.
+
     Numbers that are missing stay missing, for the model to fill in; a missing category is a word of
     its own.
 
     Args:
         path: the file; or one for each split by name, "train" among them.
-        label: the column to predict.
-        columns: what columns hold, where it is not to be found out: "number", "category", or a
-            tuple with the words of a category. Where all are declared, and the classes too,
-            `--sample` needs no file.
+        label: the column to predict; or several columns of yes/no answers or of numbers.
+        columns: what columns hold, where it is not to be found out: "number", "category", a tuple
+            with the words of a category, "date", or the order of a date's parts: "ymd", "dmy",
+            "mdy". Where all are declared, and the classes too, `--sample` needs no file.
         drop: columns to leave out.
         label_kind: "class", "number", or "auto": words are classes, so are whole numbers where 0,
             1, 2, ... all occur, up to 100 of them; other numbers are numbers.
@@ -138,6 +156,9 @@ class CSV(CSVSplits):
             last ones; the name of a split; or None.
         test: the same for the test split.
         delimiter: what stands between two cells, such as ";" or "\\t".
+        decimal: what stands before a fraction, "." or ","; told by each column when None.
+        thousands: what stands between groups of three digits: "", ",", ".", " " or "'"; told by
+            each column when None.
         names: the columns' names, where the file has no header.
         missing: the words that stand for a missing value.
         encoding: how the file's characters are stored.
@@ -154,7 +175,7 @@ class CSV(CSVSplits):
     """
 
     path: str | dict[str, str]
-    label: str
+    label: str | tuple[str, ...]
     columns: dict[str, Column] = {}  # noqa: RUF012 (a default is copied when a part is made)
     drop: tuple[str, ...] = ()
     label_kind: LabelKind = "auto"
@@ -163,6 +184,8 @@ class CSV(CSVSplits):
     validation: HeldOut | None = 0.1
     test: HeldOut | None = "test"
     delimiter: str = ","
+    decimal: Literal[".", ","] | None = None
+    thousands: Literal["", ",", ".", " ", "'"] | None = None
     names: tuple[str, ...] = ()
     missing: tuple[str, ...] = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
     encoding: str = "utf-8"

@@ -1,0 +1,257 @@
+"""CSV files as people have them: numbers and dates in their notation, an index, no header."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tfpipe.data import CSV
+from tfpipe.declare.formats import DateFormat, NumberFormat
+from tfpipe.declare.spec import Label
+from tfpipe.errors import ConfigError, DataError
+
+Write = Callable[..., str]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes forty rows of a header, each made by a function of its number; gives the path."""
+
+    def write(header: str, row: Callable[[int], str], name: str = "table.csv") -> str:
+        lines = [header, *map(row, range(40))] if header else [*map(row, range(40))]
+        (tmp_path / name).write_text("\n".join([*lines, ""]), encoding="utf-8")
+        return str(tmp_path / name)
+
+    return write
+
+
+def read(path: str, **fields: Any) -> CSV:
+    return CSV(path, **{"label": "y", "validation": None} | fields)
+
+
+def refused(source: CSV) -> str:
+    with pytest.raises(DataError) as caught:
+        source.spec()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cell", "delimiter", "form", "note"),
+    [
+        (
+            lambda i: f'"{1000 + 37 * i:,}"',
+            ",",
+            NumberFormat(thousands=","),
+            "'1,000': decimal='.', thousands=','.",
+        ),
+        (
+            lambda i: f"{i}%",
+            ",",
+            NumberFormat(unit="%"),
+            "'0%': decimal='.', thousands='', without the unit '%'.",
+        ),
+        (
+            lambda i: f"${i}.50",
+            ",",
+            NumberFormat(unit="$"),
+            "'$0.50': decimal='.', thousands='', without the unit '$'.",
+        ),
+        (
+            lambda i: f"{i},5",
+            ";",
+            NumberFormat(decimal=","),
+            "'0,5': decimal=',', thousands=''.",
+        ),
+        (
+            lambda i: f"{1 + i}.234,5",
+            ";",
+            NumberFormat(decimal=",", thousands="."),
+            "'1.234,5': decimal=',', thousands='.'.",
+        ),
+    ],
+    ids=["1,234", "12%", "$5", "0,5", "1.234,5"],
+)
+def test_numbers_in_one_notation_are_numbers_and_it_is_said(
+    write: Write, cell: Callable[[int], str], delimiter: str, form: NumberFormat, note: str
+) -> None:
+    path = write(delimiter.join("aby"), lambda i: delimiter.join((cell(i), "1", str(i % 2))))
+    source = read(path, delimiter=delimiter)
+    first, second = source.spec().features
+    assert (first.kind, first.dtype, first.format) == ("number", "string", form)
+    assert (second.kind, second.format) == ("number", None)
+    assert source.notes() == [f"a is read as numbers such as {note}"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "form", "how"),
+    [
+        (lambda i: f"2024-01-{1 + i % 28:02}", DateFormat(), "'2024-01-01', the year first"),
+        (
+            lambda i: f"{1 + i % 28:02}/02/2024 14:{i:02}",
+            DateFormat("dmy", time=True),
+            "'01/02/2024 14:00', the day first",
+        ),
+        (
+            lambda i: f"{1 + i % 12}/{1 + i % 28}/2024",
+            DateFormat("mdy"),
+            "'1/1/2024', the month first",
+        ),
+        (
+            lambda i: f"{1 + i % 12}.{1 + i % 12}.2024",
+            DateFormat("dmy"),
+            "'1.1.2024', the day first",
+        ),
+    ],
+)
+def test_dates_are_read_in_the_order_that_fits_all_of_them(
+    write: Write, cell: Callable[[int], str], form: DateFormat, how: str
+) -> None:
+    source = read(write("when,y", lambda i: f"{cell(i)},{i % 2}"))
+    (feature,) = source.spec().features
+    assert (feature.kind, feature.format) == ("date", form)
+    parts = ", ".join(form.names)
+    assert source.notes() == [f"when is read as dates such as {how}: {parts}."]
+
+
+def test_dates_that_may_be_read_two_ways_have_to_be_declared(write: Write) -> None:
+    path = write("when,y", lambda i: f"{1 + i % 12}/{1 + i % 11}/2024,{i % 2}")
+    assert refused(read(path)) == (
+        "table.csv: the column 'when' holds dates such as '1/1/2024', of which the day or the "
+        "month may come first. Declare it: columns={'when': 'dmy'} or {'when': 'mdy'}."
+    )
+    source = read(path, columns={"when": "mdy"})
+    assert source.spec().feature.format == DateFormat("mdy")
+    assert source.notes() == [], "what is declared need not be said"
+
+
+def test_where_fractions_have_commas_a_point_groups_thousands(write: Write) -> None:
+    path = write("a;b;c;y", lambda i: f"{i},5;{1 + i}.000;0.5;{i % 2}")
+    a, b, c = read(path, delimiter=";").spec().features
+    assert (a.format, b.format) == (
+        NumberFormat(decimal=","),
+        NumberFormat(decimal=",", thousands="."),
+    )
+    assert c.format is None, "no group of three digits: a point of a fraction all the same"
+
+
+def test_declared_marks_decide(write: Write) -> None:
+    path = write("a,y", lambda i: f"1.{100 + i},{i % 2}")
+    assert read(path).spec().feature.format is None
+    declared = read(path, decimal=",", thousands=".")
+    assert declared.spec().feature.format == NumberFormat(decimal=",", thousands=".")
+
+
+def test_cells_in_another_notation_are_listed_with_file_and_line(write: Write) -> None:
+    def row(i: int) -> str:
+        return f"{'soon' if i == 3 else f'{i}%'},{'2024-02-30' if i == 5 else '2024-02-01'},{i % 2}"
+
+    assert refused(read(write("share,when,y", row))) == (
+        "CSV('table.csv'): 2 of 40 rows cannot be used:\n"
+        "  table.csv:5: 'soon' in the column 'share' of numbers such as 1234.5%\n"
+        "  table.csv:7: '2024-02-30' in the column 'when' of dates such as 2024-01-31\n"
+        "Repair them, or leave them out with data.on_bad=skip."
+    )
+
+
+def test_identifiers_are_no_category(write: Write) -> None:
+    path = write("who,a,y", lambda i: f"u{i // 1.3:.0f}x,{i},{i % 2}")
+    assert refused(read(path)) == (
+        "table.csv: the column 'who' has 30 different words in 40 rows, such as 'u0x', which is a "
+        "lot for a category. Leave it out: drop=('who',); or declare it: columns={'who': "
+        "'category'}. Is it the text to learn from? Then use TextCSV(..., text='who')."
+    )
+    assert len(read(path, columns={"who": "category"}).spec().features) == 2
+
+
+def test_the_index_that_pandas_writes_is_left_out_and_it_is_said(write: Write) -> None:
+    path = write(",a,y", lambda i: f"{(i * 7) % 40},{i},{i % 2}")
+    source = read(path)
+    assert [f.name for f in source.spec().features] == ["a"]
+    assert source.notes() == [
+        "The first column of table.csv has no name and numbers the rows, as pandas writes it: it "
+        "is left out. columns={'column_1': 'number'} keeps it."
+    ]
+    kept = read(path, columns={"column_1": "number"})
+    assert [f.name for f in kept.spec().features] == ["column_1", "a"]
+    assert kept.notes() == []
+
+
+def test_a_file_without_a_header_is_seen(write: Write) -> None:
+    path = write("", lambda i: f"{i}.5,{i + 1},{i % 2 + 2 * (i < 1)}")
+    assert refused(read(path)) == (
+        "table.csv has no column 'y', which label names. There is: 0.5, 1, 2. Its first row has "
+        "the number '0.5': where a file has no header, say what its columns are called with "
+        "names=(...)."
+    )
+    assert read(path, names=("a", "b", "y")).spec().splits == {"train": 40}
+    assert refused(read(write("", lambda i: "0,0,0"))) == (
+        "table.csv has the column '0' twice: is its first row data? Then say what the columns are "
+        "called: names=(...), 3 names."
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "classes"),
+    [
+        (lambda i: f"{i},{i % 2},{i % 3 // 2}", "multilabel", ("sea", "sun")),
+        (lambda i: f"{i},{('no', 'yes')[i % 2]},{('NO', 'YES')[i % 3 // 2]}", "multilabel", None),
+        (lambda i: f"{i},{('TRUE', 'FALSE')[i % 2]},{i % 3 // 2}", "multilabel", None),
+        (lambda i: f"{i},{i / 4},{i * 2}", "real", ()),
+    ],
+)
+def test_several_label_columns(
+    write: Write, row: Callable[[int], str], kind: str, classes: tuple[str, ...] | None
+) -> None:
+    source = read(write("a,sea,sun", row), label=("sea", "sun"))
+    label = source.spec().label
+    assert (label.kind, label.shape) == (kind, (2,))
+    assert label.classes == (("sea", "sun") if classes is None else classes)
+    assert label.columns == (() if classes != () else ("sea", "sun"))
+    (batch,) = source.input_fn("train", batch_size=40, shuffle=False).as_numpy_iterator()
+    rows = np.arange(40)
+    if kind == "multilabel":
+        sea = rows % 2 if "TRUE" not in row(0) else 1 - rows % 2
+        np.testing.assert_array_equal(batch[1], np.stack([sea, rows % 3 // 2], axis=1))
+    else:
+        np.testing.assert_array_equal(batch[1], np.stack([rows / 4, rows * 2], axis=1))
+
+
+def test_several_label_columns_that_do_not_go_together(write: Write) -> None:
+    path = write("a,sea,who", lambda i: f"{i},{i % 2},{'abc'[i % 3]}")
+    assert refused(read(path, label=("sea", "who"))) == (
+        "table.csv: several labels are columns of yes/no answers (0 and 1, no and yes, false and "
+        "true), or columns of numbers; 'who' holds words such as 'a'. Predict it alone: "
+        "label='who'."
+    )
+    with pytest.raises(ConfigError) as caught:
+        read(path, label=("sea", "sun"), classes=("a", "b"))
+    assert str(caught.value) == (
+        "CSV.label names 2 columns; several hold yes/no answers or numbers, which have no classes: "
+        "leave out classes."
+    )
+
+
+@pytest.mark.parametrize(
+    ("cell", "fields", "label"),
+    [
+        (lambda i: f'"{1000 + i:,}"', {}, Label("y", "real")),
+        (lambda i: str(1 + i % 3), {}, Label("y", "real")),
+        (lambda i: str(1 + i % 3), {"label_kind": "class"}, Label("y", "class", (), tuple("123"))),
+        (lambda i: ("no", "yes")[i % 2], {}, Label("y", "class", (), ("no", "yes"))),
+        (lambda i: ("TRUE", "FALSE")[i % 2], {}, Label("y", "class", (), ("FALSE", "TRUE"))),
+        (lambda i: str(2 * (i % 2) - 1), {}, Label("y", "class", (), ("-1", "1"))),
+    ],
+)
+def test_labels(
+    write: Write, cell: Callable[[int], str], fields: dict[str, Any], label: Label
+) -> None:
+    source = read(write("a,y", lambda i: f"{i},{cell(i)}"), **fields)
+    assert source.spec().label == label
+    (batch,) = source.input_fn("train", batch_size=40, shuffle=False).as_numpy_iterator()
+    if label.kind == "class":
+        cells = [cell(i) for i in range(40)]
+        assert [label.classes[index] for index in batch[1]] == cells
+    elif fields == {} and batch[1][0] >= 1000:
+        np.testing.assert_array_equal(batch[1], 1000 + np.arange(40))

@@ -1,0 +1,112 @@
+"""How the numbers and dates of a column are written, told by its words."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from tfpipe.declare.formats import CURRENCIES, DateFormat, NumberFormat, Order
+from tfpipe.errors import DataError
+
+_LOOKED_AT = 1000  # words; those of a column of millions are written alike
+_LEAST = 0.9  # of the rows
+# Decimal and thousands marks, those that are likelier first; a file with ; has decimal commas.
+_MARKS = ((".", ""), (".", ","), (",", ""), (",", "."), (",", " "), (".", " "), (".", "'"))
+_MARKS_OF_COMMAS = ((".", ""), (",", ""), (",", "."), (",", " "), (".", ","), (".", "'"))
+_UNIT = re.compile(
+    rf"(?:[+\u2212-]?\s?([{CURRENCIES}])\s?)?[+\u2212-]?[\d.,'\u2019\s]*\d[\d.,]*"
+    rf"\s?([%‰{CURRENCIES}]|°?[^\W\d_]{{1,5}})?"
+)
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+")
+
+
+def number_format(
+    words: Counter[str], delimiter: str, marks: tuple[str | None, str | None], declared: bool
+) -> NumberFormat | None:
+    """Return how the numbers of a column are written; None where they are none, or plain ones.
+
+    Args:
+        words: how often each word occurs that is not missing.
+        delimiter: what stands between two cells.
+        marks: the declared decimal and thousands marks; None for those to be found out.
+        declared: whether the column is declared to hold numbers, few though they may be.
+    """
+    most = Counter(dict(words.most_common(_LOOKED_AT)))
+    units = _units(most)
+    if len(units) > 1:
+        return None
+    unit = next(iter(units), "")
+    decimal, thousands = marks
+    known: tuple[tuple[str, str], ...] = _MARKS_OF_COMMAS if delimiter == ";" else _MARKS
+    if decimal and thousands is not None:
+        known = ((decimal, thousands),)
+    formats = [
+        NumberFormat(decimal=point, thousands=mark, unit=unit)  # type: ignore[arg-type]
+        for point, mark in known
+        if decimal in (None, point) and thousands in (None, mark)
+    ]
+    shares = [_share(most, form.parse) for form in formats]
+    best = max(shares, default=0)
+    if best < (_LEAST if not declared else 1e-9):
+        return None
+    found = formats[shares.index(best)]
+    return None if found == NumberFormat() else found
+
+
+def is_grouped(words: Iterable[str]) -> bool:
+    """Return whether plain numbers may be whole ones in groups of three, such as 1.234.
+
+    That is what they are in a file whose other numbers have decimal commas.
+    """
+    dotted = [word for word in words if "." in word]
+    return bool(dotted) and all(_GROUPED.fullmatch(word) for word in dotted)
+
+
+def date_format(
+    words: Counter[str], order: Order | None, column: str, shown: str
+) -> DateFormat | None:
+    """Return how the dates of a column are written; None where they are none.
+
+    Args:
+        words: how often each word occurs that is not missing.
+        order: of day, month and year where it is declared.
+        column: the column's name, for the error.
+        shown: the file, for the error.
+
+    Raises:
+        DataError: where day and month could be exchanged.
+    """
+    most = Counter(dict(words.most_common(_LOOKED_AT)))
+    time = any(":" in word for word in most)
+    orders: tuple[Order, ...] = (order,) if order else ("ymd", "dmy", "mdy")
+    formats = [DateFormat(order, time=time) for order in orders]
+    shares = [_share(most, form.parse) for form in formats]
+    best = max(shares)
+    if best < _LEAST:
+        return None
+    if shares.count(best) > 1:
+        example = next(word for word in most if formats[1].parse(word))
+        if "." in example.split(" ")[0]:  # as in Europe, the day first
+            return formats[1]
+        raise DataError(
+            f"{shown}: the column {column!r} holds dates such as {example!r}, of which the day or "
+            f"the month may come first. Declare it: columns={{{column!r}: 'dmy'}} or "
+            f"{{{column!r}: 'mdy'}}."
+        )
+    return formats[shares.index(best)]
+
+
+def _units(words: Counter[str]) -> Counter[str]:
+    """Return the units of what may be numbers, and how often each occurs."""
+    units: Counter[str] = Counter()
+    for word, count in words.items():
+        if match := _UNIT.fullmatch(word):
+            unit = match[1] or match[2] or ""
+            if unit and not re.fullmatch(r"[eE]", unit):
+                units[unit] += count
+    return units
+
+
+def _share(words: Counter[str], parse: Callable[[str], object]) -> float:
+    """Return the share of the rows whose words can be parsed."""
+    sound = sum(count for word, count in words.items() if parse(word) not in (None, float("inf")))
+    return sound / max(sum(words.values()), 1)

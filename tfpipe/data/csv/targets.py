@@ -1,0 +1,167 @@
+"""The label of a CSV file: classes, numbers, or several columns of yes/no answers or numbers."""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfpipe.data.csv.columns import (
+    Notation,
+    Values,
+    count_words,
+    formatted,
+    mostly_floats,
+    numbers,
+    short,
+    too_many,
+    value_of,
+    words,
+)
+from tfpipe.data.csv.reader import CsvRows
+from tfpipe.data.labels import LabelType, label_kind, numbered
+from tfpipe.declare.formats import NumberFormat
+from tfpipe.declare.spec import Label
+from tfpipe.errors import DataError
+from tfpipe.text import quoted
+
+_YES_NO = (("0", "1"), ("no", "yes"), ("false", "true"), ("n", "y"), ("f", "t"), ("-", "+"))
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a label column says.
+
+    Args:
+        words: how each class is written in the file, in order of the index; None for numbers.
+        names: the class names.
+        format: how numbers are written; None where as Python does.
+    """
+
+    words: tuple[str, ...] | None = None
+    names: tuple[str, ...] = ()
+    format: NumberFormat | None = None
+
+    def index(self, word: str) -> int:
+        """Return the place of a class; numbers are compared as such, so that 1.0 is 1. -1: none."""
+        known = self.words or ()
+        if word in known:
+            return known.index(word)
+        value = value_of(word)
+        same = (i for i, k in enumerate(known) if value_of(k) == value < math.inf)
+        return next(same, -1)
+
+
+def target_of(
+    table: CsvRows, name: str, kind: str, classes: tuple[str, ...], notation: Notation
+) -> Target:
+    """Return what the label of the training file is.
+
+    Args:
+        table: the training file.
+        name: the label's column.
+        kind: "class", "number", or "auto" to tell by the values.
+        classes: the classes as declared; () to find them.
+        notation: how the file is written.
+
+    Raises:
+        DataError: when there are too many different words for classes.
+    """
+    counts = count_words(table, name, notation.missing)
+    distinct = set(counts)
+    plain = mostly_floats(table, name, notation.missing) is not None and notation.is_plain
+    form = None if plain else notation.format_of(counts, kind == "number")
+    if kind == "number":
+        return Target(format=form)
+    if classes:
+        named = not distinct & set(classes) and all(value_of(c) == math.inf for c in classes)
+        return Target(numbered(len(classes)) if named else classes, classes)
+    numeric = {word: value for word in distinct if (value := value_of(word)) < math.inf}
+    if kind == "auto":
+        if form is not None:
+            return Target(format=form)
+        values_type: LabelType = "numerals" if plain else "words"
+        if label_kind(values_type, distinct=set(numeric.values())) == "real":
+            return Target()
+        if plain:
+            distinct = set(numeric)
+        elif too_many(distinct, table):
+            raise DataError(
+                f"{table.shown}: the label {name!r} has {len(distinct):,} different words in "
+                f"{len(table):,} rows, such as {short(min(distinct))}, which is a lot for "
+                "classes. Choose another label, or declare label_kind='class'."
+            )
+    if len(numeric) == len(distinct):  # 1 and 1.0 are one class
+        by_value = {numeric[w]: w for w in sorted(distinct, key=lambda w: (-len(w), w))}
+        in_order = tuple(by_value[value] for value in sorted(by_value))
+    else:
+        in_order = tuple(sorted(distinct))
+    return Target(in_order, in_order)
+
+
+def targets_of(
+    table: CsvRows, names: tuple[str, ...], kind: str, notation: Notation
+) -> tuple[Target, ...]:
+    """Return what each of several label columns is: all hold yes/no answers, or all numbers.
+
+    Raises:
+        DataError: where they hold words, or some of them answers and others numbers.
+    """
+    answers = {name: _yes_no(count_words(table, name, notation.missing)) for name in names}
+    if kind != "number" and all(answers.values()):
+        return tuple(Target(answers[name], answers[name] or ()) for name in names)
+    numeric = tuple(target_of(table, name, "number", (), notation) for name in names)
+    for name, target in zip(names, numeric, strict=True):
+        if target.format is None and mostly_floats(table, name, notation.missing) is None:
+            raise DataError(
+                f"{table.shown}: several labels are columns of yes/no answers (0 and 1, no and "
+                f"yes, false and true), or columns of numbers; {name!r} holds words such as "
+                f"{short(min(count_words(table, name, notation.missing)))}. Predict it alone: "
+                f"label={name!r}."
+            )
+    return numeric
+
+
+def label_of(names: tuple[str, ...], targets: tuple[Target, ...]) -> Label:
+    """Return the label that one column or several make, called by the names given."""
+    if len(names) == 1:
+        kind = "real" if targets[0].words is None else "class"
+        return Label(names[0], kind, (), targets[0].names)
+    if targets[0].words is None:
+        return Label("labels", "real", (len(names),), columns=names)
+    return Label("labels", "multilabel", (len(names),), names)
+
+
+def answers(table: CsvRows, name: str, target: Target, missing: Collection[str]) -> Values:
+    """Return a label column: class indices, or numbers; a missing one is broken."""
+    if target.words is not None:
+        written = words(table, name, missing)
+        indices = {word: target.index(word.decode()) for word in set(written)}
+        values = Values(np.array([indices[word] for word in written], np.int64))
+        empty = written == b""
+        many = len(target.words) > 5
+        known = f"the {len(target.words)} classes" if many else quoted(target.words)
+        for row in np.flatnonzero(values.array < 0).tolist():
+            word = short(written[row].decode())
+            values.broken[row] = f"the label {word} is none of {known}"
+    elif target.format is not None:
+        values = formatted(table, name, target.format, missing)
+        known_values = {word: target.format.parse(word.decode()) for word in set(values.array)}
+        empty = values.array == b""
+        values.array = np.array([known_values[word] for word in values.array], np.float32)
+    else:
+        values = numbers(table, name, missing)
+        empty = np.isnan(values.array)
+    values.refuse(empty, f"no label in the column {name!r}")
+    return values
+
+
+def _yes_no(distinct: Collection[str]) -> tuple[str, ...] | None:
+    """Return how no and yes are written; None where the words are no such answers."""
+    lower = {word.lower() for word in distinct}
+    for pair in _YES_NO:
+        if lower and lower <= set(pair):
+            written = {word.lower(): word for word in distinct}
+            return tuple(written.get(word, word) for word in pair)
+    values = {value_of(word) for word in distinct}
+    return ("0", "1") if values and values <= {0.0, 1.0} else None
