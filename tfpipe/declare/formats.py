@@ -16,6 +16,8 @@ from typing import Literal
 from tfpipe.declare.part import Part
 from tfpipe.errors import ConfigError
 
+Decimal = Literal[".", ","]
+Thousands = Literal["", ",", ".", " ", "'"]
 Order = Literal["ymd", "dmy", "mdy"]
 
 # Marks that stand for one another: any kind of space, any apostrophe.
@@ -40,8 +42,8 @@ class NumberFormat(Part):
         ConfigError: where both marks are the same.
     """
 
-    decimal: Literal[".", ","] = "."
-    thousands: Literal["", ",", ".", " ", "'"] = ""
+    decimal: Decimal = "."
+    thousands: Thousands = ""
     unit: str = ""
 
     def validate(self) -> None:

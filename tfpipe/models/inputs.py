@@ -129,6 +129,7 @@ def _columns(
     """The columns of a table: numbers first, then each category, in order of declaration."""
     import keras
 
+    from tfpipe.models.text_columns import stacked_columns
     from tfpipe.models.training_statistics import training_statistics
 
     _refuse_names(spec)
@@ -137,7 +138,7 @@ def _columns(
     values = [f for f in spec.features if f.kind in ("number", "date")]
     parts = []
     if values:
-        stacked = _stacked(values, inputs)
+        stacked = stacked_columns(values, inputs)
         parts.append(_filled(stacked, values, statistics, normalize is not False))
     for feature in spec.features:
         if feature.kind == "category":
@@ -173,23 +174,6 @@ def _filled(
     variance = _row(widths, [m.variance for m in moments])
     x = _standardize(mean, variance, mean.shape)(x)
     return keras.ops.where(keras.ops.isnan(x), keras.ops.zeros_like(x), x)
-
-
-def _stacked(features: list[Feature], inputs: dict[str, Any]) -> Any:
-    """The numbers and dates of a table as one row; texts are read here."""
-    import keras
-
-    if all(feature.format is None for feature in features):
-        return keras.ops.stack([inputs[f.name] for f in features], axis=-1)
-    from tfpipe.models.text_columns import text_column
-
-    parts = [
-        keras.ops.expand_dims(inputs[f.name], -1)
-        if f.format is None
-        else text_column(f)(inputs[f.name])
-        for f in features
-    ]
-    return keras.layers.Concatenate(dtype="float32")(parts) if len(parts) > 1 else parts[0]
 
 
 def _row(widths: list[int], values: list[Any]) -> "np.ndarray":

@@ -4,23 +4,30 @@ Keras finds these layers by their registered names when a saved model is loaded;
 not otherwise use tfpipe imports this module first.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfpipe.declare.formats import DateFormat, NumberFormat
+from tfpipe.declare.formats import DateFormat, Decimal, NumberFormat, Order, Thousands
 from tfpipe.declare.spec import Feature
 
 _DAYS_OF_MONTHS = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
 
 class TextColumn(keras.layers.Layer):
-    """Reads texts [batch] as numbers [batch, width]; NaN where a text is empty or is none."""
+    """Reads texts [batch] as numbers [batch, width]; NaN where a text is empty or is none.
 
-    def __init__(self, **options: Any) -> None:
+    Args:
+        form: how the texts are written.
+        options: further arguments of keras.layers.Layer.
+    """
+
+    def __init__(self, form: NumberFormat | DateFormat, **options: Any) -> None:
         super().__init__(**{"dtype": "float32", "trainable": False} | options, autocast=False)
+        self.format = form
         self._convert_input_args = False  # texts stay texts
         self._allow_non_tensor_positional_args = True
         self.supports_jit = False
@@ -30,15 +37,18 @@ class TextColumn(keras.layers.Layer):
         """How many numbers a text becomes."""
         raise NotImplementedError
 
-    def read(self, texts: Any) -> Any:
+    def read(self, texts: tf.Tensor) -> tf.Tensor:
         """Return the numbers of stripped texts."""
         raise NotImplementedError
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         return self.read(tf.strings.strip(tf.convert_to_tensor(inputs)))
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
         return (input_shape[0], self.width)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **dict(self.format.items())}
 
 
 @keras.saving.register_keras_serializable(package="tfpipe")
@@ -51,15 +61,16 @@ class TextToNumber(TextColumn):
         unit: a sign or word that may stand before or after the number.
     """
 
-    def __init__(self, decimal: Any, thousands: Any, unit: str, **options: Any) -> None:
-        super().__init__(**options)
-        self.format = NumberFormat(decimal=decimal, thousands=thousands, unit=unit)
+    format: NumberFormat
+
+    def __init__(self, decimal: Decimal, thousands: Thousands, unit: str, **options: Any) -> None:
+        super().__init__(NumberFormat(decimal=decimal, thousands=thousands, unit=unit), **options)
 
     @property
     def width(self) -> int:
         return 1
 
-    def read(self, texts: Any) -> Any:
+    def read(self, texts: tf.Tensor) -> tf.Tensor:
         pattern = f"^{self.format.pattern}$"
         digits = tf.strings.regex_replace(texts, pattern, r"\3")
         signs = tf.strings.regex_replace(texts, pattern, r"\1\2")
@@ -72,9 +83,6 @@ class TextToNumber(TextColumn):
         negative = tf.strings.regex_full_match(signs, "[-\u2212]+")
         return tf.where(negative, -values, values)[:, None]
 
-    def get_config(self) -> dict[str, Any]:
-        return {**_config(self, super().get_config()), **dict(self.format.items())}
-
 
 @keras.saving.register_keras_serializable(package="tfpipe")
 class DateToNumbers(TextColumn):
@@ -85,34 +93,36 @@ class DateToNumbers(TextColumn):
         time: whether there is an hour.
     """
 
-    def __init__(self, order: Any, time: bool, **options: Any) -> None:
-        super().__init__(**options)
-        self.format = DateFormat(order, time=time)
+    format: DateFormat
+
+    def __init__(self, order: Order, time: bool, **options: Any) -> None:
+        super().__init__(DateFormat(order, time=time), **options)
 
     @property
     def width(self) -> int:
         return len(self.format.names)
 
-    def read(self, texts: Any) -> Any:
+    def read(self, texts: tf.Tensor) -> tf.Tensor:
         sound = tf.strings.regex_full_match(texts, self.format.pattern)
 
-        def group(number: int) -> Any:
+        def group(number: int) -> tf.Tensor:
             found = tf.strings.regex_replace(texts, f"^{self.format.pattern}$", rf"\{number}")
             filled = tf.where(sound & (found != ""), found, "0")
             return tf.strings.to_number(filled, tf.int32)
 
         year, month, day = (group(number) for number in self.format.groups)
-        parts = [year, month, day, _weekday(year, month, day)]
-        values = [tf.cast(part, tf.float32) for part in parts]
+        before = year - 1
+        leap = ((year % 4 == 0) & (year % 100 != 0)) | (year % 400 == 0)
+        days = 365 * before + before // 4 - before // 100 + before // 400
+        days += tf.gather(tf.constant(_DAYS_OF_MONTHS), tf.clip_by_value(month - 1, 0, 11)) + day
+        weekday = (days + tf.cast(leap & (month > 2), tf.int32) - 1) % 7  # 0 is a Monday
+        values = [tf.cast(part, tf.float32) for part in (year, month, day, weekday)]
         if self.format.time:
             half = tf.strings.regex_replace(texts, f"^{self.format.pattern}$", r"\6")
             hour = tf.where(half == "", group(4), group(4) % 12)
             hour += tf.where(tf.strings.lower(half) == "p", 12, 0)
             values.append(tf.cast(hour, tf.float32) + tf.cast(group(5), tf.float32) / 60)
         return tf.where(sound[:, None], tf.stack(values, axis=1), np.float32("nan"))
-
-    def get_config(self) -> dict[str, Any]:
-        return {**_config(self, super().get_config()), **dict(self.format.items())}
 
 
 def text_column(feature: Feature) -> TextColumn:
@@ -124,14 +134,14 @@ def text_column(feature: Feature) -> TextColumn:
     return DateToNumbers(**dict(feature.format.items()), name=name)
 
 
-def _weekday(year: Any, month: Any, day: Any) -> Any:
-    """Return 0 for a Monday to 6 for a Sunday, in the Gregorian calendar."""
-    before = year - 1
-    leap = ((year % 4 == 0) & (year % 100 != 0)) | (year % 400 == 0)
-    days = 365 * before + before // 4 - before // 100 + before // 400
-    days += tf.gather(tf.constant(_DAYS_OF_MONTHS), tf.clip_by_value(month - 1, 0, 11)) + day
-    return (days + tf.cast(leap & (month > 2), tf.int32) - 1) % 7
-
-
-def _config(layer: keras.layers.Layer, config: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in config.items() if name != "autocast"}
+def stacked_columns(features: list[Feature], inputs: Mapping[str, Any]) -> Any:
+    """Return a table's numbers and dates as one row; those that come as texts are read."""
+    if all(feature.format is None for feature in features):
+        return keras.ops.stack([inputs[f.name] for f in features], axis=-1)
+    parts = [
+        keras.ops.expand_dims(inputs[f.name], -1)
+        if f.format is None
+        else text_column(f)(inputs[f.name])
+        for f in features
+    ]
+    return keras.layers.Concatenate(dtype="float32")(parts) if len(parts) > 1 else parts[0]

@@ -85,10 +85,7 @@ def training_statistics(
     statistics = TrainingStatistics()
     if train is None or not features:
         return statistics
-    readers = _readers(features)
     for name, rows in _rows(features, train):
-        if name in readers:
-            rows = np.asarray(readers[name](rows))
         if rows.dtype.kind in "OS":
             counter = statistics.words.setdefault(name, Counter())
             counter.update(word.decode("utf-8") for word in rows.tolist())
@@ -97,17 +94,15 @@ def training_statistics(
     return statistics
 
 
-def _readers(features: tuple[Feature, ...]) -> dict[str, Callable[[np.ndarray], Any]]:
-    """What reads the texts of the features that hold numbers or dates, by name."""
-    formatted = [feature for feature in features if feature.format is not None]
-    if not formatted:
-        return {}
-    from tfpipe.models.text_columns import text_column
-
-    return {feature.name: text_column(feature) for feature in formatted}
-
-
 def _rows(features: tuple[Feature, ...], train: Training) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the rows of each feature batch by batch; texts of numbers and dates as numbers."""
+    readers: dict[str, Callable[[np.ndarray], Any]] = {}
+    if any(feature.format for feature in features):
+        from tfpipe.models.text_columns import text_column
+
+        readers = {f.name: text_column(f) for f in features if f.format}
     for batch in train().as_numpy_iterator():
         for feature in features:
-            yield feature.name, batch[feature.name] if isinstance(batch, dict) else batch
+            rows = batch[feature.name] if isinstance(batch, dict) else batch
+            reader = readers.get(feature.name)
+            yield feature.name, rows if reader is None else np.asarray(reader(rows))

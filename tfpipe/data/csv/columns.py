@@ -1,5 +1,6 @@
 """The columns of a CSV file as arrays: what they hold, and the cells that do not fit."""
 
+import contextlib
 import itertools
 import math
 import re
@@ -10,9 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tfpipe.data.csv.formats import date_format, number_format
 from tfpipe.data.csv.reader import CsvRows
-from tfpipe.declare.formats import DateFormat, NumberFormat, Order
+from tfpipe.declare.formats import DateFormat, NumberFormat
 from tfpipe.errors import DataError
 
 Format = NumberFormat | DateFormat
@@ -20,9 +20,6 @@ Format = NumberFormat | DateFormat
 # More different words than this, and than this share of the rows, are names or texts.
 MOST_WORDS = 100
 WORDS_SHARE = 0.05
-# In a table of at least so many rows, words of which more than this share differ are no category.
-_ENOUGH_ROWS = 20
-_MOST_DIFFER = 0.5
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -45,7 +42,7 @@ class Values:
 
 def numbers(table: CsvRows, name: str, missing: Collection[str]) -> Values:
     """Return a column of numbers: float32, NaN where one is missing; all others are broken."""
-    return _explained(table, name, _floats(table, name, missing))
+    return explained(table, name, _floats(table, name, missing))
 
 
 def words(table: CsvRows, name: str, missing: Collection[str]) -> np.ndarray:
@@ -76,96 +73,6 @@ def weights(table: CsvRows, name: str, missing: Collection[str]) -> Values:
     for row in np.flatnonzero(values.array < 0).tolist():
         values.broken[row] = f"the weight {values.array[row]:g} is below 0"
     return values
-
-
-@dataclass(frozen=True)
-class Recognised:
-    """What a column holds.
-
-    Args:
-        kind: "number", "date", "category", or a category's words.
-        format: how its numbers or dates are written, where they are kept as texts.
-        values: its numbers, where they have been read already.
-        example: one of its words, where it has a format.
-    """
-
-    kind: str | tuple[str, ...]
-    format: NumberFormat | DateFormat | None = None
-    values: Values | None = None
-    example: str = ""
-
-
-@dataclass(frozen=True)
-class Notation:
-    """How a file's columns are written, as far as it is declared.
-
-    Args:
-        missing: the words that stand for a missing value.
-        delimiter: what stands between two cells.
-        decimal: what stands before a fraction; None to find it out for each column.
-        thousands: what stands between groups of three digits; None to find it out.
-    """
-
-    missing: tuple[str, ...]
-    delimiter: str
-    decimal: str | None = None
-    thousands: str | None = None
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether numbers may be written as Python does."""
-        return self.decimal in (None, ".") and self.thousands != "."
-
-    def format_of(self, words: Counter[str], declared: bool = False) -> NumberFormat | None:
-        """Return how a column's numbers are written; see `number_format`."""
-        return number_format(words, self.delimiter, (self.decimal, self.thousands), declared)
-
-
-def recognise(table: CsvRows, name: str, declared: str | None, notation: Notation) -> Recognised:
-    """Return what a column holds: numbers or dates where nine of ten values are, else a category.
-
-    Args:
-        table: the training file.
-        name: the column.
-        declared: "number", "date" or the order of dates where it is declared; None to find out.
-        notation: how the file is written.
-
-    Raises:
-        DataError: when it holds nothing, or so many different words that they are no category.
-    """
-    missing = notation.missing
-    if declared in (None, "number") and notation.is_plain:
-        array = mostly_floats(table, name, missing)
-        if array is not None and not np.isnan(array).all():
-            return Recognised("number", None, _explained(table, name, array))
-    counted_words = count_words(table, name, missing)
-    if not counted_words:
-        raise DataError(
-            f"{table.shown}: the column {name!r} is empty in every row. Leave it out: "
-            f"drop=({name!r},)."
-        )
-    if declared in (None, "number"):
-        form = notation.format_of(counted_words, declared is not None)
-        if form is not None or declared or all(value_of(w) < math.inf for w in counted_words):
-            return Recognised("number", form, None, next(iter(counted_words)))
-    order: Order | None = None if declared in (None, "date") else declared  # type: ignore[assignment]
-    date = date_format(counted_words, order, name, table.shown)
-    if date is not None:
-        return Recognised("date", date, None, next(iter(counted_words)))
-    if declared is not None:
-        raise DataError(
-            f"{table.shown}: the column {name!r} is declared to hold dates, and holds words such "
-            f"as {short(next(iter(counted_words)))}. Dates are written 2024-01-31, 31/01/2024 or "
-            "01/31/2024, with a time as in 14:00 or without."
-        )
-    if too_many(set(counted_words), table) or _nearly_all_differ(counted_words):
-        raise DataError(
-            f"{table.shown}: the column {name!r} has {len(counted_words):,} different words in "
-            f"{len(table):,} rows, such as {short(min(counted_words))}, which is a lot for a "
-            f"category. Leave it out: drop=({name!r},); or declare it: columns={{{name!r}: "
-            f"'category'}}. Is it the text to learn from? Then use TextCSV(..., text={name!r})."
-        )
-    return Recognised("category")
 
 
 def formatted(table: CsvRows, name: str, form: Format, missing: Collection[str]) -> Values:
@@ -216,32 +123,20 @@ def count_words(table: CsvRows, name: str, missing: Collection[str]) -> Counter[
     return counts
 
 
-def _nearly_all_differ(counts: Counter[str]) -> bool:
-    """Return whether words are rather names or identifiers than a category."""
-    total = sum(counts.values())
-    return total >= _ENOUGH_ROWS and len(counts) > _MOST_DIFFER * total
-
-
 def _floats(table: CsvRows, name: str, missing: Collection[str]) -> np.ndarray:
     """Return a column as float32: NaN where one is missing, infinity for what is no number."""
     array = np.empty(len(table), np.float32)
     for rows, cells in table.cells(name):
-        plain = _plain_floats(cells)
-        if plain is None:
+        try:
+            values = np.fromiter(map(float, cells), np.float64, len(cells))
+            plain = bool((np.abs(values) <= _LARGEST).all())  # false for NaN
+        except ValueError:
+            plain = False
+        if not plain or "_" in "".join(cells):
             known = {c: math.nan if c.strip() in missing else value_of(c) for c in set(cells)}
-            plain = np.array([known[cell] for cell in cells])
-        array[rows] = plain
+            values = np.array([known[cell] for cell in cells])
+        array[rows] = values
     return array
-
-
-def _plain_floats(cells: list[str]) -> np.ndarray | None:
-    """Return cells as numbers; None where some are none, are missing, or are too large."""
-    try:
-        part = np.fromiter(map(float, cells), np.float64, len(cells))
-    except ValueError:
-        return None
-    sound = (np.abs(part) <= _LARGEST).all()  # false for NaN
-    return part if sound and "_" not in "".join(cells) else None
 
 
 def mostly_floats(table: CsvRows, name: str, missing: Collection[str]) -> np.ndarray | None:
@@ -250,14 +145,19 @@ def mostly_floats(table: CsvRows, name: str, missing: Collection[str]) -> np.nda
     return array if 10 * np.isinf(array).sum() <= (~np.isnan(array)).sum() else None
 
 
-def _explained(table: CsvRows, name: str, array: np.ndarray) -> Values:
+def explained(table: CsvRows, name: str, array: np.ndarray) -> Values:
     """Numbers, with what is wrong in the rows that hold infinity."""
     values = Values(array)
     if not (wrong := np.isinf(array)).any():
         return values
     for rows, cells in table.cells(name):
         for row in np.flatnonzero(wrong[rows]).tolist():
-            values.broken[rows.start + row] = _complaint(cells[row].strip(), name)
+            cell = cells[row].strip()
+            what = f"text {short(cell)} in the numeric column {name!r}"
+            with contextlib.suppress(ValueError):
+                float(cell.replace("_", "?"))
+                what = f"{short(cell)} in the column {name!r} is not a finite number"
+            values.broken[rows.start + row] = what
     return values
 
 
@@ -270,15 +170,7 @@ def value_of(cell: str) -> float:
     return value if abs(value) <= _LARGEST and "_" not in cell else math.inf
 
 
-def _complaint(cell: str, name: str) -> str:
-    try:
-        float(cell.replace("_", "?"))
-    except ValueError:
-        return f"text {short(cell)} in the numeric column {name!r}"
-    return f"{short(cell)} in the column {name!r} is not a finite number"
-
-
-def too_many(distinct: set[str], table: CsvRows) -> bool:
+def too_many(distinct: Collection[str], table: CsvRows) -> bool:
     return len(distinct) > max(MOST_WORDS, WORDS_SHARE * len(table))
 
 

@@ -31,7 +31,8 @@ def number_format(
         declared: whether the column is declared to hold numbers, few though they may be.
     """
     most = Counter(dict(words.most_common(_LOOKED_AT)))
-    units = _units(most)
+    matches = filter(None, map(_UNIT.fullmatch, most))
+    units = {match[1] or match[2] or "" for match in matches} - {"", "e", "E"}
     if len(units) > 1:
         return None
     unit = next(iter(units), "")
@@ -93,17 +94,6 @@ def date_format(
             f"{{{column!r}: 'mdy'}}."
         )
     return formats[shares.index(best)]
-
-
-def _units(words: Counter[str]) -> Counter[str]:
-    """Return the units of what may be numbers, and how often each occurs."""
-    units: Counter[str] = Counter()
-    for word, count in words.items():
-        if match := _UNIT.fullmatch(word):
-            unit = match[1] or match[2] or ""
-            if unit and not re.fullmatch(r"[eE]", unit):
-                units[unit] += count
-    return units
 
 
 def _share(words: Counter[str], parse: Callable[[str], object]) -> float:

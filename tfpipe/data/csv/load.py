@@ -9,27 +9,24 @@ import numpy as np
 from tfpipe.data.broken_input import Problem, left_out, refuse
 from tfpipe.data.columns import Columns
 from tfpipe.data.csv.columns import (
-    Notation,
-    Recognised,
     Values,
     count_words,
     formatted,
     identifier,
     identifiers,
     numbers,
-    recognise,
     texts,
     value_of,
     weights,
     words,
 )
-from tfpipe.data.csv.formats import is_grouped
 from tfpipe.data.csv.reader import CsvRows, Format, read_table
+from tfpipe.data.csv.recognition import Notation, recognise_all
 from tfpipe.data.csv.targets import Target, answers, label_of, target_of, targets_of
 from tfpipe.declare.formats import DateFormat, NumberFormat, Order
-from tfpipe.declare.spec import Feature, Kind, Label
+from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError, suggest
-from tfpipe.text import listed, quoted
+from tfpipe.text import quoted
 
 Declared = str | tuple[str, ...]
 
@@ -159,7 +156,8 @@ def _plan(train: CsvRows, request: TableRequest) -> _Plan:
             )
     first = train.names[0]
     is_free = train.first_is_nameless and first in used and first not in declared
-    if is_free and _numbers_rows(train, first):
+    counts = count_words(train, first, ()) if is_free else {}
+    if len(counts) == len(train) and all(word.isdigit() for word in counts):
         used.remove(first)
         notes.append(
             f"The first column of {train.shown} has no name and numbers the rows, as pandas "
@@ -169,11 +167,14 @@ def _plan(train: CsvRows, request: TableRequest) -> _Plan:
         of = " and ".join(map(repr, labels))
         raise DataError(f"{train.shown} has no column to learn from but {of}, the label.")
     called = identifiers(used, train.shown)
-    recognised = _recognised(train, used, declared, request.notation)
-    features = {name: _feature(called[name], found) for name, found in recognised.items()}
+    recognised = recognise_all(train, used, declared, request.notation)
+    features = {
+        name: feature_of(called[name], found.kind, found.format)
+        for name, found in recognised.items()
+    }
     for name, found in recognised.items():
         if found.format is not None and name not in declared:
-            notes.append(_reading(features[name].name, found))
+            notes.append(found.reading(features[name].name))
     if len(labels) == 1:
         target = target_of(train, labels[0], request.label_kind, request.classes, request.notation)
         targets = {labels[0]: target}
@@ -184,60 +185,12 @@ def _plan(train: CsvRows, request: TableRequest) -> _Plan:
     return _Plan(features, targets, weight, read, notes)
 
 
-def _recognised(
-    train: CsvRows, used: list[str], declared: dict[str, Declared], notation: Notation
-) -> dict[str, Recognised]:
-    """Return what each column holds."""
-    found: dict[str, Recognised] = {}
-    for name in used:
-        kind = declared.get(name)
-        if isinstance(kind, tuple) or kind in ("category", "text"):
-            found[name] = Recognised(kind)
-        else:
-            found[name] = recognise(train, name, kind, notation)
-    marks = [f.format.decimal for f in found.values() if isinstance(f.format, NumberFormat)]
-    if notation.decimal is None and "," in marks:
-        for name, column in found.items():
-            # Where fractions have commas, 1.234 is a whole number.
-            plain = column.kind == "number" and column.format is None and name not in declared
-            words_of_column = count_words(train, name, notation.missing) if plain else ()
-            if is_grouped(words_of_column):
-                form = NumberFormat(decimal=",", thousands=".")
-                found[name] = Recognised("number", form, None, next(iter(words_of_column)))
-    return found
-
-
-def _numbers_rows(train: CsvRows, name: str) -> bool:
-    """Return whether a column counts the rows, though perhaps not in order."""
-    counts = count_words(train, name, ())
-    return len(counts) == len(train) and all(word.isdigit() for word in counts)
-
-
-def _reading(name: str, found: Recognised) -> str:
-    """Return how a column of texts is read, for people."""
-    form = found.format
-    if isinstance(form, DateFormat):
-        first = {"y": "year", "m": "month", "d": "day"}[form.order[0]]
-        parts = listed(form.names)
-        return f"{name} is read as dates such as {found.example!r}, the {first} first: {parts}."
-    assert form is not None
-    unit = f", without the unit {form.unit!r}" if form.unit else ""
-    return (
-        f"{name} is read as numbers such as {found.example!r}: decimal={form.decimal!r}, "
-        f"thousands={form.thousands!r}{unit}."
-    )
-
-
-def _feature(name: str, found: Recognised) -> Feature:
-    """Return a column as an input of the model."""
-    if found.format is None:
-        return feature_of(name, found.kind)
-    kind: Kind = "date" if isinstance(found.format, DateFormat) else "number"
-    return Feature(name, (), "string", kind, format=found.format)
-
-
-def feature_of(name: str, kind: Declared) -> Feature:
+def feature_of(name: str, kind: Declared, form: NumberFormat | DateFormat | None = None) -> Feature:
     """Return a column as an input: a number, a date, a category, one with its words, or a text."""
+    if isinstance(form, NumberFormat):
+        return Feature(name, (), "string", "number", format=form)
+    if form is not None:
+        return Feature(name, (), "string", "date", format=form)
     if isinstance(kind, tuple):
         return Feature(name, (), "string", "category", kind)
     if kind in ("date", "ymd", "dmy", "mdy"):
@@ -320,26 +273,7 @@ def _check_left(
             raise DataError(f"{tables[split].shown}: all {tables[split].total:,} rows are broken.")
     labels = splits["train"].labels.reshape(len(splits["train"]), -1)
     for column, (name, target) in enumerate(plan.targets.items()):
-        _check_values(labels[:, column], name, target, tables["train"].shown, declared)
+        target.check(labels[:, column], name, tables["train"].shown, declared)
     for split, columns in splits.items():
         if columns.weights is not None and not columns.weights.any():
             raise DataError(f"{tables[split].shown}: all weights in {plan.weight!r} are 0.")
-
-
-def _check_values(
-    labels: np.ndarray, name: str, target: Target, shown: str, declared: bool
-) -> None:
-    """Refuse a label that is the same in all rows, or lacks a class that was found."""
-    known, first = target.words, labels[0]
-    if (labels == first).all():
-        always = f"{first:g}" if known is None else repr(known[int(first)])
-        why = "there is nothing to learn" if known is None else "telling classes apart takes two"
-        raise DataError(
-            f"{shown}: the label {name!r} is {always} in all {len(labels):,} rows, and {why}."
-        )
-    lost = sorted(set(range(len(known or ()))) - set(labels.tolist()))
-    if lost and known is not None and not declared:
-        raise DataError(
-            f"{shown}: every row of the class {known[lost[0]]!r} is broken. Repair one, or say "
-            "which classes there are with classes=(...)."
-        )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfpipe.data.csv.columns import (
-    Notation,
     Values,
     count_words,
     formatted,
@@ -19,6 +18,7 @@ from tfpipe.data.csv.columns import (
     words,
 )
 from tfpipe.data.csv.reader import CsvRows
+from tfpipe.data.csv.recognition import Notation
 from tfpipe.data.labels import LabelType, label_kind, numbered
 from tfpipe.declare.formats import NumberFormat
 from tfpipe.declare.spec import Label
@@ -50,6 +50,30 @@ class Target:
         value = value_of(word)
         same = (i for i, k in enumerate(known) if value_of(k) == value < math.inf)
         return next(same, -1)
+
+    def check(self, labels: np.ndarray, name: str, shown: str, declared: bool) -> None:
+        """Refuse a label that is the same in all rows, or lacks a class that was found.
+
+        Args:
+            labels: of the training rows.
+            name: the column.
+            shown: the file.
+            declared: whether the classes are declared.
+        """
+        known, first = self.words, labels[0]
+        if (labels == first).all():
+            always = f"{first:g}" if known is None else repr(known[int(first)])
+            missing = known is not None
+            why = "telling classes apart takes two" if missing else "there is nothing to learn"
+            raise DataError(
+                f"{shown}: the label {name!r} is {always} in all {len(labels):,} rows, and {why}."
+            )
+        lost = sorted(set(range(len(known or ()))) - set(labels.tolist()))
+        if lost and known is not None and not declared:
+            raise DataError(
+                f"{shown}: every row of the class {known[lost[0]]!r} is broken. Repair one, or say "
+                "which classes there are with classes=(...)."
+            )
 
 
 def target_of(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from tfpipe.data.broken_input import OnBad
 from tfpipe.data.columns import Columns
 from tfpipe.data.sources.base import HeldOut, StoredSplits
+from tfpipe.declare.formats import Decimal, Thousands
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import ConfigError, DataError
 from tfpipe.text import counted, listed
@@ -184,8 +185,8 @@ class CSV(CSVSplits):
     validation: HeldOut | None = 0.1
     test: HeldOut | None = "test"
     delimiter: str = ","
-    decimal: Literal[".", ","] | None = None
-    thousands: Literal["", ",", ".", " ", "'"] | None = None
+    decimal: Decimal | None = None
+    thousands: Thousands | None = None
     names: tuple[str, ...] = ()
     missing: tuple[str, ...] = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
     encoding: str = "utf-8"

@@ -1,0 +1,158 @@
+"""What the columns of a CSV file hold, as far as it is not declared: numbers, dates, categories."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfpipe.data.csv.columns import (
+    Values,
+    count_words,
+    explained,
+    mostly_floats,
+    short,
+    too_many,
+    value_of,
+)
+from tfpipe.data.csv.formats import date_format, is_grouped, number_format
+from tfpipe.data.csv.reader import CsvRows
+from tfpipe.declare.formats import DateFormat, NumberFormat, Order
+from tfpipe.errors import DataError
+from tfpipe.text import listed
+
+Declared = str | tuple[str, ...]
+
+# In a table of at least so many rows, words of which more than this share differ are no category.
+_ENOUGH_ROWS = 20
+_MOST_DIFFER = 0.5
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What a column holds.
+
+    Args:
+        kind: "number", "date", "category", or a category's words.
+        format: how its numbers or dates are written, where they are kept as texts.
+        values: its numbers, where they have been read already.
+        example: one of its words, where it has a format.
+    """
+
+    kind: str | tuple[str, ...]
+    format: NumberFormat | DateFormat | None = None
+    values: Values | None = None
+    example: str = ""
+
+    def reading(self, name: str) -> str:
+        """Return how a column of texts is read, for people."""
+        form = self.format
+        if isinstance(form, DateFormat):
+            first = {"y": "year", "m": "month", "d": "day"}[form.order[0]]
+            parts = listed(form.names)
+            return f"{name} is read as dates such as {self.example!r}, the {first} first: {parts}."
+        assert form is not None
+        unit = f", without the unit {form.unit!r}" if form.unit else ""
+        return (
+            f"{name} is read as numbers such as {self.example!r}: decimal={form.decimal!r}, "
+            f"thousands={form.thousands!r}{unit}."
+        )
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How a file's columns are written, as far as it is declared.
+
+    Args:
+        missing: the words that stand for a missing value.
+        delimiter: what stands between two cells.
+        decimal: what stands before a fraction; None to find it out for each column.
+        thousands: what stands between groups of three digits; None to find it out.
+    """
+
+    missing: tuple[str, ...]
+    delimiter: str
+    decimal: str | None = None
+    thousands: str | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether numbers may be written as Python does."""
+        return self.decimal in (None, ".") and self.thousands != "."
+
+    def format_of(self, words: Counter[str], declared: bool = False) -> NumberFormat | None:
+        """Return how a column's numbers are written; see `number_format`."""
+        return number_format(words, self.delimiter, (self.decimal, self.thousands), declared)
+
+
+def recognise(table: CsvRows, name: str, declared: str | None, notation: Notation) -> Recognised:
+    """Return what a column holds: numbers or dates where nine of ten values are, else a category.
+
+    Args:
+        table: the training file.
+        name: the column.
+        declared: "number", "date" or the order of dates where it is declared; None to find out.
+        notation: how the file is written.
+
+    Raises:
+        DataError: when it holds nothing, or so many different words that they are no category.
+    """
+    missing = notation.missing
+    if declared in (None, "number") and notation.is_plain:
+        array = mostly_floats(table, name, missing)
+        if array is not None and not np.isnan(array).all():
+            return Recognised("number", None, explained(table, name, array))
+    counted_words = count_words(table, name, missing)
+    if not counted_words:
+        raise DataError(
+            f"{table.shown}: the column {name!r} is empty in every row. Leave it out: "
+            f"drop=({name!r},)."
+        )
+    if declared in (None, "number"):
+        form = notation.format_of(counted_words, declared is not None)
+        if form is not None or declared or all(value_of(w) < math.inf for w in counted_words):
+            return Recognised("number", form, None, next(iter(counted_words)))
+    order: Order | None = None if declared in (None, "date") else declared  # type: ignore[assignment]
+    date = date_format(counted_words, order, name, table.shown)
+    if date is not None:
+        return Recognised("date", date, None, next(iter(counted_words)))
+    if declared is not None:
+        raise DataError(
+            f"{table.shown}: the column {name!r} is declared to hold dates, and holds words such "
+            f"as {short(next(iter(counted_words)))}. Dates are written 2024-01-31, 31/01/2024 or "
+            "01/31/2024, with a time as in 14:00 or without."
+        )
+    total = sum(counted_words.values())
+    nearly_all_differ = total >= _ENOUGH_ROWS and len(counted_words) > _MOST_DIFFER * total
+    if too_many(counted_words, table) or nearly_all_differ:
+        raise DataError(
+            f"{table.shown}: the column {name!r} has {len(counted_words):,} different words in "
+            f"{len(table):,} rows, such as {short(min(counted_words))}, which is a lot for a "
+            f"category. Leave it out: drop=({name!r},); or declare it: columns={{{name!r}: "
+            f"'category'}}. Is it the text to learn from? Then use TextCSV(..., text={name!r})."
+        )
+    return Recognised("category")
+
+
+def recognise_all(
+    train: CsvRows, used: list[str], declared: Mapping[str, Declared], notation: Notation
+) -> dict[str, Recognised]:
+    """Return what each of the columns that are used holds; see `recognise`."""
+    found: dict[str, Recognised] = {}
+    for name in used:
+        kind = declared.get(name)
+        if isinstance(kind, tuple) or kind in ("category", "text"):
+            found[name] = Recognised(kind)
+        else:
+            found[name] = recognise(train, name, kind, notation)
+    marks = [f.format.decimal for f in found.values() if isinstance(f.format, NumberFormat)]
+    if notation.decimal is None and "," in marks:
+        for name, column in found.items():
+            # Where fractions have commas, 1.234 is a whole number.
+            plain = column.kind == "number" and column.format is None and name not in declared
+            words_of_column = count_words(train, name, notation.missing) if plain else ()
+            if is_grouped(words_of_column):
+                form = NumberFormat(decimal=",", thousands=".")
+                found[name] = Recognised("number", form, None, next(iter(words_of_column)))
+    return found
