@@ -161,12 +161,14 @@ def test_a_file_that_cannot_be_read_is_told_and_the_others_go_on(ask: Any, tmp_p
     assert [a.get("error") for a in found] == [
         None,
         "is truncated or damaged (JPEG)",
-        "is no JPEG, PNG, GIF or BMP image",
+        "is no JPEG, PNG, GIF, BMP, WebP, TIFF or AVIF image",
         "is empty",
         None,
     ]
     assert "3 of 5 files could not be read." in answer.err
-    assert "c.png  is no JPEG, PNG, GIF or BMP image\n" in ask("a.jpg", "c.png").out
+    assert (
+        "c.png  is no JPEG, PNG, GIF, BMP, WebP, TIFF or AVIF image\n" in ask("a.jpg", "c.png").out
+    )
 
 
 def test_any_number_of_files_is_read_in_parts(
@@ -199,7 +201,11 @@ def test_overrides_and_paths_are_told_apart(ask: Any, tmp_path: Path) -> None:
     ("words", "said"),
     [
         (("a.jpg",), "Error: There is no file or folder 'a.jpg'. Did you mean 'a.png'?\n"),
-        (("empty",), "Error: There is no image in empty; looked for jpg, jpeg, png, gif, bmp.\n"),
+        (
+            ("empty",),
+            "Error: There is no image in empty; looked for jpg, jpeg, jpe, jfif, png, gif, bmp, "
+            "webp, tif, tiff, avif.\n",
+        ),
     ],
 )
 def test_a_path_without_pictures_is_refused(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 PIPELINES = Path(__file__).parents[2] / "pipelines"
 
@@ -61,13 +62,26 @@ def test_raw_sentences(exported: Any) -> None:
     np.testing.assert_allclose(probabilities[3], probabilities[4], atol=1e-6)
 
 
-def test_image_files(exported: Any) -> None:
+def test_image_files(exported: Any, tfpipe: Any, tmp_path: Path) -> None:
     serve = exported("mnist_mlp")["serving_bytes"]
     image = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
     files = [tf.io.encode_png(image), tf.io.encode_jpeg(image)]
     answer = serve(bytes=tf.stack(files))
     assert np.asarray(answer["probabilities"]).shape == (2, 10)
     assert set(answer["class_name"].numpy()) <= {str(i).encode() for i in range(10)}
+
+    upright, turned = tmp_path / "upright.png", tmp_path / "turned.png"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held on its side
+    Image.fromarray(image).save(upright)
+    Image.fromarray(image).rotate(90, expand=True).save(turned, exif=exif)
+    answer = serve(bytes=tf.constant([upright.read_bytes(), turned.read_bytes()]))
+    served = np.asarray(answer["probabilities"])
+    np.testing.assert_allclose(served[0], served[1], atol=1e-6)
+    told = json.loads(tfpipe("predict", "last", upright, turned, "--json").out)
+    first, second = ([pair["value"] for pair in row["answers"]] for row in told["predictions"])
+    np.testing.assert_allclose(first, second, atol=1e-6)
+    np.testing.assert_allclose(first, np.sort(served[0])[::-1][: len(first)], atol=1e-5)
 
 
 SHOP = """

@@ -5,19 +5,20 @@
     root/train/<class>/images/*.jpg             nested
     root/val/images/*.jpg, val_annotations.txt  Tiny ImageNet's validation split
 
-Nothing is moved or written. Hidden files and files that are no images are passed over.
+Nothing is moved or written. Files that are no images are left out and counted, by their ending.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tfpipe.data.broken_input import Problem
+from tfpipe.data.images.formats import SUFFIXES, is_image
 from tfpipe.errors import DataError, suggest
 from tfpipe.text import counted, listed
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
 VALIDATION = ("valid", "val", "validation")
 _LISTED = 5
 
@@ -52,6 +53,7 @@ class Layout:
     lines: int = 0
     notes: list[str] = field(default_factory=list)
     _left_out: list[str] = field(default_factory=list)
+    _no_images: Counter[str] = field(default_factory=Counter)
 
     def read(self, names: Sequence[str]) -> "Layout":
         """List the files of "train", and of other stored splits where they are there.
@@ -68,17 +70,32 @@ class Layout:
                     f"{self.owner}: {train.resolve()} has no class folder {name!r}. "
                     f"{suggest(name, there)}".strip()
                 )
-        files = {name: images_below(train / name) for name in self.declared or there}
+        files = {name: self._images(train / name) for name in self.declared or there}
         self._check_images(train, files)
         self.classes = tuple(name for name in files if files[name])
         self._check_classes(train)
+        if not self.declared and [*self.classes] != sorted(self.classes):
+            order = listed(self.classes, _LISTED)
+            self.notes.append(f"The class folders are in the order of their numbers: {order}.")
         self.splits["train"] = self._listing(train, files)
         others = [name for name in there if name not in files]
         self._note(others, "{} not declared in classes: {}. Left out.", "folder")
         for name in names:
             if name in ready and name != "train":
                 self._read_split(name)
+        if self._no_images:
+            count = sum(self._no_images.values())
+            by_count = sorted(self._no_images.items(), key=lambda pair: (-pair[1], pair[0]))
+            counts = [f"{n:,} {ending}" for ending, n in by_count]
+            self.notes.append(
+                f"{counted(count, 'file')} in the class folders that "
+                f"{'is no image' if count == 1 else 'are no images'}: {listed(counts, _LISTED)}. "
+                "Left out."
+            )
         return self
+
+    def _images(self, folder: Path) -> list[str]:
+        return sorted(_walk(folder, "", True, (), self._no_images))
 
     def _check_images(self, train: Path, files: dict[str, list[str]]) -> None:
         """Refuse a folder without images, and class folders without any."""
@@ -121,7 +138,7 @@ class Layout:
             self.splits[name] = self._annotated(annotations[0])
         elif set(there) & set(self.classes):
             self._check_others(name, there)
-            files = {c: images_below(folder / c) for c in self.classes if c in there}
+            files = {c: self._images(folder / c) for c in self.classes if c in there}
             self.splits[name] = self._listing(folder, files)
             missing = [c for c in self.classes if not files.get(c)]
             self._note(missing, f"{name}/ has no image of {{}}: {{}}.", "class")
@@ -186,28 +203,45 @@ def split_names(root: Path) -> list[str]:
 
 
 def folders(path: Path) -> list[str]:
-    """Return the folders in a folder, sorted as text; hidden ones are left out."""
+    """Return the folders in a folder, sorted as text, or by value where all are numbers.
+
+    Hidden ones are left out.
+    """
     try:
         with os.scandir(path) as entries:
-            return sorted(e.name for e in entries if e.is_dir() and not _is_hidden(e.name))
+            names = [e.name for e in entries if e.is_dir() and not _is_hidden(e.name)]
     except (FileNotFoundError, NotADirectoryError):
         return []
+    numbers = all(name.isdecimal() for name in names)
+    return sorted(names, key=(lambda name: (int(name), name)) if numbers else None)
 
 
 def images_below(path: Path, deep: bool = True) -> list[str]:
     """Return the image files below a folder, relative to it and sorted as text."""
-    return sorted(_walk(path, "", deep, ()))
+    return sorted(_walk(path, "", deep, (), Counter()))
 
 
 def has_images(path: Path) -> bool:
     """Return whether a folder has an image file, or a folder in it has."""
-    return next(_walk(path, "", True, ()), None) is not None
+    return next(_walk(path, "", True, (), Counter()), None) is not None
 
 
 def _walk(
-    path: Path | str, before: str, deep: bool, above: tuple[tuple[int, int], ...]
+    path: Path | str,
+    before: str,
+    deep: bool,
+    above: tuple[tuple[int, int], ...],
+    others: Counter[str],
 ) -> Iterator[str]:
-    """Image files below a folder; a link to a folder that it lies in is not followed."""
+    """Image files below a folder; a link to a folder that it lies in is not followed.
+
+    Args:
+        path: the folder.
+        before: what comes before the names of its files.
+        deep: whether folders in it are searched too.
+        above: the folders that it lies in, by device and number.
+        others: counts the files that are no images, by their ending.
+    """
     here = os.stat(path)
     identity = (here.st_dev, here.st_ino)
     if identity in above:
@@ -218,9 +252,12 @@ def _walk(
                 continue
             if entry.is_dir():
                 if deep:
-                    yield from _walk(entry.path, f"{before}{entry.name}/", True, (*above, identity))
-            elif entry.name.lower().endswith(SUFFIXES):
+                    inside = f"{before}{entry.name}/"
+                    yield from _walk(entry.path, inside, True, (*above, identity), others)
+            elif entry.name.lower().endswith(SUFFIXES) or is_image(entry.path):
                 yield before + entry.name
+            else:
+                others[Path(entry.name).suffix.lower() or "without an ending"] += 1
 
 
 def _is_hidden(name: str) -> bool:

@@ -7,7 +7,7 @@
       assets/golden.npz       held-out samples and the trained model's answers to them
 
 `serving_default` takes arrays as the data set gives them, raw texts and a table's columns by name
-among them; `serving_bytes`, for images, takes JPEG or PNG files of any size. Preprocessing is
+among them; `serving_bytes`, for images, takes files of any size. Preprocessing is
 inside, and dropout and the like are off.
 """
 
@@ -26,6 +26,12 @@ from tfpipe.evaluation.predict import answers
 from tfpipe.export.parity import verify
 from tfpipe.storage import Taken, whole_folder
 from tfpipe.tasks.task import Task
+
+# What `serving_bytes` takes, for whoever calls the model.
+FILES = (
+    "JPEG, PNG, GIF, BMP, and WebP that does not move, of any size; photos are turned upright as "
+    "their EXIF says. Convert TIFF, AVIF and others to one of these first"
+)
 
 
 class Served(tf.Module):
@@ -49,7 +55,7 @@ class Served(tf.Module):
         features = self._spec.features
         arrays = {f.name: tf.TensorSpec([None, *f.shape], f.dtype, f.name) for f in features}
         signatures = {"serving_default": tf.function(self._from_arrays, input_signature=[arrays])}
-        if len(features) == 1 and features[0].kind == "image" and features[0].dtype == "uint8":
+        if _takes_files(self._spec):
             encoded = tf.TensorSpec([None], tf.string, "bytes")
             signatures["serving_bytes"] = tf.function(self._from_bytes, input_signature=[encoded])
         return {name: function.get_concrete_function() for name, function in signatures.items()}
@@ -135,6 +141,7 @@ def contract(model: Any, task: Task, spec: ElementSpec) -> dict[str, Any]:
     resize = "inside serving_bytes: bilinear, antialiased, rounded"
     if any(f.resize for f in spec.features):
         resize += "; proportions kept, to cover `resize`, of which the centre of `shape` is cut out"
+    encoded = {"files": FILES} if _takes_files(spec) else {}
     return {
         "task": task.name,
         "inputs": [to_json(f) for f in spec.features],
@@ -142,6 +149,7 @@ def contract(model: Any, task: Task, spec: ElementSpec) -> dict[str, Any]:
         "resize": resize,
         "label": to_json(spec.label),
         "output": task.output,
+        **encoded,
         **pretrained,
     }
 
@@ -153,12 +161,17 @@ def _golden(
     alone: Any = next(iter(samples.values())) if len(samples) == 1 else samples
     golden = {f"array_{name}": _storable(values) for name, values in samples.items()}
     golden["answers"] = answers(model, task, alone)
-    if len(spec.features) == 1 and spec.feature.kind == "image" and spec.feature.dtype == "uint8":
+    if _takes_files(spec):
         files = [_encode(image, i) for i, image in enumerate(alone[:8])]
         decoded = np.stack([decode(tf.constant(f), spec.feature).numpy() for f in files])
         golden |= {f"file_{i}": np.frombuffer(f, np.uint8) for i, f in enumerate(files)}
         golden["file_answers"] = answers(model, task, decoded)
     return golden
+
+
+def _takes_files(spec: ElementSpec) -> bool:
+    """Whether a sample is one image of bytes, which files hold too."""
+    return [(f.kind, f.dtype) for f in spec.features] == [("image", "uint8")]
 
 
 def _storable(values: np.ndarray) -> np.ndarray:

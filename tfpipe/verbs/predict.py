@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from tfpipe.data.layouts import SUFFIXES, images_below
+from tfpipe.data.images.formats import SUFFIXES
+from tfpipe.data.layouts import images_below
 from tfpipe.declare.loading import Loaded, from_instance, load
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import ConfigError, DataError, RunError, suggest

@@ -2,7 +2,8 @@
 
 A picture becomes what a model sees in two steps, which are one where nothing else is declared:
 
-    file -> stored: as it is held in memory or in a file, `feature.stored_shape`
+    file -> upright pixels, turned as the camera noted in the file (EXIF)
+    pixels -> stored: as it is held in memory or in a file, `feature.stored_shape`
     stored -> seen: what the model gets, `feature.shape`; training draws its own part instead
 
 With `resize=None` both stretch. With a `resize` both keep the proportions: the picture is resized
@@ -14,9 +15,22 @@ import tensorflow as tf
 from tfpipe.data.images.sizes import Size, centre, covering
 from tfpipe.declare.spec import Feature
 
+_SEARCHED = 4096  # bytes at an end of a file
+# RE2, in which \\C is any byte. An entry of the tag in either order of bytes: 0x0112, of type 3
+# (short), one value, the value.
+_ORIENTATION = (
+    r"\C*?(?:Exif\x00\x00|eXIf|EXIF)\C*?(?:"
+    r"\x12\x01\x03\x00\x01\x00\x00\x00([\x02-\x08])|\x01\x12\x00\x03\x00\x00\x00\x01\x00([\x02-\x08])"
+    r")\C*"
+)
+_WEBP = r"RIFF\C{4}WEBP\C*"
+# The second bit of the flags says that it moves.
+_FLAGS = "".join(rf"\x{flags:02x}" for flags in range(64) if flags & 2)
+_MOVING_WEBP = rf"RIFF\C{{4}}WEBPVP8X\C{{4}}[{_FLAGS}]\C*"
+
 
 def decode(encoded: tf.Tensor, feature: Feature) -> tf.Tensor:
-    """Return what a model gets of a JPEG, PNG, GIF or BMP file: uint8 of `feature.shape`.
+    """Return what a model gets of a JPEG, PNG, GIF, BMP or WebP file: uint8 of `feature.shape`.
 
     Args:
         encoded: a scalar string, the file's bytes.
@@ -27,8 +41,13 @@ def decode(encoded: tf.Tensor, feature: Feature) -> tf.Tensor:
 
 def stored(encoded: tf.Tensor, feature: Feature) -> tf.Tensor:
     """Return the uint8 image of a file, of `feature.stored_shape`, as sources hold it."""
+    return placed(pixels(encoded, feature.shape[2]), feature)
+
+
+def placed(image: tf.Tensor, feature: Feature) -> tf.Tensor:
+    """Return upright pixels of any size as an image of `feature.stored_shape`."""
     shape = feature.stored_shape
-    image = tf.ensure_shape(pixels(encoded, shape[2]), [None, None, shape[2]])
+    image = tf.ensure_shape(image, [None, None, shape[2]])
     fit = fitted if feature.resize is None else covered
     return tf.ensure_shape(fit(image, shape[:2]), shape)
 
@@ -73,23 +92,94 @@ def covered(image: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
 
 
 def pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:
-    """Return the uint8 pixels of an encoded image, of whatever size it has."""
-    if channels == 4:  # JPEG has no transparency
+    """Return the upright uint8 pixels of an encoded image, of whatever size it has.
+
+    Args:
+        encoded: a scalar string, the content of a JPEG, PNG, GIF, BMP or still WebP file.
+        channels: 1, 3 or 4.
+    """
+
+    def others() -> tf.Tensor:
         return tf.io.decode_image(encoded, channels, expand_animations=False)
-    return tf.cond(
-        tf.io.is_jpeg(encoded),
-        lambda: jpeg_pixels(encoded, channels),
-        lambda: tf.io.decode_image(encoded, channels, expand_animations=False),
-    )
+
+    def not_jpeg() -> tf.Tensor:
+        return tf.cond(_is(encoded, _WEBP), lambda: _webp_pixels(encoded, channels), others)
+
+    if channels == 4:  # JPEG has no transparency
+        image = not_jpeg()
+    else:
+        image = tf.cond(tf.io.is_jpeg(encoded), lambda: _jpeg_pixels(encoded, channels), not_jpeg)
+    return upright(image, encoded)
 
 
 def jpeg_pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:
-    """Return the uint8 pixels of a JPEG image, of whatever size it has.
+    """Return the upright uint8 pixels of a JPEG image, of whatever size it has."""
+    return upright(_jpeg_pixels(encoded, channels), encoded)
+
+
+def upright(image: tf.Tensor, encoded: tf.Tensor) -> tf.Tensor:
+    """Return an image turned as its file says: cameras store it as the sensor was held.
+
+    The tag Orientation of EXIF (CIPA DC-008, table 8) is a number from 1, as it is, to 8. Files are
+    searched where it stands: in the first bytes, and for WebP in the last.
+    """
+    length = tf.strings.length(encoded)
+    ends = tf.strings.substr(encoded, 0, tf.minimum(length, _SEARCHED))
+    last = tf.strings.substr(encoded, tf.maximum(length - _SEARCHED, 0), -1)
+    ends = tf.cond(_is(encoded, _WEBP), lambda: ends + last, lambda: ends)
+
+    def turned() -> tf.Tensor:
+        digit = tf.strings.regex_replace(ends, _ORIENTATION, r"\1\2")
+        number = tf.io.decode_raw(digit, tf.uint8)[0]
+        turn = tf.cond(number >= 5, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
+        mirrored = tf.reduce_any(tf.equal(number, (2, 3, 6, 7)))
+        turn = tf.cond(mirrored, lambda: turn[:, ::-1], lambda: turn)
+        flipped = tf.reduce_any(tf.equal(number, (3, 4, 7, 8)))
+        return tf.cond(flipped, lambda: turn[::-1], lambda: turn)
+
+    return tf.cond(_is(ends, _ORIENTATION), turned, lambda: image)
+
+
+def channels_of(encoded: tf.Tensor) -> tf.Tensor:
+    """Return how many channels a JPEG or PNG file has, as `formats.read` counts them."""
+
+    def of_png() -> tf.Tensor:
+        colour_type = tf.io.decode_raw(tf.strings.substr(encoded, 25, 1), tf.uint8)[0]
+        return tf.gather(tf.constant((1, 0, 3, 3, 2, 0, 4)), tf.cast(colour_type, tf.int32))
+
+    def of_jpeg() -> tf.Tensor:
+        return tf.where(tf.io.extract_jpeg_shape(encoded)[2] == 1, 1, 3)
+
+    return tf.cond(tf.io.is_jpeg(encoded), of_jpeg, of_png)
+
+
+def _jpeg_pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:
+    """Return the uint8 pixels of a JPEG image as they are stored.
 
     TensorFlow decodes JPEG with a fast, rougher transform unless told otherwise; other libraries
     use the exact one, and so do we: an image is the same here as where it came from.
     """
     return tf.io.decode_jpeg(encoded, channels, dct_method="INTEGER_ACCURATE")
+
+
+def _webp_pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:
+    """Return the uint8 pixels of a WebP image that does not move."""
+    moves = tf.debugging.assert_equal(
+        _is(encoded, _MOVING_WEBP), False, "a WebP image that moves cannot be decoded"
+    )
+    with tf.control_dependencies([moves] if moves is not None else []):
+        image = tf.io.decode_webp(encoded, 0)[0]
+    if channels == 4:
+        full = tf.fill(tf.concat([tf.shape(image)[:2], [1]], 0), tf.constant(255, tf.uint8))
+        return tf.cond(
+            tf.shape(image)[2] == 4, lambda: image, lambda: tf.concat([image[..., :3], full], 2)
+        )
+    image = tf.ensure_shape(image[..., :3], [None, None, 3])
+    return image if channels == 3 else tf.image.rgb_to_grayscale(image)
+
+
+def _is(text: tf.Tensor, pattern: str) -> tf.Tensor:
+    return tf.strings.regex_full_match(text, pattern)
 
 
 def resize(image: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:

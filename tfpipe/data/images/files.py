@@ -1,11 +1,11 @@
 """Files to arrays of pixels, with several threads, and what is wrong with those that are none."""
 
-import itertools
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from math import prod
 from pathlib import Path
 from typing import Any, Literal
@@ -13,19 +13,30 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow as tf
 
-from tfpipe.data.images.decoding import covered, fitted, jpeg_pixels, pixels
-from tfpipe.text import counted
+from tfpipe.data.images.decoding import (
+    channels_of,
+    covered,
+    fitted,
+    jpeg_pixels,
+    pixels,
+    placed,
+    seen,
+)
+from tfpipe.data.images.formats import OF_TENSORFLOW, NotReadable, kind_of, read
+from tfpipe.declare.spec import Feature
 
 # Takes the rows that begin at a row number.
 Store = Callable[[int, np.ndarray], None]
-# Pixels of an encoded image, with a number of channels; 0 for those it has.
-Read = Callable[[tf.Tensor, int], tf.Tensor]
 # How an image of another size is made to fit.
 Fit = Literal["stretch", "cover"]
+# The index of each file that cannot be used, and what is wrong with it, in order.
+Problems = list[tuple[int, str]]
+# How many files have so many channels, as `formats.read` counts them.
+Channels = Counter[int]
 
 _CHUNK, _CHUNK_BYTES = 256, 8_000_000
-_JPEG = (".jpg", ".jpeg")
-_MAGIC = {b"\xff\xd8\xff": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP"}
+_JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
+_OF_TENSORFLOW = (*_JPEG, ".png")
 
 
 @dataclass(frozen=True)
@@ -33,17 +44,15 @@ class Decoder:
     """Makes files into images of one shape.
 
     Args:
-        shape: (height, width, channels) of every image.
+        shape: (height, width, channels) of every image, to which those of others are converted.
         fit: how images of other sizes are resized: stretched, or to cover the size, of which the
             centre is cut out; None where they are a problem.
-        converted: whether images of other channels are converted; else they are a problem.
     """
 
     shape: tuple[int, ...]
     fit: Fit | None
-    converted: bool
 
-    def decode(self, paths: Sequence[Path], store: Store) -> list[tuple[int, str]]:
+    def decode(self, paths: Sequence[Path], store: Store) -> tuple[Problems, Channels]:
         """Decode files, whatever their number, with little more memory than `store` takes.
 
         Args:
@@ -52,97 +61,118 @@ class Decoder:
                 order. The row of a file that cannot be used is not stored, or holds nothing of use.
 
         Returns:
-            The index of each file that cannot be used, and what is wrong with it, in order.
+            What cannot be used and why, and the channels of the files.
         """
         size = max(1, min(_CHUNK, _CHUNK_BYTES // max(1, prod(self.shape))))
-
-        def chunk(start: int) -> list[tuple[int, str]]:
-            return self._chunk(start, paths[start : start + size], store)
-
+        problems: Problems = []
+        channels: Channels = Counter()
         with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as threads:
-            return [*itertools.chain(*threads.map(chunk, range(0, len(paths), size)))]
+            starts = range(0, len(paths), size)
+            chunks = threads.map(lambda i: self._chunk(i, paths[i : i + size], store), starts)
+            for wrong, counts in chunks:
+                problems += wrong
+                channels += counts
+        return problems, channels
 
     def one(self, path: Path) -> np.ndarray:
-        """Return the pixels of a file; raise tf.errors.OpError where it cannot be used."""
-        return self._decode(tf.constant([os.fsencode(path)]), pixels).numpy()[0]
+        """Return the pixels of a file; raise NotReadable where it cannot be used."""
+        return self._read(path)[0]
 
-    def _chunk(self, start: int, paths: Sequence[Path], store: Store) -> list[tuple[int, str]]:
+    def _chunk(self, start: int, paths: Sequence[Path], store: Store) -> tuple[Problems, Channels]:
+        """Decode some files: by TensorFlow all at once where it can, else one after the other."""
+        suffixes = {path.suffix.lower() for path in paths}
+        if len(paths) > 1 and suffixes <= {*_OF_TENSORFLOW}:
+            many = self._jpegs if suffixes <= {*_JPEG} else self._any
+            try:
+                images, channels = many(tf.constant([os.fsencode(path) for path in paths]))
+            except tf.errors.OpError:  # says neither which file nor, for people, what
+                pass
+            else:
+                store(start, np.asarray(memoryview(images)))  # numpy() would copy
+                return [], Counter(channels.numpy().tolist())
+        problems: Problems = []
+        counts: Channels = Counter()
+        for index, path in enumerate(paths, start):
+            try:
+                image, own = self._read(path)
+            except NotReadable as error:
+                problems.append((index, str(error)))
+            else:
+                store(index, image[None])
+                counts[own] += 1
+        return problems, counts
 
-        jpegs = len(paths) > 1 and all(p.suffix.lower() in _JPEG for p in paths)
-        many = self._jpegs if jpegs else self._any
-        try:
-            images = many(tf.constant([os.fsencode(p) for p in paths]))
-            store(start, np.asarray(memoryview(images)))  # numpy() would copy
-        except tf.errors.OpError:  # says neither which file nor, for people, what
-            if len(paths) == 1:
-                return [(start, self._problem(paths[0]))]
-            alone = (self._chunk(start + i, [p], store) for i, p in enumerate(paths))
-            return [*itertools.chain.from_iterable(alone)]
-        return []
+    def _read(self, path: Path) -> tuple[np.ndarray, int]:
+        """Return the pixels of a file and its channels, whatever its name; raise NotReadable."""
+        encoded = _content(path)
+        if kind_of(encoded) in OF_TENSORFLOW:
+            try:
+                images, channels = self._any(tf.constant([os.fsencode(path)]))
+                return images.numpy()[0], int(channels[0])
+            except tf.errors.OpError:
+                pass  # Pillow says why, or knows a kind that TensorFlow does not
+        pixels, own = read(encoded, self.shape[2])
+        if self.fit is None and pixels.shape[:2] != self.shape[:2]:
+            height, width = self.shape[:2]
+            raise NotReadable(
+                f"{_size(pixels.shape)} pixels where {_size(self.shape)} were expected; "
+                f"data.size=({height}, {width}) resizes"
+            )
+        return self._fitted(tf.constant(pixels)).numpy(), own
 
     @cached_property
-    def _jpegs(self) -> Callable[[tf.Tensor], tf.Tensor]:
+    def _jpegs(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
         """The compiled decoding of files that are JPEG by name, with fewer steps an image."""
         return self._compiled(jpeg_pixels)
 
     @cached_property
-    def _any(self) -> Callable[[tf.Tensor], tf.Tensor]:
+    def _any(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
         return self._compiled(pixels)
 
-    def _compiled(self, read: "Read") -> Callable[[tf.Tensor], tf.Tensor]:
+    def _compiled(
+        self, decode: Callable[[tf.Tensor, int], tf.Tensor]
+    ) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
         """Return a function that runs without Python, so that several threads help."""
-        signature = [tf.TensorSpec([None], tf.string)]
-        return tf.function(partial(self._decode, read=read), signature, autograph=False)
 
-    def _decode(self, paths: tf.Tensor, read: "Read") -> tf.Tensor:
+        def one(path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            encoded = tf.io.read_file(path)
+            image = self._fitted(decode(encoded, self.shape[2]))
+            with tf.control_dependencies([image]):  # of a file that is whole
+                return tf.ensure_shape(image, self.shape), channels_of(encoded)
 
-        def one(path: tf.Tensor) -> tf.Tensor:
-            image = read(tf.io.read_file(path), self.shape[2] if self.converted else 0)
-            return tf.ensure_shape(self._fitted(image), self.shape)
+        def all_of(paths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            types = (tf.uint8, tf.int32)
+            return tf.map_fn(one, paths, fn_output_signature=types, parallel_iterations=1)
 
-        return tf.map_fn(one, paths, fn_output_signature=tf.uint8, parallel_iterations=1)
+        return tf.function(all_of, [tf.TensorSpec([None], tf.string)], autograph=False)
 
     def _fitted(self, image: tf.Tensor) -> tf.Tensor:
-
         if self.fit is None:
             return image
         fit = fitted if self.fit == "stretch" else covered
         return fit(tf.ensure_shape(image, [None, None, self.shape[2]]), self.shape[:2])
 
-    def _problem(self, path: Path) -> str:
-        """Return what is wrong with a file that cannot be used."""
-        shape = shape_of(path)
-        if isinstance(shape, str):
-            return shape
-        if self.fit is None and shape[:2] != self.shape[:2]:
-            height, width = self.shape[:2]
-            return (
-                f"{_size(shape)} pixels where {_size(self.shape)} were expected; "
-                f"data.size=({height}, {width}) resizes"
-            )
-        own, expected = counted(shape[2], "channel"), counted(self.shape[2], "channel")
-        if not self.converted and shape[2] != self.shape[2]:
-            return f"{own} where {expected} were expected; data.channels={self.shape[2]} converts"
-        try:
-            self.one(path)
-        except tf.errors.OpError:
-            return f"cannot be read with {expected}; it has {own}"
-        return "changed while it was read"
-
 
 def shape_of(path: Path) -> tuple[int, ...] | str:
     """(height, width, channels) of an image file, or what is wrong with it."""
     try:
-        encoded = path.read_bytes()
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    kind = next((kind for magic, kind in _MAGIC.items() if encoded.startswith(magic)), None)
-    if kind is None:
-        return "is no JPEG, PNG, GIF or BMP image" if encoded else "is empty"
+        image, channels = read(_content(path), 0)
+    except NotReadable as error:
+        return str(error)
+    return (*image.shape[:2], channels)
+
+
+def decoded(path: Path, feature: Feature) -> np.ndarray:
+    """Return what a model gets of a file, uint8 of `feature.shape`; raise NotReadable."""
+    image, _ = read(_content(path), feature.shape[2])
+    return np.asarray(seen(placed(tf.constant(image), feature), feature))
+
+
+def _content(path: Path) -> bytes:
     try:
-        return tuple(pixels(tf.constant(encoded), 0).shape)
-    except tf.errors.OpError:
-        return f"is truncated or damaged ({kind})"
+        return path.read_bytes()
+    except OSError as error:
+        raise NotReadable(f"cannot be read: {error.strerror}") from None
 
 
 def a_few(items: Sequence[Any], most: int = 32) -> list[Any]:

@@ -36,7 +36,10 @@ _SHARE = 0.1
 
 
 class ImageFolder(StoredSplits):
-    """Images in a folder for each class: JPEG, PNG, GIF (the first picture) and BMP.
+    """Images in a folder for each class: JPEG, PNG, GIF, BMP, WebP, TIFF and AVIF.
+
+    A file is read by its content, whatever its name ends in; of one that moves the first picture.
+    Photos are turned upright as the camera noted (EXIF).
 
     Read as they lie there: `<class>/*.jpg`; or ready splits, `train/<class>/*.jpg` beside `valid/`
     (or `val/`, `validation/`) and `test/`; with more folders within a class's, such as
@@ -53,14 +56,15 @@ class ImageFolder(StoredSplits):
             kept; the model sees the centre of `size`, or what augmentation draws of the whole.
         kept: (height, width) at which images are held in memory, covering it in the same way, where
             that is less than `resize`; they are enlarged batch by batch.
-        channels: 1 for grey, 3 for colour, 4 for colour and transparency, converting those that
-            have others; None where they are alike.
+        channels: 1 for grey, 3 for colour, 4 for colour and transparency; None for what most of the
+            images have. Those that have others are converted.
         validation: a share of the training images to hold out, a number, which takes the last ones,
             the name of a ready split, or None. "auto" is the ready split where there is one, else a
             tenth of the training images.
         test: the same for the test split. The default is left out where there is no such folder.
-        classes: the class folders to read, in order of their index; all of them, sorted as text,
-            when not given. Or how many there are, which is then checked.
+        classes: the class folders to read, in order of their index; all of them, sorted as text, or
+            by value where all are numbers, when not given. Or how many there are, which is then
+            checked.
         names: a file that says what the class folders are called, here or in `path`: a JSON map of
             folder to name, or lines of folder, tab, name.
         on_bad: "error" refuses files that cannot be used; "skip" leaves them out and says so.
@@ -96,11 +100,16 @@ class ImageFolder(StoredSplits):
         self._decoded(self._kept("train", "auto"))
 
     def notes(self) -> list[str]:
+        from tfpipe.data.images.formats import converted
+
         layout = self._layout
         notes = [*layout.notes, *left_out(layout.problems, layout.lines, "lines")]
         if self.on_bad == "skip":
             self.verify()
             notes += left_out(self._problems(), self._total, "images")
+        if self.channels is None and self._channels:
+            counts = sum(self._channels.values(), Counter[int]())
+            notes += converted(counts, self._decoder.shape[2])
         return notes + super().notes()
 
     @property
@@ -183,10 +192,11 @@ class ImageFolder(StoredSplits):
             shape = (*held, self.channels)
         else:
             shapes = self._shapes()
-            size = held or self._most("size", [s[:2] for s in shapes])
-            shape = (*size, self.channels or self._most("channels", [s[2] for s in shapes]))
+            size = held or self._common_size([s[:2] for s in shapes])
+            most = Counter(1 if s[2] == 2 else s[2] for s in shapes)
+            shape = (*size, self.channels or max(most, key=lambda n: (most[n], n == 3)))
         fit: Fit | None = None if held is None else "stretch" if self.resize is None else "cover"
-        return Decoder(shape, fit, self.channels is not None)
+        return Decoder(shape, fit)
 
     def _shapes(self) -> list[tuple[int, ...]]:
         """Return the shapes of a few training images."""
@@ -202,20 +212,15 @@ class ImageFolder(StoredSplits):
             )
         return usable
 
-    def _most(self, field: str, values: list[Any]) -> Any:
-        """Return what most of the images are; refused where they are of many kinds."""
-        common = Counter(values).most_common()
-        if 2 * common[0][1] > len(values):
+    def _common_size(self, sizes: list[tuple[int, ...]]) -> tuple[int, ...]:
+        """Return the size of most of the images; refused where they are of many sizes."""
+        common = Counter(sizes).most_common()
+        if 2 * common[0][1] > len(sizes):
             return common[0][0]
-        if field == "size":
-            what, value = "sizes", "(height, width)"
-            shown = [f"{count} of {height}x{width}" for (height, width), count in common[:3]]
-        else:
-            what, value = "channels", "3"
-            shown = [f"{count} of {channels} channels" for channels, count in common[:3]]
+        shown = [f"{count} of {height}x{width}" for (height, width), count in common[:3]]
         raise DataError(
-            f"{self._owner}: the images are of differing {what}: among {len(values)} there are "
-            f"{', '.join(shown)}. Declare data.{field}={value} to have all of them made alike."
+            f"{self._owner}: the images are of differing sizes: among {len(sizes)} there are "
+            f"{', '.join(shown)}. Declare data.size=(height, width) to have all of them made alike."
         )
 
     # Splits
@@ -303,6 +308,11 @@ class ImageFolder(StoredSplits):
         """The rows that cannot be used and why, by stored split; known once it was decoded."""
         return {}
 
+    @cached_property
+    def _channels(self) -> dict[str, Counter[int]]:
+        """How many files have so many channels, by stored split; known once it was decoded."""
+        return {}
+
     def _decoded(self, kept: bool) -> "dict[str, np.ndarray]":
         """Return the images of all splits: the good ones in memory, or a row for each file on disk.
 
@@ -331,7 +341,8 @@ class ImageFolder(StoredSplits):
         if False in self._places:  # asked for in memory only after it was written to disk
             rows[:] = self._places[False][stored]
         else:
-            self._wrong[stored] = self._decoder.decode(self._paths(listing), store)
+            decoded = self._decoder.decode(self._paths(listing), store)
+            self._wrong[stored], self._channels[stored] = decoded
         bad = [row for row, _ in self._wrong[stored]]
         return keep(rows, np.delete(np.arange(len(rows)), bad))
 
@@ -340,29 +351,31 @@ class ImageFolder(StoredSplits):
 
         shape = (len(listing), *self._decoder.shape)
 
-        def fill(store: "Store") -> list[tuple[int, str]]:
+        def fill(store: "Store") -> tuple[list[tuple[int, str]], list[tuple[int, int]]]:
             if True not in self._places:
-                return self._decoder.decode(self._paths(listing), store)
+                problems, channels = self._decoder.decode(self._paths(listing), store)
+                return problems, [*channels.items()]
             for row, value in zip(self._good(stored), self._places[True][stored], strict=True):
                 store(int(row), value[None])
-            return self._wrong[stored]
+            return self._wrong[stored], [*self._channels[stored].items()]
 
         name = self._digest(listing)
-        (rows, wrong), again = disk_cache.obtain(
+        (rows, (wrong, channels)), again = disk_cache.obtain(
             name, shape, fill, lambda cached: self._agrees(listing, *cached)
         )
         path = disk_cache.folder.get() / f"{name}.npy"
         logger.info("%s split: %s %s", stored, "used again from" if again else "in", path)
         self._wrong[stored] = [(int(row), str(what)) for row, what in wrong]
+        self._channels[stored] = Counter({int(n): int(count) for n, count in channels})
         return rows
 
-    def _agrees(self, listing: Listing, rows: "np.ndarray", wrong: list[tuple[int, str]]) -> bool:
+    def _agrees(self, listing: Listing, rows: "np.ndarray", known: tuple[Any, Any]) -> bool:
         """Decode a few images again, and return whether a file holds the same."""
         import numpy as np
 
         from tfpipe.data.images.files import a_few
 
-        bad = {row for row, _ in wrong}
+        bad = {row for row, _ in known[0]}
         good = a_few([row for row in range(len(rows)) if row not in bad], _COMPARED)
         paths = self._paths(listing)
         return all(np.array_equal(rows[i], self._decoder.one(paths[i])) for i in good)

@@ -1,5 +1,6 @@
 """A model that is ready to say what is in pictures, however many there are."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -91,13 +92,17 @@ class Predictor:
         """The pixels of a file, or what is wrong with it."""
         import tensorflow as tf
 
-        from tfpipe.data.images.files import shape_of
+        from tfpipe.data.images.files import decoded
+        from tfpipe.data.images.formats import OF_TENSORFLOW, NotReadable, kind_of
 
+        with contextlib.suppress(OSError, tf.errors.OpError):
+            encoded = Path(file).read_bytes()
+            if kind_of(encoded) in OF_TENSORFLOW:
+                return self._decode(tf.constant(encoded))
         try:
-            return self._decode(tf.constant(Path(file).read_bytes()))
-        except (OSError, tf.errors.OpError):
-            shape = shape_of(Path(file))
-            return shape if isinstance(shape, str) else f"has {shape[2]} channels"
+            return decoded(Path(file), self._feature)
+        except NotReadable as error:
+            return str(error)
 
     def _answer(
         self, reading: Sequence[tuple[str, "Future[Any]"]], top: int

@@ -39,7 +39,9 @@ def of_declaration(loaded: Loaded, terminal: Terminal) -> Predictor:
     _check_trained(loaded, model)
     check_width(model, task, f"{loaded.name}'s network")
     builder.check_samples(model, spec, _any_images(spec.feature))
-    return Predictor(loaded.name, model, task, spec, _random(loaded, builder))
+    random = getattr(builder, "weights", "") is None
+    note = "weights=None: the network is random, and these answers mean nothing."
+    return Predictor(loaded.name, model, task, spec, (note,) if random else ())
 
 
 def _needs_no_training(loaded: Loaded, pipeline: Pipeline) -> ModelBuilder:
@@ -85,12 +87,6 @@ def _untrained(loaded: Loaded) -> ModelError:
         f"random. Train it with tfpipe run {_shown(loaded)}, then use tfpipe predict last PATH... "
         "A network that answers without training is declared with head='imagenet'."
     )
-
-
-def _random(loaded: Loaded, builder: ModelBuilder) -> tuple[str, ...]:
-    if getattr(builder, "weights", "") is not None:
-        return ()
-    return ("weights=None: the network is random, and these answers mean nothing.",)
 
 
 def _asked(loaded: Loaded, name: str) -> bool:
