@@ -79,7 +79,7 @@ def test_image_files(exported: Any, tfpipe: Any, tmp_path: Path) -> None:
     served = np.asarray(answer["probabilities"])
     np.testing.assert_allclose(served[0], served[1], atol=1e-6)
     told = json.loads(tfpipe("predict", "last", upright, turned, "--json").out)
-    first, second = ([pair["value"] for pair in row["answers"]] for row in told["predictions"])
+    first, second = ([c["probability"] for c in row["classes"]] for row in told)
     np.testing.assert_allclose(first, second, atol=1e-6)
     np.testing.assert_allclose(first, np.sort(served[0])[::-1][: len(first)], atol=1e-5)
 
