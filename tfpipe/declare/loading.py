@@ -61,6 +61,21 @@ class Loaded:
             overrides=tuple(texts),
         )
 
+    def with_overrides(self, texts: Iterable[str], source: str) -> "Loaded":
+        """Return the same with `a.b=v` texts that come from elsewhere than the command line.
+
+        Args:
+            texts: what to set.
+            source: where it comes from, for people.
+        """
+        texts = tuple(texts)
+        return replace(
+            self,
+            pipeline=apply_overrides(self.pipeline, texts),
+            overrides=(*self.overrides, *texts),
+            sources={**self.sources, **dict.fromkeys(texts, source)},
+        )
+
 
 def load(target: str, overrides: Iterable[str] = (), copy: Path | None = None) -> Loaded:
     """Return the pipeline that a command line names.

@@ -1,6 +1,7 @@
 """Training, evaluating and exporting in a run's directory: what `run` and `resume` share."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from tfpipe.errors import Interrupted, StorageError
@@ -30,7 +31,7 @@ def execute(plan: RunPlan) -> Run:
         pipeline = type(plan.prepared.pipeline).__name__
         plan.terminal.header(f"{plan.prepared.loaded.name} · {pipeline}", run_facts(plan))
         plan.terminal.say()
-        result = _train_and_evaluate(plan, reporter)
+        plan, result = _train_and_evaluate(plan, reporter)
         _finish(plan, result, reporter)
         wait_for_all(plan.prepared.picked)
         return result
@@ -52,7 +53,8 @@ def execute(plan: RunPlan) -> Run:
         raise known from error
 
 
-def _train_and_evaluate(plan: RunPlan, reporter: StatusReporter) -> Run:
+def _train_and_evaluate(plan: RunPlan, reporter: StatusReporter) -> tuple[RunPlan, Run]:
+    """Return what came of it, and the plan with what training has to say of the numbers."""
     prepared, terminal, directory = plan.prepared, plan.terminal, plan.directory
     pipeline, spec, model = prepared.pipeline, prepared.spec, prepared.compiled.model
     announce_plan(prepared.picked, plan.root, plan.resumed)
@@ -69,6 +71,7 @@ def _train_and_evaluate(plan: RunPlan, reporter: StatusReporter) -> Run:
     )
     if prepared.on_features is not None:
         save_whole(prepared, directory.checkpoints / "best.keras")
+    plan = replace(plan, notes=(*plan.notes, *trained.notes))
     last = trained.rows[-1]
     metrics, counts = by_split(last.metrics), None
     if trained.stopped_early:
@@ -84,7 +87,8 @@ def _train_and_evaluate(plan: RunPlan, reporter: StatusReporter) -> Run:
     if plan.test:  # a trial is in the report of its search
         draw_report(plan, metrics, trained.rows, counts)
     history = {n: [r.metrics[n] for r in trained.rows if n in r.metrics] for n in last.metrics}
-    return Run(directory.name, directory.path, history, metrics, model, [], prepared, plan.root)
+    run = Run(directory.name, directory.path, history, metrics, model, [], prepared, plan.root)
+    return plan, run
 
 
 def _finish(plan: RunPlan, result: Run, reporter: StatusReporter) -> None:

@@ -12,6 +12,7 @@ from tfpipe.data import disk_cache
 from tfpipe.declare.loading import Loaded
 from tfpipe.devices import Picked
 from tfpipe.errors import RunError
+from tfpipe.jobs.first_look import for_first_look
 from tfpipe.jobs.prepare import Team, prepare
 from tfpipe.processes.lifeline import ready
 from tfpipe.runs.directory import RunDirectory, cache_folder
@@ -64,7 +65,7 @@ def run_worker(
         terminal: where to tell how it goes.
     """
     disk_cache.folder.set(cache_folder(root))
-    prepared = prepare(loaded, sample, terminal, team)
+    prepared = prepare(for_first_look(loaded, sample), sample, terminal, team)
     from tfpipe.devices.cluster.strategy import announce
     from tfpipe.evaluation.evaluate import evaluate
     from tfpipe.jobs.first_batch import read_first_batch

@@ -24,6 +24,7 @@ from tfpipe.devices import (
 from tfpipe.devices.cluster.membership import Cluster
 from tfpipe.errors import ConfigError
 from tfpipe.jobs.checks import among_replicas, check_strings
+from tfpipe.jobs.first_look import instead_of
 from tfpipe.models.pretrained.split_model import why_not_cached
 from tfpipe.tasks import label_kind_of
 from tfpipe.terminal import Terminal
@@ -98,8 +99,8 @@ class Prepared:
         notes = self.pipeline.data.notes()
         if self.stands_for is not None:
             notes.append(
-                f"Generated data stood in for {self.stands_for}: these numbers say nothing about "
-                "the real data set."
+                f"Generated data stood in for {self.stands_for}{instead_of(self.loaded)}: these "
+                "numbers say nothing about the real data set."
             )
         return [*notes, self.left_out] if self.left_out else notes
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tfpipe.data import disk_cache
 from tfpipe.declare.loading import Loaded, loaded_from
 from tfpipe.declare.pipeline import Pipeline
+from tfpipe.jobs.first_look import for_first_look
 from tfpipe.jobs.prepare import Team, prepare
 from tfpipe.jobs.records import write_records
 from tfpipe.jobs.run import Run, RunPlan
@@ -36,7 +37,8 @@ def run(
     Args:
         pipeline: an instance, or a loaded file.
         root: the folder for runs/ and saved_models/.
-        sample: train on generated data instead: True, or how many samples.
+        sample: train on generated data instead: how many samples; or True for a first look, on
+            some thousand samples and few epochs where none are given.
         test: whether to evaluate on the test split at the end.
         export: whether to write a SavedModel at the end.
         terminal: where to tell how it goes; standard output when None.
@@ -52,7 +54,7 @@ def run(
         result = tfpipe.run(Cifar10CNN(epochs=2), sample=True)
         result.history["loss"]
     """
-    root, loaded = Path(root), loaded_from(pipeline)
+    root, loaded = Path(root), for_first_look(loaded_from(pipeline), sample)
     terminal = terminal or (Silent() if quiet else Terminal())
     check_writable(root)
     disk_cache.folder.set(cache_folder(root))

@@ -20,6 +20,7 @@ from tfpipe.runs.directory import RunDirectory
 from tfpipe.training import checkpoint
 from tfpipe.training.callbacks import callback_state, tensorboard
 from tfpipe.training.callbacks.averaged_weights import AveragedWeights
+from tfpipe.training.callbacks.batch_norm import BatchNormStatistics
 from tfpipe.training.callbacks.best_model import BestModel, best_monitor
 from tfpipe.training.callbacks.guard import Guard
 from tfpipe.training.callbacks.metrics_logger import MetricsLogger
@@ -68,10 +69,12 @@ class Trained:
     Args:
         rows: a row for each epoch that was trained.
         stopped_early: whether a callback ended it before the declared epochs.
+        notes: what a person must not overlook about the model.
     """
 
     rows: list[EpochRow]
     stopped_early: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ def train(
                 raise Interrupted(f"Stopped after epoch {position.epoch}; the state is saved.")
         rows = training.logger.rows
         training.callbacks.end_training(rows[-1].metrics)
-    return Trained(rows, len(rows) < pipeline.epochs)
+    return Trained(rows, len(rows) < pipeline.epochs, training.notes)
 
 
 class _Training:
@@ -198,9 +201,9 @@ class _Training:
     ) -> None:
         """List the callbacks in the order in which they act.
 
-        The averaged weights are put in place first, for all that judges an epoch; the guard comes
-        before whatever computes with its numbers; the state is saved last, so that it has what
-        the others have made of the epoch.
+        The averaged weights are put in place first, for all that judges an epoch, and the averages
+        of batch normalisation that go with them; the guard comes before whatever computes with its
+        numbers; the state is saved last, so that it has what the others have made of the epoch.
         """
         pipeline, run = self._pipeline, self._run
         self._wait = InputWait()
@@ -216,6 +219,7 @@ class _Training:
         boards = tensorboard.boards_of(declared, run, again) if self._chief else ([], [])
         added_board, self._boards = boards
         self._averaged = [AveragedWeights()] if pipeline.ema else []
+        self._batch_norm = BatchNormStatistics(lambda epoch: dataset(pipeline, "train", epoch))
         self._saver = StateCheckpoint(
             run.checkpoints,
             self.position,
@@ -236,6 +240,7 @@ class _Training:
         self.callbacks = OneTraining(
             [
                 *self._averaged,
+                *([] if is_multi_worker(self._model.distribute_strategy) else [self._batch_norm]),
                 Guard(self.position, declared, validated),
                 *added_board,
                 *declared,
@@ -281,6 +286,17 @@ class _Training:
         if resumed.save_first:
             self._saver.save()
         self._report_phase()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person must not overlook about the model."""
+        if not self._batch_norm.used:
+            return ()
+        return (
+            f"{int(self._model.optimizer.iterations):,} steps are too few for the averages of "
+            "batch normalisation to settle: at the end of each epoch they were computed over "
+            "training batches.",
+        )
 
     def has_epoch_left(self) -> bool:
         """Return whether there is an epoch to train; begin the next phase where one is over."""

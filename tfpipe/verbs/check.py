@@ -8,6 +8,7 @@ from typing import Any
 from tfpipe.declare.loading import Loaded, loaded_from
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import TrainingError
+from tfpipe.jobs.first_look import for_first_look
 from tfpipe.jobs.prepare import Prepared, prepare
 from tfpipe.processes.memory import peak_memory
 from tfpipe.runs.directory import run_at
@@ -44,7 +45,7 @@ def check(
         device, device_reason, precision, precision_reason, seconds_per_epoch (of the slowest
         phase), seconds_total, memory_bytes, resume (None unless it was asked for) and notes.
     """
-    loaded = loaded_from(pipeline)
+    loaded = for_first_look(loaded_from(pipeline), sample)
     terminal = terminal or Silent()
     prepared = prepare(loaded, sample, terminal)
     data = prepared.pipeline.data
