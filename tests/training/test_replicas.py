@@ -180,7 +180,9 @@ def test_weights_equal_those_of_one_device(one: Device, two: Device, name: str) 
     alone, several = (d.runs[name].arrays("model", "optimizer") for d in (one, two))
     assert list(alone) == list(several)
     for variable, value in alone.items():
-        np.testing.assert_allclose(several[variable], value, rtol=0, atol=1e-6, err_msg=variable)
+        # Averages of batch norm are computed once, on one device's rounding or the other's.
+        atol = 1e-5 if "moving_" in variable else 1e-6
+        np.testing.assert_allclose(several[variable], value, rtol=0, atol=atol, err_msg=variable)
 
 
 @pytest.mark.slow

@@ -240,7 +240,7 @@ class _Training:
         self.callbacks = OneTraining(
             [
                 *self._averaged,
-                *([] if is_multi_worker(self._model.distribute_strategy) else [self._batch_norm]),
+                self._batch_norm,
                 Guard(self.position, declared, validated),
                 *added_board,
                 *declared,
@@ -293,7 +293,7 @@ class _Training:
         if not self._batch_norm.used:
             return ()
         return (
-            f"{int(self._model.optimizer.iterations):,} steps are too few for the averages of "
+            f"{self._batch_norm.steps:,} steps are too few for the averages of "
             "batch normalisation to settle: at the end of each epoch they were computed over "
             "training batches.",
         )

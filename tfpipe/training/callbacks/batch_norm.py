@@ -30,7 +30,7 @@ class BatchNormStatistics(keras.callbacks.Callback):
 
     def __init__(self, batches: Callable[[int], tf.data.Dataset]) -> None:
         super().__init__()
-        self.used = False  # for the epoch that was trained last
+        self.used, self.steps = False, 0  # in the epoch that was trained last, and after so many
         self._batches = batches
         self._epoch = 0
         self._computed_after = -1
@@ -46,10 +46,13 @@ class BatchNormStatistics(keras.callbacks.Callback):
         self._compute()
 
     def _compute(self) -> None:
-        steps, layers = int(self.model.optimizer.iterations), [*learning_layers(self.model)]
+        steps, layers = (
+            int(keras.ops.convert_to_numpy(self.model.optimizer.iterations)),
+            [*learning_layers(self.model)],
+        )
         if self._computed_after == steps:
             return
-        self._computed_after = steps
+        self._computed_after = self.steps = steps
         self.used = any(steps * (1 - layer.momentum) < _SETTLED for layer in layers)
         if self.used:
             learning = tuple(map(id, layers))
@@ -85,19 +88,20 @@ def compute_statistics(
     averages = [v for layer in layers for v in (layer.moving_mean, layer.moving_variance)]
     own = {id(variable) for variable in averages}
     others = [v for v in model.non_trainable_variables if id(v) not in own]
-    before = [np.array(v) for v in others]
-    momenta = [layer.momentum for layer in layers]
+    before = [np.array(v.numpy()) for v in others]
+    momenta = [(layer.momentum, layer.synchronized) for layer in layers]
     sums, count = [np.zeros(v.shape) for v in averages], 0
     try:
         for layer in layers:
             layer.momentum = 0.0  # so that each holds the last batch's alone
+            layer.synchronized = False  # this is no step of several replicas
         for batch in batches:
             forward(batch[0])
-            sums = [total + np.array(v) for total, v in zip(sums, averages, strict=True)]
+            sums = [total + v.numpy() for total, v in zip(sums, averages, strict=True)]
             count += 1
     finally:
-        for layer, momentum in zip(layers, momenta, strict=True):
-            layer.momentum = momentum
+        for layer, (momentum, synchronized) in zip(layers, momenta, strict=True):
+            layer.momentum, layer.synchronized = momentum, synchronized
     with model.distribute_strategy.scope():
         for variable, value in zip(others, before, strict=True):
             variable.assign(value)
