@@ -243,7 +243,9 @@ def assert_as_alone(alone: Any, several: Done) -> None:
         # The second model in a process has other names.
         ours, theirs = (last_state(d).group(group) for d in (several.directory, alone.directory))
         for index, (one, other) in enumerate(zip(ours, theirs, strict=True)):
-            np.testing.assert_allclose(one, other, rtol=0, atol=1e-6, err_msg=f"{group} {index}")
+            # Averages of batch norm are computed once, so that rounding is not averaged out.
+            atol = 5e-6 if group == "model" else 1e-6
+            np.testing.assert_allclose(one, other, rtol=0, atol=atol, err_msg=f"{group} {index}")
     for row, expected in zip(rows(several.directory), rows(alone.directory), strict=True):
         found = {n: float(v) for n, v in row.items()}
         assert found == pytest.approx({n: float(v) for n, v in expected.items()}, abs=1e-5)

@@ -396,10 +396,11 @@ def test_the_average_is_that_of_one_fit_of_plain_keras(
 
     pipeline = Points(ema=0.9, shuffle=False, **changes)
     result = run(pipeline, tmp_path)
-    ours = result.model.get_weights()
+    # The averages of batch norm are others: after so few steps Keras's own mean nothing.
+    ours = [np.array(variable) for variable in result.model.trainable_variables]
     plain = compiled(pipeline)
     plain.fit(dataset(pipeline, "train"), epochs=2, shuffle=False, verbose=0)
-    for a, b in zip(ours, plain.get_weights(), strict=True):
+    for a, b in zip(ours, map(np.array, plain.trainable_variables), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)  # Keras compiles its steps otherwise
     saved = checkpoint.latest(result.directory / "checkpoints")
     assert saved is not None

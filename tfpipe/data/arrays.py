@@ -51,19 +51,23 @@ def columns_of(split: str, pair: object) -> Columns:
             array = array.astype(np.float32)  # a column of a table
         alone = "text" if array.dtype == object else "image" if _is_image(array) else "features"
         features[name or alone] = array
-    labels = label_array(y, f"y of split {split!r}")
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    for name, array in features.items():
-        if len(array) != len(labels):
-            raise DataError(
-                f"Arrays: split {split!r} has {len(array)} samples of {name!r} but "
-                f"{len(labels)} labels."
-            )
-    if len(labels) == 0:
+    several: dict[str, object] = y if isinstance(y, dict) else {}
+    if isinstance(y, dict) and not y:
+        raise DataError(f"Arrays: y of split {split!r} is an empty mapping.")
+    named_y = {n: label_array(v, f"y[{n!r}] of split {split!r}") for n, v in several.items()}
+    labels = named_y or {"": label_array(y, f"y of split {split!r}")}
+    for of, answers in labels.items():
+        for name, array in features.items():
+            if len(array) != len(answers):
+                raise DataError(
+                    f"Arrays: split {split!r} has {len(array)} samples of {name!r} but "
+                    f"{len(answers)} labels{f' of {of!r}' if of else ''}."
+                )
+    size = len(next(iter(labels.values())))
+    if size == 0:
         raise DataError(f"Arrays: the {split} split is empty.")
-    weights = _weights(pair[2], len(labels), split) if len(pair) == 3 else None
-    return Columns(features, labels, weights)
+    weights = _weights(pair[2], size, split) if len(pair) == 3 else None
+    return Columns(features, named_y or labels[""], weights)
 
 
 def _weights(values: object, size: int, split: str) -> np.ndarray:
@@ -158,6 +162,14 @@ def check_like(train: Columns, other: Columns, split: str) -> None:
         )
         raise DataError(f"Arrays: split {split!r} holds {received}, the training split {expected}.")
     labels, own = train.labels, other.labels
+    if isinstance(labels, dict) or isinstance(own, dict):
+        names = [sorted(y) if isinstance(y, dict) else [] for y in (labels, own)]
+        if names[0] != names[1]:
+            raise DataError(
+                f"Arrays: split {split!r} has labels called {names[1]}, the training split "
+                f"{names[0]}."
+            )
+        return
     if (own.dtype.kind in "iu") != (labels.dtype.kind in "iu") or own.shape[1:] != labels.shape[1:]:
         raise DataError(
             f"Arrays: split {split!r} has labels of {own.dtype} and shape {own.shape}, the "

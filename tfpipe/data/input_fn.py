@@ -106,7 +106,7 @@ class InMemory:
         self.size = len(columns) if rows is None else len(rows)
         self._features = columns.in_tensors().features
         with tf.device("CPU"):
-            self._labels = tf.convert_to_tensor(columns.labels)
+            self._labels = tf.nest.map_structure(tf.convert_to_tensor, columns.labels)
             weights = columns.weights
             self._weights = None if weights is None else tf.convert_to_tensor(weights, tf.float32)
         self._graphs: dict[Any, tuple[Callable[..., Any], Any]] = {}
@@ -155,7 +155,7 @@ class InMemory:
                 stored, start = features[image.name], first + place
                 features[image.name] = augmented(options.augment, stored, start, seed, image)
             x = next(iter(features.values())) if len(features) == 1 else features
-            labelled = x, tf.gather(self._labels, rows)
+            labelled = x, tf.nest.map_structure(lambda t: tf.gather(t, rows), self._labels)
             return (
                 labelled if self._weights is None else (*labelled, tf.gather(self._weights, rows))
             )

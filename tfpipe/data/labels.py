@@ -1,7 +1,7 @@
 """Labels: what they are, told by their type, shape and values by one rule, and whether they fit."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -125,6 +125,22 @@ def read_array(labels: np.ndarray, classes: tuple[str, ...], kind: LabelKind) ->
     )
 
 
+def read_several(
+    labels: Mapping[str, np.ndarray], classes: tuple[str, ...], kinds: Mapping[str, LabelKind]
+) -> dict[str, LabelReading]:
+    """Return how each of several labels is read, by name; see `read_array`."""
+    if classes:
+        raise DataError(
+            f"Arrays: classes names the classes of one label, and y has {listed(labels, 5)}. Leave "
+            "it out, and give the labels as texts."
+        )
+    readings = {}
+    for name, array in labels.items():
+        reading = read_array(array, (), kinds.get(name, "auto"))
+        readings[name] = replace(reading, label=reading.label.replace(name=name))
+    return readings
+
+
 def reading_of_column(label: Label, labels: np.ndarray) -> str:
     """Return how the label column of a file was read, for people.
 
@@ -203,8 +219,12 @@ def _classes(names: tuple[str, ...]) -> Label:
     return Label("label", "class", (), names)
 
 
-def check_labels(labels: np.ndarray, label: Label, where: str) -> None:
+def check_labels(labels: np.ndarray | Mapping[str, np.ndarray], label: Label, where: str) -> None:
     """Refuse class indices that have no class; raise DataError naming the first offender."""
+    if isinstance(labels, Mapping):
+        for part in label.parts:
+            check_labels(labels[part.name], part, f"{where}, {part.name!r}")
+        return
     if not label.is_class:
         return
     count = len(label.classes)

@@ -74,9 +74,13 @@ class Layout:
         self._check_images(train, files)
         self.classes = tuple(name for name in files if files[name])
         self._check_classes(train)
-        if not self.declared and [*self.classes] != sorted(self.classes):
+        numbers = all(name.isdecimal() for name in self.classes)
+        if not self.declared and numbers and [*self.classes] != sorted(self.classes, key=int):
             order = listed(self.classes, _LISTED)
-            self.notes.append(f"The class folders are in the order of their numbers: {order}.")
+            self.notes.append(
+                f"The class folders are numbers, in the order of text: {order}. Another order is "
+                "declared with data.classes=(...)."
+            )
         self.splits["train"] = self._listing(train, files)
         others = [name for name in there if name not in files]
         self._note(others, "{} not declared in classes: {}. Left out.", "folder")
@@ -203,17 +207,12 @@ def split_names(root: Path) -> list[str]:
 
 
 def folders(path: Path) -> list[str]:
-    """Return the folders in a folder, sorted as text, or by value where all are numbers.
-
-    Hidden ones are left out.
-    """
+    """Return the folders in a folder, sorted as text; hidden ones are left out."""
     try:
         with os.scandir(path) as entries:
-            names = [e.name for e in entries if e.is_dir() and not _is_hidden(e.name)]
+            return sorted(e.name for e in entries if e.is_dir() and not _is_hidden(e.name))
     except (FileNotFoundError, NotADirectoryError):
         return []
-    numbers = all(name.isdecimal() for name in names)
-    return sorted(names, key=(lambda name: (int(name), name)) if numbers else None)
 
 
 def images_below(path: Path, deep: bool = True) -> list[str]:

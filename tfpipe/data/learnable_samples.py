@@ -43,6 +43,11 @@ def generate(
     """
     rng = np.random.default_rng([seed, number])
     task = np.random.default_rng([seed, 2])
+    if label.parts:  # all follow from the first, which the inputs tell
+        first, *others = label.parts
+        made = generate(features, first, size, seed, number)
+        following = {part.name: _following(part, made.labels, rng) for part in others}
+        return Columns(made.features, {first.name: made.labels} | following)
     if label.is_class:
         count = len(label.classes)
         labels = rng.permutation(np.arange(size) % count).astype(np.int64)
@@ -174,6 +179,19 @@ def _images(
     images += (shading[:, None, None] * (2 * y - 1))[..., None]
     images += (128.0 + tint).astype(pixels)[:, None, None, :]
     return np.asarray(images)
+
+
+def _following(label: Label, first: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return labels that follow from those of another output, with a little noise."""
+    scores = np.asarray(first, float).reshape(len(first), -1)[:, 0]
+    if label.is_class:
+        ranks = np.argsort(np.argsort(scores, kind="stable"), kind="stable")
+        return (ranks * len(label.classes) // max(len(ranks), 1)).astype(np.int64)
+    task = inferred(label)
+    assert task is not None
+    scores = (scores - scores.mean()) / (scores.std() + 1e-6)
+    wide = np.repeat(scores[:, None], prod(label.shape), axis=1)
+    return task.generate(wide, rng).reshape(len(first), *label.shape)
 
 
 def _answers(

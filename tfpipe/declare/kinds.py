@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # What `task=` may name; each task of `tfpipe.tasks`, and of a pipeline's own file, adds itself.
 TASK_NAMES: list[str] = []
 
+# A task's name; or one for each of several outputs by name.
+TaskName = str | dict[str, str]
 # Returns the features of the training split in batches, in stored order.
 Training = Callable[[], "tf.data.Dataset"]
 
@@ -61,11 +63,12 @@ class Source(Part):
         """Return how the labels were read, for people; empty where the data itself says it."""
         return ""
 
-    def with_labels(self, kind: str) -> Self:
+    def with_labels(self, kind: str | dict[str, str]) -> Self:
         """Return the source whose labels are read as a kind, where it leaves that open.
 
         Args:
-            kind: "class" or "number"; "auto" leaves it to the labels.
+            kind: "class" or "number"; "auto" leaves it to the labels. For each of several labels
+                by name, where there are several.
         """
         classes: object = getattr(self, "classes", ())
         decided = classes if kind == "number" else kind == "auto"
@@ -93,13 +96,13 @@ class ModelBuilder(Part):
     contract: ClassVar[str] = ""
 
     def build(
-        self, spec: ElementSpec, task: str = "auto", train: Training | None = None
+        self, spec: ElementSpec, task: TaskName = "auto", train: Training | None = None
     ) -> "keras.Model":
         """Return the model, whose outputs are logits (or, for real numbers, values).
 
         Args:
             spec: the element spec of the data.
-            task: what is predicted; "auto" reads it from the labels.
+            task: what is predicted; "auto" reads it from the labels. A mapping for several outputs.
             train: returns the features of the training split in batches, to which preprocessing
                 layers adapt their means and vocabularies; None to leave them as they are.
 

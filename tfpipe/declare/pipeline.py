@@ -18,6 +18,7 @@ from tfpipe.declare.deferred import Deferred, Name, build, keras
 from tfpipe.declare.field_types import (
     Count,
     DurationField,
+    NonNegative,
     OpenFraction,
     Positive,
     PositiveFloat,
@@ -34,6 +35,8 @@ from tfpipe.text import quoted
 if TYPE_CHECKING:
     import tensorflow as tf
 
+Loss = Deferred | Name | str
+Metric = Deferred | Name | str
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 current_epoch: ContextVar[int] = ContextVar("current_epoch", default=0)
@@ -83,11 +86,14 @@ class Pipeline(Part, metaclass=PipelineMeta):
         data: the source, such as `TFDS("cifar10", validation=0.05)`. None when `input_fn` is
             overridden.
         model: the builder, such as `CNN_2_4_6(convs=6)`. None when `build_model` is overridden.
-        task: what is predicted; "auto" reads it from the labels.
+        task: what is predicted; "auto" reads it from the labels. Of several outputs a mapping of
+            their names: {"kind": "classification", "size": "regression"}.
         augment: random changes of the training images, applied in this order.
         optimizer: a Keras optimizer; Adam with its defaults.
-        loss: a Keras loss on logits; the task's own when None.
-        metrics: Keras metrics; the task's own when None.
+        loss: a Keras loss on logits; the task's own when None. Of several outputs a mapping.
+        metrics: Keras metrics; the task's own when None. Of several outputs a mapping.
+        loss_weights: how much the loss of each of several outputs counts, by name; 1 when not
+            given.
         class_weights: how much a training sample of each class counts, such as {"cat": 2.0}, and 1
             for the others; or "balanced", which gives each class the same say. A source may weigh
             single samples besides.
@@ -121,11 +127,12 @@ class Pipeline(Part, metaclass=PipelineMeta):
 
     data: Source | None = None
     model: ModelBuilder | None = None
-    task: str = "auto"
+    task: str | dict[str, str] = "auto"
     augment: tuple[Augmentation, ...] = ()
     optimizer: Deferred | str = keras.optimizers.Adam()
-    loss: Deferred | Name | str | None = None
-    metrics: tuple[Deferred | Name | str, ...] | None = None
+    loss: Loss | dict[str, Loss] | None = None
+    metrics: tuple[Metric, ...] | dict[str, tuple[Metric, ...]] | None = None
+    loss_weights: dict[str, NonNegative] | None = None
     class_weights: Literal["balanced"] | dict[str, PositiveFloat] | None = None
     batch_size: Positive = 32
     epochs: Positive = 10
@@ -165,9 +172,11 @@ class Pipeline(Part, metaclass=PipelineMeta):
                 f"{cls.__name__}.augment would do nothing: input_fn makes all of the data itself. "
                 "Augment there, or declare data and build on super().input_fn(split)."
             )
-        if isinstance(self.task, str) and self.task not in ("auto", *TASK_NAMES) and TASK_NAMES:
-            known = quoted(("auto", *TASK_NAMES))
-            raise ConfigError(f"{cls.__name__}.task takes one of {known}, got {self.task!r} (str).")
+        tasks = self.task.values() if isinstance(self.task, dict) else (self.task,)
+        for task in tasks:
+            if isinstance(task, str) and task not in ("auto", *TASK_NAMES) and TASK_NAMES:
+                known = quoted(("auto", *TASK_NAMES))
+                raise ConfigError(f"{cls.__name__}.task takes one of {known}, got {task!r} (str).")
         self._check_phases()
 
     def _check_phases(self) -> None:

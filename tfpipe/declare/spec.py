@@ -65,10 +65,11 @@ class Label(Part):
     Args:
         name: its name in the data set.
         kind: "class" for a class index, "multilabel" for several yes/no answers, "real" for real
-            numbers, or what a task of another kind reads.
+            numbers, "several" for several labels by name, or what a task of another kind reads.
         shape: its shape without the batch axis; () for a class index or a single number.
         classes: the class names in order of their index; empty for real numbers.
         columns: what each of several real numbers is called; empty where they have no names.
+        parts: the labels of kind "several": a sample's label is a mapping of their names.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Label(Part):
     shape: tuple[int, ...] = ()
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    parts: tuple["Label", ...] = ()
 
     @property
     def is_class(self) -> bool:

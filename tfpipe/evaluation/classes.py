@@ -49,20 +49,25 @@ class Confusion:
         }
 
 
-def confusion(model: Any, task: Task, classes: tuple[str, ...], batches: Any) -> Confusion:
+def confusion(
+    model: Any, task: Task, classes: tuple[str, ...], batches: Any, output: str = ""
+) -> Confusion:
     """Count the answers of a model on a whole split.
 
     Args:
         model: the trained keras.Model.
-        task: what its outputs mean; one that has classes.
+        task: what the output means; one that has classes.
         classes: the class names in order of their index.
         batches: a tf.data.Dataset of (features, label) or (features, label, weight) batches.
+        output: which of several outputs; empty where there is one.
     """
     count = len(classes)
 
     @tf.function(reduce_retracing=True)
     def counted(x: Any, y: Any) -> Any:
-        answer = task.class_indices(task.answers(model(x, training=False)))
+        outputs = model(x, training=False)
+        answer = task.class_indices(task.answers(outputs[output] if output else outputs))
+        y = y[output] if output else y
         truth = tf.cast(tf.reshape(y, [-1]), tf.int64)
         return tf.math.confusion_matrix(truth, tf.cast(answer, tf.int64), count, dtype=tf.int64)
 

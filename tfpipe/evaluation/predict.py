@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfpipe.tasks.task import Task
 
 
-def answers(model: Any, task: Task, samples: Any, batch_size: int = 256) -> np.ndarray:
+def answers(model: Any, task: Task, samples: Any, batch_size: int = 256) -> Any:
     """The model's answers, computed as inference does: nothing random, nothing updated.
 
     Args:
@@ -18,7 +18,8 @@ def answers(model: Any, task: Task, samples: Any, batch_size: int = 256) -> np.n
         batch_size: how many to compute at once.
 
     Returns:
-        [rows, outputs] probabilities or values, as the task says, float32.
+        [rows, outputs] probabilities or values, as the task says, float32; a mapping of them where
+        there are several outputs.
     """
     # As tensors: of arrays, Keras takes those of Python's texts but not those of bytes.
     tensors = tf.nest.map_structure(tf.convert_to_tensor, samples)
@@ -27,4 +28,5 @@ def answers(model: Any, task: Task, samples: Any, batch_size: int = 256) -> np.n
         tf.nest.map_structure(lambda t, i=i: t[i : i + batch_size], tensors)
         for i in range(0, size, batch_size)
     ]
-    return np.concatenate([np.asarray(task.answers(model(p, training=False))) for p in parts])
+    answered = [task.answers(model(part, training=False)) for part in parts]
+    return tf.nest.map_structure(lambda *rows: np.concatenate([*map(np.asarray, rows)]), *answered)

@@ -2,7 +2,7 @@
 
     saved_models/cifar10_cnn/1/
       saved_model.pb variables/
-      assets/labels.txt       the class names, one a line
+      assets/labels.txt       the class names, one a line; labels_NAME.txt of several outputs
       assets/contract.json    what goes in, what comes out
       assets/golden.npz       held-out samples and the trained model's answers to them
 
@@ -116,8 +116,10 @@ def _write(
         tf.saved_model.save(served, str(temporary), signatures=served.signatures())
         assets = temporary / "assets"
         assets.mkdir(exist_ok=True)
-        if spec.classes:
-            (assets / "labels.txt").write_text("".join(f"{name}\n" for name in spec.classes))
+        for label in spec.label.parts or (spec.label,):
+            if label.classes:
+                file = f"labels_{label.name}.txt" if spec.label.parts else "labels.txt"
+                (assets / file).write_text("".join(f"{name}\n" for name in label.classes))
         text = json.dumps(contract(model, task, spec), indent=2)
         (assets / "contract.json").write_text(text + "\n")
         np.savez(assets / "golden.npz", allow_pickle=False, **_golden(model, task, spec, samples))
@@ -143,7 +145,7 @@ def contract(model: Any, task: Task, spec: ElementSpec) -> dict[str, Any]:
         resize += "; proportions kept, to cover `resize`, of which the centre of `shape` is cut out"
     encoded = {"files": FILES} if _takes_files(spec) else {}
     return {
-        "task": task.name,
+        "task": task.title,
         "inputs": [to_json(f) for f in spec.features],
         "scaling": "inside the model: give samples as the data set has them",
         "resize": resize,
@@ -160,13 +162,19 @@ def _golden(
     """Samples and the trained model's answers: as arrays, and as files of other sizes."""
     alone: Any = next(iter(samples.values())) if len(samples) == 1 else samples
     golden = {f"array_{name}": _storable(values) for name, values in samples.items()}
-    golden["answers"] = answers(model, task, alone)
+    golden |= _by_output("answers", answers(model, task, alone))
     if _takes_files(spec):
         files = [_encode(image, i) for i, image in enumerate(alone[:8])]
         decoded = np.stack([decode(tf.constant(f), spec.feature).numpy() for f in files])
         golden |= {f"file_{i}": np.frombuffer(f, np.uint8) for i, f in enumerate(files)}
-        golden["file_answers"] = answers(model, task, decoded)
+        golden |= _by_output("file_answers", answers(model, task, decoded))
     return golden
+
+
+def _by_output(name: str, answered: Any) -> dict[str, np.ndarray]:
+    """Answers under a name; those of several outputs with the output's name behind a colon."""
+    several = isinstance(answered, dict)
+    return {f"{name}:{k}": v for k, v in answered.items()} if several else {name: answered}
 
 
 def _takes_files(spec: ElementSpec) -> bool:

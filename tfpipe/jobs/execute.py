@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tfpipe.errors import Interrupted, StorageError
+from tfpipe.evaluation.classes import Confusion
 from tfpipe.evaluation.evaluate import evaluate
 from tfpipe.jobs.errors import as_known
 from tfpipe.jobs.features import save_whole
@@ -73,7 +74,7 @@ def _train_and_evaluate(plan: RunPlan, reporter: StatusReporter) -> tuple[RunPla
         save_whole(prepared, directory.checkpoints / "best.keras")
     plan = replace(plan, notes=(*plan.notes, *trained.notes))
     last = trained.rows[-1]
-    metrics, counts = by_split(last.metrics), None
+    metrics, counts = by_split(last.metrics), dict[str, Confusion]()
     if trained.stopped_early:
         terminal.say(f"[dim]stopped early, after epoch {last.epoch} of {pipeline.epochs}[/]")
     if "test" in spec.splits and plan.test:

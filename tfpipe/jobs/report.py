@@ -1,6 +1,6 @@
 """The report of a run: its facts, report.json, report.html, the confusion matrix as a picture."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfpipe.evaluation.classes import Confusion, confusion
@@ -10,6 +10,7 @@ from tfpipe.jobs.prepare import source_name
 from tfpipe.jobs.run import RunPlan
 from tfpipe.models.parameter_count import parameters, trainable_parameters
 from tfpipe.storage import storage, write_whole
+from tfpipe.tasks.several import Several
 from tfpipe.text import counted
 from tfpipe.training.datasets import dataset
 from tfpipe.training.reporting import EpochRow
@@ -49,7 +50,7 @@ def run_facts(plan: RunPlan) -> dict[str, str]:
     return facts
 
 
-def report_test(plan: RunPlan, metrics: dict[str, float]) -> Confusion | None:
+def report_test(plan: RunPlan, metrics: dict[str, float]) -> dict[str, Confusion]:
     """Write report.json about the test split, and show how each class did where they are few.
 
     Args:
@@ -57,23 +58,28 @@ def report_test(plan: RunPlan, metrics: dict[str, float]) -> Confusion | None:
         metrics: the test metrics.
 
     Returns:
-        Which classes were taken for which, where the answers are classes.
+        Which classes were taken for which, for each output whose answers are classes, by its name;
+        that of the only output is empty.
     """
     prepared, folder = plan.prepared, plan.directory.report
-    task, classes = prepared.compiled.task, prepared.spec.classes
+    model, task = prepared.compiled.model, prepared.compiled.task
     report: dict[str, Any] = {"test": {"metrics": metrics}}
-    counts = None
     with storage(folder):
         folder.mkdir(exist_ok=True)
-    if task.has_classes:
-        with plan.terminal.waiting("counting the answers, class by class"):
-            batches = dataset(prepared.pipeline, "test")
-            counts = confusion(prepared.compiled.model, task, classes, batches)
-        report["test"] |= counts.to_json()
-        if len(classes) <= CLASSES_SHOWN:
+    outputs = task.parts if isinstance(task, Several) else {"": task}
+    counts: dict[str, Confusion] = {}
+    for name, part in outputs.items():
+        if part.has_classes:
+            with plan.terminal.waiting("counting the answers, class by class"):
+                batches = dataset(prepared.pipeline, "test")
+                counts[name] = confusion(model, part, part.label.classes, batches, name)
+    for name, counted_classes in counts.items():
+        found = counted_classes.to_json()
+        report["test"] |= {name: found} if name else found
+        if len(counted_classes.classes) <= CLASSES_SHOWN:
             plan.terminal.say()
-            columns = ("class", "samples", "right", "most often taken for")
-            plan.terminal.table(columns, counts.rows())
+            columns = (name or "class", "samples", "right", "most often taken for")
+            plan.terminal.table(columns, counted_classes.rows())
     plan.directory.write_json("report/report.json", report)
     return counts
 
@@ -82,7 +88,7 @@ def draw_report(
     plan: RunPlan,
     metrics: dict[str, dict[str, float]],
     rows: Sequence[EpochRow],
-    counts: Confusion | None,
+    counts: Mapping[str, Confusion],
 ) -> None:
     """Write report.html and the confusion matrix as a picture; a run does not fail for them.
 
@@ -90,15 +96,17 @@ def draw_report(
         plan: the run.
         metrics: by split.
         rows: a row for each epoch.
-        counts: which classes were taken for which in the test split, where it was evaluated.
+        counts: which classes were taken for which in the test split, by output.
     """
     name, folder = plan.prepared.loaded.name, plan.directory.report
     try:
         with storage(folder):
             folder.mkdir(exist_ok=True)
-        if counts is not None:
-            picture = png(confusion_figure, counts, f"{name}, test split")
-            write_whole(folder / "test_confusion.png", picture)
+        for output, found in counts.items():
+            what = f"{name}, {output}" if output else name
+            picture = png(confusion_figure, found, f"{what}, test split")
+            file = f"test_confusion_{output}.png" if output else "test_confusion.png"
+            write_whole(folder / file, picture)
         pipeline = type(plan.prepared.pipeline).__name__
         about = (plan.directory.name, pipeline, run_facts(plan), metrics, rows)
         page = run_report(*about, confusion=counts, notes=plan.all_notes)

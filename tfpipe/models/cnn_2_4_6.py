@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.field_types import Fraction, NonNegative, Positive
-from tfpipe.declare.kinds import ModelBuilder, Training
+from tfpipe.declare.kinds import ModelBuilder, TaskName, Training
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, ModelError
 from tfpipe.models.convnet import Block, ConvNet, network
@@ -60,7 +60,7 @@ class CNN_2_4_6(ModelBuilder):
             )
 
     def check(self, spec: ElementSpec) -> None:
-        height, width, _ = image_feature(spec, "CNN_2_4_6").shape
+        height, width, _ = image_feature(spec, "CNN_2_4_6", beside=True).shape
         blocks = self.convs // 2
         if min(height, width) < 2**blocks:
             raise ModelError(
@@ -69,10 +69,10 @@ class CNN_2_4_6(ModelBuilder):
             )
 
     def build(
-        self, spec: ElementSpec, task: str = "auto", train: Training | None = None
+        self, spec: ElementSpec, task: TaskName = "auto", train: Training | None = None
     ) -> "keras.Model":
         self.check(spec)
-        return network(self._net, spec, task, "CNN_2_4_6", f"cnn_{self.convs}")
+        return network(self._net, spec, task, "CNN_2_4_6", f"cnn_{self.convs}", train)
 
     @classmethod
     def example(cls) -> Self:

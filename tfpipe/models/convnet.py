@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.field_types import Count, Fraction, NonNegative, Positive
-from tfpipe.declare.kinds import ModelBuilder, Training
+from tfpipe.declare.kinds import ModelBuilder, TaskName, Training
 from tfpipe.declare.part import Part
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, ModelError
-from tfpipe.models.inputs import Range, image_feature, raw_input
+from tfpipe.models.inputs import Range, beside_image, image_feature, raw_input
 from tfpipe.models.layers import dense, l2, logits, named
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class Block(Part):
 class ConvNet(ModelBuilder):
     """Blocks of convolutions, then hidden dense layers, and a last layer for the task.
 
+    Inputs beside the image, numbers or categories by name, join it before the hidden layers.
+
     Args:
         blocks: the blocks of convolutions in order.
         pooling: what becomes of the last block's output: "flatten" keeps every value, "average" and
@@ -111,7 +113,7 @@ class ConvNet(ModelBuilder):
             raise ConfigError("ConvNet.blocks is empty: give a Block, or use MLP.")
 
     def check(self, spec: ElementSpec) -> None:
-        height, width, _ = image_feature(spec, "ConvNet").shape
+        height, width, _ = image_feature(spec, "ConvNet", beside=True).shape
         least = 1
         for block in reversed(self.blocks):
             least = block.needs(least)
@@ -128,17 +130,24 @@ class ConvNet(ModelBuilder):
             rows, columns = block.leaves(rows), block.leaves(columns)
 
     def build(
-        self, spec: ElementSpec, task: str = "auto", train: Training | None = None
+        self, spec: ElementSpec, task: TaskName = "auto", train: Training | None = None
     ) -> "keras.Model":
         self.check(spec)
-        return network(self, spec, task, "ConvNet", "conv_net")
+        return network(self, spec, task, "ConvNet", "conv_net", train)
 
     @classmethod
     def example(cls) -> Self:
         return cls(blocks=(Block(convs=(8, 8)), Block(convs=(16,), padding="valid")), units=(16,))
 
 
-def network(net: ConvNet, spec: ElementSpec, task: str, builder: str, name: str) -> "keras.Model":
+def network(
+    net: ConvNet,
+    spec: ElementSpec,
+    task: TaskName,
+    builder: str,
+    name: str,
+    train: Training | None = None,
+) -> "keras.Model":
     """The model that a list of blocks declares.
 
     Args:
@@ -147,10 +156,12 @@ def network(net: ConvNet, spec: ElementSpec, task: str, builder: str, name: str)
         task: what is predicted.
         builder: who asks, for messages.
         name: the model's name.
+        train: gives the training split's features, for inputs beside the image to learn from.
     """
     import keras
 
-    inputs, x = raw_input(spec.feature, net.scale)
+    image = image_feature(spec, builder, beside=True)
+    inputs, x = raw_input(image, net.scale)
     for block in net.blocks:
         x = _block(x, block, net, builder)
     pooled = {
@@ -159,6 +170,10 @@ def network(net: ConvNet, spec: ElementSpec, task: str, builder: str, name: str)
         "max": keras.layers.GlobalMaxPooling2D,
     }
     x = pooled[net.pooling]()(x)
+    others, row = beside_image(spec, image, builder, train)
+    if others:
+        inputs = {image.name: inputs} | others
+        x = keras.layers.Concatenate(dtype="float32")([x, row])
     x = dense(x, net, builder)
     return keras.Model(inputs, logits(x, spec, task), name=name)
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tfpipe.declare.deferred import Name, build
 from tfpipe.declare.field_types import show
-from tfpipe.declare.kinds import ModelBuilder, Training
+from tfpipe.declare.kinds import ModelBuilder, TaskName, Training
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.declare.tree import elements, resolve
 from tfpipe.errors import ConfigError, ModelError, TfpipeError, places, suggest
 from tfpipe.models.model_checks import check_logits, check_model, check_width
 from tfpipe.tasks import task_for
+from tfpipe.tasks.several import Several
 
 if TYPE_CHECKING:
     import keras
@@ -30,7 +31,7 @@ class Custom(ModelBuilder):
     | --------- | ----------------------------------------------------------------------------- |
     | `spec`    | the element spec of the data: names, shapes and classes                       |
     | `task`    | classification, binary, multilabel or regression                              |
-    | `outputs` | how wide the last layer has to be                                             |
+    | `outputs` | how wide the last layer has to be; of several outputs both are mappings       |
     | `train`   | a function: `train()` is a tf.data.Dataset of batches of the training split's |
     |           | features, for a preprocessing layer to `adapt` on                             |
 
@@ -64,12 +65,17 @@ class Custom(ModelBuilder):
             _check_arguments(function, resolve(self.arguments, elements))
 
     def build(
-        self, spec: ElementSpec, task: str = "auto", train: Training | None = None
+        self, spec: ElementSpec, task: TaskName = "auto", train: Training | None = None
     ) -> "keras.Model":
         function = build(self.function)
         _check_arguments(function, self.arguments)
         of = task_for(spec, task)
-        given = {"spec": spec, "task": of.name, "outputs": of.units, "train": train}
+        given: dict[str, Any] = {"spec": spec, "train": train}
+        if isinstance(of, Several):
+            given["task"] = {name: part.name for name, part in of.parts.items()}
+            given["outputs"] = {name: part.units for name, part in of.parts.items()}
+        else:
+            given |= {"task": of.name, "outputs": of.units}
         named = _parameters(function)
         passed = {name: value for name, value in given.items() if name in named}
         arguments = build(self.arguments)

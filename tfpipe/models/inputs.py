@@ -9,7 +9,7 @@ constants, and no precision below float32 touches raw numbers.
 from typing import TYPE_CHECKING, Any, Literal
 
 from tfpipe.declare.kinds import Training
-from tfpipe.declare.spec import ElementSpec, Feature
+from tfpipe.declare.spec import COLUMN_KINDS, ElementSpec, Feature
 from tfpipe.errors import ModelError
 
 if TYPE_CHECKING:
@@ -22,8 +22,14 @@ Encoding = Literal["one_hot", "dummy"]
 Range = tuple[float, float]
 
 
-def image_feature(spec: ElementSpec, builder: str) -> Feature:
-    """The image that a network of convolutions reads; raises ModelError for anything else."""
+def image_feature(spec: ElementSpec, builder: str, beside: bool = False) -> Feature:
+    """The image that a network of convolutions reads; raises ModelError for anything else.
+
+    Args:
+        spec: the element spec of the data.
+        builder: who asks, for the message.
+        beside: whether there may be other inputs beside one image.
+    """
     refuse_texts(spec, builder, "images")
     if spec.is_table:
         columns = ", ".join(f.name for f in spec.features[:3])
@@ -31,7 +37,14 @@ def image_feature(spec: ElementSpec, builder: str) -> Feature:
             f"{builder} reads images; the data is a table with {len(spec.features)} column(s) "
             f"({columns}{', ...' if len(spec.features) > 3 else ''}). Use MLP or Linear."
         )
-    feature = spec.feature
+    images = [f for f in spec.features if f.kind == "image"]
+    if beside and len(spec.features) > 1 and len(images) != 1:
+        names = ", ".join(f"{f.name} ({f.kind})" for f in spec.features)
+        raise ModelError(
+            f"{builder} reads one image, and numbers beside it; the data has {names}. Use MLP, or "
+            "Custom with a model of your own."
+        )
+    feature = images[0] if beside and images else spec.feature
     if len(feature.shape) != 3:
         raise ModelError(
             f"{builder} reads images of shape (height, width, channels); {feature.name!r} has "
@@ -48,7 +61,7 @@ def refuse_texts(spec: ElementSpec, builder: str, reads: str) -> None:
         raise ModelError(f"{builder} reads {reads}; {texts[0]!r} holds texts. Use TextClassifier.")
 
 
-def raw_input(feature: Feature, scale: Range = (0.0, 1.0)) -> tuple[Any, Any]:
+def raw_input(feature: Feature, scale: Range = (0.0, 1.0), prefix: str = "") -> tuple[Any, Any]:
     """The model's input for raw images or arrays, and the same scaled.
 
     Bytes are scaled from 0..255 to a range inside the model, so that raw images go in everywhere;
@@ -57,6 +70,7 @@ def raw_input(feature: Feature, scale: Range = (0.0, 1.0)) -> tuple[Any, Any]:
     Args:
         feature: what the input is.
         scale: what 0 and 255 become.
+        prefix: of the layer's name, where there are several inputs.
     """
     import keras
 
@@ -64,7 +78,7 @@ def raw_input(feature: Feature, scale: Range = (0.0, 1.0)) -> tuple[Any, Any]:
     if feature.dtype != "uint8":
         return inputs, inputs
     low, high = scale
-    rescaling = keras.layers.Rescaling((high - low) / 255, offset=low, name="rescaling")
+    rescaling = keras.layers.Rescaling((high - low) / 255, offset=low, name=f"{prefix}rescaling")
     return inputs, rescaling(inputs)
 
 
@@ -76,6 +90,7 @@ def numbers(
     normalize: Normalize = "auto",
     categories: Encoding = "one_hot",
     scale: Range = (0.0, 1.0),
+    prefix: str = "",
 ) -> tuple[Any, Any]:
     """The model's inputs, and all of them as one row of numbers.
 
@@ -89,6 +104,7 @@ def numbers(
             seen; "dummy" gives one to each word but the first, which with all that are unknown is
             a row of zeros.
         scale: what bytes of 0 and 255 become.
+        prefix: of the names of layers, where several inputs are read one after the other.
 
     Raises:
         ModelError: for a text, for a column's name that Keras does not take, and where no column
@@ -109,18 +125,59 @@ def numbers(
                 "categories='one_hot', or other columns."
             )
         return inputs, x
+    if len(spec.features) > 1:
+        return _mixed(spec, builder, train, normalize=normalize, categories=categories, scale=scale)
     feature = spec.feature
-    inputs, x = raw_input(feature, scale)
+    inputs, x = raw_input(feature, scale, prefix)
     if normalize is True:
         moments = training_statistics((feature,), train).moments.get(feature.name)
         if moments is not None:
             if feature.dtype == "uint8":
                 moments = moments.scaled((scale[1] - scale[0]) / 255, scale[0])
-            x = _standardize(moments.mean, moments.variance, feature.shape)(x)
+            x = _standardize(moments.mean, moments.variance, feature.shape, prefix)(x)
     if len(feature.shape) == 1:
         return inputs, x
     raw = feature.dtype != "uint8"
     return inputs, keras.layers.Flatten(dtype="float32" if raw else None)(x)
+
+
+def _mixed(spec: ElementSpec, builder: str, train: Training | None, **options: Any) -> Any:
+    """Arrays and columns of a table side by side, as one row of numbers."""
+    import keras
+
+    table = tuple(f for f in spec.features if f.kind in COLUMN_KINDS)
+    groups = [*((f,) for f in spec.features if f not in table), *([table] if table else [])]
+    inputs: dict[str, Any] = {}
+    rows = []
+    for features in groups:
+        names = [f.name for f in features]
+        alone = spec.replace(features=features)
+        prefix = f"{names[0]}_" if len(names) == 1 else ""
+        own, row = numbers(alone, builder, _only(train, names), prefix=prefix, **options)
+        inputs |= own if isinstance(own, dict) else {names[0]: own}
+        rows.append(row)
+    return inputs, keras.layers.Concatenate(dtype="float32")(rows)
+
+
+def _only(train: Training | None, names: list[str]) -> Training | None:
+    """Training features of some inputs alone, as a data set with these inputs has them."""
+    if train is None:
+        return None
+    if len(names) == 1:
+        return lambda: train().map(lambda x: x[names[0]])
+    return lambda: train().map(lambda x: {name: x[name] for name in names})
+
+
+def beside_image(
+    spec: ElementSpec, image: Feature, builder: str, train: Training | None
+) -> tuple[dict[str, Any], Any]:
+    """The inputs beside an image and all of them as one row; none and None where there are none."""
+    others = tuple(f for f in spec.features if f is not image)
+    if not others:
+        return {}, None
+    names = [f.name for f in others]
+    inputs, row = numbers(spec.replace(features=others), builder, _only(train, names))
+    return (inputs if isinstance(inputs, dict) else {names[0]: inputs}), row
 
 
 def _columns(
@@ -184,7 +241,9 @@ def _row(widths: list[int], values: list[Any]) -> "np.ndarray":
     return np.concatenate([*filled])
 
 
-def _standardize(mean: "np.ndarray", variance: "np.ndarray", shape: tuple[int, ...]) -> Any:
+def _standardize(
+    mean: "np.ndarray", variance: "np.ndarray", shape: tuple[int, ...], prefix: str = ""
+) -> Any:
     import keras
     import numpy as np
 
@@ -194,7 +253,7 @@ def _standardize(mean: "np.ndarray", variance: "np.ndarray", shape: tuple[int, .
         mean=np.asarray(mean, np.float32),
         variance=np.asarray(variance, np.float32),
         dtype="float32",
-        name="normalization",
+        name=f"{prefix}normalization",
     )
 
 

@@ -3,13 +3,17 @@
 from typing import Any
 
 from tfpipe.declare.deferred import build
+from tfpipe.declare.kinds import TaskName
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, suggest
-from tfpipe.tasks import task_for
+from tfpipe.tasks import Task, task_for
+from tfpipe.tasks.several import Several
 
 
-def logits(x: Any, spec: ElementSpec, task: str, **options: Any) -> Any:
+def logits(x: Any, spec: ElementSpec, task: TaskName, **options: Any) -> Any:
     """The last layer of a task, in float32 whatever the precision of the rest.
+
+    Of several outputs a mapping: a layer for each.
 
     Args:
         x: what it reads.
@@ -17,11 +21,18 @@ def logits(x: Any, spec: ElementSpec, task: str, **options: Any) -> Any:
         task: what is predicted.
         options: further arguments of keras.layers.Dense.
     """
+
+    of = task_for(spec, task)
+    if isinstance(of, Several):
+        return {name: _last(x, part, f"{name}_logits", options) for name, part in of.parts.items()}
+    return _last(x, of, "logits", options)
+
+
+def _last(x: Any, task: Task, name: str, options: dict[str, Any]) -> Any:
     import keras
 
-    units = task_for(spec, task).units
-    x = keras.layers.Dense(units, dtype="float32", name="logits", **options)(x)
-    shape = spec.label.shape
+    x = keras.layers.Dense(task.units, dtype="float32", name=name, **options)(x)
+    shape = task.label.shape
     return keras.layers.Reshape(shape, dtype="float32")(x) if len(shape) > 1 else x
 
 
@@ -51,7 +62,7 @@ def dense(x: Any, declared: Any, builder: str) -> Any:
     return x
 
 
-def add_head(x: Any, declared: Any, builder: str, spec: ElementSpec, task: str) -> Any:
+def add_head(x: Any, declared: Any, builder: str, spec: ElementSpec, task: TaskName) -> Any:
     """What comes after a pretrained network: hidden layers, dropout, and the task's last layer.
 
     Args:

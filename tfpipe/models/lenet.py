@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.field_types import Fraction, Positive
-from tfpipe.declare.kinds import ModelBuilder, Training
+from tfpipe.declare.kinds import ModelBuilder, TaskName, Training
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ModelError
 from tfpipe.models.convnet import Block, ConvNet, network
@@ -48,7 +48,7 @@ class LeNet(ModelBuilder):
     )
 
     def check(self, spec: ElementSpec) -> None:
-        height, width, _ = image_feature(spec, "LeNet").shape
+        height, width, _ = image_feature(spec, "LeNet", beside=True).shape
         if min(height, width) < 16:
             raise ModelError(
                 f"LeNet needs images of at least 16x16 pixels, got {height}x{width}. Use ConvNet "
@@ -56,10 +56,10 @@ class LeNet(ModelBuilder):
             )
 
     def build(
-        self, spec: ElementSpec, task: str = "auto", train: Training | None = None
+        self, spec: ElementSpec, task: TaskName = "auto", train: Training | None = None
     ) -> "keras.Model":
         self.check(spec)
-        return network(self._net, spec, task, "LeNet", "lenet")
+        return network(self._net, spec, task, "LeNet", "lenet", train)
 
     @property
     def _net(self) -> ConvNet:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.field_types import NonNegative
-from tfpipe.declare.kinds import ModelBuilder, Training
+from tfpipe.declare.kinds import ModelBuilder, TaskName, Training
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.models.inputs import Encoding, Normalize, Range, numbers
 from tfpipe.models.layers import l2, logits, named
@@ -44,7 +44,7 @@ class Linear(ModelBuilder):
     )
 
     def build(
-        self, spec: ElementSpec, task: str = "auto", train: Training | None = None
+        self, spec: ElementSpec, task: TaskName = "auto", train: Training | None = None
     ) -> "keras.Model":
         import keras
 

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.field_types import Fraction, NonNegative, Positive
-from tfpipe.declare.kinds import ModelBuilder, Training
+from tfpipe.declare.kinds import ModelBuilder, TaskName, Training
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError
 from tfpipe.models.inputs import Encoding, Normalize, Range, numbers
 from tfpipe.models.layers import dense, logits, named
 from tfpipe.tasks import task_for
+from tfpipe.tasks.several import Several
 
 if TYPE_CHECKING:
     import keras
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 class MLP(ModelBuilder):
     """Dense layers on the flattened input or on a table's columns, and a last layer for the task.
+
+    Of several inputs by name, images, vectors and columns, all numbers become one row.
 
     Args:
         units: the width of each hidden layer; () for a linear model.
@@ -56,7 +59,7 @@ class MLP(ModelBuilder):
     )
 
     def build(
-        self, spec: ElementSpec, task: str = "auto", train: Training | None = None
+        self, spec: ElementSpec, task: TaskName = "auto", train: Training | None = None
     ) -> "keras.Model":
         import keras
 
@@ -71,7 +74,8 @@ class MLP(ModelBuilder):
         x = dense(x, self, "MLP")
         output = named("activations", "MLP.output", self.output)
         of = task_for(spec, task)
-        if self.output != "linear" and of.reads_logits:
+        tasks = of.parts.values() if isinstance(of, Several) else (of,)
+        if self.output != "linear" and any(task.reads_logits for task in tasks):
             raise ConfigError(
                 f"MLP.output={self.output!r}: models give logits where the task is {of.name}, "
                 "and prediction and export make probabilities of them. Leave it out."

@@ -6,7 +6,9 @@ from typing import Any
 
 from tfpipe.errors import ModelError
 from tfpipe.tasks import Task
+from tfpipe.tasks.several import Several, output_layers
 from tfpipe.tasks.task import last_activation
+from tfpipe.text import quoted
 
 logger = logging.getLogger("tfpipe.models")
 
@@ -29,6 +31,9 @@ def check_model(model: Any, by: str) -> None:
 def check_width(model: Any, task: Task, by: str) -> None:
     """Refuse a last layer that has not one value for each thing to predict; raises ModelError."""
     shape = getattr(model, "output_shape", None)
+    if isinstance(task, Several):
+        _check_several(model, task, by)
+        return
     if not isinstance(shape, tuple) or None in shape[1:]:
         return  # several outputs, or one that Keras cannot tell beforehand
     if prod(shape[1:]) != task.units:
@@ -38,9 +43,32 @@ def check_width(model: Any, task: Task, by: str) -> None:
         )
 
 
+def _check_several(model: Any, task: Several, by: str) -> None:
+    """Refuse a model whose outputs are not those of the labels, by name; raises ModelError."""
+    outputs = getattr(model, "output", None)
+    if not isinstance(outputs, dict) or {*outputs} != {*task.parts}:
+        given = quoted(outputs) if isinstance(outputs, dict) else "without names"
+        raise ModelError(
+            f"{by} should give a mapping of the outputs {quoted(task.parts)}, as the labels are; "
+            f"its outputs are {given}. Return keras.Model(inputs, {{name: output, ...}})."
+        )
+    for name, part in task.parts.items():
+        width = prod(outputs[name].shape[1:])
+        if width != part.units:
+            raise ModelError(
+                f"{by} gave {width} number(s) a sample for {name!r}; the task, {part.name}, needs "
+                f"{part.units}."
+            )
+
+
 def check_logits(model: Any, task: Task, by: str) -> None:
     """Refuse probabilities, and warn of logits that are rounded; raises ModelError."""
-    last = model.layers[-1] if model.layers else model
+    if isinstance(task, Several):
+        layers = output_layers(model)
+        for output, part in task.parts.items():
+            check_logits(layers[output], part, f"{by}[{output!r}]")
+        return
+    last = (getattr(model, "layers", None) or [model])[-1]
     name = last_activation(model)
     if name and task.reads_logits and name not in task.activations[:1]:
         raise ModelError(

@@ -6,7 +6,7 @@ import annotated_types
 
 from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.field_types import Fraction, NonNegative, Positive
-from tfpipe.declare.kinds import ModelBuilder, Training
+from tfpipe.declare.kinds import ModelBuilder, TaskName, Training
 from tfpipe.declare.spec import COLUMN_KINDS, ElementSpec, Feature
 from tfpipe.errors import ConfigError, ModelError
 from tfpipe.models.layers import dense, logits, named
@@ -84,7 +84,7 @@ class TextClassifier(ModelBuilder):
         _text(spec)
 
     def build(
-        self, spec: ElementSpec, task: str = "auto", train: Training | None = None
+        self, spec: ElementSpec, task: TaskName = "auto", train: Training | None = None
     ) -> "keras.Model":
         import keras
 

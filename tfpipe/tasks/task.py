@@ -9,7 +9,7 @@ it makes it known, and `task = "ordinal"` declares it:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfpipe.declare.deferred import Deferred
@@ -17,6 +17,7 @@ from tfpipe.declare.kinds import TASK_NAMES
 from tfpipe.declare.spec import ElementSpec, Label
 from tfpipe.errors import ConfigError, suggest
 from tfpipe.tasks.keras_objects import Expects, loss_of, metric_of
+from tfpipe.text import quoted
 
 if TYPE_CHECKING:
     import keras
@@ -70,6 +71,11 @@ class Task(ABC):
 
     def __hash__(self) -> int:
         return hash((type(self), self.label))
+
+    @property
+    def title(self) -> str:
+        """What it is called for people."""
+        return self.name
 
     # Labels
 
@@ -192,7 +198,7 @@ TASKS: dict[str, type[Task]] = {}
 
 def last_activation(model: "keras.Model") -> str:
     """Return "softmax" or "sigmoid" where the last layer makes probabilities so; empty if not."""
-    last = model.layers[-1] if model.layers else model
+    last = (getattr(model, "layers", None) or [model])[-1]
     name = getattr(getattr(last, "activation", last), "__name__", type(last).__name__).lower()
     return name if name in ("softmax", "sigmoid") else ""
 
@@ -202,24 +208,43 @@ def inferred(label: Label) -> type[Task] | None:
     return next((task for task in reversed(TASKS.values()) if task.is_inferred(label)), None)
 
 
-def label_kind_of(name: str) -> str:
-    """How a source reads its labels for a declared task; "auto" also for names that are unknown."""
+def label_kind_of(name: str | Mapping[str, str]) -> str | dict[str, str]:
+    """How a source reads its labels for a declared task; "auto" also for names that are unknown.
+
+    Args:
+        name: the task; or one for each of several labels by name.
+    """
+    if isinstance(name, Mapping):
+        kinds = {label: label_kind_of(task) for label, task in name.items()}
+        return {label: kind for label, kind in kinds.items() if isinstance(kind, str)}
     return TASKS[name].label_kind if name in TASKS else "auto"
 
 
-def task_for(spec: ElementSpec, name: str = "auto") -> Task:
+def task_for(spec: ElementSpec, name: str | Mapping[str, str] = "auto") -> Task:
     """The task of a data set.
 
     Args:
         spec: the element spec of the data.
         name: "auto" infers it from the labels: real numbers are a regression, yes/no answers are
-            multilabel, two classes are binary, more are a classification.
+            multilabel, two classes are binary, more are a classification. A mapping gives a task
+            to each of several labels.
 
     Raises:
         ConfigError: for an unknown task, or one that the labels cannot serve.
     """
-    label = spec.label
+    return task_of(spec.label, name)
+
+
+def task_of(label: Label, name: str | Mapping[str, str] = "auto") -> Task:
+    """The task of some labels; see `task_for`."""
     of_labels = inferred(label)
+    if isinstance(name, Mapping):
+        if label.kind != "several":
+            raise ConfigError(
+                f"task is a mapping of {quoted(name)}, and the data has one label, "
+                f"{label.name!r}. Labels of several outputs are a mapping of the same names."
+            )
+        return TASKS["several"](label, name)  # type: ignore[call-arg]
     if name == "auto":
         if of_labels is None:
             raise ConfigError(

@@ -37,6 +37,11 @@ def class_weights(pipeline: Pipeline) -> np.ndarray:
     assert pipeline.data is not None
     spec, declared = pipeline.spec(), pipeline.class_weights
     classes = spec.classes
+    if spec.label.parts:
+        raise ConfigError(
+            "class_weights: there are several outputs. Weigh them with loss_weights, and single "
+            "samples by the source."
+        )
     if not spec.label.is_class:
         raise ConfigError("class_weights: the labels are no classes. Leave it out.")
     if declared == "balanced":

@@ -70,7 +70,7 @@ def check(
     rehearsed = rehearse(loaded, sample, terminal) if resume else None
     return {
         "name": loaded.name,
-        "task": prepared.compiled.task.name,
+        "task": prepared.compiled.task.title,
         "parameters": parameters(model),
         "trainable_parameters": trainable,
         "preprocessing_state": preprocessing_state(model),

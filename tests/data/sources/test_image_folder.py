@@ -197,15 +197,16 @@ def test_names_are_by_folder_and_never_by_position(put: Put) -> None:
     Path("names.json").write_text(json.dumps({"1": "rose", "2": "iris", "10": "lily"}))
     assert ImageFolder("photos", names="names.json").element()[1].classes == (
         "rose",
-        "iris",
         "lily",
+        "iris",
     )
     assert ImageFolder("photos").notes() == [
-        "The class folders are in the order of their numbers: 1, 2, 10."
+        "The class folders are numbers, in the order of text: 1, 10, 2. Another order is declared "
+        "with data.classes=(...)."
     ]
     Path("names.json").write_text(json.dumps({"1": "rose", "2": "iris", "10": "rose"}))
     found = ImageFolder("photos", names="names.json").element()[1].classes
-    assert found == ("rose (1)", "iris", "rose (10)")
+    assert found == ("rose (1)", "rose (10)", "iris")
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_a_confusion_matrix_counts_in_its_cells() -> None:
 @pytest.mark.parametrize("count", [21, 61])
 def test_many_classes_are_a_picture_beside_the_page(count: int) -> None:
     counts = Confusion(tuple(f"c{i}" for i in range(count)), np.eye(count, dtype=int))
-    page = run_report("small/1", "Small", FACTS, METRICS, rows(0.5), confusion=counts)
+    page = run_report("small/1", "Small", FACTS, METRICS, rows(0.5), confusion={"": counts})
     assert check_self_contained(page) == ["test_confusion.png"]
     assert len(charts_of(page)) == 1
     [axes] = confusion_figure(counts).axes
@@ -102,7 +102,7 @@ def test_what_others_wrote_is_text_and_nothing_else() -> None:
         {EVIL: EVIL},
         {EVIL: {EVIL: 0.5}},
         rows(0.5, **{EVIL: 0.5}),
-        confusion=counts,
+        confusion={"": counts},
         notes=[EVIL],
     )
     check_self_contained(page)

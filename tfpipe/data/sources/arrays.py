@@ -12,6 +12,8 @@ from tfpipe.declare.spec import Feature, Label
 if TYPE_CHECKING:
     from tfpipe.data.labels import LabelReading
 
+Kind = Literal["auto", "class", "number"]
+
 
 class Arrays(StoredSplits):
     """Samples that a function returns as NumPy arrays.
@@ -31,7 +33,7 @@ class Arrays(StoredSplits):
         test: the same for the test split.
         classes: the class names in order of their index; told by the labels when not given.
         label_kind: "class", "number", or "auto", which tells it by the labels. The pipeline's task
-            decides where it is declared.
+            decides where it is declared. A mapping for several labels.
 
     Raises:
         DataError: when the function returns something else, or lengths differ.
@@ -44,26 +46,38 @@ class Arrays(StoredSplits):
     validation: HeldOut | None = 0.1
     test: HeldOut | None = "test"
     classes: tuple[str, ...] = ()
-    label_kind: Literal["auto", "class", "number"] = "auto"
+    label_kind: Kind | dict[str, Kind] = "auto"
 
     def label_reading(self) -> str:
-        return self._labels_as.how
+        if "" in self._readings:
+            return self._readings[""].how
+        return "; ".join(f"{name}: {reading.how}" for name, reading in self._readings.items())
 
     def element(self) -> tuple[tuple[Feature, ...], Label]:
         return self._element
 
     @cached_property
     def _splits(self) -> dict[str, Columns]:
-        return {
-            name: replace(columns, labels=self._labels_as.read(columns.labels, f"split {name!r}"))
-            for name, columns in self._returned.items()
-        }
+        splits: dict[str, Columns] = {}
+        for split, columns in self._returned.items():
+            where, labels = f"split {split!r}", columns.labels
+            read: Any
+            if isinstance(labels, dict):
+                read = {n: r.read(labels[n], f"{where}, {n!r}") for n, r in self._readings.items()}
+            else:
+                read = self._readings[""].read(labels, where)
+            splits[split] = replace(columns, labels=read)
+        return splits
 
     @cached_property
-    def _labels_as(self) -> "LabelReading":
-        from tfpipe.data.labels import read_array
+    def _readings(self) -> "dict[str, LabelReading]":
+        """How each label is read, by name; that of the only one is empty."""
+        from tfpipe.data.labels import read_array, read_several
 
-        return read_array(self._returned["train"].labels, self.classes, self.label_kind)
+        labels, kind = self._returned["train"].labels, self.label_kind
+        if isinstance(labels, dict):
+            return read_several(labels, self.classes, {} if isinstance(kind, str) else kind)
+        return {"": read_array(labels, self.classes, kind if isinstance(kind, str) else "auto")}
 
     @cached_property
     def _returned(self) -> dict[str, Columns]:
@@ -77,7 +91,9 @@ class Arrays(StoredSplits):
         from tfpipe.data.arrays import check_like, features_of
         from tfpipe.data.labels import check_labels
 
-        train, label = self._returned["train"], self._labels_as.label
+        train = self._returned["train"]
+        parts = tuple(reading.label for reading in self._readings.values())
+        label = parts[0] if "" in self._readings else Label("labels", "several", parts=parts)
         for name, columns in self._returned.items():
             check_like(train, columns, name)
             check_labels(self._read(name).labels, label, f"split {name!r}")

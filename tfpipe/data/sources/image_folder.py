@@ -62,9 +62,8 @@ class ImageFolder(StoredSplits):
             the name of a ready split, or None. "auto" is the ready split where there is one, else a
             tenth of the training images.
         test: the same for the test split. The default is left out where there is no such folder.
-        classes: the class folders to read, in order of their index; all of them, sorted as text, or
-            by value where all are numbers, when not given. Or how many there are, which is then
-            checked.
+        classes: the class folders to read, in order of their index; all of them, sorted as text,
+            when not given. Or how many there are, which is then checked.
         names: a file that says what the class folders are called, here or in `path`: a JSON map of
             folder to name, or lines of folder, tab, name.
         on_bad: "error" refuses files that cannot be used; "skip" leaves them out and says so.

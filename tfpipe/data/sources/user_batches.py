@@ -39,13 +39,17 @@ class UserBatches(Source):
         x, y = _batch_of(train)
         named = x if isinstance(x, dict) else {"features": x}
         features = tuple(_feature(n, t) for n, t in named.items())
-        sizes, highest = {}, 1
+        sizes: dict[str, int] = {}
+        highest: dict[str, int] = {}
         for split in ("train", "validation", "test"):
             dataset = train if split == "train" else self._other(split)
             if dataset is not None:
                 sizes[split], largest = _measure(split, dataset)
-                highest = max(highest, largest)
-        return ElementSpec(features, (_label(y, highest),), sizes)
+                highest |= {n: max(1, highest.get(n, 1), value) for n, value in largest.items()}
+        if not isinstance(y, dict):
+            return ElementSpec(features, (_label("label", y, highest["label"]),), sizes)
+        parts = tuple(_label(name, tensor, highest[name]) for name, tensor in y.items())
+        return ElementSpec(features, (Label("labels", "several", parts=parts),), sizes)
 
     def _other(self, split: str) -> "tf.data.Dataset | None":
         """Return a split's batches; None where the function says in any way that it has none."""
@@ -57,20 +61,21 @@ class UserBatches(Source):
             raise
 
 
-def _batch_of(train: object) -> "tuple[Any, tf.TensorSpec]":
-    """Return the specs of the features and the label of a batch; raise DataError."""
+def _batch_of(train: object) -> tuple[Any, Any]:
+    """Return the specs of the features and the labels of a batch; raise DataError."""
     element = getattr(train, "element_spec", None)
     expected = "input_fn('train') should return a tf.data.Dataset of batches (features, label)"
     if not isinstance(element, tuple) or len(element) != 2:
         got = element if element is not None else type(train).__name__
         raise DataError(f"{expected}, got {got}.")
     x, y = element
-    if isinstance(x, tuple) or not hasattr(y, "dtype"):
+    labels = y.values() if isinstance(y, dict) else (y,)
+    if isinstance(x, tuple) or not all(hasattr(label, "dtype") for label in labels):
         raise DataError(
-            f"{expected}: one tensor of labels, and one of features or several by name in a "
-            f"mapping; got {element}."
+            f"{expected}: one tensor of features and one of labels, or mappings of several by "
+            f"name; got {element}."
         )
-    if y.shape.rank == 0:
+    if any(label.shape.rank == 0 for label in labels):
         raise DataError(f"{expected}; these samples are not batched: add .batch(32).")
     return x, y
 
@@ -83,29 +88,33 @@ def _feature(name: str, tensor: "tf.TensorSpec") -> Feature:
     return Feature(name, shape, tensor.dtype.name, kind)
 
 
-def _label(tensor: "tf.TensorSpec", highest: int) -> Label:
+def _label(name: str, tensor: "tf.TensorSpec", highest: int) -> Label:
     shape = tuple(tensor.shape[1:])
     kind = label_kind("floats" if tensor.dtype.is_floating else "integers", shape)
     if kind == "real":
-        return Label("label", kind, shape)
+        return Label(name, kind, shape)
     if kind == "class":
-        return Label("label", kind, (), numbered(highest + 1))
-    return Label("label", kind, shape, numbered(shape[-1]))
+        return Label(name, kind, (), numbered(highest + 1))
+    return Label(name, kind, shape, numbered(shape[-1]))
 
 
-def _measure(split: str, dataset: "tf.data.Dataset") -> tuple[int, int]:
-    """Return how many samples there are, and the highest label; goes through the data once."""
+def _measure(split: str, dataset: "tf.data.Dataset") -> tuple[int, dict[str, int]]:
+    """Return how many samples there are, and the highest of each label, in one pass."""
     if dataset.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
         raise DataError(f"input_fn({split!r}) never ends: leave out repeat().")
-    size, highest = 0, 0
+    size = 0
+    highest: dict[str, int] = {}
     for _, labels in dataset:
-        values = np.asarray(labels)
-        size += len(values)
-        highest = max(highest, int(values.max(initial=0)))
-        if values.dtype.kind == "i" and values.min(initial=0) < 0:
-            raise DataError(
-                f"input_fn({split!r}) gives the label {values.min()}: number the classes from 0."
-            )
+        named = labels if isinstance(labels, dict) else {"label": labels}
+        size += len(next(iter(named.values())))
+        for name, tensor in named.items():
+            values = np.asarray(tensor)
+            highest[name] = max(highest.get(name, 0), int(values.max(initial=0)))
+            if values.dtype.kind == "i" and values.min(initial=0) < 0:
+                least = values.min()
+                raise DataError(
+                    f"input_fn({split!r}) gives the label {least}: number the classes from 0."
+                )
     if size == 0:
         raise DataError(f"input_fn({split!r}) gives no samples.")
     return size, highest

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def run_report(
     metrics: Mapping[str, Mapping[str, float]],
     rows: Sequence[EpochRow],
     *,
-    confusion: "Confusion | None" = None,
+    confusion: "Mapping[str, Confusion]" = MappingProxyType({}),
     notes: Sequence[str] = (),
 ) -> str:
     """Return the page of a trained run.
@@ -38,12 +39,12 @@ def run_report(
         facts: what its header says: directory, data, model, device.
         metrics: the final ones, by split.
         rows: its epochs.
-        confusion: how each class of the test split did, where there are classes.
+        confusion: how each class of the test split did, by output; the name of the only one is
+            empty.
         notes: what a person must not overlook.
     """
     names = [n for n in dict.fromkeys(n for row in rows for n in row.metrics) if n not in SETTINGS]
     drawn = [n for n in names if not n.startswith("val_")][:_MOST_CURVES]
-    few = confusion is not None and len(confusion.classes) <= _MOST_NUMBERS
     return render(
         "run",
         name=name,
@@ -56,11 +57,16 @@ def run_report(
         curves=[svg(f"{n} over the epochs", curve_figure, n, rows) for n in drawn],
         epochs=rows,
         epoch_metrics=names,
-        classes=confusion.rows() if confusion else [],
-        confusion=svg("Confusion matrix of the test split", confusion_figure, confusion)
-        if confusion and few
-        else None,
+        classes=[(name, found.rows(), _matrix(name, found)) for name, found in confusion.items()],
     )
+
+
+def _matrix(output: str, confusion: "Confusion") -> Any:
+    """Return the drawing of a confusion matrix; None where there are too many classes."""
+    if len(confusion.classes) > _MOST_NUMBERS:
+        return None
+    of = f" of {output}" if output else ""
+    return svg(f"Confusion matrix{of} of the test split", confusion_figure, confusion)
 
 
 def curve_figure(metric: str, rows: Sequence[EpochRow]) -> "Figure":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from tfpipe.declare.field_types import Fraction, NonNegative, OpenFraction, Positive, PositiveFloat
 from tfpipe.declare.fine_tune import BatchNorm
-from tfpipe.declare.kinds import ModelBuilder, Training
+from tfpipe.declare.kinds import ModelBuilder, TaskName, Training
 from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.errors import ConfigError, ModelError
 from tfpipe.models.inputs import image_feature
@@ -131,7 +131,7 @@ class Application(ModelBuilder):
             find(self.name, self.weights, **self._which(self._size(feature)))
 
     def build(
-        self, spec: ElementSpec, task: str = "auto", train: Training | None = None
+        self, spec: ElementSpec, task: TaskName = "auto", train: Training | None = None
     ) -> "keras.Model":
         import keras
 
@@ -248,7 +248,7 @@ class Application(ModelBuilder):
             },
         }
 
-    def _answers(self, x: Any, spec: ElementSpec, task: str) -> Any:
+    def _answers(self, x: Any, spec: ElementSpec, task: TaskName) -> Any:
         """The logits of what the network gives."""
         import keras
 

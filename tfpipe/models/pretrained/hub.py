@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tfpipe.declare.field_types import Fraction, NonNegative, Positive
-from tfpipe.declare.kinds import ModelBuilder, Training
+from tfpipe.declare.kinds import ModelBuilder, TaskName, Training
 from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.errors import ConfigError, ModelError
 from tfpipe.models.layers import add_head
@@ -121,7 +121,7 @@ class Hub(ModelBuilder):
         )
 
     def build(
-        self, spec: ElementSpec, task: str = "auto", train: Training | None = None
+        self, spec: ElementSpec, task: TaskName = "auto", train: Training | None = None
     ) -> "keras.Model":
         import keras
 
@@ -202,7 +202,7 @@ class Hub(ModelBuilder):
         network = Contract(self.handle, "TF-Hub", _SCALING, 0, 1, (), "")
         image_checks.refuse_values(images, network, _SCALING)
 
-    def _check_width(self, x: Any, spec: ElementSpec, task: str) -> None:
+    def _check_width(self, x: Any, spec: ElementSpec, task: TaskName) -> None:
         """Refuse a module that answers about other classes than the data has."""
         of, width = task_for(spec, task), x.shape[-1]
         if width == of.units:
