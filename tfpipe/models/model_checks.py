@@ -2,13 +2,16 @@
 
 import logging
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfpipe.errors import ModelError
 from tfpipe.tasks import Task
 from tfpipe.tasks.several import Several, output_layers
 from tfpipe.tasks.task import last_activation
 from tfpipe.text import quoted
+
+if TYPE_CHECKING:
+    import keras
 
 logger = logging.getLogger("tfpipe.models")
 
@@ -28,40 +31,32 @@ def check_model(model: Any, by: str) -> None:
         raise ModelError(f"{by} returned a model without an input shape: add keras.Input.")
 
 
-def check_width(model: Any, task: Task, by: str) -> None:
-    """Refuse a last layer that has not one value for each thing to predict; raises ModelError."""
-    shape = getattr(model, "output_shape", None)
-    if isinstance(task, Several):
-        _check_several(model, task, by)
-        return
-    if not isinstance(shape, tuple) or None in shape[1:]:
-        return  # several outputs, or one that Keras cannot tell beforehand
-    if prod(shape[1:]) != task.units:
+def check_width(model: "keras.Model", task: Task, by: str) -> None:
+    """Refuse outputs that have not one value for each thing to predict; raises ModelError."""
+    output = getattr(model, "output", None)
+    shapes = {"": getattr(model, "output_shape", None)}
+    if isinstance(output, dict):
+        shapes = {name: tensor.shape for name, tensor in output.items()}
+    parts = task.parts if isinstance(task, Several) else {"": task}
+    if isinstance(task, Several) and {*shapes} != {*parts}:
+        given = quoted(shapes) if isinstance(output, dict) else "without names"
         raise ModelError(
-            f"{by} gave {prod(shape[1:])} output(s) a sample; the task, {task.name}, needs "
-            f"{task.units}."
+            f"{by} should give a mapping of the outputs {quoted(parts)}, as the labels are; its "
+            f"outputs are {given}. Return keras.Model(inputs, {{name: output, ...}})."
         )
-
-
-def _check_several(model: Any, task: Several, by: str) -> None:
-    """Refuse a model whose outputs are not those of the labels, by name; raises ModelError."""
-    outputs = getattr(model, "output", None)
-    if not isinstance(outputs, dict) or {*outputs} != {*task.parts}:
-        given = quoted(outputs) if isinstance(outputs, dict) else "without names"
-        raise ModelError(
-            f"{by} should give a mapping of the outputs {quoted(task.parts)}, as the labels are; "
-            f"its outputs are {given}. Return keras.Model(inputs, {{name: output, ...}})."
-        )
-    for name, part in task.parts.items():
-        width = prod(outputs[name].shape[1:])
-        if width != part.units:
+    for name, part in parts.items():
+        shape = shapes.get(name)
+        if not isinstance(shape, tuple) or None in shape[1:]:
+            continue  # several outputs, or one that Keras cannot tell beforehand
+        if prod(shape[1:]) != part.units:
+            of = f" for {name!r}" if name else ""
             raise ModelError(
-                f"{by} gave {width} number(s) a sample for {name!r}; the task, {part.name}, needs "
+                f"{by} gave {prod(shape[1:])} output(s) a sample{of}; the task, {part.name}, needs "
                 f"{part.units}."
             )
 
 
-def check_logits(model: Any, task: Task, by: str) -> None:
+def check_logits(model: "keras.Model", task: Task, by: str) -> None:
     """Refuse probabilities, and warn of logits that are rounded; raises ModelError."""
     if isinstance(task, Several):
         layers = output_layers(model)

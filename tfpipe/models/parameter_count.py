@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
 
 
 def count(variables: Iterable[Any]) -> int:
@@ -10,17 +13,17 @@ def count(variables: Iterable[Any]) -> int:
     return sum(prod(variable.shape) for variable in variables)
 
 
-def parameters(model: Any) -> int:
+def parameters(model: "keras.Model") -> int:
     """How many numbers the model's weights hold, without those of its preprocessing layers."""
     return count(_without_state(model, model.weights))
 
 
-def trainable_parameters(model: Any) -> int:
+def trainable_parameters(model: "keras.Model") -> int:
     """How many of the model's parameters training changes."""
     return count(_without_state(model, model.trainable_weights))
 
 
-def preprocessing_state(model: Any) -> int:
+def preprocessing_state(model: "keras.Model") -> int:
     """How many numbers and words the model's preprocessing layers hold.
 
     A Normalization holds a mean and a variance for each number, a TextVectorization or a look-up
@@ -29,13 +32,22 @@ def preprocessing_state(model: Any) -> int:
     return sum(map(_held, _preprocessing(model)))
 
 
-def _without_state(model: Any, weights: list[Any]) -> list[Any]:
+def _without_state(model: "keras.Model", weights: list[Any]) -> list[Any]:
     learnt = {id(w) for layer in _preprocessing(model) for w in layer.weights}
     return [w for w in weights if id(w) not in learnt]
 
 
-def _preprocessing(layer: Any) -> Iterator[Any]:
+def _preprocessing(layer: "keras.Layer") -> Iterator[Any]:
     """The preprocessing layers inside a layer, at any depth and each once."""
+    from keras import layers
+
+    kinds = (
+        layers.Normalization,
+        layers.TextVectorization,
+        layers.StringLookup,
+        layers.IntegerLookup,
+        layers.Discretization,
+    )
     seen: set[int] = set()
     waiting = [layer]
     while waiting:
@@ -43,25 +55,13 @@ def _preprocessing(layer: Any) -> Iterator[Any]:
         if id(inner) in seen:
             continue
         seen.add(id(inner))
-        if isinstance(inner, _kinds()):
+        if isinstance(inner, kinds):
             yield inner  # and not the look-up that it is made of
         else:
             waiting.extend(inner._flatten_layers(include_self=False, recursive=False))
 
 
-def _kinds() -> tuple[type, ...]:
-    from keras import layers
-
-    return (
-        layers.Normalization,
-        layers.TextVectorization,
-        layers.StringLookup,
-        layers.IntegerLookup,
-        layers.Discretization,
-    )
-
-
-def _held(layer: Any) -> int:
+def _held(layer: "keras.Layer") -> int:
     from keras import layers
 
     if isinstance(layer, layers.Normalization):

@@ -152,6 +152,16 @@ class Task(ABC):
             metrics.append(metric_of(self, self.metrics[0] if metric in own else metric, names))
         return metrics
 
+    def loss_weights_for(self, declared: Mapping[str, float] | None) -> dict[str, float] | None:
+        """Return how much the loss of each of several outputs counts; None where there is one.
+
+        Raises:
+            ConfigError: for weights of outputs that are not there.
+        """
+        if declared is not None:
+            raise ConfigError("loss_weights are for several outputs, and there is one.")
+        return None
+
     def translator(self, expects: Expects) -> "Translator":
         """Return what makes the labels and outputs of a batch those that Keras's classes expect.
 

@@ -14,7 +14,6 @@ from tfpipe.errors import ConfigError, ModelError, TfpipeError, suggest
 from tfpipe.models.base import base_of, unfreeze
 from tfpipe.models.model_checks import check_logits, check_model, check_width
 from tfpipe.tasks import Task, task_for
-from tfpipe.tasks.several import Several
 from tfpipe.training.rates import fall_with_depth
 from tfpipe.training.replicas import synchronize
 
@@ -137,25 +136,10 @@ def _compile(compiled: Compiled, pipeline: Pipeline) -> None:
         optimizer=optimizer,
         loss=compiled.task.loss_for(pipeline.loss),
         metrics=compiled.task.metrics_for(pipeline.metrics),
-        loss_weights=_loss_weights(pipeline, compiled.task),
+        loss_weights=compiled.task.loss_weights_for(pipeline.loss_weights),
         steps_per_execution=pipeline.steps_per_execution,
         jit_compile=compiled.jit_compile,
     )
-
-
-def _loss_weights(pipeline: Pipeline, task: Task) -> dict[str, float] | None:
-    """How much the loss of each output counts; None where there is one."""
-    declared = pipeline.loss_weights
-    if not isinstance(task, Several):
-        if declared is not None:
-            raise ConfigError("loss_weights are for several outputs, and there is one.")
-        return None
-    for name in declared or ():
-        if name not in task.parts:
-            raise ConfigError(
-                f"loss_weights: there is no output {name!r}. {suggest(name, task.parts)}"
-            )
-    return {name: (declared or {}).get(name, 1.0) for name in task.parts}
 
 
 def _base(model: Any) -> Any:

@@ -24,7 +24,13 @@ def rows(*losses: float, **more: float) -> list[EpochRow]:
 
 def test_a_run_in_numbers() -> None:
     page = run_report(
-        "small/1", "Small", FACTS, METRICS, rows(0.5, 0.25), confusion=COUNTS, notes=["Mind this."]
+        "small/1",
+        "Small",
+        FACTS,
+        METRICS,
+        rows(0.5, 0.25),
+        confusion={"": COUNTS},
+        notes=["Mind this."],
     )
     assert check_self_contained(page) == []
     words = " ".join(Read(page).words.split())

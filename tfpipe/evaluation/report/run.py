@@ -45,6 +45,14 @@ def run_report(
     """
     names = [n for n in dict.fromkeys(n for row in rows for n in row.metrics) if n not in SETTINGS]
     drawn = [n for n in names if not n.startswith("val_")][:_MOST_CURVES]
+    classes: list[tuple[str, list[tuple[str, str, str, str]], Any]] = []
+    for output, found in confusion.items():
+        matrix = None
+        if len(found.classes) <= _MOST_NUMBERS:
+            title = f"Confusion matrix of {output} in the test split"
+            title = title if output else "Confusion matrix of the test split"
+            matrix = svg(title, confusion_figure, found)
+        classes.append((output, found.rows(), matrix))
     return render(
         "run",
         name=name,
@@ -57,16 +65,8 @@ def run_report(
         curves=[svg(f"{n} over the epochs", curve_figure, n, rows) for n in drawn],
         epochs=rows,
         epoch_metrics=names,
-        classes=[(name, found.rows(), _matrix(name, found)) for name, found in confusion.items()],
+        classes=classes,
     )
-
-
-def _matrix(output: str, confusion: "Confusion") -> Any:
-    """Return the drawing of a confusion matrix; None where there are too many classes."""
-    if len(confusion.classes) > _MOST_NUMBERS:
-        return None
-    of = f" of {output}" if output else ""
-    return svg(f"Confusion matrix{of} of the test split", confusion_figure, confusion)
 
 
 def curve_figure(metric: str, rows: Sequence[EpochRow]) -> "Figure":

@@ -12,6 +12,7 @@ from typing import Any
 
 from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.errors import DataError
+from tfpipe.tasks.several import rows_of
 from tfpipe.tasks.task import Task
 
 _BATCH, _BATCH_BYTES = 32, 64_000_000
@@ -113,19 +114,12 @@ class Predictor:
 
         read = [(file, future.result()) for file, future in reading]
         images = [image for _, image in read if not isinstance(image, str)]
-        rows = iter(_rows(answers(self.model, self.task, tf.stack(images))) if images else ())
+        rows = iter(rows_of(answers(self.model, self.task, tf.stack(images))) if images else ())
         for file, image in read:
             if isinstance(image, str):
                 yield Prediction(file, error=image)
             else:
                 yield Prediction(file, self.task.named(next(rows), top))
-
-
-def _rows(answered: Any) -> Any:
-    """Return the answers row by row; of several outputs a mapping for each."""
-    if not isinstance(answered, dict):
-        return answered
-    return (dict(zip(answered, row, strict=True)) for row in zip(*answered.values(), strict=True))
 
 
 def check_images(spec: ElementSpec, name: str) -> None:
