@@ -141,13 +141,16 @@ def read_several(
     return readings
 
 
-def reading_of_column(label: Label, labels: np.ndarray) -> str:
+def reading_of_column(label: Label, labels: np.ndarray | Mapping[str, np.ndarray]) -> str:
     """Return how the label column of a file was read, for people.
 
     Args:
         label: what is predicted.
-        labels: class indices, or numbers.
+        labels: class indices, or numbers; a mapping of several labels.
     """
+    if isinstance(labels, Mapping):
+        parts = (f"{p.name}: {reading_of_column(p, labels[p.name])}" for p in label.parts)
+        return "; ".join(parts)
     if label.is_class:
         numerals = all(name.lstrip("+-").isdigit() for name in label.classes)
         undo = "; task='regression' takes them for numbers" if numerals else ""

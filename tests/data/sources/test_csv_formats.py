@@ -218,18 +218,35 @@ def test_several_label_columns(
         np.testing.assert_array_equal(batch[1], np.stack([rows / 4, rows * 2], axis=1))
 
 
-def test_several_label_columns_that_do_not_go_together(write: Write) -> None:
-    path = write("a,sea,who", lambda i: f"{i},{i % 2},{'abc'[i % 3]}")
-    assert refused(read(path, label=("sea", "who"))) == (
-        "table.csv: several labels are columns of yes/no answers (0 and 1, no and yes, false and "
-        "true), or columns of numbers; 'who' holds words such as 'a'. Predict it alone: "
-        "label='who'."
+def test_label_columns_of_different_kinds_are_outputs_of_their_own(write: Write) -> None:
+    path = write("a,sea,who", lambda i: f"{i},{i / 8},{'abc'[i % 3]}")
+    source = read(path, label=("sea", "who"))
+    assert source.spec().label == Label(
+        "labels",
+        "several",
+        parts=(Label("sea", "real"), Label("who", "class", (), ("a", "b", "c"))),
     )
+    assert source.label_reading() == "sea: real numbers; who: words of 3 classes"
+    (batch,) = source.input_fn("train", batch_size=40, shuffle=False).as_numpy_iterator()
+    np.testing.assert_array_equal(batch[1]["sea"], np.arange(40) / 8)
+    np.testing.assert_array_equal(batch[1]["who"], np.arange(40) % 3)
+
+    # Words of two classes are no yes and no.
+    path = write("a,sea,who", lambda i: f"{i},{'ab'[i % 2]},{'xy'[i // 3 % 2]}")
+    assert [p.kind for p in read(path, label=("sea", "who")).spec().label.parts] == ["class"] * 2
+
+    # With a task for each, also those of one kind are.
+    path = write("a,sea,sun", lambda i: f"{i},{i % 2},{i % 3}")
+    apart = read(path, label=("sea", "sun")).with_labels({"sea": "class", "sun": "number"})
+    sea, sun = apart.spec().label.parts
+    assert (sea.kind, sun.kind) == ("class", "real")
+
+
+def test_classes_are_those_of_one_label(write: Write) -> None:
     with pytest.raises(ConfigError) as caught:
-        read(path, label=("sea", "sun"), classes=("a", "b"))
+        read("no.csv", label=("sea", "sun"), classes=("a", "b"))
     assert str(caught.value) == (
-        "CSV.label names 2 columns; several hold yes/no answers or numbers, which have no classes: "
-        "leave out classes."
+        "CSV.label names 2 columns, and classes are those of one: leave classes out."
     )
 
 

@@ -22,7 +22,7 @@ from tfpipe.data.csv.columns import (
 )
 from tfpipe.data.csv.reader import CsvRows, Format, read_table
 from tfpipe.data.csv.recognition import Notation, recognise_all
-from tfpipe.data.csv.targets import Target, answers, label_of, target_of, targets_of
+from tfpipe.data.csv.targets import Target, answers, joined, label_of, target_of, targets_of
 from tfpipe.declare.formats import DateFormat, NumberFormat, Order
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError, suggest
@@ -48,7 +48,7 @@ class TableRequest:
     files: dict[str, str]
     form: Format
     labels: tuple[str, ...]
-    label_kind: str
+    label_kind: str | dict[str, str]
     classes: tuple[str, ...]
     skip: bool
     missing: tuple[str, ...] = ("",)
@@ -86,7 +86,8 @@ class TableData:
 class _Plan:
     """What is read of each file: features and targets by column, and the weights' column.
 
-    `read` holds what finding out has read of the training file already; `notes` what it found.
+    `read` holds what finding out has read of the training file already, `notes` what it found;
+    `apart` says whether each target is an output of its own.
     """
 
     features: dict[str, Feature]
@@ -94,6 +95,7 @@ class _Plan:
     weight: str | None
     read: dict[str, Values]
     notes: list[str]
+    apart: bool
 
 
 def load(request: TableRequest) -> TableData:
@@ -115,22 +117,23 @@ def load(request: TableRequest) -> TableData:
             refuse(problems, table.total, "rows", f"{request.owner}({table.shown!r})")
     train = tables["train"]
     plan = _plan(train, request)
+    called = tuple(identifier(name) for name in plan.targets)
+    label = label_of(called, tuple(plan.targets.values()), plan.apart)
     splits: dict[str, Columns] = {}
     problems = []
     for split, table in tables.items():
         _check_same(table, train, plan)
         known = plan.read if table is train else {}
-        splits[split], broken = _columns(table, plan, request.missing, known)
+        splits[split], broken = _columns(table, plan, label, request.missing, known)
         lines = {int(table.lines[row]): what for row, what in broken.items()} | table.problems
         problems += [Problem(f"{table.shown}:{n}", lines[n]) for n in sorted(lines)]
     total = sum(table.total for table in tables.values())
     if not request.skip:
         refuse(problems, total, "rows", f"{request.owner}({quoted(shown)})")
     _check_left(splits, tables, plan, bool(request.classes))
-    called = tuple(identifier(name) for name in plan.targets)
     return TableData(
         tuple(plan.features.values()),
-        label_of(called, tuple(plan.targets.values())),
+        label,
         splits,
         plan.notes + left_out(problems, total, "rows"),
     )
@@ -175,14 +178,16 @@ def _plan(train: CsvRows, request: TableRequest) -> _Plan:
     for name, found in recognised.items():
         if found.format is not None and name not in declared:
             notes.append(found.reading(features[name].name))
+    apart, kind = False, request.label_kind
     if len(labels) == 1:
-        target = target_of(train, labels[0], request.label_kind, request.classes, request.notation)
+        of_one = kind if isinstance(kind, str) else kind.get(request.labels[0], "auto")
+        target = target_of(train, labels[0], of_one, request.classes, request.notation)
         targets = {labels[0]: target}
     else:
-        several = targets_of(train, labels, request.label_kind, request.notation)
+        several, apart = targets_of(train, labels, kind, request.notation)
         targets = dict(zip(labels, several, strict=True))
     read = {name: found.values for name, found in recognised.items() if found.values is not None}
-    return _Plan(features, targets, weight, read, notes)
+    return _Plan(features, targets, weight, read, notes, apart)
 
 
 def feature_of(name: str, kind: Declared, form: NumberFormat | DateFormat | None = None) -> Feature:
@@ -234,7 +239,11 @@ def _check_same(table: CsvRows, train: CsvRows, plan: _Plan) -> None:
 
 
 def _columns(
-    table: CsvRows, plan: _Plan, missing: tuple[str, ...], known: dict[str, Values]
+    table: CsvRows,
+    plan: _Plan,
+    label: Label,
+    missing: tuple[str, ...],
+    known: dict[str, Values],
 ) -> tuple[Columns, dict[int, str]]:
     """Return a file's sound rows, and what is wrong with the others, by row."""
     read: dict[str, Values] = {}
@@ -256,7 +265,7 @@ def _columns(
         broken |= values.broken  # of several, the first column's is told
     columns = Columns(
         {name: values.array for name, values in read.items()},
-        labels[0].array if len(labels) == 1 else np.stack([v.array for v in labels], axis=1),
+        joined([values.array for values in labels], label),
         None if weight is None else weight.array,
     )
     if broken:
@@ -271,9 +280,11 @@ def _check_left(
     for split, columns in splits.items():
         if not len(columns):
             raise DataError(f"{tables[split].shown}: all {tables[split].total:,} rows are broken.")
-    labels = splits["train"].labels.reshape(len(splits["train"]), -1)
+    labels = splits["train"].labels
     for column, (name, target) in enumerate(plan.targets.items()):
-        target.check(labels[:, column], name, tables["train"].shown, declared)
+        several = isinstance(labels, dict)
+        own = labels[identifier(name)] if several else labels.reshape(len(labels), -1)[:, column]
+        target.check(own, name, tables["train"].shown, declared)
     for split, columns in splits.items():
         if columns.weights is not None and not columns.weights.any():
             raise DataError(f"{tables[split].shown}: all weights in {plan.weight!r} are 0.")

@@ -1,7 +1,7 @@
 """The label of a CSV file: classes, numbers, or several columns of yes/no answers or numbers."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,36 +124,60 @@ def target_of(
 
 
 def targets_of(
-    table: CsvRows, names: tuple[str, ...], kind: str, notation: Notation
-) -> tuple[Target, ...]:
-    """Return what each of several label columns is: all hold yes/no answers, or all numbers.
+    table: CsvRows, names: tuple[str, ...], kind: str | Mapping[str, str], notation: Notation
+) -> tuple[tuple[Target, ...], bool]:
+    """Return what each of several label columns is, and whether each is an output of its own.
+
+    They are one label where all are yes/no answers, or all numbers.
+
+    Args:
+        table: the training file.
+        names: the columns.
+        kind: as for `target_of`; a mapping of names makes an output of each column.
+        notation: how the file is written.
 
     Raises:
-        DataError: where they hold words, or some of them answers and others numbers.
+        DataError: where one has too many different words for classes.
     """
+    if not isinstance(kind, str):
+        apart = (target_of(table, n, kind.get(n, "auto"), (), notation) for n in names)
+        return tuple(apart), True
     answers = {name: _yes_no(count_words(table, name, notation.missing)) for name in names}
     if kind != "number" and all(answers.values()):
-        return tuple(Target(answers[name], answers[name] or ()) for name in names)
+        return tuple(Target(answers[name], answers[name] or ()) for name in names), False
     numeric = tuple(target_of(table, name, "number", (), notation) for name in names)
-    for name, target in zip(names, numeric, strict=True):
-        if target.format is None and mostly_floats(table, name, notation.missing) is None:
-            raise DataError(
-                f"{table.shown}: several labels are columns of yes/no answers (0 and 1, no and "
-                f"yes, false and true), or columns of numbers; {name!r} holds words such as "
-                f"{short(min(count_words(table, name, notation.missing)))}. Predict it alone: "
-                f"label={name!r}."
-            )
-    return numeric
+    if kind == "number" or all(
+        target.format or mostly_floats(table, name, notation.missing) is not None
+        for name, target in zip(names, numeric, strict=True)
+    ):
+        return numeric, False
+    return tuple(target_of(table, name, kind, (), notation) for name in names), True
 
 
-def label_of(names: tuple[str, ...], targets: tuple[Target, ...]) -> Label:
-    """Return the label that one column or several make, called by the names given."""
+def label_of(names: tuple[str, ...], targets: tuple[Target, ...], apart: bool) -> Label:
+    """Return the label that one column or several make.
+
+    Args:
+        names: what the columns are called.
+        targets: what they are.
+        apart: whether each is an output of its own.
+    """
     if len(names) == 1:
         kind = "real" if targets[0].words is None else "class"
         return Label(names[0], kind, (), targets[0].names)
+    if apart:
+        parts = (label_of((n,), (t,), apart) for n, t in zip(names, targets, strict=True))
+        return Label("labels", "several", parts=tuple(parts))
     if targets[0].words is None:
         return Label("labels", "real", (len(names),), columns=names)
     return Label("labels", "multilabel", (len(names),), names)
+
+
+def joined(arrays: list[np.ndarray], label: Label) -> np.ndarray | dict[str, np.ndarray]:
+    """Return the label columns of a file as its label has them."""
+    if label.parts:
+        return {part.name: array for part, array in zip(label.parts, arrays, strict=True)}
+    return arrays[0] if len(arrays) == 1 else np.stack(arrays, axis=1)
 
 
 def answers(table: CsvRows, name: str, target: Target, missing: Collection[str]) -> Values:

@@ -46,8 +46,7 @@ class CSVSplits(StoredSplits):
         if len(self._label_columns) != 1 and (classes or not self._label_columns):
             count = counted(len(self._label_columns), "column")
             raise ConfigError(
-                f"{owner}.label names {count}; several hold yes/no answers or numbers, which have "
-                "no classes: leave out classes."
+                f"{owner}.label names {count}, and classes are those of one: leave classes out."
             )
 
     def _described(self) -> tuple[Feature, ...]:
@@ -143,7 +142,8 @@ class CSV(CSVSplits):
 
     Args:
         path: the file; or one for each split by name, "train" among them.
-        label: the column to predict; or several columns of yes/no answers or of numbers.
+        label: the column to predict; or several: of yes/no answers a multilabel task, of numbers
+            a regression with as many values, else several outputs, as with a task for each.
         columns: what columns hold, where it is not to be found out: "number", "category", a tuple
             with the words of a category, "date", or the order of a date's parts: "ymd", "dmy",
             "mdy". Where all are declared, and the classes too, `--sample` needs no file.
@@ -179,7 +179,7 @@ class CSV(CSVSplits):
     label: str | tuple[str, ...]
     columns: dict[str, Column] = {}  # noqa: RUF012 (a default is copied when a part is made)
     drop: tuple[str, ...] = ()
-    label_kind: LabelKind = "auto"
+    label_kind: LabelKind | dict[str, LabelKind] = "auto"
     classes: tuple[str, ...] = ()
     weight: str | None = None
     validation: HeldOut | None = 0.1
