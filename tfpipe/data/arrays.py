@@ -98,8 +98,8 @@ def label_array(values: object, what: str) -> np.ndarray:
     """Return texts as str, numbers and booleans as they are."""
     try:
         array = np.asarray(values)
-    except ValueError:  # which _number_array explains
-        array = np.empty(0)
+    except ValueError:
+        return _number_array(values, what)  # which explains it
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     texts = array.tolist() if array.dtype.kind in "USO" and array.ndim == 1 else []
@@ -107,7 +107,14 @@ def label_array(values: object, what: str) -> np.ndarray:
         return np.array([t.decode() if isinstance(t, bytes) else t for t in texts], object)
     if texts and all(isinstance(t, bool) for t in texts):
         return np.array(texts, bool)
-    return _number_array(values, what)
+    if array.dtype.kind in "OM" and array.ndim == 1 and len(array):
+        first = array.tolist()[0]
+        row = next((i for i, t in enumerate(texts) if type(t) is not type(first)), 0)
+        raise DataError(
+            f"Arrays: {what} should hold texts, booleans or numbers, one kind for all samples; row "
+            f"{row} is {array.tolist()[row]!r}."
+        )
+    return _number_array(array, what)
 
 
 def _number_array(values: object, what: str) -> np.ndarray:

@@ -205,7 +205,9 @@ def read_integers(labels: np.ndarray, classes: tuple[str, ...], kind: LabelKind)
         values = tuple(by_name.get(name, name) for name in classes)
         return LabelReading(_classes(classes), "numbers that classes names", values)
     few = len(distinct) <= MOST_CLASSES and 2 * len(distinct) <= len(labels)
-    if classes or (lowest == 0 and (highest < max(MOST_CLASSES, len(labels)))):
+    # Of indices a few may be missing; 0 and 255 are two classes.
+    indices = lowest == 0 and highest < max(MOST_CLASSES, len(labels))
+    if classes or (indices and 2 * len(distinct) >= highest):
         names = classes or numbered(max(2, highest + 1))
         return LabelReading(_classes(names), f"class indices 0 to {len(names) - 1}")
     if len(distinct) > 1 and (few or kind == "class"):

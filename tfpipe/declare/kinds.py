@@ -60,8 +60,11 @@ class Source(Part):
         return spec.features, spec.label
 
     def label_reading(self) -> str:
-        """Return how the labels were read, for people; empty where the data itself says it."""
-        return ""
+        """Return how the labels were read, for people."""
+        _, label = self.element()
+        if label.kind == "real":
+            return "real numbers, as the data set has them"
+        return f"{len(label.classes)} classes that the data set names"
 
     def with_labels(self, kind: str | dict[str, str]) -> Self:
         """Return the source whose labels are read as a kind, where it leaves that open.

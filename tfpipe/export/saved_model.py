@@ -119,7 +119,8 @@ def _write(
         for label in spec.label.parts or (spec.label,):
             if label.classes:
                 file = f"labels_{label.name}.txt" if spec.label.parts else "labels.txt"
-                (assets / file).write_text("".join(f"{name}\n" for name in label.classes))
+                text = "".join(f"{name}\n" for name in label.classes)
+                (assets / file).write_text(text, encoding="utf-8")
         text = json.dumps(contract(model, task, spec), indent=2)
         (assets / "contract.json").write_text(text + "\n")
         np.savez(assets / "golden.npz", allow_pickle=False, **_golden(model, task, spec, samples))

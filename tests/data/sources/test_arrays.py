@@ -114,6 +114,9 @@ def test_labels(y: np.ndarray, label: Label) -> None:
         (Y * 1.0, "auto", ("0", "1", "2"), "class indices 0 to 2"),
         (Y * 1.0, "number", (), "whole numbers 0 to 2, taken for real numbers"),
         (Y + 1, "auto", ("1", "2", "3"), "whole numbers 1 to 3, each different one a class"),
+        (Y * 100, "auto", ("0", "100", "200"), "whole numbers 0 to 200, each different one a cl"),
+        (2 * Y - 1, "auto", ("-1", "1", "3"), "whole numbers -1 to 3, each different one a class"),
+        ((2.0 * (Y == 1) - 1), "auto", ("-1", "1"), "whole numbers -1 to 1, each different one"),
         (
             Y + 1.0,
             "auto",
@@ -136,8 +139,27 @@ def test_it_is_said_how_labels_are_read_and_the_kind_decides(
     assert source.spec().classes == classes
     assert source.label_reading().startswith(how)
     (batch,) = source.input_fn("train", batch_size=20, shuffle=False)
-    expected = Y if classes != ("False", "True") else Y == 1
+    expected = Y == 1 if len(classes) == 2 else Y
     np.testing.assert_array_equal(batch[1], expected if classes else y.astype("float32"))
+
+
+def test_indices_of_which_some_are_missing_stay_indices() -> None:
+    assert Arrays(lambda: (X, Y * 2)).spec().classes == ("0", "1", "2", "3", "4")
+
+
+@pytest.mark.parametrize(
+    ("y", "row"),
+    [
+        (np.array(["a"] * 12 + [None] * 8, object), "row 12 is None"),
+        (np.array([1, "a"] * 10, object), "row 1 is 'a'"),
+        (np.array(["2024-01-01"] * 20, "datetime64[D]"), "row 0 is datetime.date(2024, 1, 1)"),
+    ],
+)
+def test_labels_that_are_neither_texts_nor_numbers(y: np.ndarray, row: str) -> None:
+    assert refused((X, y)) == (
+        "Arrays: y of split 'train' should hold texts, booleans or numbers, one kind for all "
+        f"samples; {row}."
+    )
 
 
 def test_words_may_be_declared_in_an_order_of_ones_own() -> None:

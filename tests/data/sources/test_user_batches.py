@@ -136,5 +136,5 @@ def test_refused(made: Any, message: str) -> None:
 
 def test_several_inputs_go_by_name() -> None:
     made = batches().map(lambda x, y: ((x, x), y))
-    assert "several by name in a mapping; got" in refused(only_train(made))
+    assert "mappings of several by name; got" in refused(only_train(made))
     assert "got TensorSpec" in refused(only_train(tf.data.Dataset.range(3).batch(2)))

@@ -31,6 +31,9 @@ from tfpipe.text import quoted
 Declared = str | tuple[str, ...]
 
 
+_MANY_COLUMNS = 1000
+
+
 @dataclass(frozen=True)
 class TableRequest:
     """What to read of some CSV files; the other fields are those of the source `CSV`.
@@ -179,6 +182,11 @@ def _plan(train: CsvRows, request: TableRequest) -> _Plan:
         if found.format is not None and name not in declared:
             notes.append(found.reading(features[name].name))
     apart, kind = False, request.label_kind
+    if len(used) > _MANY_COLUMNS:
+        notes.append(
+            f"Each of the {len(used):,} columns is an input of the model, which takes a minute or "
+            "more to build: Arrays with all of them in one array is much faster."
+        )
     if len(labels) == 1:
         of_one = kind if isinstance(kind, str) else kind.get(request.labels[0], "auto")
         target = target_of(train, labels[0], of_one, request.classes, request.notation)

@@ -95,6 +95,9 @@ class ImageFolder(StoredSplits):
     def element(self) -> tuple[tuple[Feature, ...], Label]:
         return self._element
 
+    def label_reading(self) -> str:
+        return f"{len(self.element()[1].classes)} classes: the folders of the images"
+
     def verify(self) -> None:
         self._decoded(self._kept("train", "auto"))
 

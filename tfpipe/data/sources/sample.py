@@ -39,6 +39,9 @@ class Sample(StoredSplits):
     def element(self) -> tuple[tuple[Feature, ...], Label]:
         return self.features, self.label
 
+    def label_reading(self) -> str:
+        return ""  # they are generated
+
     def _stored_sizes(self) -> dict[str, int]:
         return {"train": self.size, "test": max(1, self.size // 5)}
 

@@ -55,6 +55,9 @@ class TextFolder(StoredSplits):
         classes = self.classes or self._listing.classes
         return (Feature("text", (), "string", "text"),), Label("label", "class", (), classes)
 
+    def label_reading(self) -> str:
+        return f"{len(self.element()[1].classes)} classes: the folders of the texts"
+
     def notes(self) -> list[str]:
         notes = super().notes() + left_out(self._texts[1], self._listing.total, "texts")
         if self._listing.empty:

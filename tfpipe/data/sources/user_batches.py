@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
+_READINGS = {
+    "class": "whole numbers, so class indices from 0; floats would be real numbers",
+    "multilabel": "several whole numbers a sample, so yes/no answers",
+    "real": "floats, so real numbers; whole numbers would be classes",
+}
+
+
 class UserBatches(Source):
     """Describe a function that gives a tf.data.Dataset of batches for each split.
 
@@ -28,6 +35,11 @@ class UserBatches(Source):
 
     def spec(self, seed: int = 0) -> ElementSpec:
         return self._spec
+
+    def label_reading(self) -> str:
+        label = self._spec.label
+        readings = [f"{part.name}: {_READINGS[part.kind]}" for part in label.parts]
+        return "; ".join(readings) or _READINGS[label.kind]
 
     def input_fn(self, split: str, **options: Any) -> "tf.data.Dataset":
         batches: tf.data.Dataset = self.function(split)
