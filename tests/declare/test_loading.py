@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -320,3 +321,13 @@ def test_a_wrong_override_is_refused(project):
     assert refused("digits.py", "epoch=3", kind=ConfigError) == (
         "epoch=3: Job has no field 'epoch'. Did you mean 'epochs'?"
     )
+
+
+def test_a_pipeline_of_a_prompt_is_named_after_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Python reads from its standard input has the file name `<stdin>`."""
+    module = ModuleType("typed")
+    module.__file__ = "<stdin>"
+    monkeypatch.setitem(sys.modules, "typed", module)
+    cls = type("Typed", (Pipeline,), {"data": TFDS("mnist"), "model": MLP(), "__module__": "typed"})
+    loaded = from_instance(cls())
+    assert (loaded.name, loaded.path) == ("Typed", None)

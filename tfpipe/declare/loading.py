@@ -155,7 +155,7 @@ def from_instance(pipeline: Pipeline) -> Loaded:
     cls = type(pipeline)
     module = sys.modules.get(cls.__module__)
     file = getattr(module, "__file__", None)
-    if module is None or file is None:
+    if module is None or file is None or not Path(file).is_file():  # a notebook, a prompt
         return Loaded(pipeline, pipeline, None, cls.__name__)
     path = Path(file)
     alone = list(_usable(_defined(module)).values()) == [cls]
