@@ -155,6 +155,45 @@ def test_cells_in_another_notation_are_listed_with_file_and_line(write: Write) -
     )
 
 
+@pytest.mark.parametrize(
+    ("cell", "delimiter", "kind", "note"),
+    [
+        (lambda i: f"0{1000 + i % 5}", ",", "category", "is a category: '01000' and the like are "),
+        (lambda i: f"0{1000 + 7 * i}", ",", "category", "is a category: '01000' and the like are "),
+        (lambda i: str(15_600_000 + 34_567 * i), ",", "number", "has whole numbers such as '1560"),
+        (lambda i: f"{i + 1}.234", ";", "number", "is read as numbers such as '1.234', with the "),
+        (lambda i: f"{i + 1}.23", ";", "number", ""),
+    ],
+)
+def test_what_plain_numbers_may_be_is_said(
+    write: Write, cell: Callable[[int], str], delimiter: str, kind: str, note: str
+) -> None:
+    path = write(delimiter.join("ay"), lambda i: f"{cell(i)}{delimiter}{i % 2}")
+    source = read(path, delimiter=delimiter)
+    assert source.spec().feature.kind == kind
+    (said,) = source.notes() or [""]
+    assert said.startswith(f"a {note}" if note else "")
+    declared = read(path, delimiter=delimiter, columns={"a": "number"})
+    assert declared.spec().feature.kind == "number"
+
+
+def test_what_is_nearly_a_number_or_a_date_is_told_what_these_are(write: Write) -> None:
+    for cell in (lambda i: f"{1 + i % 28:02}/02/24", lambda i: f"({i})", lambda i: f"{i}/4"):
+        assert refused(read(write("a,y", lambda i, cell=cell: f"{cell(i)},{i % 2}"))).endswith(
+            "Numbers are read in one notation, such as 1,234.5, 1.234,5 or 12 %; dates as "
+            "2024-01-31, 31/01/2024 or 01/31/2024, with a time or without."
+        )
+
+
+def test_declared_marks_are_meant(write: Write) -> None:
+    path = write("a,y", lambda i: f"{i}.5,{i % 2}")
+    assert refused(read(path, decimal=",", columns={"a": "number"})) == (
+        "table.csv: the column 'a' is declared to hold numbers, and holds words such as '0.5', "
+        "which are none where decimal=',' and thousands=None."
+    )
+    assert "which is a lot for a category" in refused(read(path, decimal=","))
+
+
 def test_identifiers_are_no_category(write: Write) -> None:
     path = write("who,a,y", lambda i: f"u{i // 1.3:.0f}x,{i},{i % 2}")
     assert refused(read(path)) == (

@@ -179,8 +179,8 @@ def _plan(train: CsvRows, request: TableRequest) -> _Plan:
         for name, found in recognised.items()
     }
     for name, found in recognised.items():
-        if found.format is not None and name not in declared:
-            notes.append(found.reading(features[name].name))
+        if name not in declared and (reading := found.reading(features[name].name)):
+            notes.append(reading)
     apart, kind = False, request.label_kind
     if len(used) > _MANY_COLUMNS:
         notes.append(

@@ -1,8 +1,8 @@
 """What the columns of a CSV file hold, as far as it is not declared: numbers, dates, categories."""
 
-import math
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,6 @@ from tfpipe.data.csv.columns import (
     mostly_floats,
     short,
     too_many,
-    value_of,
 )
 from tfpipe.data.csv.formats import date_format, is_grouped, number_format
 from tfpipe.data.csv.reader import CsvRows
@@ -27,6 +26,9 @@ Declared = str | tuple[str, ...]
 # In a table of at least so many rows, words of which more than this share differ are no category.
 _ENOUGH_ROWS = 20
 _MOST_DIFFER = 0.5
+_HINTED = 0.9
+_LOOKED_AT = 1000
+_CODE = re.compile(r"0\d+")
 
 
 @dataclass(frozen=True)
@@ -38,21 +40,24 @@ class Recognised:
         format: how its numbers or dates are written, where they are kept as texts.
         values: its numbers, where they have been read already.
         example: one of its words, where it has a format.
+        note: what a person must not overlook about plain numbers.
     """
 
     kind: str | tuple[str, ...]
     format: NumberFormat | DateFormat | None = None
     values: Values | None = None
     example: str = ""
+    note: str = ""
 
     def reading(self, name: str) -> str:
-        """Return how a column of texts is read, for people."""
+        """Return how a column is read, for people; empty where it says so itself."""
         form = self.format
+        if form is None:
+            return self.note and f"{name} {self.note}"
         if isinstance(form, DateFormat):
             first = {"y": "year", "m": "month", "d": "day"}[form.order[0]]
             parts = listed(form.names)
             return f"{name} is read as dates such as {self.example!r}, the {first} first: {parts}."
-        assert form is not None
         unit = f", without the unit {form.unit!r}" if form.unit else ""
         return (
             f"{name} is read as numbers such as {self.example!r}: decimal={form.decimal!r}, "
@@ -100,9 +105,9 @@ def recognise(table: CsvRows, name: str, declared: str | None, notation: Notatio
     """
     missing = notation.missing
     if declared in (None, "number") and notation.is_plain:
-        array = mostly_floats(table, name, missing)
-        if array is not None and not np.isnan(array).all():
-            return Recognised("number", None, explained(table, name, array))
+        plain = plain_numbers(table, name, declared is not None, notation)
+        if plain is not None:
+            return plain
     counted_words = count_words(table, name, missing)
     if not counted_words:
         raise DataError(
@@ -111,8 +116,15 @@ def recognise(table: CsvRows, name: str, declared: str | None, notation: Notatio
         )
     if declared in (None, "number"):
         form = notation.format_of(counted_words, declared is not None)
-        if form is not None or declared or all(value_of(w) < math.inf for w in counted_words):
+        whole = all(word.lstrip("+-").isdigit() for word in counted_words)
+        if form is not None or whole or (declared and notation.is_plain):
             return Recognised("number", form, None, next(iter(counted_words)))
+        if declared:
+            raise DataError(
+                f"{table.shown}: the column {name!r} is declared to hold numbers, and holds words "
+                f"such as {short(next(iter(counted_words)))}, which are none where "
+                f"decimal={notation.decimal!r} and thousands={notation.thousands!r}."
+            )
     order: Order | None = None if declared in (None, "date") else declared  # type: ignore[assignment]
     date = date_format(counted_words, order, name, table.shown)
     if date is not None:
@@ -130,9 +142,48 @@ def recognise(table: CsvRows, name: str, declared: str | None, notation: Notatio
             f"{table.shown}: the column {name!r} has {len(counted_words):,} different words in "
             f"{len(table):,} rows, such as {short(min(counted_words))}, which is a lot for a "
             f"category. Leave it out: drop=({name!r},); or declare it: columns={{{name!r}: "
-            f"'category'}}. Is it the text to learn from? Then use TextCSV(..., text={name!r})."
+            f"'category'}}. {hint_for(counted_words, name)}"
         )
     return Recognised("category")
+
+
+def plain_numbers(
+    table: CsvRows, name: str, declared: bool, notation: Notation
+) -> Recognised | None:
+    """Return a column of numbers as Python writes them; None for any other."""
+    array = mostly_floats(table, name, notation.missing)
+    if array is None or np.isnan(array).all():
+        return None
+    note, finite = "", array[np.isfinite(array)]
+    _, cells = next(table.cells(name))
+    words = [cell.strip() for cell in cells[:_LOOKED_AT]]
+    if not declared and any(_CODE.fullmatch(word) for word in words):
+        if not too_many(count_words(table, name, notation.missing), table):
+            return Recognised(
+                "category", note=f"is a category: {words[0]!r} and the like are codes."
+            )
+        note = "is read as numbers, without the leading zeros of codes; drop leaves it out."
+    elif np.max(np.abs(finite), initial=0) >= 2**24 and not np.any(finite % 1):
+        note = (
+            f"has whole numbers such as {words[0]!r}, of which a model keeps seven digits: where "
+            "they are identifiers, leave it out with drop; dates are written as 2024-01-31."
+        )
+    elif not declared and notation.delimiter == ";" and is_grouped(words):
+        note = (
+            f"is read as numbers such as {words[0]!r}, with the fraction behind the point; where "
+            "points group thousands, declare thousands='.'."
+        )
+    return Recognised("number", None, explained(table, name, array), note=note)
+
+
+def hint_for(words: Collection[str], name: str) -> str:
+    """Return what else a column of so many words may be."""
+    if sum(word[0] in "+-($€£" or word[0].isdigit() for word in words) > _HINTED * len(words):
+        return (
+            "Numbers are read in one notation, such as 1,234.5, 1.234,5 or 12 %; dates as "
+            "2024-01-31, 31/01/2024 or 01/31/2024, with a time or without."
+        )
+    return f"Is it the text to learn from? Then use TextCSV(..., text={name!r})."
 
 
 def recognise_all(
