@@ -14,7 +14,7 @@ import tfpipe
 from tfpipe import Pipeline, keras
 from tfpipe.data import Arrays
 from tfpipe.errors import ConfigError, DataError, Interrupted, ModelError
-from tfpipe.models import MLP, Block, ConvNet, Custom
+from tfpipe.models import MLP, Block, ConvNet, Custom, MobileNet
 from tfpipe.training.checkpoint import latest
 
 JOB = """
@@ -299,3 +299,25 @@ def test_two_images_are_for_other_networks() -> None:
         "ConvNet reads one image, and numbers beside it; the data has photo (image), mask "
         "(image). Use MLP, or Custom with a model of your own."
     )
+
+
+def test_features_are_cached_for_one_output(tmp_path: Path) -> None:
+    def pictures() -> Any:
+        x = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3)).astype("uint8")
+        return x, {"a": np.arange(40) % 2, "b": x.mean((1, 2, 3))}
+
+    class Cached(Pipeline):
+        data = Arrays(pictures, validation=0.2)
+        model = MobileNet(weights=None, alpha=0.25, size=(32, 32))
+        batch_size = 8
+        epochs = 1
+        cache_features = True
+
+    with pytest.raises(ConfigError) as refused:
+        tfpipe.run(Cached(), root=tmp_path, quiet=True)
+    assert str(refused.value) == (
+        "cache_features=true keeps the features of one output, and the data has several. Leave it "
+        "out."
+    )
+    through = tfpipe.run(Cached(cache_features=False), root=tmp_path, export=False, quiet=True)
+    assert {"a_accuracy", "b_mae"} <= set(through.metrics["validation"])

@@ -19,7 +19,7 @@ from typing import Any
 from tfpipe.data.sources.features import FeatureFile, Features, save
 from tfpipe.declare.codec import to_json
 from tfpipe.declare.pipeline import Pipeline
-from tfpipe.errors import CheckFailed
+from tfpipe.errors import CheckFailed, ConfigError
 from tfpipe.jobs.prepare import Prepared
 from tfpipe.models.pretrained.split_model import split_at_base
 from tfpipe.storage import storage
@@ -44,7 +44,8 @@ def with_features(prepared: Prepared, terminal: Terminal) -> Prepared:
         terminal: told how far it is.
 
     Raises:
-        ModelError: where the model cannot be cut behind its base.
+        ConfigError: for several outputs.
+        ModelError: where the model cannot be split behind its base.
         StorageError: when there is no room for the features.
     """
     from tfpipe.training.compile import build_state, compile_head
@@ -52,6 +53,11 @@ def with_features(prepared: Prepared, terminal: Terminal) -> Prepared:
 
     whole, pipeline, spec = prepared.compiled.model, prepared.pipeline, prepared.spec
     assert pipeline.data is not None
+    if spec.label.parts:
+        raise ConfigError(
+            "cache_features=true keeps the features of one output, and the data has several. Leave "
+            "it out."
+        )
     body, head = split_at_base(whole)
     kept = {split: size for split, size in spec.splits.items() if split != "test"}
     with terminal.waiting("computing what the frozen base answers, once"):

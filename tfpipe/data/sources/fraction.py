@@ -82,6 +82,9 @@ class Fraction(StoredSplits):
             splits=whole.splits | {"train": share_of(whole.splits["train"], self.share)}
         )
 
+    def label_reading(self) -> str:
+        return self.of.label_reading()
+
     def notes(self) -> list[str]:
         return self.of.notes()
 
