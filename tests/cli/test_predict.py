@@ -220,7 +220,9 @@ def test_a_path_without_pictures_is_refused(
 def test_overrides_alone_are_no_pictures(tfpipe: Any) -> None:
     answer = tfpipe("predict", INCEPTION, "batch_size=3")
     assert answer.code == 2
-    assert "Error: Give at least one image file, or a folder with images.\n" in answer.err
+    assert (
+        "Error: Give at least one image file, a folder with images, or a CSV file.\n" in answer.err
+    )
 
 
 def test_a_picture_in_place_of_the_model_is_told(tfpipe: Any, tmp_path: Path) -> None:
@@ -386,7 +388,7 @@ def test_what_reads_no_picture_is_refused() -> None:
         check_images(ElementSpec(columns, (Label("z", "real"),)), "linear/20261120-101502")
     assert str(error.value) == (
         "linear/20261120-101502 reads x (number, float32), y (number, float32); tfpipe predict "
-        "gives it one image file at a time."
+        "gives it image files, or rows of CSV files."
     )
 
 

@@ -1,4 +1,4 @@
-"""`tfpipe predict FILE PATH...`: what is in pictures."""
+"""`tfpipe predict FILE PATH...`: what a model says of pictures, or of the rows of a table."""
 
 import re
 import sys
@@ -25,33 +25,34 @@ _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 @json_option
 @debug_option
 def command(target: str, words: tuple[str, ...], top: int, root: Path, as_json: bool) -> int | None:
-    """Name what is in image files, and in those of folders, with probabilities.
+    """Name what is in image files, and in those of folders, or in the rows of CSV files.
 
     FILE declares a network that needs no training (head="imagenet"); RUN is a run's name, a unique
     beginning of it, a path or `last`, whose best model is used.
     """
     from tfpipe.cli.logs import log_shown
     from tfpipe.terminal import Terminal
-    from tfpipe.verbs.predict import find_files, predictor
+    from tfpipe.verbs.predict import check_paths, predictor
 
     paths, overrides = _split_words(words)
     if not paths:
-        raise click.UsageError("Give at least one image file, or a folder with images.")
+        raise click.UsageError("Give at least one image file, a folder with images, or a CSV file.")
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
     with log_shown(terminal):
-        files, left_out = find_files(paths)
-        ready = predictor(target, overrides=overrides, root=root, terminal=terminal)
+        check_paths(paths)
+        ready = predictor(target, overrides=overrides, root=root, terminal=terminal, paths=paths)
+        files, left_out = ready.find(paths)
         for note in (*left_out, *ready.notes):
             terminal.note(note)
         answers = ready.answers(files, top)
         if as_json:
             listed = list(answers)
             print_json([_as_json(answer, ready.has_probabilities) for answer in listed])
-            failed = sum(bool(answer.error) for answer in listed)
+            failed, total = sum(bool(answer.error) for answer in listed), len(listed)
         else:
-            failed = _show(terminal, answers, ready.has_probabilities)
+            failed, total = _show(terminal, answers, ready.has_probabilities)
     if failed:
-        terminal.note(f"{failed:,} of {len(files):,} files could not be read.")
+        terminal.note(f"{failed:,} of {total:,} {ready.nouns} could not be read.")
     return 2 if failed else None
 
 
@@ -61,11 +62,11 @@ def _split_words(words: Iterable[str]) -> tuple[list[str], list[str]]:
     return [w for w in words if w not in overrides], overrides
 
 
-def _show(terminal: Any, answers: Iterator[Any], probabilities: bool) -> int:
-    """A block a file, as soon as it is known; how many have failed."""
+def _show(terminal: Any, answers: Iterator[Any], probabilities: bool) -> tuple[int, int]:
+    """A block for each answer, as soon as it is known; how many have failed, and of how many."""
     from rich.markup import escape
 
-    failed = 0
+    failed, number = 0, -1
     for number, answer in enumerate(answers):
         if number:
             terminal.say()
@@ -76,7 +77,7 @@ def _show(terminal: Any, answers: Iterator[Any], probabilities: bool) -> int:
         terminal.say(f"[bold]{escape(answer.file)}[/]")
         for rank, (name, value) in enumerate(answer.values):
             terminal.say(_row(name, value, rank, probabilities, terminal.live))
-    return failed
+    return failed, number + 1
 
 
 def _row(name: str, value: float, rank: int, probability: bool, live: bool) -> str:

@@ -1,20 +1,29 @@
 """The best model of a run, to predict with."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tfpipe.data.csv.reader import Format
 from tfpipe.declare.codec import from_json
 from tfpipe.declare.loading import Loaded
+from tfpipe.declare.spec import ElementSpec
 from tfpipe.devices import start_tensorflow
 from tfpipe.errors import ModelError, RunError
-from tfpipe.jobs.predict.predictor import Predictor, check_images
+from tfpipe.jobs.predict.predictor import Predictor, check_images, find_images
 from tfpipe.jobs.restore import Stopped, redeclare
 from tfpipe.terminal import Terminal
 
 
-def of_run(stopped: Stopped, terminal: Terminal) -> Predictor:
-    """The best model of a run."""
+def of_run(stopped: Stopped, terminal: Terminal, paths: Sequence[str] = ()) -> Predictor:
+    """The best model of a run.
+
+    Args:
+        stopped: the run.
+        terminal: told what is slow.
+        paths: what it will be asked about, to be refused before the model is loaded.
+    """
     from tfpipe.tasks import task_for
 
     best = stopped.directory.checkpoints / "best.keras"
@@ -23,8 +32,12 @@ def of_run(stopped: Stopped, terminal: Terminal) -> Predictor:
             f"{stopped.name} has no best model: it was stopped before the end of its first epoch. "
             f"Go on with tfpipe resume {stopped.name}"
         )
-    spec = from_json(stopped.config["spec"])
-    check_images(spec, stopped.name)
+    spec: ElementSpec = from_json(stopped.config["spec"])
+    by_rows = spec.is_table or [f.kind for f in spec.features] == ["text"]
+    if not by_rows:
+        check_images(spec, stopped.name)
+        if paths:
+            find_images(paths)
     with terminal.waiting("starting TensorFlow"):
         start_tensorflow()
     with terminal.waiting("loading the model"):
@@ -35,14 +48,26 @@ def of_run(stopped: Stopped, terminal: Terminal) -> Predictor:
         notes.append(
             f"{stopped.name} was trained on generated data, and these answers mean nothing."
         )
-    return Predictor(stopped.name, model, task, spec, tuple(notes))
+    if not by_rows:
+        return Predictor(stopped.name, model, task, spec, tuple(notes))
+    from tfpipe.jobs.predict.rows import RowPredictor
+
+    data = stopped.config["pipeline"].get("data") or {}
+    form = Format(
+        data.get("delimiter", ","), data.get("encoding", "utf-8"), tuple(data.get("names", ()))
+    )
+    missing = tuple(data.get("missing", ("",)))
+    return RowPredictor(stopped.name, model, task, spec, tuple(notes), form, missing)
 
 
 def _loaded(path: Path, stopped: Stopped) -> Any:
     """A saved model; one with layers of the person's own needs the file that defines them."""
     import keras
 
-    import tfpipe.models.pretrained.hub_module  # noqa: F401 (by which Keras knows a layer of TF-Hub)
+    # By these Keras knows layers of tfpipe by their registered names.
+    import tfpipe.models.pretrained.hub_module
+    import tfpipe.models.text_columns
+    import tfpipe.models.text_vectorization  # noqa: F401
 
     try:
         return keras.models.load_model(path, compile=False)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from tfpipe.data.images.formats import SUFFIXES
+from tfpipe.data.layouts import images_below
 from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.errors import DataError
 from tfpipe.tasks.several import rows_of
@@ -45,6 +47,7 @@ class Predictor:
         notes: what a person must not overlook about the answers.
     """
 
+    nouns: ClassVar[str] = "files"  # what is answered one by one
     name: str
     model: Any
     task: Task
@@ -55,6 +58,14 @@ class Predictor:
     def has_probabilities(self) -> bool:
         """Whether the answers are probabilities of classes; else they are real numbers."""
         return self.task.output == "probabilities"
+
+    def find(self, paths: Iterable[str]) -> tuple[list[str], list[str]]:
+        """The files that are named or lie in folders, and notes on what was left out.
+
+        Raises:
+            DataError: when there is none that the model can read.
+        """
+        return find_images(paths)
 
     def answers(self, files: Iterable[str], top: int = 5) -> Iterator[Prediction]:
         """What the model says of each file, in order; those that cannot be read have an error.
@@ -127,4 +138,35 @@ def check_images(spec: ElementSpec, name: str) -> None:
     fitting = [f.kind == "image" and f.dtype == "uint8" for f in spec.features]
     if fitting != [True]:
         inputs = ", ".join(f"{f.name} ({f.kind}, {f.dtype})" for f in spec.features)
-        raise DataError(f"{name} reads {inputs}; tfpipe predict gives it one image file at a time.")
+        raise DataError(
+            f"{name} reads {inputs}; tfpipe predict gives it image files, or rows of CSV files."
+        )
+
+
+def find_images(paths: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The image files that are named or lie in folders, and notes on what was left out.
+
+    Raises:
+        DataError: when there is no image at all, or a folder cannot be read.
+    """
+    files: list[str] = []
+    notes: list[str] = []
+    for given in paths:
+        path = Path(given).expanduser()
+        if not path.is_dir():
+            files.append(str(path))
+            continue
+        try:
+            below = images_below(path)
+        except OSError as error:
+            where = error.filename or path
+            raise DataError(f"{where} cannot be read: {error.strerror}.") from None
+        files += [str(path / name) for name in below]
+        others = sum(len(names) for _, _, names in os.walk(path)) - len(below)
+        if others > 0:
+            them = "1 file that is" if others == 1 else f"{others:,} files that are"
+            notes.append(f"{given}: {them} hidden or no images left out.")
+    if not files:
+        kinds = ", ".join(s.removeprefix(".") for s in SUFFIXES)
+        raise DataError(f"There is no image in {', '.join(paths)}; looked for {kinds}.")
+    return files, notes
