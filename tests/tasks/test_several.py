@@ -216,6 +216,11 @@ def test_a_mapping_for_one_label_is_refused() -> None:
     [
         ({}, "Arrays: y of split 'train' is an empty mapping."),
         (
+            {"my kind": np.arange(120) % 2, "b": np.arange(120)},
+            "Arrays: 'my kind' names an input or an output of the model, which Keras calls by "
+            "letters, digits, '_', '.' and '-' alone: rename it, such as 'my_kind'.",
+        ),
+        (
             {"a": np.arange(120) % 2, "b": np.arange(9)},
             "Arrays: split 'train' has 120 samples of 'features' but 9 labels of 'b'.",
         ),

@@ -1,5 +1,6 @@
 """Arrays that a function of the user's returned: checked, and made columns by shape and type."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ from tfpipe.data.columns import Columns
 from tfpipe.declare.spec import Feature, Kind
 from tfpipe.errors import DataError
 from tfpipe.text import listed
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def by_split(returned: object) -> dict[str, Any]:
@@ -54,6 +57,13 @@ def columns_of(split: str, pair: object) -> Columns:
     several: dict[str, object] = y if isinstance(y, dict) else {}
     if isinstance(y, dict) and not y:
         raise DataError(f"Arrays: y of split {split!r} is an empty mapping.")
+    for name in (*(named if len(named) > 1 else ()), *several):
+        if not _NAME.fullmatch(str(name)):
+            plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", str(name)).strip("_") or "a"
+            raise DataError(
+                f"Arrays: {name!r} names an input or an output of the model, which Keras calls by "
+                f"letters, digits, '_', '.' and '-' alone: rename it, such as {plain!r}."
+            )
     named_y = {n: label_array(v, f"y[{n!r}] of split {split!r}") for n, v in several.items()}
     labels = named_y or {"": label_array(y, f"y of split {split!r}")}
     for of, answers in labels.items():
