@@ -195,6 +195,22 @@ def test_mistakes(fields: dict[str, Any], message: str) -> None:
     assert str(refused.value) == message
 
 
+def picky(y_true: Any, y_pred: Any) -> Any:
+    raise ValueError("not these")
+
+
+def test_a_loss_of_ones_own_is_named_with_its_output() -> None:
+    class Own(Vectors):
+        loss = None
+
+    with pytest.raises(ConfigError) as refused:
+        tfpipe.check(Own(loss={"sum": tfpipe.deferred(__name__).picky}))
+    assert str(refused.value) == (
+        "loss['sum']: picky does not take labels of shape (None,) and outputs of shape (None, 1): "
+        "ValueError: not these"
+    )
+
+
 def one_label() -> Any:
     x, y = vectors()
     return x, y["side"]

@@ -171,22 +171,30 @@ def build_state(model: Any, dataset: Any) -> None:
 
 def _explain(model: keras.Model, element_spec: tuple[Any, ...], error: Exception) -> None:
     """Raise ConfigError for the loss or metric that has raised an error, where one has."""
-    labels, outputs = element_spec[1], model.output_shape
-    if not (isinstance(labels, tf.TensorSpec) and isinstance(outputs, tuple)):
-        return
-    given = (labels, tf.TensorSpec(outputs, model.dtype))
     metrics = getattr(model._compile_metrics, "_user_metrics", None) or ()
-    declared = [("loss", model.loss), *(("metrics", metric) for metric in metrics)]
-    for field, function in declared:
-        try:
-            tf.function(function, autograph=False).get_concrete_function(*given)
-        except Exception as own:  # noqa: BLE001 (whatever Keras or a person raises)
-            name = getattr(function, "__name__", type(function).__name__)
-            reason = next(iter(str(own).splitlines()), "")
-            raise ConfigError(
-                f"{field}: {name} does not take labels of shape {tuple(labels.shape)} and outputs "
-                f"of shape {outputs}: {type(own).__name__}: {reason}"
-            ) from error
+    parts: list[tuple[str, Any, Any, Any, Any]] = [
+        ("", element_spec[1], getattr(model, "output", None), model.loss, metrics)
+    ]
+    if isinstance(element_spec[1], dict):
+        parts = [
+            (f"[{name!r}]", labels, model.output[name], model.loss[name], metrics[name])
+            for name, labels in element_spec[1].items()
+        ]
+    for output, labels, outputs, loss, measures in parts:
+        if not (isinstance(labels, tf.TensorSpec) and hasattr(outputs, "shape")):
+            return
+        given = (labels, tf.TensorSpec(outputs.shape, outputs.dtype))
+        declared = [("loss", loss), *(("metrics", metric) for metric in measures)]
+        for field, function in declared:
+            try:
+                tf.function(function, autograph=False).get_concrete_function(*given)
+            except Exception as own:  # noqa: BLE001 (whatever Keras or a person raises)
+                name = getattr(function, "__name__", type(function).__name__)
+                reason = next(iter(str(own).splitlines()), "")
+                raise ConfigError(
+                    f"{field}{output}: {name} does not take labels of shape {tuple(labels.shape)} "
+                    f"and outputs of shape {outputs.shape}: {type(own).__name__}: {reason}"
+                ) from error
 
 
 def _optimizer(pipeline: Pipeline) -> Any:

@@ -94,7 +94,7 @@ def check(
 def _seconds_per_step(prepared: Prepared) -> list[float]:
     """Train a few steps of each phase on the first batches; the time of one step in each."""
     from tfpipe.training.callbacks.view import show, view_of
-    from tfpipe.training.compile import check_monitors, enter_phase
+    from tfpipe.training.compile import build_state, check_monitors, enter_phase
     from tfpipe.training.datasets import dataset
 
     pipeline, compiled = prepared.pipeline, prepared.compiled
@@ -102,6 +102,7 @@ def _seconds_per_step(prepared: Prepared) -> list[float]:
     for phase in range(len(pipeline.fine_tune.phases) if pipeline.fine_tune else 1):
         batches = dataset(pipeline, "train")
         enter_phase(compiled, pipeline, phase, batches)
+        build_state(compiled.model, batches)  # what a loss or a metric does not take is named
         logs, seconds = _few_steps(compiled.model, batches)
         per_step.append(seconds)
     measured = set(logs) | {"learning_rate"}
