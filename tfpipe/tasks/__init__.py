@@ -6,6 +6,7 @@
 | binary         | one of two classes      | one logit        | sigmoid                 |
 | multilabel     | several yes/no answers  | a logit an answer| sigmoid                 |
 | regression     | real numbers            | a value a number | the value               |
+| several        | a label for each output | one a output     | those of its tasks      |
 
 Logits, not probabilities, leave the model: the losses are stable on them. Probabilities are made of
 them for prediction and export.
