@@ -26,7 +26,10 @@ _APOSTROPHES = "'\u2019"
 _MINUS = "\u2212-"  # in this order: between others, a hyphen means a range
 _LARGEST = 3.4028234663852886e38  # of a float32
 
-_TIME = r"(?:[T ] ?(\d{1,2}):(\d{2})(?::\d{2}(?:\.\d+)?)? ?([AaPp]?)[Mm]?(?:Z|[+-]\d{2}:?\d{2})?)?"
+_TIME = (
+    r"(?:[T ] ?([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d(?:\.\d+)?)?(?: ?([AaPp])[Mm])?"
+    r"(?:Z|[+-]\d{2}:?\d{2})?)?"
+)
 _YEAR, _SHORT = r"(\d{4})", r"(\d{1,2})"
 
 
@@ -36,7 +39,7 @@ class NumberFormat(Part):
     Args:
         decimal: what stands before the fraction: "." or ",".
         thousands: what stands between groups of three digits: "", ",", ".", " " or "'".
-        unit: a sign or word that may stand before or after the number, such as "$", "%" or "kg".
+        unit: a sign or word that stands before or after the number, such as "$", "%" or "kg".
 
     Raises:
         ConfigError: where both marks are the same.
@@ -61,14 +64,24 @@ class NumberFormat(Part):
 
     @property
     def pattern(self) -> str:
-        """A pattern of the whole number; its groups are two places for a sign, and the digits."""
+        """A pattern of the whole number; its groups are two places for a sign, and the digits.
+
+        With a unit there are six: for one that stands before the number, and one behind it.
+        """
         point = re.escape(self.decimal)
-        whole = rf"\d+|\d{{1,3}}(?:{self.separators}\d{{3}})+" if self.separators else r"\d+"
+        grouped = rf"|[1-9]\d{{0,2}}(?:{self.separators}\d{{3}})+" if self.separators else ""
+        whole = rf"\d+{grouped}"
         digits = rf"((?:(?:{whole})(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?)"
         unit, sign, space = re.escape(self.unit), f"([+{_MINUS}]?)", f"[{_SPACES}]?"
         if not unit:
             return f"{sign}(){digits}"
-        return f"{sign}{space}(?:{unit})?{space}{sign}{digits}{space}(?:{unit})?"
+        before = f"{sign}{space}{unit}{space}{sign}{digits}"
+        return f"(?:{before}|{sign}{space}(){digits}{space}{unit})"
+
+    @property
+    def rewrites(self) -> tuple[str, str]:
+        """What is left of a match of the pattern: its signs, and its digits."""
+        return (r"\1\2\4\5", r"\3\6") if self.unit else (r"\1\2", r"\3")
 
     @cached_property
     def _compiled(self) -> tuple[re.Pattern[str], re.Pattern[str] | None]:
@@ -80,12 +93,12 @@ class NumberFormat(Part):
         match = pattern.fullmatch(text.strip())
         if match is None:
             return math.inf
-        first, second, digits = match.groups()
+        signs, digits = (match.expand(rewrite) for rewrite in self.rewrites)
         digits = separators.sub("", digits) if separators else digits
         value = float(digits.replace(self.decimal, "."))
         if abs(value) > _LARGEST:
             return math.inf
-        return -value if {first, second} & set(_MINUS) else value
+        return -value if set(signs) & set(_MINUS) else value
 
     def write(self, value: float) -> str:
         """Return a number as it would be written."""
@@ -123,7 +136,7 @@ class DateFormat(Part):
     def pattern(self) -> str:
         """A pattern of the whole date; its groups are three numbers, hour, minute, a or p."""
         parts = [_YEAR if letter == "y" else _SHORT for letter in self.order]
-        return "[-/. ]".join(parts) + _TIME
+        return "[-/. ]".join(parts) + (_TIME if self.time else "")
 
     @property
     def groups(self) -> tuple[int, int, int]:
@@ -141,7 +154,8 @@ class DateFormat(Part):
         if match is None:
             return None
         year, month, day = (int(match[group]) for group in self.groups)
-        hour, minute, half = int(match[4] or 0), int(match[5] or 0), (match[6] or "").lower()
+        time = match.groups()[3:] or ("", "", "")
+        hour, minute, half = int(time[0] or 0), int(time[1] or 0), (time[2] or "").lower()
         if half:
             hour = hour % 12 + 12 * (half == "p") if 1 <= hour <= 12 else 24
         try:
@@ -156,8 +170,3 @@ class DateFormat(Part):
 
     def __str__(self) -> str:
         return self.write(datetime.datetime(2024, 1, 31, 14))
-
-
-def has_time(text: str) -> bool:
-    """Return whether a date has a time of the day."""
-    return ":" in text

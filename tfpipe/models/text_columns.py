@@ -72,8 +72,9 @@ class TextToNumber(TextColumn):
 
     def read(self, texts: tf.Tensor) -> tf.Tensor:
         pattern = f"^{self.format.pattern}$"
-        digits = tf.strings.regex_replace(texts, pattern, r"\3")
-        signs = tf.strings.regex_replace(texts, pattern, r"\1\2")
+        signs, digits = (
+            tf.strings.regex_replace(texts, pattern, rewrite) for rewrite in self.format.rewrites
+        )
         if self.format.separators:
             digits = tf.strings.regex_replace(digits, self.format.separators, "")
         if self.format.decimal == ",":

@@ -127,13 +127,24 @@ def test_dates_that_may_be_read_two_ways_have_to_be_declared(write: Write) -> No
 
 
 def test_where_fractions_have_commas_a_point_groups_thousands(write: Write) -> None:
-    path = write("a;b;c;y", lambda i: f"{i},5;{1 + i}.000;0.5;{i % 2}")
-    a, b, c = read(path, delimiter=";").spec().features
-    assert (a.format, b.format) == (
+    path = write("a;b;c;y", lambda i: f"{i},5;{1 + i}.000;€{1 + i}.000;{1 + i}.500")
+    source = read(path, delimiter=";")
+    a, b, c = source.spec().features
+    assert (a.format, b.format, c.format) == (
         NumberFormat(decimal=","),
         NumberFormat(decimal=",", thousands="."),
+        NumberFormat(decimal=",", thousands=".", unit="€"),
     )
-    assert c.format is None, "no group of three digits: a point of a fraction all the same"
+    (_, y) = next(iter(source.input_fn("train", batch_size=2, shuffle=False)))
+    assert y.numpy().tolist() == [1500, 2500], "the label too"
+    assert source.notes()[-1].startswith("y is read as numbers such as '1.500': decimal=','")
+
+    path = write("a;b;y", lambda i: f"{i},5;{i}.25;{i % 2}")
+    mixed = read(path, delimiter=";")
+    assert mixed.notes()[0] == (
+        "table.csv has fractions with a comma and others with a point: each column is read by "
+        "itself. decimal=',' or decimal='.' declares one for all."
+    )
 
 
 def test_declared_marks_decide(write: Write) -> None:
@@ -185,6 +196,57 @@ def test_what_is_nearly_a_number_or_a_date_is_told_what_these_are(write: Write) 
         )
 
 
+@pytest.mark.parametrize(
+    ("cell", "values"),
+    [
+        (lambda i: f'"{i % 2},{125 + i}"', None),  # no thousands begin with 0
+        (lambda i: f"1{'AB'[i % 2]}", "category"),
+        (lambda i: f"{i % 9}XL", "category"),
+        (lambda i: f"192.168.100.{100 + i % 9}", "category"),
+        (lambda i: f"1.234.{560 + i % 9}", "category"),
+        (lambda i: f"{12 + i % 4}k", "category"),
+        (lambda i: "12%" if i % 4 else "0.12", "category"),
+        (lambda i: f"\u2212{i}", "number"),
+    ],
+)
+def test_what_is_no_number_stays_a_word(
+    write: Write, cell: Callable[[int], str], values: str | None
+) -> None:
+    source = read(write("a,y", lambda i: f"{cell(i)},{'no' if i % 2 else 'yes'}"))
+    feature = source.spec().feature
+    if values is None:
+        assert feature.format == NumberFormat(decimal=",")
+    else:
+        assert feature.kind == values
+
+
+@pytest.mark.parametrize(
+    ("cell", "classes"),
+    [
+        (lambda i: f"{2 + i % 2}d", ("2d", "3d")),
+        (lambda i: f"{7 + i % 2}A", ("7A", "8A")),
+        (lambda i: f"{1 + i % 2}m", ("1m", "2m")),
+    ],
+)
+def test_labels_that_begin_with_a_digit_are_names(
+    write: Write, cell: Callable[[int], str], classes: tuple[str, ...]
+) -> None:
+    assert read(write("a,y", lambda i: f"{i},{cell(i)}")).spec().label.classes == classes
+
+
+def test_labels_that_the_task_cannot_have(write: Write) -> None:
+    words = write("a,y", lambda i: f"{i},{'abc'[i % 3]}")
+    assert refused(read(words).with_labels("number")) == (
+        "table.csv: the label 'y' holds words such as 'a', and numbers are asked for, by task= or "
+        "label_kind=."
+    )
+    (x, y) = ([f'"{1000 + i},{i:02}"' for i in range(160)], None)
+    lines = ["a,y", *(f"{i},{cell}" for i, cell in enumerate(x))]
+    Path(words).write_text("\n".join(lines))
+    assert y is None
+    assert "different numbers in 160 rows" in refused(read(words).with_labels("class"))
+
+
 def test_declared_marks_are_meant(write: Write) -> None:
     path = write("a,y", lambda i: f"{i}.5,{i % 2}")
     assert refused(read(path, decimal=",", columns={"a": "number"})) == (
@@ -209,12 +271,50 @@ def test_the_index_that_pandas_writes_is_left_out_and_it_is_said(write: Write) -
     source = read(path)
     assert [f.name for f in source.spec().features] == ["a"]
     assert source.notes() == [
-        "The first column of table.csv has no name and numbers the rows, as pandas writes it: it "
-        "is left out. columns={'column_1': 'number'} keeps it."
+        "The column 'column_1' of table.csv has no name of its own and numbers the rows, as pandas "
+        "writes it: it is left out. columns={'column_1': 'number'} keeps it."
     ]
+    twice = read(write("Unnamed: 0.1,Unnamed: 0,a,y", lambda i: f"{i},{i},{i},{i % 2}"))
+    assert [f.name for f in twice.spec().features] == ["a"]
+    assert len(twice.notes()) == 2
+    codes = read(write(",a,y", lambda i: f"{i * 7919},{i},{i % 2}"))
+    assert [f.name for f in codes.spec().features] == ["column_1", "a"]
     kept = read(path, columns={"column_1": "number"})
     assert [f.name for f in kept.spec().features] == ["column_1", "a"]
     assert kept.notes() == []
+
+
+def test_times_that_training_has_not_are_no_dates(write: Write) -> None:
+    train = write("when,y", lambda i: f"2024-01-{1 + i % 28:02},{i % 2}")
+    test = write("when,y", lambda i: f"2024-01-02{' 14:00' * (i == 3)},{i % 2}", "test.csv")
+    assert refused(CSV({"train": train, "test": test}, "y", validation=None)).splitlines()[1] == (
+        "  test.csv:5: '2024-01-02 14:00' in the column 'when' of dates such as 2024-01-31"
+    )
+
+
+def test_dates_that_are_not_read_are_told_what_is(write: Write) -> None:
+    source = read(write("when,y", lambda i: f"0{1 + i % 3}/02/24,{i % 2}"))
+    assert source.notes() == [
+        "when is a category of words such as '01/02/24'. Numbers are read in one notation, such as "
+        "1,234.5, 1.234,5 or 12 %; dates as 2024-01-31, 31/01/2024 or 01/31/2024, with a time or "
+        "without."
+    ]
+
+
+def test_yes_and_no_are_the_same_in_capitals(write: Write) -> None:
+    words = ("TRUE", "false", "True", "FALSE")
+    path = write("a,sea,sun", lambda i: f"{i},{words[i % 4]},{i % 2}")
+    source = read(path, label=("sea", "sun"))
+    (batch,) = source.input_fn("train", batch_size=40, shuffle=False).as_numpy_iterator()
+    np.testing.assert_array_equal(batch[1][:, 0], 1 - np.arange(40) % 2)
+
+
+def test_label_columns_of_one_name_in_the_model_are_refused(write: Write) -> None:
+    path = write("a,b c,b_c", lambda i: f"{i},{i % 2},{i % 3}")
+    assert refused(read(path, label=("b c", "b_c"))) == (
+        "table.csv: the columns 'b c' and 'b_c' would both be called 'b_c'. Rename one, or leave "
+        "one out with drop."
+    )
 
 
 def test_a_file_without_a_header_is_seen(write: Write) -> None:

@@ -21,7 +21,7 @@ from tfpipe.data.csv.columns import (
     words,
 )
 from tfpipe.data.csv.reader import CsvRows, Format, read_table
-from tfpipe.data.csv.recognition import Notation, recognise_all
+from tfpipe.data.csv.recognition import Notation, Recognised, recognise_all
 from tfpipe.data.csv.targets import Target, answers, joined, label_of, target_of, targets_of
 from tfpipe.declare.formats import DateFormat, NumberFormat, Order
 from tfpipe.declare.spec import Feature, Label
@@ -32,6 +32,8 @@ Declared = str | tuple[str, ...]
 
 
 _MANY_COLUMNS = 1000
+# Rows that were drawn from a table are numbered as there: up to so many times their own number.
+_ROWS_OF_WHOLE = 20
 
 
 @dataclass(frozen=True)
@@ -160,20 +162,25 @@ def _plan(train: CsvRows, request: TableRequest) -> _Plan:
                 f"{request.owner}: the column {name!r} is the {use}, and named once more in drop, "
                 "columns or text. Name it once."
             )
-    first = train.names[0]
-    is_free = train.first_is_nameless and first in used and first not in declared
-    counts = count_words(train, first, ()) if is_free else {}
-    if len(counts) == len(train) and all(word.isdigit() for word in counts):
-        used.remove(first)
-        notes.append(
-            f"The first column of {train.shown} has no name and numbers the rows, as pandas "
-            f"writes it: it is left out. columns={{{first!r}: 'number'}} keeps it."
-        )
+    for name in train.nameless:
+        counts = count_words(train, name, ()) if name in used and name not in declared else {}
+        distinct = len(counts) == len(train) and all(word.isdigit() for word in counts)
+        if distinct and max(map(int, counts)) < _ROWS_OF_WHOLE * len(train):
+            used.remove(name)
+            notes.append(
+                f"The column {name!r} of {train.shown} has no name of its own and numbers the "
+                f"rows, as pandas writes it: it is left out. columns={{{name!r}: 'number'}} keeps "
+                "it."
+            )
     if not used:
         of = " and ".join(map(repr, labels))
         raise DataError(f"{train.shown} has no column to learn from but {of}, the label.")
     called = identifiers(used, train.shown)
-    recognised = recognise_all(train, used, declared, request.notation)
+    identifiers(labels, train.shown)  # refuses two that come to the same
+    undeclared = [name for name in (*used, *labels) if name not in declared]
+    notation, mixed = request.notation.of_file(train, undeclared)
+    notes += mixed
+    recognised = recognise_all(train, used, declared, notation)
     features = {
         name: feature_of(called[name], found.kind, found.format)
         for name, found in recognised.items()
@@ -182,6 +189,12 @@ def _plan(train: CsvRows, request: TableRequest) -> _Plan:
         if name not in declared and (reading := found.reading(features[name].name)):
             notes.append(reading)
     apart, kind = False, request.label_kind
+    numbers_for_names = [n for n in train.names if value_of(n) % 1 and value_of(n) < math.inf]
+    if numbers_for_names and not request.form.names:
+        notes.append(
+            f"The header of {train.shown} has {numbers_for_names[0]!r} for a name: where it is "
+            "data, say what the columns are called with names=(...)."
+        )
     if len(used) > _MANY_COLUMNS:
         notes.append(
             f"Each of the {len(used):,} columns is an input of the model, which takes a minute or "
@@ -189,11 +202,17 @@ def _plan(train: CsvRows, request: TableRequest) -> _Plan:
         )
     if len(labels) == 1:
         of_one = kind if isinstance(kind, str) else kind.get(request.labels[0], "auto")
-        target = target_of(train, labels[0], of_one, request.classes, request.notation)
+        target = target_of(train, labels[0], of_one, request.classes, notation)
         targets = {labels[0]: target}
     else:
-        several, apart = targets_of(train, labels, kind, request.notation)
+        several, apart = targets_of(train, labels, kind, notation)
         targets = dict(zip(labels, several, strict=True))
+    for name, target in targets.items():
+        if target.format is not None:
+            example = next(iter(count_words(train, name, request.missing)))
+            notes.append(
+                Recognised("number", target.format, None, example).reading(identifier(name))
+            )
     read = {name: found.values for name, found in recognised.items() if found.values is not None}
     return _Plan(features, targets, weight, read, notes, apart)
 

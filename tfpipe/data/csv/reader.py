@@ -23,6 +23,7 @@ _JOINT = "\0"  # between the cells of a column: a line that holds one is refused
 _LONGEST = 1 << 24  # characters in a cell; the csv module's own limit is too low for texts
 _UNDECODED = re.compile("[\udc80-\udcff]")  # what `surrogateescape` makes of a byte
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_NAMELESS = re.compile(r"(?:Unnamed: 0(?:\.\d+)*)?")
 _OTHERS = ";\t,|"  # delimiters that are in use
 
 
@@ -53,13 +54,13 @@ class CsvRows:
         shown: the file as messages name it.
         names: of the columns, in order.
         lines: the line on which each row begins, from 1.
-        first_is_nameless: whether the header gives the first column no name.
+        nameless: the first columns that the header gives no name, or pandas' for none.
         problems: what is wrong with the other rows, by line.
     """
 
     shown: str
     names: tuple[str, ...]
-    first_is_nameless: bool = False
+    nameless: tuple[str, ...] = ()
     lines: "array[int]" = field(default_factory=lambda: array("q"))
     problems: dict[int, str] = field(default_factory=dict)
     _parts: list[list[str]] = field(default_factory=list)
@@ -112,7 +113,7 @@ def read_table(file: Path, form: Format, shown: str) -> CsvRows:
     with _opened(file, form.encoding) as text, _long_cells():
         records = _Records(text, form)
         rows = iter(records)
-        names, nameless = form.names, False
+        names, nameless = form.names, tuple[str, ...]()
         if not names:
             names, nameless = _header(rows, records, form.delimiter, shown)
         table = CsvRows(shown, names, nameless)
@@ -235,8 +236,8 @@ def _quote_problem(error: csv.Error, lines: list[str]) -> str:
 
 def _header(
     rows: Iterator[Record], records: _Records, delimiter: str, shown: str
-) -> tuple[tuple[str, ...], bool]:
-    """Return the names in a file's first line, and whether the first column has none.
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names in a file's first line, and those that its first columns lack.
 
     Raises:
         DataError: where they cannot be used.
@@ -258,7 +259,8 @@ def _header(
                 f"{counted(len(names), 'name')}"
             )
         raise DataError(f"{shown} has the column {twice[0]!r} twice: {hint}.")
-    return names, not row[0].strip() or row[0].strip() == "Unnamed: 0"
+    lacking = itertools.takewhile(lambda cell: _NAMELESS.fullmatch(cell.strip()), row)
+    return names, names[: len([*lacking])]
 
 
 def _check_delimiter(header: str, delimiter: str, shown: str) -> None:

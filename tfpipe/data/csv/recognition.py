@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from tfpipe.data.csv.columns import (
     short,
     too_many,
 )
-from tfpipe.data.csv.formats import date_format, is_grouped, number_format
+from tfpipe.data.csv.formats import date_format, decimal_marks, is_grouped, number_format
 from tfpipe.data.csv.reader import CsvRows
 from tfpipe.declare.formats import DateFormat, NumberFormat, Order
 from tfpipe.errors import DataError
@@ -86,6 +86,28 @@ class Notation:
         """Whether numbers may be written as Python does."""
         return self.decimal in (None, ".") and self.thousands != "."
 
+    def of_file(self, table: CsvRows, names: Iterable[str]) -> tuple["Notation", list[str]]:
+        """Return the notation with the one decimal mark that a file's columns show, and notes.
+
+        Args:
+            table: the training file.
+            names: the columns of which nothing is declared.
+        """
+        if self.decimal is not None:
+            return self, []
+        columns = []
+        for name in names:
+            _, cells = next(table.cells(name))
+            stripped = (cell.strip() for cell in cells)
+            columns.append([word for word in stripped if word not in self.missing])
+        marks = decimal_marks(columns)
+        if len(marks) == 2:
+            return self, [
+                f"{table.shown} has fractions with a comma and others with a point: each column is "
+                "read by itself. decimal=',' or decimal='.' declares one for all."
+            ]
+        return replace(self, decimal=next(iter(marks), None)), []
+
     def format_of(self, words: Counter[str], declared: bool = False) -> NumberFormat | None:
         """Return how a column's numbers are written; see `number_format`."""
         return number_format(words, self.delimiter, (self.decimal, self.thousands), declared)
@@ -115,8 +137,8 @@ def recognise(table: CsvRows, name: str, declared: str | None, notation: Notatio
             f"drop=({name!r},)."
         )
     if declared in (None, "number"):
-        form = notation.format_of(counted_words, declared is not None)
         whole = all(word.lstrip("+-").isdigit() for word in counted_words)
+        form = None if whole else notation.format_of(counted_words, declared is not None)
         if form is not None or whole or (declared and notation.is_plain):
             return Recognised("number", form, None, next(iter(counted_words)))
         if declared:
@@ -144,7 +166,11 @@ def recognise(table: CsvRows, name: str, declared: str | None, notation: Notatio
             f"category. Leave it out: drop=({name!r},); or declare it: columns={{{name!r}: "
             f"'category'}}. {hint_for(counted_words, name)}"
         )
-    return Recognised("category")
+    note = ""
+    if hint_for(counted_words, name).startswith("Numbers"):
+        example = short(next(iter(counted_words)))
+        note = f"is a category of words such as {example}. {hint_for(counted_words, name)}"
+    return Recognised("category", note=note)
 
 
 def plain_numbers(
@@ -197,13 +223,4 @@ def recognise_all(
             found[name] = Recognised(kind)
         else:
             found[name] = recognise(train, name, kind, notation)
-    marks = [f.format.decimal for f in found.values() if isinstance(f.format, NumberFormat)]
-    if notation.decimal is None and "," in marks:
-        for name, column in found.items():
-            # Where fractions have commas, 1.234 is a whole number.
-            plain = column.kind == "number" and column.format is None and name not in declared
-            words_of_column = count_words(train, name, notation.missing) if plain else ()
-            if is_grouped(words_of_column):
-                form = NumberFormat(decimal=",", thousands=".")
-                found[name] = Recognised("number", form, None, next(iter(words_of_column)))
     return found

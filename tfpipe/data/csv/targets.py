@@ -47,6 +47,9 @@ class Target:
         known = self.words or ()
         if word in known:
             return known.index(word)
+        folded = [k.lower() for k in known]
+        if folded.count(word.lower()) == 1:  # TRUE and True are one answer
+            return folded.index(word.lower())
         value = value_of(word)
         same = (i for i, k in enumerate(known) if value_of(k) == value < math.inf)
         return next(same, -1)
@@ -94,8 +97,16 @@ def target_of(
     counts = count_words(table, name, notation.missing)
     distinct = set(counts)
     plain = mostly_floats(table, name, notation.missing) is not None and notation.is_plain
-    form = None if plain else notation.format_of(counts, kind == "number")
+    whole = all(word.lstrip("+-").isdigit() for word in counts)
+    form = None if plain or whole else notation.format_of(counts, kind == "number")
+    if kind == "auto" and form is not None and form.unit.isalpha():
+        form = None  # 2d and 3d are rather names than numbers of days
     if kind == "number":
+        if counts and form is None and not (plain or whole):
+            raise DataError(
+                f"{table.shown}: the label {name!r} holds words such as "
+                f"{short(next(iter(counts)))}, and numbers are asked for, by task= or label_kind=."
+            )
         return Target(format=form)
     if classes:
         named = not distinct & set(classes) and all(value_of(c) == math.inf for c in classes)
@@ -115,6 +126,13 @@ def target_of(
                 f"{len(table):,} rows, such as {short(min(distinct))}, which is a lot for "
                 "classes. Choose another label, or declare label_kind='class'."
             )
+    fractions = form is not None or any(value % 1 for value in numeric.values())
+    if kind == "class" and fractions and too_many(distinct, table):
+        raise DataError(
+            f"{table.shown}: the label {name!r} has {len(distinct):,} different numbers in "
+            f"{len(table):,} rows, such as {short(min(distinct))}, which are no classes. Leave out "
+            "the task or label_kind, or declare the classes."
+        )
     if len(numeric) == len(distinct):  # 1 and 1.0 are one class
         by_value = {numeric[w]: w for w in sorted(distinct, key=lambda w: (-len(w), w))}
         in_order = tuple(by_value[value] for value in sorted(by_value))
@@ -145,12 +163,12 @@ def targets_of(
     answers = {name: _yes_no(count_words(table, name, notation.missing)) for name in names}
     if kind != "number" and all(answers.values()):
         return tuple(Target(answers[name], answers[name] or ()) for name in names), False
-    numeric = tuple(target_of(table, name, "number", (), notation) for name in names)
     if kind == "number" or all(
-        target.format or mostly_floats(table, name, notation.missing) is not None
-        for name, target in zip(names, numeric, strict=True)
+        mostly_floats(table, name, notation.missing) is not None
+        or notation.format_of(count_words(table, name, notation.missing))
+        for name in names
     ):
-        return numeric, False
+        return tuple(target_of(table, name, "number", (), notation) for name in names), False
     return tuple(target_of(table, name, kind, (), notation) for name in names), True
 
 
