@@ -167,11 +167,24 @@ def test_a_model_of_ones_own_gives_a_mapping(tmp_path: Path) -> None:
     ("fields", "message"),
     [
         (
-            {"task": "regression"},
-            "task='regression' does not fit the labels, which are several, side, sum: give a task "
-            "to each, {'side': ...}. Possible: several.",
+            {"task": "binary"},
+            "Arrays: y has several labels, side, sum, and the task or label_kind is one for all: "
+            "give a mapping, {'side': ...}.",
         ),
-        ({"task": {"sid": "binary"}}, "task: there is no output 'sid'. Did you mean 'side'?"),
+        (
+            {"task": {"sid": "binary"}},
+            "Arrays: label_kind, or the task, names 'sid'. Did you mean 'side'?",
+        ),
+        (
+            {"loss_weights": {"side": 0.0, "sum": 0.0}},
+            "loss_weights are 0 for every output: nothing would be trained.",
+        ),
+        (
+            {"loss": {"sum": keras.losses.SparseCategoricalCrossentropy()}},
+            "loss: keras.losses.SparseCategoricalCrossentropy compares classes, and the task is "
+            "regression, whose labels are numbers. Use MeanSquaredError or the like, or another "
+            "task.",
+        ),
         (
             {"loss": "mse"},
             "loss: the data has several outputs (side, sum), so loss is a mapping of their names, "
@@ -190,7 +203,7 @@ def test_a_model_of_ones_own_gives_a_mapping(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes(fields: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises((ConfigError, DataError)) as refused:
         tfpipe.check(Vectors(**fields))
     assert str(refused.value) == message
 
@@ -217,10 +230,10 @@ def one_label() -> Any:
 
 
 def test_a_mapping_for_one_label_is_refused() -> None:
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(DataError) as refused:
         tfpipe.check(Vectors(data=Arrays(one_label), task={"side": "binary"}))
     assert str(refused.value) == (
-        "task is a mapping of 'side', and the data has one label, 'label'. Labels of several "
+        "Arrays: task or label_kind is a mapping of side, and y is one label. Labels of several "
         "outputs are a mapping of the same names."
     )
     with pytest.raises(ConfigError, match="loss_weights are for several outputs"):

@@ -58,7 +58,7 @@ def columns_of(split: str, pair: object) -> Columns:
     if isinstance(y, dict) and not y:
         raise DataError(f"Arrays: y of split {split!r} is an empty mapping.")
     for name in (*(named if len(named) > 1 else ()), *several):
-        if not _NAME.fullmatch(str(name)):
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
             plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", str(name)).strip("_") or "a"
             raise DataError(
                 f"Arrays: {name!r} names an input or an output of the model, which Keras calls by "
@@ -106,10 +106,15 @@ def _feature_array(values: object, what: str) -> np.ndarray:
 
 def label_array(values: object, what: str) -> np.ndarray:
     """Return texts as str, numbers and booleans as they are."""
+    if isinstance(values, np.ma.MaskedArray) and values.mask.any():
+        row = int(np.argmax(values.mask))
+        raise DataError(f"Arrays: {what} is masked in row {row}: leave out rows without a label.")
     try:
         array = np.asarray(values)
     except ValueError:
         return _number_array(values, what)  # which explains it
+    if array.dtype.kind == "U" and isinstance(values, (list, tuple)):
+        array = np.asarray(values, object)  # which makes no text of what is none
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     texts = array.tolist() if array.dtype.kind in "USO" and array.ndim == 1 else []
@@ -186,6 +191,12 @@ def check_like(train: Columns, other: Columns, split: str) -> None:
                 f"Arrays: split {split!r} has labels called {names[1]}, the training split "
                 f"{names[0]}."
             )
+        for name, of_train in (labels if isinstance(labels, dict) else {}).items():
+            if own[name].shape[1:] != of_train.shape[1:]:
+                raise DataError(
+                    f"Arrays: split {split!r} has labels {name!r} of shape {own[name].shape}, the "
+                    f"training split of {of_train.shape}."
+                )
         return
     if (own.dtype.kind in "iu") != (labels.dtype.kind in "iu") or own.shape[1:] != labels.shape[1:]:
         raise DataError(

@@ -1,5 +1,6 @@
 """Labels: what they are, told by their type, shape and values by one rule, and whether they fit."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -14,6 +15,9 @@ from tfpipe.text import listed
 MOST_NUMERALS = 100
 # Integers beyond this, and beyond the number of samples, are no class indices.
 MOST_CLASSES = 1000
+
+# A whole number as a text.
+WHOLE = re.compile(r"[+-]?[0-9]+")
 
 LabelKind = Literal["auto", "class", "number"]
 LabelType = Literal["words", "numerals", "integers", "floats"]
@@ -72,9 +76,17 @@ class LabelReading:
             where: what they are of, for the error: "split 'test'".
         """
         if self.one_hot:
+            ones = ((labels == 0) | (labels == 1)).all(axis=1) & (labels.sum(axis=1) == 1)
+            _refuse(~ones, labels, where, "is no row with a single 1, as those of training are")
             return labels.argmax(axis=1).astype(np.int64)
+        if self.label.kind == "real":
+            return labels.astype(np.float32)
+        if self.label.kind == "multilabel":
+            _refuse((labels != 0) & (labels != 1), labels, where, "is no row of 0 and 1")
+            return labels.astype(np.int64)
         if self.values is None:
-            return labels.astype(np.float32 if self.label.kind == "real" else np.int64)
+            _refuse(labels % 1 != 0, labels, where, "is no whole number, as those of training are")
+            return labels.astype(np.int64)
         indices = {value: index for index, value in enumerate(self.values)}
         given = labels.tolist()
         read = [indices.get(value, -1) for value in given]
@@ -100,7 +112,12 @@ def read_array(labels: np.ndarray, classes: tuple[str, ...], kind: LabelKind) ->
     if rows and set(np.unique(labels)) == {0, 1} and (labels.sum(axis=1) == 1).all():
         names = classes or numbered(shape[0])
         return LabelReading(_classes(names), f"one-hot rows of {shape[0]} classes", one_hot=True)
-    if labels.ndim == 1 and labels.dtype.kind in "Ob":
+    if labels.ndim == 1 and labels.dtype.kind == "O" and kind == "number":
+        raise DataError(
+            f"Arrays: y holds texts such as {labels[0]!r}, and numbers are asked for, by task= or "
+            "label_kind=."
+        )
+    if labels.ndim == 1 and labels.dtype.kind in "Ob" and kind != "number":
         return read_words(labels, classes)
     whole = labels.dtype.kind != "f" or bool((labels == np.floor(labels)).all())
     if labels.dtype.kind == "f" or kind == "number":
@@ -134,6 +151,11 @@ def read_several(
             f"Arrays: classes names the classes of one label, and y has {listed(labels, 5)}. Leave "
             "it out, and give the labels as texts."
         )
+    for name in kinds:
+        if name not in labels:
+            raise DataError(
+                f"Arrays: label_kind, or the task, names {name!r}. {suggest(name, labels)}"
+            )
     readings = {}
     for name, array in labels.items():
         reading = read_array(array, (), kinds.get(name, "auto"))
@@ -152,7 +174,7 @@ def reading_of_column(label: Label, labels: np.ndarray | Mapping[str, np.ndarray
         parts = (f"{p.name}: {reading_of_column(p, labels[p.name])}" for p in label.parts)
         return "; ".join(parts)
     if label.is_class:
-        numerals = all(name.lstrip("+-").isdigit() for name in label.classes)
+        numerals = all(map(WHOLE.fullmatch, label.classes))
         undo = "; task='regression' takes them for numbers" if numerals else ""
         return f"{'whole numbers' if numerals else 'words'} of {len(label.classes)} classes{undo}"
     if label.classes:
@@ -175,7 +197,7 @@ def _reading_of_numbers(labels: np.ndarray) -> str:
 def read_words(labels: np.ndarray, classes: tuple[str, ...]) -> LabelReading:
     """Return how texts and booleans are read: each different one is a class."""
     distinct = sorted(set(labels.tolist()))
-    if all(isinstance(value, str) and value.lstrip("+-").isdigit() for value in distinct):
+    if all(isinstance(value, str) and WHOLE.fullmatch(value) for value in distinct):
         distinct.sort(key=int)
     names = tuple(map(str, distinct))
     if classes and not set(names) <= set(classes):
@@ -188,7 +210,7 @@ def read_words(labels: np.ndarray, classes: tuple[str, ...]) -> LabelReading:
         by_name = dict(zip(names, distinct, strict=True))
         distinct = [by_name.get(name, name) for name in classes]
     if len(distinct) < 2:
-        raise DataError(f"Arrays: y holds one class only, {names[0]!r}.")
+        raise DataError(_one_class(repr(names[0])))
     what = "booleans" if labels.dtype.kind == "b" else "texts"
     how = f"{what} of {len(distinct)} classes"
     return LabelReading(_classes(classes or names), how, tuple(distinct))
@@ -198,12 +220,14 @@ def read_integers(labels: np.ndarray, classes: tuple[str, ...], kind: LabelKind)
     """Return how whole numbers are read: as indices from 0, or each different one is a class."""
     distinct = np.unique(labels).tolist()
     lowest, highest = distinct[0], distinct[-1]
-    if classes and not (lowest < 0 or highest >= len(classes)):
-        return LabelReading(_classes(classes), f"indices of the {len(classes)} declared classes")
     if classes and set(map(str, distinct)) <= set(classes):
         by_name = {str(value): value for value in distinct}
         values = tuple(by_name.get(name, name) for name in classes)
         return LabelReading(_classes(classes), "numbers that classes names", values)
+    if classes and not (lowest < 0 or highest >= len(classes)):
+        return LabelReading(_classes(classes), f"indices of the {len(classes)} declared classes")
+    if len(distinct) == 1 and not classes:
+        raise DataError(_one_class(str(lowest)))
     few = len(distinct) <= MOST_CLASSES and 2 * len(distinct) <= len(labels)
     # Of indices a few may be missing; 0 and 255 are two classes.
     indices = lowest == 0 and highest < max(MOST_CLASSES, len(labels))
@@ -218,6 +242,18 @@ def read_integers(labels: np.ndarray, classes: tuple[str, ...], kind: LabelKind)
         "are hardly classes. For real numbers use a float type, y.astype('float32'), or declare "
         "task='regression'."
     )
+
+
+def _refuse(wrong: np.ndarray, labels: np.ndarray, where: str, why: str) -> None:
+    """Raise DataError for the first row with a label for which a condition holds."""
+    rows = np.flatnonzero(wrong.reshape(len(labels), -1).any(axis=1))
+    if len(rows):
+        row = int(rows[0])
+        raise DataError(f"{where}: the label in row {row}, {labels[row].tolist()!r}, {why}.")
+
+
+def _one_class(name: str) -> str:
+    return f"Arrays: y holds one class only, {name}. Name those without samples too, by classes=."
 
 
 def _classes(names: tuple[str, ...]) -> Label:

@@ -70,7 +70,7 @@ def check_logits(model: "keras.Model", task: Task, by: str) -> None:
             f"{by} should give logits; its last layer, {last.name!r}, has activation={name!r}. "
             "Leave the activation out: prediction and export add it."
         )
-    if last.compute_dtype in ("bfloat16", "float16"):
+    if getattr(last, "compute_dtype", "") in ("bfloat16", "float16"):
         logger.warning(
             "The last layer of %s, %r, computes in %s: give it dtype='float32', as rounded logits "
             "cost accuracy.",

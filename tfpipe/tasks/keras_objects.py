@@ -39,6 +39,8 @@ class Expects(NamedTuple):
 class Translating(Protocol):
     """What a task says of its labels and outputs; see `tfpipe.tasks.task.Task`."""
 
+    name: ClassVar[str]
+    has_classes: ClassVar[bool]
     reads_logits: ClassVar[bool]
     activations: ClassVar[tuple[str, ...]]
     probabilities: bool
@@ -105,6 +107,7 @@ def loss_of(task: Translating, declared: object) -> "keras.losses.Loss | Callabl
         return loss
     name = type(loss).__name__
     expects = _LOSSES.get(name, Expects("yes_no"))
+    _refuse_classes(task, expects, "loss", f"keras.losses.{name}")
     loss, logits = _on_logits(task, loss, "loss", f"keras.losses.{name}")
     call = loss.call
     translate = task.translator(expects._replace(logits=expects.logits or logits))
@@ -157,6 +160,7 @@ def metric_of(
         expects = Expects("one_hot" if name.startswith("OneHot") else "index")
     elif name.startswith("OneHot"):
         expects = Expects("one_hot")
+    _refuse_classes(task, expects, "metrics", f"keras.metrics.{name}")
     update = metric.update_state
     translate = task.translator(expects._replace(logits=expects.logits or logits))
 
@@ -167,6 +171,15 @@ def metric_of(
 
     metric.update_state = translated
     return metric
+
+
+def _refuse_classes(task: Translating, expects: Expects, field: str, name: str) -> None:
+    """Refuse what compares classes where there are only numbers; raises ConfigError."""
+    if expects.labels != "yes_no" and not task.reads_logits and not task.has_classes:
+        raise ConfigError(
+            f"{field}: {name} compares classes, and the task is {task.name}, whose labels are "
+            "numbers. Use MeanSquaredError or the like, or another task."
+        )
 
 
 def _is_kerass(value: object) -> bool:

@@ -70,6 +70,8 @@ class Several(Task):
 
     def loss_weights_for(self, declared: Mapping[str, float] | None) -> dict[str, float] | None:
         given = _by_name("loss_weights", declared or {}, self.parts)
+        if declared and not any(given.get(name, 1.0) for name in self.parts):
+            raise ConfigError("loss_weights are 0 for every output: nothing would be trained.")
         return {name: given.get(name, 1.0) for name in self.parts}
 
     def for_model(self, model: "keras.Model") -> Task:

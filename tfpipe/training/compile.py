@@ -159,14 +159,19 @@ def build_state(model: Any, dataset: Any) -> None:
 
     Raises:
         ConfigError: for a loss or a metric that does not take the labels and the outputs.
+        ModelError: for a model that does not take the features.
     """
     with model.distribute_strategy.scope():
         try:
             model._symbolic_build(data_batch=dataset.element_spec)
         except Exception as error:
-            if not isinstance(error, TfpipeError):
-                _explain(model, dataset.element_spec, error)
-            raise
+            if isinstance(error, TfpipeError):
+                raise
+            _explain(model, dataset.element_spec, error)
+            reason = " ".join(line.strip() for line in str(error).splitlines()[:3] if line.strip())
+            raise ModelError(
+                f"The model does not take the batches of the data: {type(error).__name__}: {reason}"
+            ) from error
 
 
 def _explain(model: keras.Model, element_spec: tuple[Any, ...], error: Exception) -> None:

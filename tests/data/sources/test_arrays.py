@@ -96,7 +96,6 @@ def test_features_by_name() -> None:
         (np.array(["ape", "cow", "bee"])[Y], Label("label", "class", (), ("ape", "bee", "cow"))),
         ([str(8 + y) for y in Y], Label("label", "class", (), ("8", "9", "10"))),
         (np.eye(3)[Y], Label("label", "class", (), ("0", "1", "2"))),
-        (Y * 0, Label("label", "class", (), ("0", "1"))),
         (Y / 7, Label("label", "real", ())),
         (Y[:, None] / 7, Label("label", "real", ())),
         (np.stack([Y, Y], axis=1) / 7, Label("label", "real", (2,))),
@@ -272,8 +271,12 @@ def test_a_function_that_fails() -> None:
             "below 0 and not all of them 0; got shape (20,).",
         ),
         (
+            (X, Y * 0),
+            "Arrays: y holds one class only, 0. Name those without samples too, by classes=.",
+        ),
+        (
             (X, np.array(["cat"] * 20)),
-            "Arrays: y holds one class only, 'cat'.",
+            "Arrays: y holds one class only, 'cat'. Name those without samples too, by classes=.",
         ),
         (
             (X, 3),

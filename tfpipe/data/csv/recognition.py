@@ -17,6 +17,7 @@ from tfpipe.data.csv.columns import (
 )
 from tfpipe.data.csv.formats import date_format, decimal_marks, is_grouped, number_format
 from tfpipe.data.csv.reader import CsvRows
+from tfpipe.data.labels import WHOLE
 from tfpipe.declare.formats import DateFormat, NumberFormat, Order
 from tfpipe.errors import DataError
 from tfpipe.text import listed
@@ -137,7 +138,7 @@ def recognise(table: CsvRows, name: str, declared: str | None, notation: Notatio
             f"drop=({name!r},)."
         )
     if declared in (None, "number"):
-        whole = all(word.lstrip("+-").isdigit() for word in counted_words)
+        whole = all(map(WHOLE.fullmatch, counted_words))
         form = None if whole else notation.format_of(counted_words, declared is not None)
         if form is not None or whole or (declared and notation.is_plain):
             return Recognised("number", form, None, next(iter(counted_words)))

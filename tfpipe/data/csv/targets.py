@@ -19,7 +19,7 @@ from tfpipe.data.csv.columns import (
 )
 from tfpipe.data.csv.reader import CsvRows
 from tfpipe.data.csv.recognition import Notation
-from tfpipe.data.labels import LabelType, label_kind, numbered
+from tfpipe.data.labels import WHOLE, LabelType, label_kind, numbered
 from tfpipe.declare.formats import NumberFormat
 from tfpipe.declare.spec import Label
 from tfpipe.errors import DataError
@@ -97,7 +97,7 @@ def target_of(
     counts = count_words(table, name, notation.missing)
     distinct = set(counts)
     plain = mostly_floats(table, name, notation.missing) is not None and notation.is_plain
-    whole = all(word.lstrip("+-").isdigit() for word in counts)
+    whole = all(map(WHOLE.fullmatch, counts))
     form = None if plain or whole else notation.format_of(counts, kind == "number")
     if kind == "auto" and form is not None and form.unit.isalpha():
         form = None  # 2d and 3d are rather names than numbers of days

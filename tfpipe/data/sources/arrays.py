@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from tfpipe.data.columns import Columns
 from tfpipe.data.sources.base import HeldOut, StoredSplits, call
 from tfpipe.declare.spec import Feature, Label
+from tfpipe.errors import DataError
+from tfpipe.text import listed
 
 if TYPE_CHECKING:
     from tfpipe.data.labels import LabelReading
@@ -76,25 +78,38 @@ class Arrays(StoredSplits):
 
         labels, kind = self._returned["train"].labels, self.label_kind
         if isinstance(labels, dict):
+            if isinstance(kind, str) and kind != "auto":
+                raise DataError(
+                    f"Arrays: y has several labels, {listed(labels, 5)}, and the task or "
+                    "label_kind is one for all: give a mapping, "
+                    f"{{{next(iter(labels))!r}: ...}}."
+                )
             return read_several(labels, self.classes, {} if isinstance(kind, str) else kind)
-        return {"": read_array(labels, self.classes, kind if isinstance(kind, str) else "auto")}
+        if not isinstance(kind, str):
+            raise DataError(
+                f"Arrays: task or label_kind is a mapping of {listed(kind, 5)}, and y is one label. "
+                "Labels of several outputs are a mapping of the same names."
+            )
+        return {"": read_array(labels, self.classes, kind)}
 
     @cached_property
     def _returned(self) -> dict[str, Columns]:
-        from tfpipe.data.arrays import by_split, columns_of
+        from tfpipe.data.arrays import by_split, check_like, columns_of
 
         pairs = by_split(call("Arrays", self.load))
-        return {name: columns_of(name, pair) for name, pair in pairs.items()}
+        splits = {name: columns_of(name, pair) for name, pair in pairs.items()}
+        for name, columns in splits.items():
+            check_like(splits["train"], columns, name)
+        return splits
 
     @cached_property
     def _element(self) -> tuple[tuple[Feature, ...], Label]:
-        from tfpipe.data.arrays import check_like, features_of
+        from tfpipe.data.arrays import features_of
         from tfpipe.data.labels import check_labels
 
         train = self._returned["train"]
         parts = tuple(reading.label for reading in self._readings.values())
         label = parts[0] if "" in self._readings else Label("labels", "several", parts=parts)
-        for name, columns in self._returned.items():
-            check_like(train, columns, name)
+        for name in self._returned:
             check_labels(self._read(name).labels, label, f"split {name!r}")
         return features_of(train), label

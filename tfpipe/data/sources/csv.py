@@ -10,7 +10,7 @@ from tfpipe.data.columns import Columns
 from tfpipe.data.sources.base import HeldOut, StoredSplits
 from tfpipe.declare.formats import Decimal, Thousands
 from tfpipe.declare.spec import Feature, Label
-from tfpipe.errors import ConfigError, DataError
+from tfpipe.errors import ConfigError, DataError, suggest
 from tfpipe.text import counted, listed
 
 if TYPE_CHECKING:
@@ -43,6 +43,14 @@ class CSVSplits(StoredSplits):
         if fields["label_kind"] == "number" and classes:
             raise ConfigError(f"{owner}: numbers have no classes: leave out label_kind or classes.")
         check_classes(owner, classes)
+        if len(set(self._label_columns)) < len(self._label_columns):
+            raise ConfigError(f"{owner}.label names a column twice: {self._label_columns}.")
+        for name in fields["label_kind"] if isinstance(fields["label_kind"], dict) else ():
+            if name not in self._label_columns:
+                raise ConfigError(
+                    f"{owner}.label_kind names {name!r}, which is no label. "
+                    f"{suggest(name, self._label_columns)}"
+                )
         if len(self._label_columns) != 1 and (classes or not self._label_columns):
             count = counted(len(self._label_columns), "column")
             raise ConfigError(
