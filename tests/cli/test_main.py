@@ -60,6 +60,12 @@ def test_an_unknown_option_is_refused(tfpipe):
     assert done.code == 2
     assert "No such option" in done.err
     assert "--json" in done.err
+    done = tfpipe("run", "job.py", "--epochs", "3")
+    assert done.code == 2
+    assert done.err.endswith(
+        "Error: No such option '--epochs'. A field of the pipeline is set without dashes: "
+        "epochs=...\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,11 @@ def test_a_pipeline_as_mix_in_changes_only_what_it_names():
     assert (Both().seed, Both().epochs) == (7, 30)
 
 
+def test_a_class_may_be_made_by_type():
+    made = type("Made", (Job,), {"epochs": 9})
+    assert (made().epochs, made().data, made.__module__) == (9, Job.data, __name__)
+
+
 def test_a_mix_in_with_a_typo_is_named():
     class Mixed:
         bach_size = 3

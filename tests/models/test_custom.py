@@ -201,6 +201,11 @@ def test_an_error_of_tfpipe_stays_as_it_is(spec_of: MakeSpec) -> None:
             "Custom: <lambda>() gave 9 output(s) a sample; the task, classification, needs 10.",
         ),
         (
+            lambda: keras.Model(x := keras.Input((3,)), [keras.layers.Dense(10)(x)] * 2),
+            "Custom: <lambda>() has 2 outputs in a list, and there is one label. Return "
+            "keras.Model(inputs, output), or give labels that are a mapping of the outputs' names.",
+        ),
+        (
             lambda: keras.Sequential(
                 [keras.Input((3,)), keras.layers.Dense(10, activation="sigmoid", name="last")]
             ),

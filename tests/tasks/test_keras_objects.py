@@ -127,6 +127,15 @@ VALUES = [
 ]
 
 
+def test_two_metrics_of_one_name_are_refused() -> None:
+    task = task_of(THREE)
+    with pytest.raises(ConfigError) as refused:
+        task.metrics_for(("accuracy", metrics.AUC(), "accuracy"))
+    assert str(refused.value) == (
+        "metrics: two are called 'accuracy'. Leave one out, or give it another name=."
+    )
+
+
 @pytest.mark.parametrize(("name", "declared", "expected"), VALUES, ids=str)
 def test_a_metric_is_scikit_learns(name: str, declared: Any, expected: Any) -> None:
     assert measured(name, declared) == pytest.approx(np.asarray(expected), rel=1e-5)

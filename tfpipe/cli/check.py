@@ -72,10 +72,10 @@ def _show(terminal: Any, report: dict[str, Any], run: str) -> None:
             f"{rehearsed['killed_after']} of epoch {rehearsed['epochs']}"
         )
     terminal.header(f"{report['name']} can run", facts)
-    terminal.say()
-    terminal.commands([(run, "train, evaluate, export")])
     for note in report["notes"]:
         terminal.note(note)
+    terminal.say()
+    terminal.commands([(run, "train, evaluate, export")])
 
 
 def _classes(report: dict[str, Any]) -> str:

@@ -72,6 +72,8 @@ def main(args: list[str] | None = None) -> None:
     try:
         code = tfpipe.main([w for w in words if w != "--debug"], "tfpipe", standalone_mode=False)
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption):
+            _explain_option(error)
         error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
@@ -85,6 +87,16 @@ def main(args: list[str] | None = None) -> None:
             traceback.print_exc()
         sys.exit(_explain(error))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _explain_option(error: click.NoSuchOption) -> None:
+    """Say how a field is set, where a person took it for an option."""
+    from tfpipe.declare.pipeline import Pipeline
+
+    field = error.option_name.lstrip("-").replace("-", "_")
+    if field in Pipeline._defaults:
+        error.message += f" A field of the pipeline is set without dashes: {field}=..."
+        error.possibilities = None
 
 
 def _explain(error: Exception) -> int:

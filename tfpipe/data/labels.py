@@ -16,6 +16,9 @@ MOST_NUMERALS = 100
 # Integers beyond this, and beyond the number of samples, are no class indices.
 MOST_CLASSES = 1000
 
+# Whole numbers beyond this are not all there as 32-bit real numbers.
+MOST_EXACT = 2**24
+
 # A whole number as a text.
 WHOLE = re.compile(r"[+-]?[0-9]+")
 
@@ -185,6 +188,11 @@ def reading_of_column(label: Label, labels: np.ndarray | Mapping[str, np.ndarray
 
 
 def _reading_of_numbers(labels: np.ndarray) -> str:
+    if len(labels) and np.abs(labels).max() > MOST_EXACT and (labels % 1 == 0).all():
+        return (
+            f"whole numbers up to {labels.max():,.0f}, of which those beyond {MOST_EXACT:,} are "
+            "rounded to 32 bits: subtract the smallest, or divide"
+        )
     distinct = np.unique(labels) if labels.ndim == 1 else labels[:0]
     if 1 < len(distinct) <= MOST_NUMERALS and bool((distinct == np.floor(distinct)).all()):
         return (

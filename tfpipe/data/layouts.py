@@ -26,6 +26,9 @@ _LISTED = 5
 # The class index of each file of a stored split by its path from the root, class by class.
 Listing = dict[str, int]
 
+# What a folder is by whatever link it is reached: its device and number.
+_Identity = tuple[int, int]
+
 
 @dataclass
 class Layout:
@@ -99,7 +102,8 @@ class Layout:
         return self
 
     def _images(self, folder: Path) -> list[str]:
-        return sorted(_walk(folder, "", True, (), self._no_images))
+        above = (_identity(self.root), _identity(folder.parent))
+        return sorted(_walk(folder, "", True, above, self._no_images))
 
     def _check_images(self, train: Path, files: dict[str, list[str]]) -> None:
         """Refuse a folder without images, and class folders without any."""
@@ -229,7 +233,7 @@ def _walk(
     path: Path | str,
     before: str,
     deep: bool,
-    above: tuple[tuple[int, int], ...],
+    above: tuple[_Identity, ...],
     others: Counter[str],
 ) -> Iterator[str]:
     """Image files below a folder; a link to a folder that it lies in is not followed.
@@ -238,11 +242,10 @@ def _walk(
         path: the folder.
         before: what comes before the names of its files.
         deep: whether folders in it are searched too.
-        above: the folders that it lies in, by device and number.
+        above: the folders that it lies in, whatever they are called.
         others: counts the files that are no images, by their ending.
     """
-    here = os.stat(path)
-    identity = (here.st_dev, here.st_ino)
+    identity = _identity(path)
     if identity in above:
         return
     with os.scandir(path) as entries:
@@ -257,6 +260,11 @@ def _walk(
                 yield before + entry.name
             else:
                 others[Path(entry.name).suffix.lower() or "without an ending"] += 1
+
+
+def _identity(path: Path | str) -> _Identity:
+    there = os.stat(path)
+    return there.st_dev, there.st_ino
 
 
 def _is_hidden(name: str) -> bool:

@@ -10,6 +10,7 @@ annotation. Subclasses and mix-ins change what they name and keep the rest. What
 is written in Python: `input_fn`, `build_model` and `build_callbacks` may be overridden.
 """
 
+import sys
 from contextvars import ContextVar
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal
@@ -48,6 +49,8 @@ class PipelineMeta(PartMeta):
     def __new__(
         mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any
     ) -> "PipelineMeta":
+        # type("Name", (Base,), {...}) would have it from this file.
+        namespace.setdefault("__module__", sys._getframe(1).f_globals.get("__name__", "__main__"))
         cls = super().__new__(mcs, name, bases, namespace, **kwargs)
         assert isinstance(cls, PipelineMeta)
         for base in reversed(cls.__mro__):

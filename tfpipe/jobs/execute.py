@@ -31,6 +31,8 @@ def execute(plan: RunPlan) -> Run:
         reporter.write()
         pipeline = type(plan.prepared.pipeline).__name__
         plan.terminal.header(f"{plan.prepared.loaded.name} · {pipeline}", run_facts(plan))
+        for note in plan.prepared.data_notes():
+            plan.terminal.note(note)
         plan.terminal.say()
         plan, result = _train_and_evaluate(plan, reporter)
         _finish(plan, result, reporter)
@@ -104,6 +106,10 @@ def _finish(plan: RunPlan, result: Run, reporter: StatusReporter) -> None:
         message=" ".join(notes),
         exports=tuple(str(path.resolve()) for path in result.exported),
     )
+    told = plan.prepared.data_notes()
+    for note in notes:
+        if note not in told:
+            terminal.note(note)
     terminal.say()
     terminal.commands(
         [
@@ -111,5 +117,3 @@ def _finish(plan: RunPlan, result: Run, reporter: StatusReporter) -> None:
             (f"tensorboard --logdir {result.directory / 'tensorboard'}", "the curves"),
         ]
     )
-    for note in notes:
-        terminal.note(note)

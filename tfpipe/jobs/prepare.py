@@ -93,10 +93,14 @@ class Prepared:
         data = self.pipeline.data
         return data.size if isinstance(data, Sample) else None
 
+    def data_notes(self) -> list[str]:
+        """How the data was read, where it could be read otherwise, and what was left out."""
+        assert self.pipeline.data is not None
+        return self.pipeline.data.notes()
+
     def notes(self) -> list[str]:
         """What a person must not overlook about the numbers."""
-        assert self.pipeline.data is not None
-        notes = self.pipeline.data.notes()
+        notes = self.data_notes()
         if self.stands_for is not None:
             notes.append(
                 f"Generated data stood in for {self.stands_for}{instead_of(self.loaded)}: these "

@@ -8,7 +8,7 @@ from tfpipe.errors import ModelError
 from tfpipe.tasks import Task
 from tfpipe.tasks.several import Several, output_layers
 from tfpipe.tasks.task import last_activation
-from tfpipe.text import quoted
+from tfpipe.text import counted, quoted
 
 if TYPE_CHECKING:
     import keras
@@ -44,10 +44,16 @@ def check_width(model: "keras.Model", task: Task, by: str) -> None:
             f"{by} should give a mapping of the outputs {quoted(parts)}, as the labels are; its "
             f"outputs are {given}. Return keras.Model(inputs, {{name: output, ...}})."
         )
+    if not isinstance(task, Several) and isinstance(output, (list, tuple, dict)):
+        raise ModelError(
+            f"{by} has {counted(len(output), 'output')} in a {type(output).__name__}, and there is "
+            "one label. Return keras.Model(inputs, output), or give labels that are a mapping of "
+            "the outputs' names."
+        )
     for name, part in parts.items():
         shape = shapes.get(name)
         if not isinstance(shape, tuple) or None in shape[1:]:
-            continue  # several outputs, or one that Keras cannot tell beforehand
+            continue  # Keras cannot tell beforehand
         if prod(shape[1:]) != part.units:
             of = f" for {name!r}" if name else ""
             raise ModelError(

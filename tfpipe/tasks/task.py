@@ -150,6 +150,10 @@ class Task(ABC):
         for metric in declared:
             names = [getattr(m, "name", "") for m in metrics]
             metrics.append(metric_of(self, self.metrics[0] if metric in own else metric, names))
+            if (name := getattr(metrics[-1], "name", "")) and name in names:
+                raise ConfigError(
+                    f"metrics: two are called {name!r}. Leave one out, or give it another name=."
+                )
         return metrics
 
     def loss_weights_for(self, declared: Mapping[str, float] | None) -> dict[str, float] | None:

@@ -1,6 +1,8 @@
 """Pictures as cameras and browsers make them: formats, orientations, modes, names that lie."""
 
 import io
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,9 +69,26 @@ def test_all_eight_orientations_are_one_upright_picture(kind: str) -> None:
         found, channels = read(data, 3)
         assert channels == 3
         np.testing.assert_allclose(found.astype(int), np.asarray(PICTURE), atol=3)
+        if kind == "PNG":  # of which the tag may stand behind the pixels, too
+            data = with_the_tag_behind(data)
+            np.testing.assert_array_equal(read(data, 3)[0], found)
         if kind in ("JPEG", "PNG", "WEBP"):  # what an export takes
             image = in_graph(tf.constant(data)).numpy().astype(int)
             np.testing.assert_allclose(image, found, atol=1)
+
+
+def with_the_tag_behind(png: bytes) -> bytes:
+    """A PNG file whose EXIF stands after its pixels and many bytes of comments."""
+    chunks, place = [], 8
+    while place < len(png):
+        size = 12 + int.from_bytes(png[place : place + 4])
+        chunks.append(png[place : place + size])
+        place += size
+    exif = next(c for c in chunks if c[4:8] == b"eXIf")
+    text = b"tEXt" + b"Comment\0" + b"x" * 150_000
+    comment = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    others = [c for c in chunks if c is not exif]
+    return png[:8] + b"".join([*others[:-1], comment, exif, others[-1]])
 
 
 def with_alpha(mode: str) -> Image.Image:
@@ -129,6 +148,9 @@ def test_bytes_of_sixteen_bits_keep_the_high_ones(tmp_path: Path) -> None:
         found, channels = read(encoded(Image.fromarray(deep), kind), 1)
         assert channels == 1
         np.testing.assert_array_equal(found[..., 0], deep // 256)
+    bytes_of_32_bits = Image.fromarray(np.arange(32, dtype=np.int32).reshape(4, 8) * 8)
+    found, _ = read(encoded(bytes_of_32_bits, "TIFF"), 1)
+    np.testing.assert_array_equal(found[..., 0], np.asarray(bytes_of_32_bits))
     image = pixels(tf.constant(encoded(Image.fromarray(deep), "PNG")), 1).numpy()
     np.testing.assert_allclose(image[..., 0].astype(int), deep // 256, atol=1)
 
@@ -138,6 +160,11 @@ def test_bytes_of_sixteen_bits_keep_the_high_ones(tmp_path: Path) -> None:
     [
         (b"", "is empty"),
         (b"hello, I am a text", "is no JPEG, PNG, GIF, BMP, WebP, TIFF or AVIF image"),
+        (b"BMW and other cars", "is no JPEG, PNG, GIF, BMP, WebP, TIFF or AVIF image"),
+        (
+            encoded(Image.fromarray(np.full((4, 4), 70_000, np.int32)), "TIFF"),
+            "holds numbers beyond 16 bits, and images of bytes are expected",
+        ),
         (
             b"\0\0\0\x18ftypheic\0\0\0\0",
             "is a HEIC image, which cannot be read: convert it to JPEG",

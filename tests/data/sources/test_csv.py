@@ -156,6 +156,28 @@ def test_weights(write: Write) -> None:
     np.testing.assert_array_equal(batch[2], np.arange(6) / 2)
 
 
+@pytest.mark.parametrize(("cell", "weight"), [("{},5", 0.5), ("{}0%", 0.0), ("1.00{},0", 1000.0)])
+def test_weights_in_peoples_notation(write: Write, cell: str, weight: float) -> None:
+    rows = ["a;w;y", *(f"{n};{cell.format(n)};{n % 2}" for n in range(6))]
+    found = CSV(write(rows), "y", weight="w", validation=None, delimiter=";")
+    (batch,) = found.input_fn("train", batch_size=6).as_numpy_iterator()
+    step = 10 if "%" in cell else 1
+    np.testing.assert_allclose(batch[2], weight + step * np.arange(6), rtol=1e-6)
+
+
+def test_numbers_too_large_for_32_bits_to_tell_apart(write: Write) -> None:
+    rows = ["a,y", *(f"{n},{20_000_000_000 + n}" for n in range(150))]
+    assert refused(CSV(write(rows), "y")) == (
+        "people.csv: the label 'y' is 2e+10 in all 150 rows, and there is nothing to learn: "
+        "numbers are rounded to 32 bits, so subtract the smallest from them."
+    )
+    rows = ["a,y", *(f"{n},{20_000_000 + n}" for n in range(150))]
+    assert CSV(write(rows), "y", validation=None).label_reading() == (
+        "whole numbers up to 20,000,148, of which those beyond 16,777,216 are rounded to 32 bits: "
+        "subtract the smallest, or divide"
+    )
+
+
 def test_columns_of_more_rows_than_are_kept_together(write: Write) -> None:
     size = 25_000
     rows = ["a,b,y", *(f"{n},w{n % 3},{n % 2}" for n in range(size - 1)), "?,,1"]

@@ -161,6 +161,7 @@ def test_what_is_no_image_is_passed_over(put: Put, here: Path) -> None:
     Path("photos/cat/notes.txt").write_text("x")
     Path("photos/readme.txt").write_text("x")
     (here / "photos" / "dog" / "loop").symlink_to(here / "photos" / "dog")
+    (here / "photos" / "dog" / "all").symlink_to(here / "photos")
     assert images_below(here / "photos") == ["cat/0.png", "dog/0.png"]
     assert ImageFolder("photos", validation=None).spec().splits == {"train": 2}
 

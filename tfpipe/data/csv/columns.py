@@ -40,9 +40,17 @@ class Values:
         self.broken |= dict.fromkeys(np.flatnonzero(rows).tolist(), what)
 
 
-def numbers(table: CsvRows, name: str, missing: Collection[str]) -> Values:
+def numbers(
+    table: CsvRows, name: str, missing: Collection[str], form: NumberFormat | None = None
+) -> Values:
     """Return a column of numbers: float32, NaN where one is missing; all others are broken."""
-    return explained(table, name, _floats(table, name, missing))
+    if form is None:
+        return explained(table, name, _floats(table, name, missing))
+    values = formatted(table, name, form, missing)
+    known = {word: form.parse(word.decode()) for word in set(values.array)} | {b"": math.nan}
+    found = ((math.inf if known[word] is None else known[word]) for word in values.array)
+    values.array = np.fromiter(found, np.float32, len(table))
+    return values
 
 
 def words(table: CsvRows, name: str, missing: Collection[str]) -> np.ndarray:
@@ -66,9 +74,11 @@ def texts(table: CsvRows, name: str) -> Values:
     return values
 
 
-def weights(table: CsvRows, name: str, missing: Collection[str]) -> Values:
+def weights(
+    table: CsvRows, name: str, missing: Collection[str], form: NumberFormat | None
+) -> Values:
     """Return a column that says how much each row counts: numbers of at least 0."""
-    values = numbers(table, name, missing)
+    values = numbers(table, name, missing, form)
     values.refuse(np.isnan(values.array), f"no weight in the column {name!r}")
     for row in np.flatnonzero(values.array < 0).tolist():
         values.broken[row] = f"the weight {values.array[row]:g} is below 0"

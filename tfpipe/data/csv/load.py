@@ -14,6 +14,7 @@ from tfpipe.data.csv.columns import (
     formatted,
     identifier,
     identifiers,
+    mostly_floats,
     numbers,
     texts,
     value_of,
@@ -89,7 +90,7 @@ class TableData:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is read of each file: features and targets by column, and the weights' column.
+    """What is read of each file: features and targets by column, and the weights' and its format.
 
     `read` holds what finding out has read of the training file already, `notes` what it found;
     `apart` says whether each target is an output of its own.
@@ -101,6 +102,7 @@ class _Plan:
     read: dict[str, Values]
     notes: list[str]
     apart: bool
+    weight_format: NumberFormat | None
 
 
 def load(request: TableRequest) -> TableData:
@@ -214,7 +216,12 @@ def _plan(train: CsvRows, request: TableRequest) -> _Plan:
                 Recognised("number", target.format, None, example).reading(identifier(name))
             )
     read = {name: found.values for name, found in recognised.items() if found.values is not None}
-    return _Plan(features, targets, weight, read, notes, apart)
+    weighed = None
+    if weight is not None and not (
+        notation.is_plain and mostly_floats(train, weight, request.missing) is not None
+    ):
+        weighed = notation.format_of(count_words(train, weight, request.missing), declared=True)
+    return _Plan(features, targets, weight, read, notes, apart, weighed)
 
 
 def feature_of(name: str, kind: Declared, form: NumberFormat | DateFormat | None = None) -> Feature:
@@ -286,7 +293,9 @@ def _columns(
         else:
             read[feature.name] = Values(words(table, name, missing))
     labels = [answers(table, name, target, missing) for name, target in plan.targets.items()]
-    weight = None if plan.weight is None else weights(table, plan.weight, missing)
+    weight = (
+        None if plan.weight is None else weights(table, plan.weight, missing, plan.weight_format)
+    )
     broken: dict[int, str] = {}
     for values in (*filter(None, [weight]), *reversed(labels), *reversed(read.values())):
         broken |= values.broken  # of several, the first column's is told

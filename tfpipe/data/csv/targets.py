@@ -9,7 +9,6 @@ import numpy as np
 from tfpipe.data.csv.columns import (
     Values,
     count_words,
-    formatted,
     mostly_floats,
     numbers,
     short,
@@ -19,7 +18,7 @@ from tfpipe.data.csv.columns import (
 )
 from tfpipe.data.csv.reader import CsvRows
 from tfpipe.data.csv.recognition import Notation
-from tfpipe.data.labels import WHOLE, LabelType, label_kind, numbered
+from tfpipe.data.labels import MOST_EXACT, WHOLE, LabelType, label_kind, numbered
 from tfpipe.declare.formats import NumberFormat
 from tfpipe.declare.spec import Label
 from tfpipe.errors import DataError
@@ -68,6 +67,8 @@ class Target:
             always = f"{first:g}" if known is None else repr(known[int(first)])
             missing = known is not None
             why = "telling classes apart takes two" if missing else "there is nothing to learn"
+            if known is None and abs(first) > MOST_EXACT:
+                why += ": numbers are rounded to 32 bits, so subtract the smallest from them"
             raise DataError(
                 f"{shown}: the label {name!r} is {always} in all {len(labels):,} rows, and {why}."
             )
@@ -210,13 +211,8 @@ def answers(table: CsvRows, name: str, target: Target, missing: Collection[str])
         for row in np.flatnonzero(values.array < 0).tolist():
             word = short(written[row].decode())
             values.broken[row] = f"the label {word} is none of {known}"
-    elif target.format is not None:
-        values = formatted(table, name, target.format, missing)
-        known_values = {word: target.format.parse(word.decode()) for word in set(values.array)}
-        empty = values.array == b""
-        values.array = np.array([known_values[word] for word in values.array], np.float32)
     else:
-        values = numbers(table, name, missing)
+        values = numbers(table, name, missing, target.format)
         empty = np.isnan(values.array)
     values.refuse(empty, f"no label in the column {name!r}")
     return values

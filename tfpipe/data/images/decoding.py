@@ -15,7 +15,7 @@ import tensorflow as tf
 from tfpipe.data.images.sizes import Size, centre, covering
 from tfpipe.declare.spec import Feature
 
-_SEARCHED = 4096  # bytes at an end of a file
+_SEARCHED = 65536  # bytes at either end of a file, which a segment of JPEG has at most
 # RE2, in which \\C is any byte. An entry of the tag in either order of bytes: 0x0112, of type 3
 # (short), one value, the value.
 _ORIENTATION = (
@@ -121,12 +121,12 @@ def upright(image: tf.Tensor, encoded: tf.Tensor) -> tf.Tensor:
     """Return an image turned as its file says: cameras store it as the sensor was held.
 
     The tag Orientation of EXIF (CIPA DC-008, table 8) is a number from 1, as it is, to 8. Files are
-    searched where it stands: in the first bytes, and for WebP in the last.
+    searched where it stands: in the first bytes, of PNG and WebP also in the last.
     """
     length = tf.strings.length(encoded)
-    ends = tf.strings.substr(encoded, 0, tf.minimum(length, _SEARCHED))
-    last = tf.strings.substr(encoded, tf.maximum(length - _SEARCHED, 0), -1)
-    ends = tf.cond(_is(encoded, _WEBP), lambda: ends + last, lambda: ends)
+    first = tf.strings.substr(encoded, 0, tf.minimum(length, _SEARCHED))
+    rest = tf.minimum(tf.maximum(length - _SEARCHED, _SEARCHED), length)
+    ends = first + tf.strings.substr(encoded, rest, -1)
 
     def turned() -> tf.Tensor:
         digit = tf.strings.regex_replace(ends, _ORIENTATION, r"\1\2")

@@ -47,10 +47,12 @@ class Decoder:
         shape: (height, width, channels) of every image, to which those of others are converted.
         fit: how images of other sizes are resized: stretched, or to cover the size, of which the
             centre is cut out; None where they are a problem.
+        counts: whether it is counted how many channels the files have.
     """
 
     shape: tuple[int, ...]
     fit: Fit | None
+    counts: bool = True
 
     def decode(self, paths: Sequence[Path], store: Store) -> tuple[Problems, Channels]:
         """Decode files, whatever their number, with little more memory than `store` takes.
@@ -138,7 +140,8 @@ class Decoder:
             encoded = tf.io.read_file(path)
             image = self._fitted(decode(encoded, self.shape[2]))
             with tf.control_dependencies([image]):  # of a file that is whole
-                return tf.ensure_shape(image, self.shape), channels_of(encoded)
+                own = channels_of(encoded) if self.counts else tf.constant(self.shape[2])
+                return tf.ensure_shape(image, self.shape), own
 
         def all_of(paths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             types = (tf.uint8, tf.int32)

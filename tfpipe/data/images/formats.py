@@ -49,7 +49,7 @@ def kind_of(encoded: bytes) -> str:
     """Return what a file is, such as "JPEG"; empty for what is no image that is known."""
     start = encoded[:_START]
     for magic, kind in _MAGIC.items():
-        if start.startswith(magic):
+        if start.startswith(magic) and (kind != "BMP" or start[6:10] == bytes(4)):  # BMW, a text
             return kind
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "WebP"
@@ -118,7 +118,7 @@ def read(encoded: bytes, channels: int) -> "tuple[np.ndarray, int]":
 
 
 def _in_bytes(image: "Picture") -> "Picture":
-    """Return a picture of 16 or 32 bits a pixel in 8, of which the high ones are kept."""
+    """Return a picture of 16 or 32 bits a pixel in 8: the high ones of 16, or all it takes."""
     import numpy as np
     from PIL import Image
 
@@ -127,4 +127,8 @@ def _in_bytes(image: "Picture") -> "Picture":
     values = np.asarray(image)
     if image.mode == "F":
         raise NotReadable("holds real numbers, and images of bytes are expected")
-    return Image.fromarray((np.clip(values, 0, 65535) // 256).astype(np.uint8))
+    most = int(values.max(initial=0))
+    if most > 65535 or values.min(initial=0) < 0:
+        raise NotReadable("holds numbers beyond 16 bits, and images of bytes are expected")
+    in_bytes = image.mode == "I" and most <= 255
+    return Image.fromarray((values if in_bytes else values // 256).astype(np.uint8))

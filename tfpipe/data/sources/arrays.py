@@ -87,8 +87,8 @@ class Arrays(StoredSplits):
             return read_several(labels, self.classes, {} if isinstance(kind, str) else kind)
         if not isinstance(kind, str):
             raise DataError(
-                f"Arrays: task or label_kind is a mapping of {listed(kind, 5)}, and y is one label. "
-                "Labels of several outputs are a mapping of the same names."
+                f"Arrays: task or label_kind is a mapping of {listed(kind, 5)}, and y is one "
+                "label. Labels of several outputs are a mapping of the same names."
             )
         return {"": read_array(labels, self.classes, kind)}
 

@@ -198,7 +198,7 @@ class ImageFolder(StoredSplits):
             most = Counter(1 if s[2] == 2 else s[2] for s in shapes)
             shape = (*size, self.channels or max(most, key=lambda n: (most[n], n == 3)))
         fit: Fit | None = None if held is None else "stretch" if self.resize is None else "cover"
-        return Decoder(shape, fit)
+        return Decoder(shape, fit, counts=self.channels is None)
 
     def _shapes(self) -> list[tuple[int, ...]]:
         """Return the shapes of a few training images."""
