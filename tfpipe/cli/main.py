@@ -72,9 +72,7 @@ def main(args: list[str] | None = None) -> None:
     try:
         code = tfpipe.main([w for w in words if w != "--debug"], "tfpipe", standalone_mode=False)
     except click.ClickException as error:
-        if isinstance(error, click.NoSuchOption):
-            _explain_option(error)
-        error.show()
+        _explained(error).show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         print("Interrupted.", file=sys.stderr)
@@ -89,14 +87,15 @@ def main(args: list[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _explain_option(error: click.NoSuchOption) -> None:
+def _explained(error: click.ClickException) -> click.ClickException:
     """Say how a field is set, where a person took it for an option."""
     from tfpipe.declare.pipeline import Pipeline
 
-    field = error.option_name.lstrip("-").replace("-", "_")
-    if field in Pipeline._defaults:
-        error.message += f" A field of the pipeline is set without dashes: {field}=..."
-        error.possibilities = None
+    field = getattr(error, "option_name", "").lstrip("-").replace("-", "_")
+    if not isinstance(error, click.NoSuchOption) or field not in Pipeline._defaults:
+        return error
+    more = f" A field of the pipeline is set without dashes: {field}=..."
+    return click.UsageError(error.message + more, error.ctx)
 
 
 def _explain(error: Exception) -> int:

@@ -10,6 +10,7 @@ from tfpipe.tasks.sigmoid import Sigmoid
 from tfpipe.tasks.task import Named
 
 if TYPE_CHECKING:
+    import numpy as np
     import tensorflow as tf
 
     from tfpipe.tasks.keras_objects import Translator
@@ -61,6 +62,11 @@ class Binary(Sigmoid, Classification):
         index = tf.argmax(both, axis=-1)
         names = tf.gather(tf.constant(self.label.classes), index)
         return {self.output: both, "class_index": index, "class_name": names}
+
+    def class_probabilities(self, answers: "np.ndarray") -> "np.ndarray":
+        import numpy as np
+
+        return np.concatenate([1.0 - answers, answers], axis=-1)
 
     def named(self, answer: Sequence[float], top: int = 5) -> Named:
         second = float(answer[0])

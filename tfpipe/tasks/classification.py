@@ -19,6 +19,7 @@ class Classification(Task):
     name = "classification"
     label_kind = "class"
     has_classes = True
+    judged_as = "class"
     activations: ClassVar[tuple[str, ...]] = ("softmax",)
 
     @classmethod

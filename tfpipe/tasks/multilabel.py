@@ -1,5 +1,6 @@
 """Multilabel classification: several yes/no answers, a logit for each."""
 
+from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ class Multilabel(Sigmoid, Task):
 
     name = "multilabel"
     activations = ("sigmoid",)
+    judged_as = "yes_no"
 
     @classmethod
     def fits(cls, label: Label) -> bool:
@@ -51,3 +53,22 @@ class Multilabel(Sigmoid, Task):
             return tf.cast(labels, tf.float32), scores
 
         return translate
+
+    def losses(self, answers: "np.ndarray", labels: "np.ndarray") -> "np.ndarray":
+        import numpy as np
+
+        of_true = np.where(labels.reshape(answers.shape) > 0, answers, 1.0 - answers)
+        with np.errstate(divide="ignore"):
+            return np.asarray(-np.log(of_true).mean(axis=-1))
+
+    def right(self, answers: "np.ndarray", labels: "np.ndarray") -> "np.ndarray":
+        import numpy as np
+
+        return np.asarray(((answers >= 0.5) == (labels.reshape(answers.shape) > 0)).all(axis=-1))
+
+    def caption(self, answer: Sequence[float], label: "np.ndarray | int | float") -> str:
+        import numpy as np
+
+        names = np.asarray(self.label.classes)
+        said, true = (names[np.asarray(v).reshape(-1) >= 0.5] for v in (answer, label))
+        return f"{', '.join(said) or 'none'} ({', '.join(true) or 'none'})"

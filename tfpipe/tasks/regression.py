@@ -8,6 +8,7 @@ from tfpipe.declare.deferred import Deferred, keras
 from tfpipe.declare.spec import Label
 from tfpipe.tasks.keras_objects import Expects
 from tfpipe.tasks.task import Named, Task
+from tfpipe.text import number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +25,7 @@ class Regression(Task):
     has_accuracy = False
     reads_logits = False
     output = "values"
+    judged_as = "number"
 
     @classmethod
     def fits(cls, label: Label) -> bool:
@@ -69,6 +71,20 @@ class Regression(Task):
         import tensorflow as tf
 
         return tf.cast(outputs, tf.float32)
+
+    def losses(self, answers: "np.ndarray", labels: "np.ndarray") -> "np.ndarray":
+        import numpy as np
+
+        return np.asarray(np.abs(answers - labels.reshape(answers.shape)).mean(axis=-1))
+
+    def caption(self, answer: Sequence[float], label: "np.ndarray | int | float") -> str:
+        import numpy as np
+
+        said, true = (
+            ", ".join(number(float(v)) for v in np.asarray(values).reshape(-1)[:4])
+            for values in (answer, label)
+        )
+        return f"{said} ({true})"
 
     def named(self, answer: Sequence[float], top: int = 5) -> Named:
         values = [float(value) for value in answer]

@@ -45,6 +45,9 @@ class Task(ABC):
         activations: which of "softmax" and "sigmoid" make probabilities of these logits. The last
             layer of a person's own model may have the first of them.
         output: what an export calls the answers.
+        judged_as: what its answers are compared with, by which evaluation chooses its figures:
+            "class" for one of the label's classes, "yes_no" for several yes/no answers, "number"
+            for real numbers, or a kind that a module of `tfpipe.evaluation.figures` adds.
     """
 
     name: ClassVar[str]
@@ -54,6 +57,7 @@ class Task(ABC):
     reads_logits: ClassVar[bool] = True
     activations: ClassVar[tuple[str, ...]] = ()
     output: ClassVar[str] = "probabilities"
+    judged_as: ClassVar[str] = ""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -205,6 +209,42 @@ class Task(ABC):
         """
         named = zip(self.label.classes, map(float, answer), strict=True)
         return tuple(sorted(named, key=lambda pair: -pair[1])[:top])
+
+    # Judging
+
+    def class_probabilities(self, answers: "np.ndarray") -> "np.ndarray":
+        """[rows, classes] of answers, where each is one of the label's classes."""
+        return answers
+
+    def losses(self, answers: "np.ndarray", labels: "np.ndarray") -> "np.ndarray":
+        """How wrong each answer is, [rows], 0 for one that is right beyond doubt.
+
+        Args:
+            answers: [rows, ...] as `answers` gives them.
+            labels: [rows, ...] what is true.
+        """
+        if not self.has_classes:
+            raise NotImplementedError(f"{type(self).__name__} does not say how wrong it is.")
+        import numpy as np
+
+        of_true = self.class_probabilities(answers)[np.arange(len(labels)), labels.reshape(-1)]
+        with np.errstate(divide="ignore"):
+            return np.asarray(-np.log(of_true))
+
+    def right(self, answers: "np.ndarray", labels: "np.ndarray") -> "np.ndarray | None":
+        """Whether each answer is right, [rows]; None where an answer is only more or less so."""
+        if not self.has_classes:
+            return None
+        import numpy as np
+
+        return np.asarray(self.class_indices(answers)) == labels.reshape(-1)
+
+    def caption(self, answer: Sequence[float], label: "np.ndarray | int | float") -> str:
+        """An answer and, in brackets, what is true, for below a picture: "cat 87% (dog)"."""
+        if not self.has_classes:
+            raise NotImplementedError(f"{type(self).__name__} does not say how answers are shown.")
+        (name, probability), *_ = self.named(answer, 1)
+        return f"{name} {probability:.0%} ({self.label.classes[int(label)]})"
 
 
 TASKS: dict[str, type[Task]] = {}
