@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # To editors and type checkers the deferred Keras is Keras it
     from tfpipe.verbs.predict import predict as predict
     from tfpipe.verbs.resume import resume as resume
     from tfpipe.verbs.run import run as run
-    from tfpipe.verbs.search import search as search
+    from tfpipe.verbs.search.search import search as search
 
 _WHERE = {
     "FineTune": "tfpipe.declare.fine_tune",
@@ -46,7 +46,7 @@ _WHERE = {
     "predict": "tfpipe.verbs.predict",
     "resume": "tfpipe.verbs.resume",
     "run": "tfpipe.verbs.run",
-    "search": "tfpipe.verbs.search",
+    "search": "tfpipe.verbs.search.search",
 }
 
 __all__ = [  # noqa: RUF022 (the order of the README)

@@ -19,9 +19,9 @@ from tfpipe.errors import ConfigError
 from tfpipe.training import checkpoint
 from tfpipe.training.replicas import check_replicas
 
-# The networks are smooth, see tests/cli/test_workers.py. What is left in the last batch of 12: of
-# `Pictures` 9 samples to train on, 3 to validate and 3 to test; of `Vectors` 3, 1 and 1, so that
-# one replica has none.
+# The networks are smooth, see tests/cli/training/test_workers.py. What is left in the last batch
+# of 12: of `Pictures` 9 samples to train on, 3 to validate and 3 to test; of `Vectors` 3, 1 and 1,
+# so that one replica has none.
 BEGIN = """
 import json, os, signal, sys
 from pathlib import Path

@@ -19,7 +19,7 @@ from tfpipe.terminal import Terminal
 from tfpipe.tuning.comparison import COLUMNS, networks
 from tfpipe.verbs.compare_models import compare_models, resume_comparison
 from tfpipe.verbs.networks import PUBLISHED, chosen, with_network
-from tfpipe.verbs.search import PRELOAD
+from tfpipe.verbs.search.search import PRELOAD
 
 FILE = """
 import numpy as np

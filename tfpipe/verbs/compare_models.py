@@ -12,8 +12,8 @@ from tfpipe.models.pretrained.split_model import why_not_cached
 from tfpipe.terminal import Silent, Terminal
 from tfpipe.tuning.comparison import COLUMNS, LEGEND, networks, saving
 from tfpipe.tuning.store import Search
-from tfpipe.verbs import search as searching
 from tfpipe.verbs.networks import check_comparable, chosen, with_network
+from tfpipe.verbs.search import search as searching
 
 
 def compare_models(

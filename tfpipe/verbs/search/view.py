@@ -23,7 +23,7 @@ from tfpipe.tuning.commands import kept, target_of, train_with_best
 from tfpipe.tuning.dimension import dimensions_of
 from tfpipe.tuning.report import TUNERS
 from tfpipe.tuning.store import Search, Trial
-from tfpipe.verbs.trial_view import (
+from tfpipe.verbs.search.trial_view import (
     counted,
     failures,
     line,

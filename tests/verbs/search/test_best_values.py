@@ -9,8 +9,8 @@ from tfpipe.declare.tree import flatten
 from tfpipe.errors import ConfigError, PipelineFileError, RunError
 from tfpipe.jobs.restore import Stopped, redeclare
 from tfpipe.runs.directory import Status
-from tfpipe.verbs.best_values import with_best
 from tfpipe.verbs.config import config
+from tfpipe.verbs.search.best_values import with_best
 
 
 def test_the_best_values_come_below_the_command_line_and_above_the_file(small: Path) -> None:

@@ -230,7 +230,7 @@ def test_data_that_cannot_be_had_is_known_at_once(
 
     monkeypatch.setattr(reach, "_ask", lambda *_: "Name or service not known")
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "empty"))
-    pipeline = Path(__file__).parents[2] / "pipelines" / "cifar10_cnn.py"
+    pipeline = Path(__file__).parents[3] / "pipelines" / "cifar10_cnn.py"
     answer = tfpipe("run", pipeline, f"data.data_dir={tmp_path / 'empty'}")
     assert answer.code == 2
     for words in ("cifar10 is not prepared", "TFDS_DATA_DIR", "data.data_dir=", "--sample"):

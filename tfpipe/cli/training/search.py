@@ -192,7 +192,7 @@ def _search(file: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
     if given["hard"] and given["budget"] is None:
         raise click.UsageError("--hard goes with --budget.")
     from tfpipe.declare.loading import load
-    from tfpipe.verbs.search import search
+    from tfpipe.verbs.search.search import search
 
     options = {**given, "sample": sample_size(given["sample"]), "median": given["median_rule"]}
     del options["overrides"], options["median_rule"]
@@ -210,7 +210,7 @@ def _resume(
         "--resume goes on with what was asked when the search began: leave out {}. What may change "
         "is --trials, --budget, --hard and --workers.",
     )
-    from tfpipe.verbs.search import resume_search
+    from tfpipe.verbs.search.search import resume_search
 
     changed: dict[str, Any] = {n: given[n] for n in more if _is_given(ctx, n)}
     return resume_search(reference, **changed, **common)
@@ -230,7 +230,7 @@ def _join(
         "overrides, --vary and --workers.",
     )
     from tfpipe.declare.loading import load
-    from tfpipe.verbs.search import join
+    from tfpipe.verbs.search.search import join
 
     loaded = None if file is None else load(file, given["overrides"])
     return join(reference, loaded, vary=given["vary"], workers=given["workers"], **common)
@@ -262,10 +262,10 @@ def show(search: str, root: Path, as_json: bool) -> None:
     """
     from tfpipe.terminal import Terminal
     from tfpipe.tuning.store import find_search
-    from tfpipe.verbs import search_view
+    from tfpipe.verbs.search import view
 
     shown = find_search(root, search)
     if as_json:
-        print_json({**shown.to_json(), "state": search_view.state_of(shown)})
+        print_json({**shown.to_json(), "state": view.state_of(shown)})
     else:
-        search_view.show(shown, Terminal())
+        view.show(shown, Terminal())

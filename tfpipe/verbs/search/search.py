@@ -27,7 +27,7 @@ from tfpipe.tuning import store
 from tfpipe.tuning.space import Space
 from tfpipe.tuning.store import Search, SearchOptions, Trial, Tuner
 from tfpipe.tuning.vary import vary as varied
-from tfpipe.verbs.search_checks import (
+from tfpipe.verbs.search.checks import (
     check,
     check_changes,
     count,
@@ -36,7 +36,7 @@ from tfpipe.verbs.search_checks import (
     seconds_of,
     space_in,
 )
-from tfpipe.verbs.search_view import SearchView, header, show_resume_command, summary
+from tfpipe.verbs.search.view import SearchView, header, show_resume_command, summary
 
 # What a trial imports, for the pool to have it ready.
 PRELOAD = (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from searches import DROPOUT, NAME, RATE, made, trial
 
-import tfpipe.verbs.search as verb
+import tfpipe.verbs.search.search as verb
 from tfpipe.cli.main import tfpipe as group
 from tfpipe.declare.loading import load
 from tfpipe.tuning.space import space_of
@@ -286,7 +286,7 @@ def test_a_run_with_the_best_of_nothing(tfpipe: Any, small: Path) -> None:
 # The documentation
 
 
-DOCS = Path(__file__).parents[2] / "docs" / "search.md"
+DOCS = Path(__file__).parents[3] / "docs" / "search.md"
 
 
 def test_what_the_documentation_shows_can_be_asked_for(

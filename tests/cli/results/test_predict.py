@@ -18,7 +18,7 @@ from tfpipe.jobs.predict.predictor import Predictor, check_images
 from tfpipe.tasks import task_for
 from tfpipe.verbs.predict import predict
 
-INCEPTION = Path(__file__).parents[2] / "pipelines" / "inception_predict.py"
+INCEPTION = Path(__file__).parents[3] / "pipelines" / "inception_predict.py"
 # The shipped declaration with a network small enough for a test, at its own size.
 SMALL = ("model=MobileNet(head='imagenet', alpha=0.25, size=(32, 32))", "data=ImageFiles((32, 32))")
 PIXELS = (32, 32, 3)

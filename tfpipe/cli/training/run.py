@@ -68,7 +68,7 @@ def command(
     from tfpipe.cli.logs import log_shown
     from tfpipe.declare.loading import load
     from tfpipe.terminal import Terminal
-    from tfpipe.verbs.best_values import with_best
+    from tfpipe.verbs.search.best_values import with_best
 
     overrides = (*overrides, *([f"device={device}"] if device else []))
     terminal = Terminal(sys.stderr if as_json else sys.stdout)

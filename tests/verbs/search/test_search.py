@@ -17,7 +17,7 @@ from tfpipe.errors import ConfigError, DataError, RunError, TrainingError
 from tfpipe.processes.pool import ProcessPool
 from tfpipe.tuning.scheduler import common_failure
 from tfpipe.tuning.store import Search, Trial, find_search
-from tfpipe.verbs.search import PRELOAD, resume_search
+from tfpipe.verbs.search.search import PRELOAD, resume_search
 
 TIMES = ("seconds", "examples_per_second", "input_wait")
 

@@ -13,7 +13,8 @@ from tfpipe.declare.loading import load
 from tfpipe.errors import Interrupted, TrainingError
 from tfpipe.terminal import Terminal
 from tfpipe.tuning.space import space_of
-from tfpipe.verbs.search_view import (
+from tfpipe.verbs.search.trial_view import line, short_names
+from tfpipe.verbs.search.view import (
     SearchView,
     header,
     show,
@@ -21,7 +22,6 @@ from tfpipe.verbs.search_view import (
     state_of,
     summary,
 )
-from tfpipe.verbs.trial_view import line, short_names
 
 NAN = "The loss became NaN in epoch 1. Lower the learning rate."
 

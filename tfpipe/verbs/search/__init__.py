@@ -1,0 +1,1 @@
+"""`tfpipe search`: what may be searched, the search, and how it is told."""
