@@ -32,8 +32,12 @@ class Job(Pipeline):
 
 
 class Phased(Job):
-    epochs = 10
+    epochs = 21
     fine_tune = FineTune(phases=(Phase(1), Phase(20, unfreeze="all")))
+
+
+class PhasesAlone(Pipeline):
+    data, model, fine_tune = Job.data, MLP(), Phased.fine_tune
 
 
 @pytest.mark.parametrize(
@@ -42,13 +46,12 @@ class Phased(Job):
         (Job, True, ("epochs=3",)),
         (Job, 400, ()),
         (Job, None, ()),
-        (Phased, True, ("fine_tune.phases.1.epochs=2",)),
+        (Phased, True, ("fine_tune.phases.1.epochs=2", "epochs=3")),
+        (PhasesAlone, True, ("fine_tune.phases.1.epochs=2",)),
     ],
 )
 def test_what_is_set(pipeline: Any, sample: Any, texts: tuple[str, ...]) -> None:
-    fields = {"epochs": 21} if pipeline is Phased else {}
-    cls = type(pipeline.__name__, (pipeline,), fields)
-    looked = for_first_look(from_instance(cls()), sample)
+    looked = for_first_look(from_instance(pipeline()), sample)
     assert looked.overrides == texts
     assert looked.sources == dict.fromkeys(texts, SOURCE)
 

@@ -68,8 +68,6 @@ def test_the_width(spec_of: MakeSpec, label: str, task: str, needed: int) -> Non
 
 def test_a_width_that_keras_cannot_tell_is_left_alone(spec_of: MakeSpec) -> None:
     head = task_for(spec_of(label="class"))
-    inputs = keras.Input((3,))
-    check_width(keras.Model(inputs, [inputs, inputs]), head, "net()")
     open_ended = keras.Input((None,))
     check_width(keras.Model(open_ended, open_ended), head, "net()")
     check_width(Subclassed(), head, "net()")

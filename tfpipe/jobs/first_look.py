@@ -28,6 +28,9 @@ def for_first_look(loaded: Loaded, sample: int | bool | None) -> Loaded:
             for index, phase in enumerate(pipeline.fine_tune.phases)
             if phase.epochs > _EPOCHS_OF_PHASE
         ]
+        if pipeline.epochs == pipeline.all_epochs:  # which are declared twice, and must agree
+            fewer = (min(phase.epochs, _EPOCHS_OF_PHASE) for phase in pipeline.fine_tune.phases)
+            texts = [*texts, f"epochs={sum(fewer)}"] if texts else []
     return loaded.with_overrides(texts, SOURCE)
 
 
