@@ -50,13 +50,17 @@ def points(chart: ElementTree.Element, *groups: str) -> int:
 def check_self_contained(page: str) -> list[str]:
     """Assert that a page holds all that it needs and runs nothing; return where its links go."""
     read = Read(page)
-    assert {"script", "img", "image", "iframe"}.isdisjoint(tag for tag, _ in read.found)
+    assert {"script", "image", "iframe"}.isdisjoint(tag for tag, _ in read.found)
+    pictures = [names["src"] for tag, names in read.found if tag == "img"]
+    assert all(source.startswith("data:image/png;base64,") for source in pictures)
+    assert all(names["alt"] for tag, names in read.found if tag == "img")
     named = [(name, value) for _, names in read.found for name, value in names.items()]
-    assert not [name for name, _ in named if name in ("src", "srcset") or name.startswith("on")]
+    assert not [name for name, _ in named if name == "srcset" or name.startswith("on")]
+    assert sum(name == "src" for name, _ in named) == len(pictures)
     assert "@import" not in read.inside["style"]
     assert not re.search(r"url\((?!#)", page)
     [policy] = [names["content"] for _, names in read.found if "http-equiv" in names]
-    assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     assert "prefers-color-scheme: dark" in read.inside["style"]
     for chart in charts_of(page):
         assert chart.attrib["role"] == "img"

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,13 +79,19 @@ class Predictions:
             raise RunError(f"{path} holds no predictions that can be read: {error}") from None
 
 
-def predictions(model: "keras.Model", task: Task, batches: Iterable[Any]) -> Predictions:
+def predictions(
+    model: "keras.Model",
+    task: Task,
+    batches: Iterable[Any],
+    watch: Callable[[object], None] | None = None,
+) -> Predictions:
     """Answer a whole split as inference does: nothing random, nothing updated.
 
     Args:
         model: the keras.Model.
         task: what its outputs mean.
         batches: (features, label) or (features, label, weight) batches, in an order of their own.
+        watch: told the features of each batch.
     """
 
     @tf.function(reduce_retracing=True)
@@ -98,7 +104,10 @@ def predictions(model: "keras.Model", task: Task, batches: Iterable[Any]) -> Pre
     for x, y, *weight in batches:
         answers = tf.nest.map_structure(np.asarray, answered(x))
         labels, weights = (tf.nest.map_structure(np.asarray, part) for part in (y, weight))
-        ids.append(sample_ids(tf.nest.map_structure(np.asarray, x)))
+        features = tf.nest.map_structure(np.asarray, x)
+        ids.append(sample_ids(features))
+        if watch is not None:
+            watch(features)
         for name in names:
             of_output = [part[name] if name else part for part in (labels, answers)]
             rows[name].append(

@@ -1,23 +1,28 @@
 """Training, evaluating and exporting in a run's directory: what `run` and `resume` share."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from tfpipe.errors import Interrupted, StorageError
-from tfpipe.evaluation.classes import Confusion
 from tfpipe.evaluation.evaluate import evaluate
 from tfpipe.jobs.errors import as_known
 from tfpipe.jobs.features import save_whole
 from tfpipe.jobs.multi_worker import announce_plan, wait_for_all
-from tfpipe.jobs.report import draw_report, report_test, run_facts
+from tfpipe.jobs.records import read_records
+from tfpipe.jobs.report.answers import answer
+from tfpipe.jobs.report.subject import run_facts, subject_of
+from tfpipe.jobs.report.write import class_tables, write_report
 from tfpipe.jobs.run import Run, RunPlan
 from tfpipe.jobs.status_reporter import StatusReporter, by_split
 from tfpipe.models.parameter_count import parameters
 from tfpipe.runs.directory import State
+from tfpipe.storage import storage
 from tfpipe.training.callbacks.tensorboard import write_test_scalars
 from tfpipe.training.datasets import dataset
 from tfpipe.training.loop import train
+from tfpipe.training.reporting import EpochRow
 
 
 def execute(plan: RunPlan) -> Run:
@@ -76,7 +81,7 @@ def _train_and_evaluate(plan: RunPlan, reporter: StatusReporter) -> tuple[RunPla
         save_whole(prepared, directory.checkpoints / "best.keras")
     plan = replace(plan, notes=(*plan.notes, *trained.notes))
     last = trained.rows[-1]
-    metrics, counts = by_split(last.metrics), dict[str, Confusion]()
+    metrics = by_split(last.metrics)
     if trained.stopped_early:
         terminal.say(f"[dim]stopped early, after epoch {last.epoch} of {pipeline.epochs}[/]")
     if "test" in spec.splits and plan.test:
@@ -85,13 +90,35 @@ def _train_and_evaluate(plan: RunPlan, reporter: StatusReporter) -> tuple[RunPla
         write_test_scalars(directory, metrics["test"], last.epoch - 1)
         terminal.say()
         terminal.results(f"test ({spec.splits['test']:,} samples)", metrics["test"])
-        counts = report_test(plan, metrics["test"])
     reporter.write(metrics=metrics)
     if plan.test:  # a trial is in the report of its search
-        draw_report(plan, metrics, trained.rows, counts)
+        _report(plan, metrics, trained.rows)
     history = {n: [r.metrics[n] for r in trained.rows if n in r.metrics] for n in last.metrics}
     run = Run(directory.name, directory.path, history, metrics, model, [], prepared, plan.root)
     return plan, run
+
+
+def _report(
+    plan: RunPlan, metrics: Mapping[str, Mapping[str, float]], rows: Sequence[EpochRow]
+) -> None:
+    """Keep the model's answers, and write the report; a run does not fail for it."""
+    directory, terminal = plan.directory, plan.terminal
+    config, environment = read_records(directory)
+    subject = subject_of(plan, rows, {"config": config, "environment": environment})
+    split = next((s for s in ("test", "validation") if s in plan.prepared.spec.splits), None)
+    try:
+        answers = None
+        if split is not None:
+            answers = answer(subject, split, terminal)
+            with storage(directory.predictions):
+                directory.predictions.mkdir(exist_ok=True)
+            for name, found in answers.predictions.items():
+                found.save(directory.predictions / f"{name}.npz")
+            if split == "test":
+                class_tables(subject, answers, terminal)
+        write_report(subject, answers, metrics, directory.report, terminal)
+    except Exception as error:  # noqa: BLE001 (whatever it is, the model is trained and saved)
+        terminal.note(f"The report could not be made ({type(error).__name__}: {error}).")
 
 
 def _finish(plan: RunPlan, result: Run, reporter: StatusReporter) -> None:

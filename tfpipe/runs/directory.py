@@ -78,6 +78,11 @@ class RunDirectory:
         return self.path / "tensorboard"
 
     @property
+    def predictions(self) -> Path:
+        """The model's answers to validation and test."""
+        return self.path / "predictions"
+
+    @property
     def report(self) -> Path:
         """How the trained model does: report.json and figures."""
         return self.path / "report"

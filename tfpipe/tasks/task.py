@@ -239,6 +239,10 @@ class Task(ABC):
 
         return np.asarray(self.class_indices(answers)) == labels.reshape(-1)
 
+    def bars(self, answer: Sequence[float]) -> Named:
+        """The shares, 0 to 1, that a chart beside a sample shows; empty for none."""
+        return self.named(answer) if self.output == "probabilities" else ()
+
     def caption(self, answer: Sequence[float], label: "np.ndarray | int | float") -> str:
         """An answer and, in brackets, what is true, for below a picture: "cat 87% (dog)"."""
         if not self.has_classes:

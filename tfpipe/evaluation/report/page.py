@@ -174,15 +174,31 @@ def svg(
         args: what `draw` is called with.
         options: the same by name.
     """
+    return drawn(title, lambda: draw(*args, **options))[0]
+
+
+def drawn(
+    title: str, draw: "Callable[[], Figure]", files: bool = False
+) -> "tuple[str | Markup, dict[str, bytes]]":
+    """Return a figure as `svg` does, and its files by ending.
+
+    Args:
+        title: what it shows, for those who cannot see it.
+        draw: draws it.
+        files: whether files are wanted: an SVG and a PNG, both on white.
+    """
     from markupsafe import Markup, escape
 
-    written = io.StringIO()
+    written, picture = io.StringIO(), io.BytesIO()
     try:
         with _styled(title):
             empty = {"Date": None, "Creator": None, "Format": None, "Type": None}
-            draw(*args, **options).savefig(written, format="svg", metadata=empty)
+            figure = draw()
+            figure.savefig(written, format="svg", metadata=empty)
+            if files:
+                figure.savefig(picture, format="png", dpi=120, facecolor="white")
     except Exception as error:  # noqa: BLE001 (neither a run nor a search fails for a figure)
-        return f"{title}: this could not be drawn ({type(error).__name__}: {error})."
+        return f"{title}: this could not be drawn ({type(error).__name__}: {error}).", {}
     named, text = f"{zlib.crc32(title.encode()):x}", escape(title)
 
     def own(tag: re.Match[str]) -> str:
@@ -195,7 +211,11 @@ def svg(
     opening, _, rest = written.getvalue().partition("<svg")[2].partition(">")
     body = re.sub("<[^>]*>", own, rest.replace(INK, "currentColor"))
     body = re.sub(r"\s*\n\s*", "\n", body).strip()
-    return Markup(f'<svg role="img" aria-label="{text}"{opening}>\n<title>{text}</title>\n{body}')
+    markup = Markup(f'<svg role="img" aria-label="{text}"{opening}>\n<title>{text}</title>\n{body}')
+    if not files:
+        return markup, {}
+    alone = markup.replace("<svg ", '<svg style="color:#1c2024;background:#fff" ', 1)
+    return markup, {"svg": alone.encode(), "png": picture.getvalue()}
 
 
 def png(draw: "Callable[P, Figure]", *args: P.args, **options: P.kwargs) -> bytes:

@@ -1,0 +1,25 @@
+"""Which sections judge the answers of a task, by what it says that they are."""
+
+from collections.abc import Callable
+
+from tfpipe.evaluation.report.classes import class_sections
+from tfpipe.evaluation.report.judged import Judged
+from tfpipe.evaluation.report.numbers import number_sections
+from tfpipe.evaluation.report.sections import Section
+from tfpipe.evaluation.report.yes_no import yes_no_sections
+
+KINDS: dict[str, Callable[[Judged], list[Section]]] = {
+    "class": class_sections,
+    "number": number_sections,
+    "yes_no": yes_no_sections,
+}
+
+
+def sections_of(judged: Judged) -> list[Section]:
+    """Return the sections on answers; none for a kind that nothing here judges."""
+    task = judged.task
+    build = KINDS.get(task.judged_as or ("class" if task.has_classes else ""))
+    if build is None or not len(judged.answered):
+        return []
+    sections = build(judged)
+    return sections + (judged.explainer.sections() if judged.explainer is not None else [])

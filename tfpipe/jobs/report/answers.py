@@ -1,0 +1,88 @@
+"""A model's answers to the splits that are judged, output by output."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from tfpipe.declare.pipeline import Pipeline
+from tfpipe.evaluation.explain.explainers import Explained, explainer_of
+from tfpipe.evaluation.predictions import Answered, Predictions, predictions
+from tfpipe.evaluation.report.judged import Judged
+from tfpipe.evaluation.samples import chosen
+from tfpipe.evaluation.traits import Traits
+from tfpipe.jobs.report.subject import Subject
+from tfpipe.terminal import Terminal
+from tfpipe.training.datasets import dataset
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A model's answers to the splits that are kept, and what the judged samples are like.
+
+    Args:
+        split: the one that is judged.
+        predictions: the answers by split.
+        traits: of the judged split.
+    """
+
+    split: str
+    predictions: Mapping[str, Predictions]
+    traits: Traits
+
+
+def answer(subject: Subject, split: str, terminal: Terminal) -> Answers:
+    """Answer a split, and validation beside it.
+
+    Args:
+        subject: the model and its data.
+        split: the one to judge.
+        terminal: told what is slow.
+    """
+    found: dict[str, Predictions] = {}
+    traits = Traits(subject.spec.features)
+    for name in dict.fromkeys(("validation", split)):
+        if name in subject.spec.splits:
+            with terminal.waiting(f"answering the {name} split"):
+                watch = traits.add if name == split else None
+                batches = dataset(subject.pipeline, name)
+                found[name] = predictions(subject.model, subject.task, batches, watch)
+    return Answers(split, found, traits)
+
+
+def judged_outputs(subject: Subject, answers: Answers) -> list[Judged]:
+    """Return what is judged, for each output."""
+    split, spec = answers.split, subject.spec
+    found = answers.predictions[split]
+    batches = partial(dataset, subject.pipeline, split)
+    judged = []
+    for output, task in subject.outputs.items():
+        answered = found.outputs[output]
+        about = Explained(subject.model, task, spec, answered, output, int(subject.pipeline.seed))
+        held_out = answers.predictions.get("validation") if split != "validation" else None
+        judged.append(
+            Judged(
+                task,
+                answered,
+                split,
+                output,
+                spec.features,
+                lambda rows: chosen(batches(), rows, spec),
+                answers.traits.traits(),
+                held_out.outputs[output] if held_out else None,
+                explainer_of(about, answers.traits.first()),
+                _weight_notes(subject.pipeline, answered),
+            )
+        )
+    return judged
+
+
+def _weight_notes(pipeline: Pipeline, answered: Answered) -> tuple[str, ...]:
+    """What weights change, and what they do not."""
+    notes = []
+    if pipeline.class_weights is not None:
+        notes.append("class_weights changed the training loss alone: here each sample counts once.")
+    if answered.weights is not None and np.ptp(answered.weights) > 0:
+        notes.append("Samples have weights, which count in the loss and not in these figures.")
+    return tuple(notes)

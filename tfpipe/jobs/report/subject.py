@@ -1,0 +1,123 @@
+"""What a report is about: a trained model, its data, and where it comes from."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tfpipe.declare.pipeline import Pipeline
+from tfpipe.declare.spec import ElementSpec
+from tfpipe.jobs.prepare import source_name
+from tfpipe.jobs.run import RunPlan
+from tfpipe.models.parameter_count import parameters, trainable_parameters
+from tfpipe.tasks.several import Several
+from tfpipe.tasks.task import Task
+from tfpipe.text import counted
+from tfpipe.training.callbacks.best_model import best_monitor, higher_is_better
+from tfpipe.training.reporting import EpochRow
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a report is about: a trained model, its data, and where it comes from.
+
+    Args:
+        name: the run's.
+        pipeline: the declaration, its ranges resolved.
+        spec: the element spec of its data.
+        model: the trained keras.Model.
+        task: what its outputs mean.
+        facts: what the header says.
+        rows: the epochs; none where they are not known.
+        fields: as config.json has them: value and origin by name.
+        environment: as environment.json has it.
+        notes: what a person must not overlook.
+        generated: whether the data was.
+    """
+
+    name: str
+    pipeline: Pipeline
+    spec: ElementSpec
+    model: "keras.Model"
+    task: Task
+    facts: Mapping[str, str]
+    rows: Sequence[EpochRow] = ()
+    fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    generated: bool = False
+
+    @property
+    def outputs(self) -> dict[str, Task]:
+        """The task of each output by name; the name of the only one is empty."""
+        return self.task.parts if isinstance(self.task, Several) else {"": self.task}
+
+    @cached_property
+    def best(self) -> int | None:
+        """The epoch whose model is kept."""
+        validated = "validation" in self.spec.splits
+        monitor = best_monitor(self.pipeline.build_callbacks(), validated)
+        sign = 1.0 if higher_is_better(monitor) else -1.0
+        valued = [(sign * r.metrics.get(monitor, math.nan), -r.epoch) for r in self.rows]
+        known = [pair for pair in valued if math.isfinite(pair[0])]
+        return -max(known)[1] if known else None
+
+
+def subject_of(plan: RunPlan, rows: Sequence[EpochRow], records: Mapping[str, Any]) -> Subject:
+    """Return what the report of a run is about.
+
+    Args:
+        plan: the run.
+        rows: its epochs.
+        records: its config.json and environment.json by these names.
+    """
+    prepared = plan.prepared
+    return Subject(
+        plan.directory.name,
+        prepared.pipeline,
+        prepared.spec,
+        prepared.compiled.model,
+        prepared.compiled.task,
+        run_facts(plan),
+        rows,
+        records["config"]["fields"],
+        records["environment"],
+        plan.all_notes,
+        generated=prepared.stands_for is not None,
+    )
+
+
+def run_facts(plan: RunPlan) -> dict[str, str]:
+    """Return the facts of a run by name."""
+    prepared = plan.prepared
+    pipeline, spec, model = prepared.pipeline, prepared.spec, prepared.compiled.model
+    total, trainable = parameters(model), trainable_parameters(model)
+    sizes = ", ".join(f"{size:,} {name}" for name, size in spec.splits.items())
+    assert pipeline.data is not None
+    source = prepared.stands_for or source_name(pipeline.data)
+    classes = f" · {len(spec.classes)} classes" if spec.classes else ""
+    builder = type(pipeline.model).__name__ if pipeline.model else model.name
+    detail = f" ({trainable:,} trainable)" if trainable != total else ""
+    generated = "generated in place of " if prepared.stands_for else ""
+    facts = {
+        "directory": str(plan.directory.path),
+        "data": f"{generated}{source} · {sizes}{classes}",
+        "model": f"{builder} · {total:,} parameters{detail}",
+        "training": (
+            f"{counted(pipeline.epochs, 'epoch')} of {counted(prepared.steps, 'step')} · "
+            f"batches of {pipeline.batch_size} · {type(model.optimizer).__name__}"
+        ),
+        "device": f"{prepared.picked.device} ({prepared.picked.reason})",
+        "precision": f"{prepared.precision.name} ({prepared.precision.reason})",
+    }
+    if prepared.on_features is not None:
+        facts["features"] = "computed once; the head is trained on them"
+    if plan.resumed is not None:
+        state = plan.resumed.saved.state
+        step = f" and {counted(plan.resumed.step, 'step')}" if plan.resumed.step else ""
+        facts["resumed"] = f"after {counted(state.epoch, 'epoch')}{step}"
+    return facts
