@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # To editors and type checkers the deferred Keras is Keras it
     from tfpipe.verbs.check import check as check
     from tfpipe.verbs.compare_models import compare_models as compare_models
     from tfpipe.verbs.config import config as config
+    from tfpipe.verbs.evaluate import evaluate as evaluate
     from tfpipe.verbs.predict import predict as predict
     from tfpipe.verbs.resume import resume as resume
     from tfpipe.verbs.run import run as run
@@ -41,6 +42,7 @@ _WHERE = {
     "config": "tfpipe.verbs.config",
     "deferred": "tfpipe.declare.deferred",
     "errors": "tfpipe.errors",
+    "evaluate": "tfpipe.verbs.evaluate",
     "hp": "tfpipe.declare.hp",
     "keras": "tfpipe.declare.deferred",
     "predict": "tfpipe.verbs.predict",
@@ -60,6 +62,7 @@ __all__ = [  # noqa: RUF022 (the order of the README)
     "run",
     "resume",
     "search",
+    "evaluate",
     "predict",
     "compare_models",
     "check",

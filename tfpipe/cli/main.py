@@ -21,6 +21,7 @@ VERBS = {
     "config": ("tfpipe.cli.config", "The resolved declaration, and where each value came from."),
     "run": ("tfpipe.cli.training.run", "Train, evaluate, export."),
     "resume": ("tfpipe.cli.training.resume", "Go on exactly where a run stopped."),
+    "evaluate": ("tfpipe.cli.results.evaluate", "How good a trained model is, with a report."),
     "predict": ("tfpipe.cli.results.predict", "What is in image files, with probabilities."),
     "search": (
         "tfpipe.cli.training.search",

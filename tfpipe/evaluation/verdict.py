@@ -94,7 +94,7 @@ def fit(rows: Sequence[EpochRow], best: int | None) -> tuple[str, str]:
             f"{validation:.1%} of those held out."
         )
     before = held_out[-max(2, len(rows) // 5) - 1] if len(rows) > 2 else held_out[0]
-    falling = place == len(rows) - 1 and last < before * (1 - _CLEARLY / 2)
+    falling = place == len(rows) - 1 and last < before
     if falling or len(rows) == 1:
         return "unfinished", (
             f"It is not done: the validation loss was still falling in the last epoch, to "

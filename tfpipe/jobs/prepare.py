@@ -137,15 +137,7 @@ def prepare(
     precision = choose_precision(pipeline.precision, picked)
     if picked.kind == "cpu":
         tf.config.experimental.enable_op_determinism()
-    if pipeline.data is None:
-        pipeline = pipeline.replace(data=UserBatches(pipeline.input_fn))
-    assert pipeline.data is not None
-    pipeline = pipeline.replace(data=pipeline.data.with_labels(label_kind_of(pipeline.task)))
-    assert pipeline.data is not None
-    stands_for, left_out = None, ""
-    if sample:
-        stands_for = source_name(pipeline.data)
-        pipeline, left_out = _sampled(pipeline, sample)
+    pipeline, stands_for, left_out = with_data(pipeline, sample)
     assert pipeline.data is not None
     with terminal.waiting(f"looking at {source_name(pipeline.data)}"):
         spec = pipeline.spec()
@@ -160,6 +152,25 @@ def prepare(
             pipeline, spec, picked.strategy, precision.name, picked.jit_compile
         )
     return Prepared(loaded, pipeline, spec, picked, precision, compiled, stands_for, left_out)
+
+
+def with_data(pipeline: Pipeline, sample: int | bool | None) -> tuple[Pipeline, str | None, str]:
+    """Return a pipeline with the source that it reads, for whom generated data stands, and what
+    its model does without for that.
+
+    Args:
+        pipeline: the declaration, its ranges resolved.
+        sample: run on generated data: True, or how many samples.
+    """
+    if pipeline.data is None:
+        pipeline = pipeline.replace(data=UserBatches(pipeline.input_fn))
+    assert pipeline.data is not None
+    data = pipeline.data.with_labels(label_kind_of(pipeline.task))
+    pipeline = pipeline.replace(data=data)
+    if not sample:
+        return pipeline, None, ""
+    pipeline, left_out = _sampled(pipeline, sample)
+    return pipeline, source_name(data), left_out
 
 
 def _pick(device: str, team: Team | None, terminal: Terminal) -> Picked:

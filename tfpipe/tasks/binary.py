@@ -1,6 +1,6 @@
 """Binary classification: one of two classes, a single logit for the second of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfpipe.declare.spec import Label
@@ -62,6 +62,9 @@ class Binary(Sigmoid, Classification):
         index = tf.argmax(both, axis=-1)
         names = tf.gather(tf.constant(self.label.classes), index)
         return {self.output: both, "class_index": index, "class_name": names}
+
+    def answers_of(self, outputs: Mapping[str, Any]) -> Any:
+        return outputs[self.output][:, 1:]
 
     def class_probabilities(self, answers: "np.ndarray") -> "np.ndarray":
         import numpy as np

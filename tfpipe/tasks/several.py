@@ -90,6 +90,12 @@ class Several(Task):
                 outputs[name if key == part.output else f"{name}_{key}"] = value
         return outputs
 
+    def answers_of(self, outputs: Mapping[str, Any]) -> Any:
+        return {
+            name: part.answers_of({**outputs, part.output: outputs[name]})
+            for name, part in self.parts.items()
+        }
+
     def named(self, answer: Any, top: int = 5) -> Named:
         named: list[tuple[str, float]] = []
         for name, part in self.parts.items():

@@ -200,6 +200,10 @@ class Task(ABC):
         """What a signature of an export gives, by name."""
         return {self.output: answers}
 
+    def answers_of(self, outputs: Mapping[str, Any]) -> Any:
+        """Answers of what a signature of an export gives; the way back from `outputs`."""
+        return outputs[self.output]
+
     def named(self, answer: Sequence[float], top: int = 5) -> Named:
         """An answer with names: classes with probabilities, the most probable first, or values.
 

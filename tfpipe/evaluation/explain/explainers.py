@@ -173,7 +173,7 @@ def explainer_of(about: Explained, columns: Mapping[str, np.ndarray]) -> Explain
     given = (about.model, about.task, about.spec, about.answered, about.output, about.seed)
     kinds = {feature.kind for feature in features}
     if kinds == {"image"} and len(features) == 1:
-        return ByPlaces(*given)
+        return ByPlaces(*given) if hasattr(about.model, "layers") else None
     if kinds == {"text"} and len(features) == 1:
         return ByWords(*given)
     small = all(values.ndim <= 2 for values in columns.values())

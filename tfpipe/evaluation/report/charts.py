@@ -61,7 +61,7 @@ def curve_figure(
 
 def settings_figure(rows: Sequence[EpochRow], phases: Sequence[int] = ()) -> "Figure":
     """Draw the learning rate, and the share of time spent waiting for input, over the epochs."""
-    figure, axes = new_figure(*_SMALL, left=0.65, bottom=0.45)
+    figure, axes = new_figure(*_SMALL, left=0.85, bottom=0.45)
     epochs = [row.epoch for row in rows]
     rates = [row.metrics.get("learning_rate", math.nan) for row in rows]
     waits = [math.nan if row.input_wait is None else row.input_wait for row in rows]

@@ -120,8 +120,12 @@ def _confidence(judged: Judged, scores: ClassScores) -> Section:
         f"The answers are given with {mean:.1%} on average, and {(scores.accuracy):.1%} are right: "
         f"{_sureness(mean - scores.accuracy)}. Their expected calibration error is "
         f"{found.error:.1%}.",
-        f"Dividing the logits by {found.temperature:.2f}, which the {fitted_on} split asks for, "
-        f"would leave {found.mended:.1%}; it changes no answer.",
+        f"Dividing the logits by {found.temperature:.2f}, as the {fitted_on} split asks for, "
+        + (
+            f"would leave {found.mended:.1%}; it changes no answer."
+            if found.mended < found.error
+            else "would not mend it."
+        ),
     ]
     title = f"How sure and how right{judged.of_output}"
     drawing = Drawing(judged.file("calibration"), title, lambda: reliability_figure(found))

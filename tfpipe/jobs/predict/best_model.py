@@ -26,12 +26,7 @@ def of_run(stopped: Stopped, terminal: Terminal, paths: Sequence[str] = ()) -> P
     """
     from tfpipe.tasks import task_for
 
-    best = stopped.directory.checkpoints / "best.keras"
-    if not best.is_file():
-        raise RunError(
-            f"{stopped.name} has no best model: it was stopped before the end of its first epoch. "
-            f"Go on with tfpipe resume {stopped.name}"
-        )
+    best = best_file(stopped)
     spec: ElementSpec = from_json(stopped.config["spec"])
     by_rows = spec.is_table or [f.kind for f in spec.features] == ["text"]
     if not by_rows:
@@ -41,7 +36,7 @@ def of_run(stopped: Stopped, terminal: Terminal, paths: Sequence[str] = ()) -> P
     with terminal.waiting("starting TensorFlow"):
         start_tensorflow()
     with terminal.waiting("loading the model"):
-        model = _loaded(best, stopped)
+        model = load_model(best, stopped)
     task = task_for(spec, stopped.config["pipeline"]["task"]).for_model(model)
     notes = []
     if stopped.sample:
@@ -60,7 +55,18 @@ def of_run(stopped: Stopped, terminal: Terminal, paths: Sequence[str] = ()) -> P
     return RowPredictor(stopped.name, model, task, spec, tuple(notes), form, missing)
 
 
-def _loaded(path: Path, stopped: Stopped) -> Any:
+def best_file(stopped: Stopped) -> Path:
+    """Return the file of a run's best model; raises RunError where there is none."""
+    best = stopped.directory.checkpoints / "best.keras"
+    if not best.is_file():
+        raise RunError(
+            f"{stopped.name} has no best model: it was stopped before the end of its first epoch. "
+            f"Go on with tfpipe resume {stopped.name}"
+        )
+    return best
+
+
+def load_model(path: Path, stopped: Stopped) -> Any:
     """A saved model; one with layers of the person's own needs the file that defines them."""
     import keras
 

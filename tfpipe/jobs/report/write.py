@@ -35,8 +35,8 @@ def write_report(
     metrics: Mapping[str, Mapping[str, float]],
     folder: Path,
     terminal: Terminal,
-) -> None:
-    """Write report.json, report.html and its figures.
+) -> dict[str, Any]:
+    """Write report.json, report.html and its figures; return what report.json holds.
 
     Args:
         subject: the model and its data.
@@ -70,9 +70,10 @@ def write_report(
         split: data,
         **{s.key: s.data for s in sections if s.key == "network"},
     }
+    report = _plain(report)
     with storage(folder), terminal.waiting("drawing the report"):
         (folder / "figures").mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "report.json", json.dumps(_plain(report), indent=1).encode() + b"\n")
+        write_whole(folder / "report.json", json.dumps(report, indent=1).encode() + b"\n")
         page = RunPage(
             subject.name,
             type(subject.pipeline).__name__,
@@ -87,6 +88,7 @@ def write_report(
             subject.notes,
         )
         write_whole(folder / "report.html", page.html(folder / "figures").encode())
+    return report
 
 
 def class_tables(subject: Subject, answers: Answers, terminal: Terminal) -> None:
@@ -161,6 +163,10 @@ def _training(subject: Subject, output: str) -> tuple[dict[str, np.ndarray], np.
 
 
 def _model_sections(subject: Subject) -> list[Section]:
+    import keras
+
+    if not isinstance(subject.model, keras.Model):  # of an export nothing is seen inside
+        return []
     sections = [network_section(subject.model)]
     features = subject.spec.features
     if len(features) == 1 and features[0].kind == "image":
