@@ -11,14 +11,13 @@ from tfpipe.jobs.errors import as_known
 from tfpipe.jobs.features import save_whole
 from tfpipe.jobs.multi_worker import announce_plan, wait_for_all
 from tfpipe.jobs.records import read_records
-from tfpipe.jobs.report.answers import answer
+from tfpipe.jobs.report.answers import answer, keep_answers
 from tfpipe.jobs.report.subject import run_facts, subject_of
 from tfpipe.jobs.report.write import class_tables, write_report
 from tfpipe.jobs.run import Run, RunPlan
 from tfpipe.jobs.status_reporter import StatusReporter, by_split
 from tfpipe.models.parameter_count import parameters
 from tfpipe.runs.directory import State
-from tfpipe.storage import storage
 from tfpipe.training.callbacks.tensorboard import write_test_scalars
 from tfpipe.training.datasets import dataset
 from tfpipe.training.loop import train
@@ -110,10 +109,7 @@ def _report(
         answers = None
         if split is not None:
             answers = answer(subject, split, terminal)
-            with storage(directory.predictions):
-                directory.predictions.mkdir(exist_ok=True)
-            for name, found in answers.predictions.items():
-                found.save(directory.predictions / f"{name}.npz")
+            keep_answers(directory, answers)
             if split == "test":
                 class_tables(subject, answers, terminal)
         write_report(subject, answers, metrics, directory.report, terminal)

@@ -60,7 +60,7 @@ def evaluate(
     with terminal.waiting("starting TensorFlow"):
         start_tensorflow()
     from tfpipe.evaluation.evaluate import evaluate as metrics_of
-    from tfpipe.jobs.report.answers import answer
+    from tfpipe.jobs.report.answers import answer, keep_answers
     from tfpipe.jobs.report.stored import subject_of_export, subject_of_run
     from tfpipe.jobs.report.write import class_tables, write_report
     from tfpipe.training.datasets import dataset
@@ -79,6 +79,8 @@ def evaluate(
             metrics[split] = metrics_of(subject.model, dataset(subject.pipeline, split))
         terminal.results(f"{split} ({subject.spec.splits[split]:,} samples)", metrics[split])
     answers = answer(subject, split, terminal)
+    if run is not None and declared is None:
+        keep_answers(run.directory, answers, again=False)  # of a run that ended without them
     class_tables(subject, answers, terminal)
     folder = Path(root) / "reports" / subject.name.replace("/", "-") / split
     if out is not None:

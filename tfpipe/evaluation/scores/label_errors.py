@@ -7,9 +7,8 @@ def label_errors(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the rows whose label is probably wrong, the most suspicious first.
 
     Confident learning (Northcutt et al., 2021): a class's threshold is the mean probability that
-    samples of that label get for it. A label is suspicious where another class is above its own
-    threshold; the farther the label's probability is behind that of the other, both counted from
-    the thresholds, the more.
+    samples of that label get for it. A label is suspicious where another class is answered and
+    above its own threshold; the less probable the label is, the more.
 
     Args:
         probabilities: [rows, classes] of a model that was not trained on these rows.
@@ -22,8 +21,6 @@ def label_errors(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     thresholds[count == 0] = np.inf  # of such a class nothing is known
     others = probabilities - thresholds
     others[np.arange(rows), labels] = -np.inf
-    lead = others.max(axis=1)
-    behind = of_label - thresholds[labels]
-    suspicious = np.flatnonzero((lead >= 0) & (probabilities.argmax(axis=1) != labels))
-    order = np.argsort(behind[suspicious] - lead[suspicious], kind="stable")
-    return np.asarray(suspicious[order])
+    wrong = probabilities.argmax(axis=1) != labels
+    suspicious = np.flatnonzero((others.max(axis=1) >= 0) & wrong)
+    return np.asarray(suspicious[np.argsort(of_label[suspicious], kind="stable")])

@@ -8,11 +8,13 @@ import numpy as np
 
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.evaluation.explain.explainers import Explained, explainer_of
-from tfpipe.evaluation.predictions import Answered, Predictions, predictions
+from tfpipe.evaluation.predictions import KEPT, Answered, Predictions, predictions
 from tfpipe.evaluation.report.judged import Judged
 from tfpipe.evaluation.samples import chosen
 from tfpipe.evaluation.traits import Traits
 from tfpipe.jobs.report.subject import Subject
+from tfpipe.runs.directory import RunDirectory
+from tfpipe.storage import storage
 from tfpipe.terminal import Terminal
 from tfpipe.training.datasets import dataset
 
@@ -49,6 +51,25 @@ def answer(subject: Subject, split: str, terminal: Terminal) -> Answers:
                 batches = dataset(subject.pipeline, name)
                 found[name] = predictions(subject.model, subject.task, batches, watch)
     return Answers(split, found, traits)
+
+
+def keep_answers(directory: RunDirectory, answers: Answers, *, again: bool = True) -> None:
+    """Write the answers to validation and test into a run's directory.
+
+    Args:
+        directory: the run's.
+        answers: what was answered.
+        again: whether to write over answers that are there.
+
+    Raises:
+        StorageError: when they cannot be written.
+    """
+    with storage(directory.predictions):
+        directory.predictions.mkdir(exist_ok=True)
+    for name, found in answers.predictions.items():
+        file = directory.predictions / f"{name}.npz"
+        if name in KEPT and (again or not file.exists()):
+            found.save(file)
 
 
 def judged_outputs(subject: Subject, answers: Answers) -> list[Judged]:

@@ -179,7 +179,7 @@ def _model_sections(subject: Subject) -> list[Section]:
 def _verdict(subject: Subject, measured: Sequence[Measured]) -> list[str]:
     names = [f"{name}: " if name else "" for name in subject.outputs]
     sentences = [f"{n}{how_good(m)}" for n, m in zip(names, measured, strict=False)]
-    state = "unknown"
+    state = "fits"
     if subject.rows:
         state, sentence = fit(subject.rows, subject.best)
         sentences.append(sentence)
