@@ -12,7 +12,7 @@ from tfpipe.evaluation.report.sections import Drawing, Section, Table
 from tfpipe.evaluation.report.slices import slice_section
 from tfpipe.evaluation.scores.calibration import Calibration, calibration
 from tfpipe.evaluation.scores.classes import ClassScores, best_threshold, thresholds
-from tfpipe.evaluation.scores.label_errors import label_errors
+from tfpipe.evaluation.scores.label_errors import suspicious_labels, wrong_labels
 from tfpipe.text import counted, number
 
 if TYPE_CHECKING:
@@ -216,7 +216,8 @@ def _samples(judged: Judged, scores: ClassScores) -> Section:
     wrong, right = rows[~scores.right & known], rows[scores.right]
     worst = wrong[np.argsort(-losses[wrong], kind="stable")][:SHOWN]
     surest = right[np.argsort(losses[right], kind="stable")][: SHOWN // 2]
-    suspicious = rows[known][label_errors(*scores.known)] if known.any() else rows[:0]
+    suspicious = rows[known][suspicious_labels(*scores.known)]
+    probably = wrong_labels(*scores.known) if known.any() else 0
     said = scores.answered
     notes = {
         int(
@@ -227,12 +228,12 @@ def _samples(judged: Judged, scores: ClassScores) -> Section:
     groups = {
         "Worst errors": worst.tolist(),
         "Most certain and right": surest.tolist(),
-        "Labels that are probably wrong": suspicious[:SHOWN].tolist(),
+        "Most suspicious labels": suspicious[:SHOWN].tolist(),
     }
-    data = {"worst": worst.tolist(), "probable_label_errors": suspicious[:1000].tolist()}
+    data = {"worst": worst.tolist(), "suspicious_labels": suspicious[:1000].tolist()}
     text = (
         f"{counted(len(wrong), 'answer')} of {len(rows):,} are wrong. By confident learning the "
-        f"labels of {counted(len(suspicious), 'sample')} are probably wrong themselves.",
+        f"labels of {counted(probably, 'sample')} are probably wrong themselves.",
     )
     title = f"Samples{judged.of_output}"
     return Section("samples", title, text, cards=judged.cards(groups, notes), data=data)

@@ -3,24 +3,35 @@
 import numpy as np
 
 
-def label_errors(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the rows whose label is probably wrong, the most suspicious first.
+def suspicious_labels(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the rows with another answer than their label, the most suspicious label first.
 
-    Confident learning (Northcutt et al., 2021): a class's threshold is the mean probability that
-    samples of that label get for it. A label is suspicious where another class is answered and
-    above its own threshold; the less probable the label is, the more.
+    The less probable a label is to the model, the more suspicious (the self-confidence of Northcutt
+    et al., Confident Learning, 2021).
 
     Args:
         probabilities: [rows, classes] of a model that was not trained on these rows.
         labels: [rows] class indices.
     """
-    rows, classes = probabilities.shape
-    of_label = probabilities[np.arange(rows), labels]
+    of_label = probabilities[np.arange(len(labels)), labels]
+    other = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    return np.asarray(other[np.argsort(of_label[other], kind="stable")])
+
+
+def wrong_labels(probabilities: np.ndarray, labels: np.ndarray) -> int:
+    """Return how many labels are probably wrong, by confident learning.
+
+    A class's threshold is the mean probability that samples of that label get for it; a label is
+    counted where another class is answered, and above its own threshold.
+
+    Args:
+        probabilities: [rows, classes] of a model that was not trained on these rows.
+        labels: [rows] class indices.
+    """
+    classes, rows = probabilities.shape[1], np.arange(len(labels))
     count = np.bincount(labels, minlength=classes)
-    thresholds = np.bincount(labels, of_label, classes) / np.maximum(count, 1)
+    thresholds = np.bincount(labels, probabilities[rows, labels], classes) / np.maximum(count, 1)
     thresholds[count == 0] = np.inf  # of such a class nothing is known
-    others = probabilities - thresholds
-    others[np.arange(rows), labels] = -np.inf
-    wrong = probabilities.argmax(axis=1) != labels
-    suspicious = np.flatnonzero((others.max(axis=1) >= 0) & wrong)
-    return np.asarray(suspicious[np.argsort(of_label[suspicious], kind="stable")])
+    answered = probabilities.argmax(axis=1)
+    sure = probabilities[rows, answered] >= thresholds[answered]
+    return int((sure & (answered != labels)).sum())
