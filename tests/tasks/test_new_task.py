@@ -91,7 +91,7 @@ def test_it_is_trained_reported_predicted_and_exported(tfpipe: Any, file: Path) 
     assert answer.code == 0, answer.err
     (run,) = Path("runs").glob("*/*")
     report = json.loads((run / "report" / "report.json").read_text())["test"]
-    assert np.trace(np.array(report["confusion"])) >= 20, "most of the 24 are right"
+    assert np.trace(np.array(report["classes"]["confusion"])) >= 20, "most of the 24 are right"
     status = json.loads((run / "status.json").read_text())
     assert set(status["metrics"]["test"]) == {"loss"}
 

@@ -61,11 +61,12 @@ def test_from_the_file_to_the_export(
     assert "\nlit    samples  right" in answer.out
     (run,) = Path("runs/two").iterdir()
     report = json.loads((run / "report/report.json").read_text())["test"]
-    assert report["kind"]["classes"] == ["bright", "dark", "grey"]
-    assert report["lit"]["classes"] == ["False", "True"]
+    assert report["kind"]["classes"]["classes"] == ["bright", "dark", "grey"]
+    assert report["lit"]["classes"]["classes"] == ["False", "True"]
+    assert report["size"]["numbers"]["mae"] == pytest.approx(report["metrics"]["size_mae"])
     page = (run / "report/report.html").read_text()
-    assert "Classes of kind of the test split" in page
-    assert (run / "report/test_confusion_lit.png").is_file()
+    assert "Classes of kind" in page
+    assert (run / "report/figures/lit_confusion.png").is_file()
 
     # The metrics are scikit-learn's, of the export's answers to the test images.
     scope: dict[str, Any] = {}

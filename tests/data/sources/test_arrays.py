@@ -193,7 +193,7 @@ def test_answers_are_the_labels_as_they_were_given(tmp_path: Path, names: Any) -
     run = tfpipe.run(Signs(), root=tmp_path, quiet=True)
     assert run.metrics["test"]["accuracy"] > 0.9
     report = json.loads((run.directory / "report" / "report.json").read_text())
-    assert report["test"]["classes"] == list(names)
+    assert report["test"]["classes"]["classes"] == list(names)
     signature = tf.saved_model.load(str(run.exported[0])).signatures["serving_default"]
     answers = signature(features=tf.constant(x))["class_name"].numpy().astype(str)
     assert (answers == np.array(names)[above]).mean() > 0.9

@@ -58,6 +58,8 @@ class ByPlaces(Explained):
     """Of images: heat maps of the places that speak for the answer."""
 
     def cards(self, cards: Mapping[int, Card], samples: Mapping[int, Sample]) -> dict[int, Card]:
+        if self.task.has_classes and self.task.units not in (1, len(self.task.label.classes)):
+            return dict(cards)  # no output speaks for one class
         name, rows = self.spec.feature.name, list(cards)
         images = np.stack([samples[row][name] for row in rows])
         units = np.full(len(rows), 0)

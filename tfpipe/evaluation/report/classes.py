@@ -13,7 +13,7 @@ from tfpipe.evaluation.report.slices import slice_section
 from tfpipe.evaluation.scores.calibration import Calibration, calibration
 from tfpipe.evaluation.scores.classes import ClassScores, best_threshold, thresholds
 from tfpipe.evaluation.scores.label_errors import suspicious_labels, wrong_labels
-from tfpipe.text import counted, number
+from tfpipe.text import counted, listed, number
 
 if TYPE_CHECKING:
     from tfpipe.evaluation.predictions import Answered
@@ -52,12 +52,12 @@ def _overall(judged: Judged, scores: ClassScores) -> Section:
     if several > 5:
         text[0] += f" In {scores.top(5):.1%} the class is among the five most probable."
     if scores.unanswered:
-        text.append(f"{counted(scores.unanswered, 'answer')} are no numbers, and count as wrong.")
+        text.append(f"{unanswered(scores.unanswered)} as wrong.")
     empty = [found.name for found in scores.by_class if not found.samples]
     if empty:
         text.append(
-            f"{counted(len(empty), 'class')} of {several} have no sample in this split: "
-            f"{', '.join(empty[:5])}{' ...' if len(empty) > 5 else ''}."
+            f"This split has no sample of {len(empty):,} of {several:,} classes: "
+            f"{listed(empty, 5)}."
         )
     said = np.unique(scores.answered)
     if len(said) == 1 and said[0] >= 0 and size > 1:
@@ -87,6 +87,15 @@ def _overall(judged: Judged, scores: ClassScores) -> Section:
     }
     title = f"Classes{judged.of_output}"
     return Section("classes", title, tuple(text), tuple(tables), tuple(drawings), data=data)
+
+
+def unanswered(count: int) -> str:
+    """Return how many answers are no numbers, and the verb of what they count as."""
+    return (
+        "1 answer is no number, and counts"
+        if count == 1
+        else (f"{count:,} answers are no numbers, and count")
+    )
 
 
 def _pairs(scores: ClassScores) -> list[tuple[str, str, int]]:

@@ -60,9 +60,9 @@ def _overall(judged: Judged, scores: NumberScores) -> Section:
         *judged.notes,
     ]
     if scores.unanswered:
-        text.append(
-            f"{counted(scores.unanswered, 'answer')} are no numbers; the figures are of the others."
-        )
+        none = "is no number" if scores.unanswered == 1 else "are no numbers"
+        count = counted(scores.unanswered, "answer")
+        text.append(f"{count} {none}; the figures are of the others.")
     if scores.known.any() and size > 1 and np.ptp(scores.answers[scores.known], axis=0).max() == 0:
         text.append("Every sample gets the same answer.")
     drawings: list[Drawing] = []

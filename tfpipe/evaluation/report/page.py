@@ -214,7 +214,7 @@ def drawn(
     markup = Markup(f'<svg role="img" aria-label="{text}"{opening}>\n<title>{text}</title>\n{body}')
     if not files:
         return markup, {}
-    alone = markup.replace("<svg ", '<svg style="color:#1c2024;background:#fff" ', 1)
+    alone = str(markup).replace("<svg ", '<svg style="color:#1c2024;background:#fff" ', 1)
     return markup, {"svg": alone.encode(), "png": picture.getvalue()}
 
 

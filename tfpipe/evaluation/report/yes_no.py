@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfpipe.evaluation.report.classes import MOST_ROWS
+from tfpipe.evaluation.report.classes import MOST_ROWS, unanswered
 from tfpipe.evaluation.report.judged import SHOWN, Judged
 from tfpipe.evaluation.report.sections import Section, Table
 from tfpipe.evaluation.report.slices import slice_section
@@ -28,7 +28,7 @@ def yes_no_sections(judged: Judged) -> list[Section]:
         *judged.notes,
     ]
     if not known.all():
-        text.append(f"{counted(int((~known).sum()), 'answer')} are no numbers, and count as wrong.")
+        text.append(f"{unanswered(int((~known).sum()))} as wrong.")
     found = precision_recall_fscore_support(true, said, average=None, zero_division=np.nan)
     rows, data = [], []
     for index, name in enumerate(names):
