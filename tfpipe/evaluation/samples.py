@@ -71,7 +71,7 @@ def chosen(batches: Iterable[Any], rows: Iterable[int], spec: ElementSpec) -> di
         here = [row for row in wanted if row < start + size]
         if here:
             arrays = {name: np.asarray(values) for name, values in named.items()}
-            found |= {r: {n: values[r - start] for n, values in arrays.items()} for r in here}
+            found |= {r: {n: np.asarray(v[r - start]) for n, v in arrays.items()} for r in here}
         wanted, start = wanted[len(here) :], start + size
     return found
 

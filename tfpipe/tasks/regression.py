@@ -8,7 +8,6 @@ from tfpipe.declare.deferred import Deferred, keras
 from tfpipe.declare.spec import Label
 from tfpipe.tasks.keras_objects import Expects
 from tfpipe.tasks.task import Named, Task
-from tfpipe.text import number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,7 +80,7 @@ class Regression(Task):
         import numpy as np
 
         said, true = (
-            ", ".join(number(float(v)) for v in np.asarray(values).reshape(-1)[:4])
+            ", ".join(f"{float(v):.4g}" for v in np.asarray(values).reshape(-1)[:4])
             for values in (answer, label)
         )
         return f"{said} ({true})"

@@ -124,6 +124,53 @@ def test_a_regression_is_judged_by_its_errors(tfpipe: Any, small: Path) -> None:
     assert test["numbers"]["mae"] == pytest.approx(test["metrics"]["mae"], rel=1e-5)
 
 
+TEXTS = """
+import random
+from pathlib import Path
+from tfpipe import Pipeline, keras
+from tfpipe.data import CSV, TextCSV
+from tfpipe.models import MLP, TextClassifier
+
+drawn = random.Random(0)
+rows = [(drawn.choice(("good", "bad")), drawn.choice(("film", "book")), n) for n in range(200)]
+lines = [f"a {w} {what} number {n},{w == 'good'},{n % 7},{what}" for w, what, n in rows]
+Path("texts.csv").write_text("\\n".join(["text,liked,day,what", *lines]))
+
+
+class Texts(Pipeline):
+    data = TextCSV("texts.csv", text="text", label="liked", test=0.3)
+    model = TextClassifier(vocabulary=50, length=8)
+    epochs = 8
+
+
+class Table(Pipeline):
+    data = CSV("texts.csv", label="liked", drop=("text",), test=0.3)
+    model = MLP(units=(4,))
+    epochs = 2
+"""
+
+
+def test_texts_are_explained_by_words_and_tables_by_columns(
+    tfpipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("texts.py").write_text(TEXTS)
+    for name in ("Texts", "Table"):
+        answer = tfpipe("run", f"texts.py::{name}", "--no-export")
+        assert answer.code == 0, answer.err
+        assert "could not" not in answer.out
+    folders = {path.parent.parent.parent.name: path.parent for path in Path().rglob("report.json")}
+    page = (folders["texts.Texts"] / "report.html").read_text()
+    check_self_contained(page)
+    assert '<mark style="background:#2f7fd0' in page
+    assert "Blue words speak for the answer, red ones against it." in page
+    table = report(folders["texts.Table"])
+    columns = [name for name, *_ in table["test"]["importance"]["permutation_importance"]]
+    assert sorted(columns) == ["day", "what"]
+    assert [b["name"] for b in table["baselines"]][1] == "a linear model"
+    assert "What it goes by" in Read((folders["texts.Table"] / "report.html").read_text()).words
+
+
 def test_a_run_does_not_fail_for_its_report(
     tfpipe: Any, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

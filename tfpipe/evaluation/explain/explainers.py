@@ -100,7 +100,8 @@ class ByWords(Explained):
 
             marks = occlusion(sure, text)
             note = "Blue words speak for the answer, red ones against it."
-            found[row] = replace(cards[row], marks=marks, note=cards[row].note or note)
+            more = f"{cards[row].note}. {note}" if cards[row].note else note
+            found[row] = replace(cards[row], marks=marks, note=more)
         return found
 
     def sections(self) -> list[Section]:

@@ -144,7 +144,7 @@ def _confidence(judged: Judged, scores: ClassScores) -> Section:
 def _sureness(excess: float) -> str:
     if abs(excess) < 0.01:
         return "the probabilities can be taken as they are"
-    return "the model is too sure" if excess > 0 else "the model is surer than it says"
+    return "the model is too sure" if excess > 0 else "the model is less sure than it may be"
 
 
 def _data(found: Calibration) -> dict[str, object]:

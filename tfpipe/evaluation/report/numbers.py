@@ -79,7 +79,8 @@ def _overall(judged: Judged, scores: NumberScores) -> Section:
             ),
         ]
     heads = ("number", "mean absolute error", "root mean squared", "R²", "median absolute error")
-    rows = [_row(found) for found in (scores.by_number() if len(scores.names) > 1 else [whole])]
+    rows = [_row(found) for found in scores.by_number()]
+    rows += [_row(whole)] if len(rows) > 1 else []
     values = {"mae": whole.mae, "rmse": whole.rmse, "r2": whole.r2, "median": whole.median}
     data = {name: value if math.isfinite(value) else None for name, value in values.items()}
     finite = [low, high] if not math.isnan(low) else None

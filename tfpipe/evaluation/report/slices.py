@@ -33,7 +33,8 @@ def slice_section(judged: Judged, scores: np.ndarray, what: str) -> list[Section
     text = (
         f"Slices by {tried}: "
         + (
-            f"{len(found)} do worse than the rest by more than chance."
+            f"{len(found)} {'does' if len(found) == 1 else 'do'} worse than the rest by more than "
+            "chance."
             if found
             else "none does worse than the rest by more than chance."
         ),
