@@ -143,10 +143,11 @@ def test_odd_answers_of_numbers(answers: Any, labels: Any, says: str) -> None:
 
 
 def test_forecasts_by_how_far_ahead() -> None:
-    true = RNG.normal(size=(60, 4, 1)).astype("float32")
-    said = true + np.array([0.1, 0.2, 0.4, 0.8], np.float32)[:, None]
-    label = Label("series", "real", (4, 1))
-    data, words = told(sections_of(judged(label, said.reshape(60, 4), true)))
+    true = RNG.normal(size=(60, 4)).astype("float32")
+    said = true + np.array([0.1, 0.2, 0.4, 0.8], np.float32)
+    label = Label("series", "real", (4,))
+    assert "horizons" not in told(sections_of(judged(label, said, true)))[0]
+    data, words = told(sections_of(judged(label, said, true, in_time=True)))
     assert data["horizons"]["mae_by_horizon"] == pytest.approx([0.1, 0.2, 0.4, 0.8], rel=1e-5)
     assert "One step ahead the mean absolute error is 0.1000, 4 steps ahead 0.8000." in words
 

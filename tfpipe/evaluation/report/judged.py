@@ -40,6 +40,7 @@ class Judged:
         validation: the answers to the validation split, where the ones to judge are of another.
         explainer: says what the answers go by.
         notes: what a person must know of the labels or weights.
+        in_time: whether samples follow each other in time, and each label holds the next values.
     """
 
     task: Task
@@ -52,6 +53,7 @@ class Judged:
     validation: Answered | None = None
     explainer: Explainer | None = None
     notes: tuple[str, ...] = ()
+    in_time: bool = False
 
     @property
     def of_output(self) -> str:

@@ -33,7 +33,7 @@ def number_sections(judged: Judged) -> list[Section]:
     """Return the sections of a split whose answers are real numbers."""
     scores = scores_of(judged)
     sections = [_overall(judged, scores)]
-    if judged.task.label.shape and len(judged.task.label.shape) == 2 and scores.known.any():
+    if judged.in_time and scores.known.any():
         sections.append(_horizons(judged))
     losses = judged.task.losses(judged.answered.answers, judged.answered.labels)
     worst = np.argsort(-np.nan_to_num(losses, nan=-np.inf), kind="stable")[:SHOWN]
@@ -103,33 +103,31 @@ def _shown(value: float) -> str:
 
 
 def _horizons(judged: Judged) -> Section:
-    """How forecasts do by how far ahead they look: labels are [rows, steps ahead, series]."""
-    ahead = judged.task.label.shape[0]
-    rows = len(judged.answered)
-    said = judged.answered.answers.reshape(rows, ahead, -1)
-    true = judged.answered.labels.reshape(rows, ahead, -1)
+    """How forecasts do by how far ahead they look: labels are [rows, steps ahead]."""
+    said = judged.answered.answers.reshape(len(judged.answered), -1)
+    true = judged.answered.labels.reshape(said.shape)
+    ahead = said.shape[1]
     errors = [float(np.nanmean(np.abs(said[:, h] - true[:, h]))) for h in range(ahead)]
     shown = sorted({1, (ahead + 1) // 2, ahead})
+    by_ahead = Drawing(
+        judged.file("horizons"),
+        f"Error by steps ahead{judged.of_output}",
+        partial(horizons_figure, errors),
+    )
     drawings = [
-        Drawing(
-            judged.file("horizons"),
-            f"Error by steps ahead{judged.of_output}",
-            partial(horizons_figure, errors),
-        ),
+        *([by_ahead] if ahead > 1 else []),
         *(
             Drawing(
                 judged.file(f"forecast_{h}"),
                 f"Forecasts {h} ahead{judged.of_output}",
-                partial(forecast_figure, true[:, h - 1, 0], said[:, h - 1, 0], h),
+                partial(forecast_figure, true[:, h - 1], said[:, h - 1], h),
                 small=False,
             )
             for h in shown
         ),
     ]
-    text = (
-        f"One step ahead the mean absolute error is {number(errors[0])}, {ahead} steps ahead "
-        f"{number(errors[-1])}.",
-    )
+    far = f", {ahead} steps ahead {number(errors[-1])}" if ahead > 1 else ""
+    text = (f"One step ahead the mean absolute error is {number(errors[0])}{far}.",)
     title = f"Forecasts{judged.of_output}"
     data = {"mae_by_horizon": errors}
     return Section("horizons", title, text, drawings=tuple(drawings), data=data)

@@ -94,6 +94,7 @@ def judged_outputs(subject: Subject, answers: Answers) -> list[Judged]:
                 held_out.outputs[output] if held_out else None,
                 explainer_of(about, answers.traits.first()),
                 _weight_notes(subject.pipeline, answered),
+                in_time=hasattr(subject.pipeline.data, "ahead"),
             )
         )
     return judged
