@@ -61,7 +61,7 @@ def test_classes() -> None:
     )
     [samples] = [section for section in sections_of(found) if section.key == "samples"]
     headings = [heading for heading, _ in samples.cards]
-    assert headings == ["Worst errors", "Most certain and right", "Most suspicious labels"]
+    assert headings == ["Worst errors", "Most certain and right"]
     first = samples.cards[0][1][0]
     row = data["samples"]["worst"][0]
     said, true = CLASSES.classes[answers[row].argmax()], CLASSES.classes[labels[row]]

@@ -226,23 +226,13 @@ def _samples(judged: Judged, scores: ClassScores) -> Section:
     worst = wrong[np.argsort(-losses[wrong], kind="stable")][:SHOWN]
     surest = right[np.argsort(losses[right], kind="stable")][: SHOWN // 2]
     suspicious = rows[known][suspicious_labels(*scores.known)]
-    probably = wrong_labels(*scores.known) if known.any() else 0
-    said = scores.answered
-    notes = {
-        int(
-            row
-        ): f"labelled {scores.classes[scores.labels[row]]}; perhaps {scores.classes[said[row]]}"
-        for row in suspicious[:SHOWN]
-    }
-    groups = {
-        "Worst errors": worst.tolist(),
-        "Most certain and right": surest.tolist(),
-        "Most suspicious labels": suspicious[:SHOWN].tolist(),
-    }
+    doubtful = rows[known][wrong_labels(*scores.known)] if known.any() else rows[:0]
+    notes = dict.fromkeys(doubtful.tolist(), "Its label may be wrong")
+    groups = {"Worst errors": worst.tolist(), "Most certain and right": surest.tolist()}
     data = {"worst": worst.tolist(), "suspicious_labels": suspicious[:1000].tolist()}
     text = (
         f"{counted(len(wrong), 'answer')} of {len(rows):,} are wrong. By confident learning the "
-        f"labels of {counted(probably, 'sample')} are probably wrong themselves.",
+        f"labels of {counted(len(doubtful), 'sample')} are probably wrong themselves.",
     )
     title = f"Samples{judged.of_output}"
     return Section("samples", title, text, cards=judged.cards(groups, notes), data=data)

@@ -18,8 +18,8 @@ def suspicious_labels(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarr
     return np.asarray(other[np.argsort(of_label[other], kind="stable")])
 
 
-def wrong_labels(probabilities: np.ndarray, labels: np.ndarray) -> int:
-    """Return how many labels are probably wrong, by confident learning.
+def wrong_labels(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the rows whose label is probably wrong, by confident learning.
 
     A class's threshold is the mean probability that samples of that label get for it; a label is
     counted where another class is answered, and above its own threshold.
@@ -34,4 +34,4 @@ def wrong_labels(probabilities: np.ndarray, labels: np.ndarray) -> int:
     thresholds[count == 0] = np.inf  # of such a class nothing is known
     answered = probabilities.argmax(axis=1)
     sure = probabilities[rows, answered] >= thresholds[answered]
-    return int((sure & (answered != labels)).sum())
+    return np.flatnonzero(sure & (answered != labels))
