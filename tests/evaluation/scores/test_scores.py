@@ -10,7 +10,7 @@ from sklearn import metrics
 from tfpipe.evaluation.scores.baseline import constant_class, constant_number, linear
 from tfpipe.evaluation.scores.calibration import calibration, heated, temperature
 from tfpipe.evaluation.scores.classes import ClassScores, thresholds
-from tfpipe.evaluation.scores.label_errors import suspicious_labels, wrong_labels
+from tfpipe.evaluation.scores.label_errors import doubtful_labels, suspicious_labels
 from tfpipe.evaluation.scores.numbers import NumberScores
 from tfpipe.evaluation.scores.slices import slices
 
@@ -111,9 +111,9 @@ def test_flipped_labels_are_found() -> None:
     by_hand = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.1, 0.9], [0.45, 0.55]])
     # Thresholds: (0.9 + 0.8 + 0.3) / 3 = 0.667 and (0.9 + 0.55) / 2 = 0.725: 0.7 is not above.
     assert suspicious_labels(by_hand, np.array([0, 0, 0, 1, 1])).tolist() == [2]
-    assert wrong_labels(by_hand, np.array([0, 0, 0, 1, 1])).tolist() == []
+    assert doubtful_labels(by_hand, np.array([0, 0, 0, 1, 1])).tolist() == []
     by_hand[2] = (0.2, 0.8)
-    assert wrong_labels(by_hand, np.array([0, 0, 0, 1, 1])).tolist() == [2]
+    assert doubtful_labels(by_hand, np.array([0, 0, 0, 1, 1])).tolist() == [2]
 
 
 def test_figures_of_numbers_are_scikit_learns() -> None:

@@ -12,7 +12,7 @@ from tfpipe.evaluation.report.sections import Drawing, Section, Table
 from tfpipe.evaluation.report.slices import slice_section
 from tfpipe.evaluation.scores.calibration import Calibration, calibration
 from tfpipe.evaluation.scores.classes import ClassScores, best_threshold, thresholds
-from tfpipe.evaluation.scores.label_errors import suspicious_labels, wrong_labels
+from tfpipe.evaluation.scores.label_errors import doubtful_labels, suspicious_labels
 from tfpipe.text import counted, listed, number
 
 if TYPE_CHECKING:
@@ -226,13 +226,14 @@ def _samples(judged: Judged, scores: ClassScores) -> Section:
     worst = wrong[np.argsort(-losses[wrong], kind="stable")][:SHOWN]
     surest = right[np.argsort(losses[right], kind="stable")][: SHOWN // 2]
     suspicious = rows[known][suspicious_labels(*scores.known)]
-    doubtful = rows[known][wrong_labels(*scores.known)] if known.any() else rows[:0]
+    doubtful = rows[known][doubtful_labels(*scores.known)] if known.any() else rows[:0]
     notes = dict.fromkeys(doubtful.tolist(), "Its label may be wrong")
     groups = {"Worst errors": worst.tolist(), "Most certain and right": surest.tolist()}
     data = {"worst": worst.tolist(), "suspicious_labels": suspicious[:1000].tolist()}
     text = (
-        f"{counted(len(wrong), 'answer')} of {len(rows):,} are wrong. By confident learning the "
-        f"labels of {counted(len(doubtful), 'sample')} are probably wrong themselves.",
+        f"{counted(len(wrong), 'answer')} of {len(rows):,} are wrong. In {len(doubtful):,} of them "
+        "the model is as sure as it usually is of samples that bear the label which it answers: "
+        "their own labels may be wrong.",
     )
     title = f"Samples{judged.of_output}"
     return Section("samples", title, text, cards=judged.cards(groups, notes), data=data)

@@ -1,4 +1,4 @@
-"""Labels that are probably wrong: where a model that knows its classes is sure of another one."""
+"""Labels that may be wrong: where a model that knows its classes is sure of another one."""
 
 import numpy as np
 
@@ -18,8 +18,8 @@ def suspicious_labels(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarr
     return np.asarray(other[np.argsort(of_label[other], kind="stable")])
 
 
-def wrong_labels(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the rows whose label is probably wrong, by confident learning.
+def doubtful_labels(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the rows whose label may be wrong, by confident learning.
 
     A class's threshold is the mean probability that samples of that label get for it; a label is
     counted where another class is answered, and above its own threshold.

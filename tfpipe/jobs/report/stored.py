@@ -15,7 +15,7 @@ from tfpipe.declare.tree import resolve
 from tfpipe.errors import DataError, RunError
 from tfpipe.jobs.predict.best_model import best_file, load_model
 from tfpipe.jobs.prepare import with_data
-from tfpipe.jobs.report.subject import Subject
+from tfpipe.jobs.report.subject import Subject, time_of
 from tfpipe.jobs.restore import Stopped, redeclare
 from tfpipe.tasks import task_for
 from tfpipe.tasks.several import Several
@@ -57,6 +57,7 @@ def subject_of_run(
     facts = {
         "directory": str(stopped.directory.path),
         "model": f"the best epoch's, {best.name}",
+        "time": time_of(rows),
         "data": f"{type(pipeline.data).__name__} of {data.name if data else stopped.name}",
     }
     notes = []

@@ -13,7 +13,7 @@ from tfpipe.jobs.run import RunPlan
 from tfpipe.models.parameter_count import parameters, trainable_parameters
 from tfpipe.tasks.several import Several
 from tfpipe.tasks.task import Task
-from tfpipe.text import counted
+from tfpipe.text import clock, counted
 from tfpipe.training.callbacks.best_model import best_monitor, higher_is_better
 from tfpipe.training.reporting import EpochRow
 
@@ -82,13 +82,18 @@ def subject_of(plan: RunPlan, rows: Sequence[EpochRow], records: Mapping[str, An
         prepared.spec,
         prepared.compiled.model,
         prepared.compiled.task,
-        run_facts(plan),
+        {**run_facts(plan), "time": time_of(rows)},
         rows,
         records["config"]["fields"],
         records["environment"],
         plan.all_notes,
         generated=prepared.stands_for is not None,
     )
+
+
+def time_of(rows: Sequence[EpochRow]) -> str:
+    """Return how long epochs took."""
+    return f"{clock(sum(row.seconds for row in rows))} for {counted(len(rows), 'epoch')}"
 
 
 def run_facts(plan: RunPlan) -> dict[str, str]:
