@@ -159,7 +159,7 @@ def test_baselines() -> None:
     x = RNG.normal(size=(300, 2))
     x[0, 0] = np.nan
     word = np.array([b"yes", b"no"], object)[(x[:, 1] > 0).astype(int)]
-    columns = {"x": x, "word": word}
+    columns = {"x": x, "word": word, "empty": np.full(300, np.nan)}
     labels = (np.nan_to_num(x[:, 0]) > 0).astype(int)
     found = linear((columns, labels), (columns, labels), classes=True)
     assert found is not None

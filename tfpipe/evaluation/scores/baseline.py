@@ -1,5 +1,6 @@
 """What is reached without a network: by one constant answer, and by a linear model."""
 
+import warnings
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -67,7 +68,9 @@ def linear(
         (OneHotEncoder(handle_unknown="ignore"), list(range(width, width + len(words)))),
     )
     model = LogisticRegression(max_iter=_ITERATIONS) if classes else Ridge()
-    fitted = make_pipeline(transform, model).fit(table(columns), labels)
-    said, true = fitted.predict(table(judged[0])), judged[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of fits that are not finished, and words that are new
+        fitted = make_pipeline(transform, model).fit(table(columns), labels)
+        said, true = fitted.predict(table(judged[0])), judged[1]
     score = (said == true).mean() if classes else np.abs(said - true).mean()
     return Baseline("a linear model", float(score))
