@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # To editors and type checkers the deferred Keras is Keras it
     from tfpipe.verbs.check import check as check
     from tfpipe.verbs.compare_models import compare_models as compare_models
     from tfpipe.verbs.config import config as config
+    from tfpipe.verbs.data_show import data_show as data_show
     from tfpipe.verbs.evaluate import evaluate as evaluate
     from tfpipe.verbs.predict import predict as predict
     from tfpipe.verbs.resume import resume as resume
@@ -40,6 +41,7 @@ _WHERE = {
     "check": "tfpipe.verbs.check",
     "compare_models": "tfpipe.verbs.compare_models",
     "config": "tfpipe.verbs.config",
+    "data_show": "tfpipe.verbs.data_show",
     "deferred": "tfpipe.declare.deferred",
     "errors": "tfpipe.errors",
     "evaluate": "tfpipe.verbs.evaluate",
@@ -67,6 +69,7 @@ __all__ = [  # noqa: RUF022 (the order of the README)
     "compare_models",
     "check",
     "config",
+    "data_show",
     "errors",
 ]
 

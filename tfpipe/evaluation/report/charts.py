@@ -233,14 +233,14 @@ def forecast_figure(true: np.ndarray, said: np.ndarray, ahead: int) -> "Figure":
 
 
 def bars_figure(
-    names: Sequence[str], values: Sequence[float], errors: Sequence[float], x: str
+    names: Sequence[str], values: Sequence[float], errors: Sequence[float] | None, x: str
 ) -> "Figure":
     """Draw named values as bars, the greatest first, with how sure they are.
 
     Args:
         names: of the bars.
         values: their lengths.
-        errors: half the width of what each may be.
+        errors: half the width of what each may be; None where they are counts.
         x: what they are.
     """
     longest = min(max(map(len, names)), 24)

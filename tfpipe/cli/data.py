@@ -1,0 +1,109 @@
+"""`tfpipe data`: a look at data before a model has one."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tfpipe.cli.options import (
+    SampleCommand,
+    debug_option,
+    json_option,
+    pipeline_arguments,
+    print_json,
+    root_option,
+    sample_option,
+    sample_size,
+)
+
+_BAR = 30  # columns of the longest bar
+_MOST = 20  # classes on a terminal
+
+
+@click.group("data")
+def command() -> None:
+    """Look at the data of FILE, and measure how fast it comes."""
+
+
+@command.command("show", cls=SampleCommand)
+@pipeline_arguments
+@sample_option
+@click.option(
+    "--grid", type=click.IntRange(1, 200), default=16, metavar="N", help="Samples shown; 16."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where the page is written; reports/NAME/data.",
+)
+@root_option
+@json_option
+@debug_option
+def show(
+    file: str,
+    overrides: tuple[str, ...],
+    sample: int | None,
+    grid: int,
+    out: Path | None,
+    root: Path,
+    as_json: bool,
+) -> None:
+    """Show what is in the data of FILE: splits, classes, values, samples, duplicates, columns.
+
+    Nothing is trained. A page with samples and figures is written.
+    """
+    from tfpipe.cli.logs import log_shown
+    from tfpipe.terminal import Terminal
+    from tfpipe.verbs.data_show import data_show
+
+    terminal = Terminal(sys.stderr if as_json else sys.stdout)
+    with log_shown(terminal):
+        found = data_show(
+            file,
+            overrides=overrides,
+            sample=sample_size(sample),
+            grid=grid,
+            out=out,
+            root=root,
+            terminal=terminal,
+        )
+    if as_json:
+        print_json(found)
+    else:
+        _show(terminal, found)
+
+
+def _show(terminal: Any, found: dict[str, Any]) -> None:
+    from rich.markup import escape
+
+    splits = found["splits"]
+    facts = {name: f"{size:,} samples" for name, size in splits["splits"].items()}
+    terminal.header(
+        found["name"], facts | ({"labels": splits["labels"]} if splits["labels"] else {})
+    )
+    for note in found["notes"]:
+        terminal.note(note)
+    for label, by_split in splits["class_counts"].items():
+        terminal.say()
+        counts = dict(zip(splits["classes"][label], by_split["train"], strict=True))
+        terminal.say(f"[dim]{label}, samples of each class in train[/]")
+        most = max(counts.values(), default=0) or 1
+        often = sorted(counts.items(), key=lambda pair: -pair[1])
+        width = max(len(name) for name, _ in often[:_MOST])
+        for name, count in often[:_MOST]:
+            bar = "█" * max(1 if count else 0, round(_BAR * count / most))
+            terminal.say(f"  {escape(f'{name:<{width}}')}  [cyan]{bar:<{_BAR}}[/]  {count:,}")
+        if len(often) > _MOST:
+            terminal.say(f"  [dim]and {len(often) - _MOST:,} more[/]")
+    terminal.say()
+    for sentence in found["told"]:
+        terminal.say(escape(sentence))
+    if columns := found.get("columns", {}).get("associations", [])[:_MOST]:
+        rows = [
+            (c["column"], c["how"], f"{c['strength']:.3f}", f"{c['alone']:.3f}") for c in columns
+        ]
+        terminal.say()
+        terminal.table(("column", "measured by", "strength", "a tree on it alone"), rows)
+    terminal.say(f"\n[dim]report[/]  [bold]{found['report']}[/]")
