@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # To editors and type checkers the deferred Keras is Keras it
     from tfpipe.verbs.check import check as check
     from tfpipe.verbs.compare_models import compare_models as compare_models
     from tfpipe.verbs.config import config as config
+    from tfpipe.verbs.data_bench import data_bench as data_bench
     from tfpipe.verbs.data_show import data_show as data_show
     from tfpipe.verbs.evaluate import evaluate as evaluate
     from tfpipe.verbs.predict import predict as predict
@@ -41,6 +42,7 @@ _WHERE = {
     "check": "tfpipe.verbs.check",
     "compare_models": "tfpipe.verbs.compare_models",
     "config": "tfpipe.verbs.config",
+    "data_bench": "tfpipe.verbs.data_bench",
     "data_show": "tfpipe.verbs.data_show",
     "deferred": "tfpipe.declare.deferred",
     "errors": "tfpipe.errors",
@@ -70,6 +72,7 @@ __all__ = [  # noqa: RUF022 (the order of the README)
     "check",
     "config",
     "data_show",
+    "data_bench",
     "errors",
 ]
 

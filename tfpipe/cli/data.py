@@ -107,3 +107,61 @@ def _show(terminal: Any, found: dict[str, Any]) -> None:
         terminal.say()
         terminal.table(("column", "measured by", "strength", "a tree on it alone"), rows)
     terminal.say(f"\n[dim]report[/]  [bold]{found['report']}[/]")
+
+
+@command.command("bench", cls=SampleCommand)
+@pipeline_arguments
+@sample_option
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.1),
+    default=2.0,
+    metavar="N",
+    help="How long to look at each stage; 2.",
+)
+@json_option
+@debug_option
+def bench(
+    file: str, overrides: tuple[str, ...], sample: int | None, seconds: float, as_json: bool
+) -> None:
+    """Measure how fast the data of FILE comes, stage by stage, beside the training.
+
+    Rates are examples in a second, up to each stage. What would be faster is tried, and named with
+    the rate that it had.
+    """
+    from tfpipe.cli.logs import log_shown
+    from tfpipe.terminal import Terminal
+    from tfpipe.verbs.data_bench import data_bench
+
+    terminal = Terminal(sys.stderr if as_json else sys.stdout)
+    with log_shown(terminal):
+        found = data_bench(
+            file,
+            overrides=overrides,
+            sample=sample_size(sample),
+            seconds=seconds,
+            terminal=terminal,
+        )
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (s["name"], _rate(s["cold"]), _rate(s["warm"]), f"{s['adds_microseconds']:,.1f}")
+        for s in found["stages"]
+    ]
+    rows.append(("training", "", _rate(found["training"]), f"{1e6 / found['training']:,.1f}"))
+    terminal.table(("stage", "examples/s, cold", "warm", "adds µs"), rows)
+    terminal.say()
+    if found["limit"] == "training":
+        terminal.say("The training limits: data comes faster than the model takes it.")
+    else:
+        terminal.say(f"The stage that limits is [bold]{found['limit']}[/].")
+    for change in found["changes"]:
+        terminal.say(
+            f"Tried: {change['change']}: {_rate(change['after'])} examples/s instead of "
+            f"{_rate(change['before'])}."
+        )
+
+
+def _rate(value: float) -> str:
+    return "kept" if value == float("inf") else f"{value:,.0f}"

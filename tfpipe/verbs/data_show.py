@@ -93,7 +93,12 @@ def data_show(
         "splits": ", ".join(f"{size:,} {name}" for name, size in spec.splits.items()),
     }
     folder = Path(out) if out is not None else Path(root) / "reports" / loaded.name / "data"
-    told = [s for section in sections for s in section.text if section.key not in ("", "values")]
+    told = [
+        sentence
+        for section in sections
+        if section.key in ("duplicates", "texts", "columns")
+        for sentence in section.text[section.key == "columns" :]
+    ]
     found: dict[str, Any] = {"name": loaded.name, "notes": notes, "told": told}
     found |= {section.key: section.data for section in sections if section.key}
     with storage(folder), terminal.waiting("drawing the page"):

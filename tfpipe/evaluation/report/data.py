@@ -169,16 +169,7 @@ def samples_section(
             )
         )
     text = ("Each sample as it is, and as augmentation changes it.",) if augmented else ()
-    drawings: tuple[Drawing, ...] = ()
-    if any(card.image for card in cards):
-        drawings = (
-            Drawing(
-                "samples", "Samples", lambda: grid_figure(spec, samples, augmented), small=False
-            ),
-        )
-    return Section(
-        "", "Samples", text, drawings=drawings, cards=(("Training samples", tuple(cards)),)
-    )
+    return Section("", "Samples", text, cards=(("Training samples", tuple(cards)),))
 
 
 def grid_figure(
