@@ -61,7 +61,7 @@ def data_show(
         spec = pipeline.spec()
     from tfpipe.evaluation.data.summary import summary
     from tfpipe.evaluation.report import data as report
-    from tfpipe.evaluation.report.page import render
+    from tfpipe.evaluation.report.page import png, render
     from tfpipe.evaluation.report.sections import render_sections
     from tfpipe.training.datasets import dataset
 
@@ -79,7 +79,8 @@ def data_show(
         report.values_section(splits, seen),
     ]
     with terminal.waiting("drawing samples"):
-        sections.append(_samples(pipeline, plain, spec, train, grid))
+        shown = _samples(pipeline, plain, spec, train, grid)
+        sections.append(report.samples_section(spec, *shown))
     with terminal.waiting("searching for samples that are twice"):
         sections.append(_duplicates(spec, splits))
     with terminal.waiting("comparing columns with the label"):
@@ -114,6 +115,8 @@ def data_show(
             sections=render_sections(sections, folder / "figures"),
         )
         write_whole(folder / "report.html", page.encode())
+        if any(feature.kind == "image" for feature in spec.features):
+            write_whole(folder / "figures" / "samples.png", png(report.grid_figure, spec, *shown))
         write_whole(folder / "data.json", json.dumps(found, indent=1, default=str).encode() + b"\n")
     return {**found, "report": str(folder / "report.html")}
 
@@ -134,7 +137,6 @@ def _seen(pipeline: Pipeline, spec: Any, rows: dict[str, Any]) -> Any:
 
 def _samples(pipeline: Pipeline, plain: Pipeline, spec: Any, train: Any, grid: int) -> Any:
     """Some training samples, spread over the split, and the same after augmentation."""
-    from tfpipe.evaluation.report.data import samples_section
     from tfpipe.evaluation.samples import chosen
     from tfpipe.training.datasets import dataset
 
@@ -149,9 +151,9 @@ def _samples(pipeline: Pipeline, plain: Pipeline, spec: Any, train: Any, grid: i
         if row in found
     ]
     if not pipeline.augment:
-        return samples_section(spec, named, None)
+        return named, None
     changed = chosen(dataset(plain.replace(augment=pipeline.augment), "train"), rows, spec)
-    return samples_section(spec, named, [changed[row] for row in rows if row in found])
+    return named, [changed[row] for row in rows if row in found]
 
 
 def _named(label: Any, value: Any) -> str:

@@ -1,5 +1,6 @@
 """The stages of a tf.data pipeline: taken apart, timed one by one, and put together otherwise."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ _NAMES = {
     "Shuffle": "shuffle",
     "Take": "take",
 }
+_WHOLE = 30  # times as long as a stage is looked at, for a pass that fills a cache
 _PASSED_OVER = ("Options", "Model", "AutoShard")
 
 
@@ -71,18 +73,22 @@ def _name(dataset: Any, place: int) -> str:
     return f"{name}: {called}" if name == "map" and called else name
 
 
-def rate(dataset: Any, batched: bool, seconds: float) -> float:
+def rate(dataset: Any, batched: bool, seconds: float, passes: int | None = None) -> float:
     """Return how many examples come out of a dataset in a second.
 
     Args:
-        dataset: whatever its elements are; one that ends is gone through once.
+        dataset: whatever its elements are.
         batched: whether an element is a batch of examples.
         seconds: how long to look at it.
+        passes: how often to go through it at the most; None for as often as there is time.
     """
     count, began = 0, time.perf_counter()
-    for element in dataset:
-        first = tf.nest.flatten(element)[0]
-        count += int(first.shape[0]) if batched and first.shape.rank else 1
+    for _ in itertools.count() if passes is None else range(passes):
+        for element in dataset:
+            first = tf.nest.flatten(element)[0]
+            count += int(first.shape[0]) if batched and first.shape.rank else 1
+            if time.perf_counter() - began > seconds:
+                break
         if time.perf_counter() - began > seconds:
             break
     return count / max(time.perf_counter() - began, 1e-9)
@@ -95,8 +101,12 @@ def timed(stages: Sequence[Stage], seconds: float) -> Iterator[Stage]:
         stages: from the source on.
         seconds: how long to look at each.
     """
+    kept = False
     for stage in stages:
-        cold, warm = (rate(stage.dataset, stage.batched, seconds) for _ in range(2))
+        # A cache is filled by a whole pass.
+        kept = kept or stage.name == "cache"
+        cold = rate(stage.dataset, stage.batched, seconds * (_WHOLE if kept else 1), 1)
+        warm = rate(stage.dataset, stage.batched, seconds)
         yield Stage(stage.name, stage.dataset, stage.batched, cold, warm)
 
 

@@ -1,0 +1,160 @@
+"""`tfpipe data`: what is in the data, and how fast it comes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from pages import Read, check_self_contained
+
+import tfpipe as package
+
+TABLE = """
+import random
+from pathlib import Path
+from tfpipe import Pipeline
+from tfpipe.data import CSV, TextCSV
+from tfpipe.models import MLP, TextClassifier
+
+drawn = random.Random(0)
+lines = []
+for n in range(300):
+    left = drawn.random() < 0.3
+    closed = left if drawn.random() > 0.01 else not left
+    city, text = drawn.choice("ABC"), f"a text {n % 50}"
+    lines.append(f"{drawn.gauss(40, 9):.2f},{city},{int(closed)},{text},{left}")
+lines += lines[:5]
+Path("people.csv").write_text("\\n".join(["age,city,closed,words,left", *lines]))
+
+
+class People(Pipeline):
+    data = CSV("people.csv", label="left", drop=("words",), test=0.2)
+    model = MLP(units=(4,))
+
+
+class Words(Pipeline):
+    data = TextCSV("people.csv", text="words", label="left", test=0.2)
+    model = TextClassifier(vocabulary=50, length=4)
+"""
+
+
+@pytest.fixture
+def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    Path("people.py").write_text(TABLE)
+    return "people.py"
+
+
+def test_a_table_is_shown_and_its_give_away_found(tfpipe: Any, people: str) -> None:
+    answer = tfpipe("data", "show", people)
+    assert answer.code == 0, answer.err
+    lines = answer.out.splitlines()
+    assert "label" not in lines[0]
+    assert any(line.startswith("  False") and "█" in line for line in lines)
+    assert any(line.startswith("The column 'closed' alone answers 9") for line in lines)
+    assert "5 samples stand twice" in answer.out or "stand in another one too" in answer.out
+    folder = Path("reports/people/data")
+    page = (folder / "report.html").read_text()
+    assert check_self_contained(page) == []
+    words = Read(page).words
+    for heading in (
+        "Splits",
+        "Values",
+        "Samples",
+        "Samples that are twice",
+        "Columns and the label",
+    ):
+        assert heading in words
+    found = json.loads((folder / "data.json").read_text())
+    assert sum(found["splits"]["splits"].values()) == 305
+    away = [a["column"] for a in found["columns"]["associations"] if a["gives_away"]]
+    assert away == ["closed"]
+
+
+def test_texts_and_pictures_are_shown(tfpipe: Any, people: str, small: Path) -> None:
+    texts = json.loads(tfpipe("data", "show", f"{people}::Words", "--json", "--out", "t").out)
+    assert texts["texts"]["vocabulary"] == 52
+    assert texts["report"] == "t/report.html"
+    pictures = json.loads(tfpipe("data", "show", small, "--json", "--grid", "6").out)
+    assert pictures["values"]["image"]["greatest"] > 150
+    assert pictures["duplicates"]["exact"] == []
+    page = Path(pictures["report"]).read_text()
+    assert page.count("<img src=") == 12, "six samples, and what augmentation makes of each"
+    assert "conv2d" in Read(page).words, "which gets what the first layers have scaled"
+    assert (Path(pictures["report"]).parent / "figures" / "samples.png").is_file()
+
+
+SLOW = """
+import time
+import numpy as np
+import tensorflow as tf
+from tfpipe import Pipeline
+from tfpipe.models import MLP
+
+
+def waiting(seconds):
+    def wait(values):
+        time.sleep(seconds)
+        return values
+
+    return lambda x: tf.ensure_shape(tf.numpy_function(wait, [x], tf.float32), (4,))
+
+
+def heavy(x, y):
+    return waiting(0.004)(x), y
+
+
+def light(x, y):
+    return waiting(0.0008)(x), y
+
+
+class Slow(Pipeline):
+    model = MLP(units=(4,))
+
+    def input_fn(self, split):
+        x = np.random.default_rng(0).normal(size=(200, 4)).astype("float32")
+        dataset = tf.data.Dataset.from_tensor_slices((x, (x[:, 0] > 0).astype("int64")))
+        return dataset.map(heavy).map(light).batch(32)
+"""
+
+
+def test_the_stage_that_limits_is_named_and_its_cure_is_what_was_said(
+    tfpipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("slow.py").write_text(SLOW)
+    found = json.loads(tfpipe("data", "bench", "slow.py", "--json", "--seconds", "0.6").out)
+    assert [stage["name"] for stage in found["stages"]] == [
+        "read",
+        "map: heavy",
+        "map: light",
+        "batch",
+    ]
+    assert found["limit"] == "map: heavy"
+    heavy = found["stages"][1]
+    assert heavy["adds_microseconds"] > 3800
+    first = found["changes"][0]
+    assert first["change"] == ".cache() behind 'map: heavy', from the second epoch on"
+    assert first["after"] > 2.5 * first["before"]
+    # The change, made by hand, gives what was said, within a third.
+    Path("quick.py").write_text(SLOW.replace(".map(heavy)", ".map(heavy).cache()"))
+    again = json.loads(tfpipe("data", "bench", "quick.py", "--json", "--seconds", "0.6").out)
+    assert again["stages"][-1]["warm"] == pytest.approx(first["after"], rel=1 / 3)
+    assert again["stages"][2]["name"] == "cache"
+
+
+def test_a_source_in_stages(tfpipe: Any, small: Path) -> None:
+    answer = tfpipe("data", "bench", small, "--seconds", "0.2")
+    assert answer.code == 0, answer.err
+    names = [line.split("  ")[0] for line in answer.out.splitlines()]
+    assert names[:5] == ["stage", "read and decode", "batch", "augment", "training"]
+    assert "limits" in answer.out
+
+
+def test_from_python(people: str) -> None:
+    found = package.data_show(people, out="there")
+    assert found["duplicates"]["exact"]
+    assert np.isfinite(found["values"]["age"]["mean"])
+    assert tf.io.gfile.exists("there/report.html")
