@@ -47,3 +47,21 @@ def test_a_path_is_relative_below_the_current_folder(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     assert text.short_path(tmp_path / "runs" / "a") == str(Path("runs", "a"))
     assert text.short_path(tmp_path.parent) == str(tmp_path.parent)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "expected"),
+    [
+        (text.sparkline([]), ""),
+        (text.sparkline([3.0]), "▁"),
+        (text.sparkline([0.0, 1.0, 0.5]), "▁█▅"),
+        (text.sparkline([0.0, 1.0], (0.0, 7.0)), "▁▂"),
+        (text.sparkline([9.0, -9.0], (0.0, 7.0)), "█▁"),
+        (text.sparkline([1.0, float("nan"), 2.0, float("inf")]), "▁.█."),
+        (text.sparkline([float("nan")] * 2), ".."),
+        (text.sparkline(range(100), width=8), "▁▂▃▄▅▆▇█"),
+        (text.sparkline([1, 2, 3], marks="_-="), "_-="),
+    ],
+)
+def test_curves_in_characters(drawn: str, expected: str) -> None:
+    assert drawn == expected

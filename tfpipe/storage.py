@@ -72,6 +72,16 @@ def read_small(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def size_on_disk(path: Path) -> int:
+    """Return how many bytes a file, or all files below a folder, hold; links are not followed."""
+    files = (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
+    total = 0
+    for file in files if path.is_dir() else [path]:
+        with contextlib.suppress(OSError):  # gone in the meantime
+            total += os.lstat(file).st_size
+    return total
+
+
 def new_folder(parent: Path, now: datetime) -> Path:
     """A new folder that bears a time as its name, and that nothing else uses.
 

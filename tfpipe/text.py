@@ -1,8 +1,12 @@
 """Values, counts, sizes, durations and lists in words."""
 
+import itertools
+import math
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def brief(value: object) -> str:
@@ -59,6 +63,32 @@ def clock(seconds: float) -> str:
     whole = round(seconds)
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def sparkline(
+    values: Sequence[float],
+    ends: tuple[float, float] | None = None,
+    *,
+    width: int = 40,
+    marks: str = BLOCKS,
+) -> str:
+    """Return a curve in characters, the higher the larger; what is no number is a dot.
+
+    Args:
+        values: one after the other; more than `width` are averaged in groups.
+        ends: the values of the lowest and the highest mark; those of the curve when None.
+        width: how many characters at the most.
+        marks: the characters, the lowest first.
+    """
+    if len(values) > width:
+        places = [i * len(values) // width for i in range(width + 1)]
+        groups = [values[a:b] for a, b in itertools.pairwise(places)]
+        values = [sum(group) / len(group) for group in groups]
+    finite = [v for v in values if math.isfinite(v)]
+    low, high = ends or (min(finite, default=0.0), max(finite, default=0.0))
+    scale = (len(marks) - 1) / (high - low) if high > low else 0.0
+    heights = [min(max(v, low), high) - low if math.isfinite(v) else None for v in values]
+    return "".join("." if h is None else marks[round(h * scale)] for h in heights)
 
 
 def first_sentence(text: str) -> str:

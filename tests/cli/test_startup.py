@@ -17,7 +17,7 @@ CALLS = [
     ("models", "--json"),
     ("runs", "ls"),
     ("runs", "ls", "--help"),
-    ("runs", "show", "--help"),
+    *(("runs", verb, "--help") for verb in ("show", "compare", "rm", "clean")),
     ("completion", "zsh"),
 ]
 # Of each call its exit code, how much it printed, and what is imported since the one before.

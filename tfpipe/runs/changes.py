@@ -6,7 +6,7 @@ impossible  what was trained does not fit any more: data, classes, task, archite
 """
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from tfpipe.text import listed
 Meaning = Literal["safe", "result", "impossible"]
 Fields = dict[str, Any]  # values as JSON, by dotted name
 
-_ABSENT = object()
+ABSENT = object()  # in the place of a value where there is no such field
 
 _SAFE = ("epochs", "checkpoint_every", "steps_per_execution")
 _IMPOSSIBLE = {
@@ -66,21 +66,23 @@ def field_changes(
         was: the run's fields, as `tfpipe.verbs.config.config` returns them.
         now: those of the declaration to go on with.
     """
-    now = {n: e for n, e in now.items() if n in was or e.get("origin") != "default"}
-    old, new = (
-        {name: in_module(entry["value"], "") for name, entry in fields.items()}
-        for fields in (was, now)
-    )
+    old, new = (values_of(fields) for fields in (was, now))
+    new = {n: v for n, v in new.items() if n in was or now[n].get("origin") != "default"}
     return [
         Change(
             name,
-            _show(old.get(name, _ABSENT)),
-            _show(new.get(name, _ABSENT)),
+            show_value(old.get(name, ABSENT)),
+            show_value(new.get(name, ABSENT)),
             _meaning(name, old, new),
             _IMPOSSIBLE.get(name.partition(".")[0], ""),
         )
-        for name in _differing(old, new)
+        for name in differing((old, new))
     ]
+
+
+def values_of(fields: Mapping[str, Mapping[str, Any]]) -> Fields:
+    """Return the values of a run's fields, with what its file defines named as if in one place."""
+    return {name: in_module(entry["value"], "") for name, entry in fields.items()}
 
 
 def refuse(changes: Iterable[Change], run: str, fork: bool) -> None:
@@ -127,17 +129,24 @@ def changed_fields(differences: Iterable[Change]) -> set[str]:
     return {change.name.partition(".")[0] for change in differences}
 
 
-def _differing(was: Fields, now: Fields) -> list[str]:
-    """Return the dotted names that differ; a part's only where it is another part."""
-    differing: list[str] = []
-    for name in sorted(set(was) | set(now), key=lambda n: (n.count("."), n)):
-        before, after = was.get(name, _ABSENT), now.get(name, _ABSENT)
-        if before == after or any(name.startswith(f"{whole}.") for whole in differing):
+def differing(declarations: Sequence[Fields]) -> list[str]:
+    """Return the dotted names of which not all have one value; a part's only for another part.
+
+    Args:
+        declarations: the values of each by dotted name, as `values_of` gives them.
+    """
+    names = {name for fields in declarations for name in fields}
+    found: list[str] = []
+    for name in sorted(names, key=lambda n: (n.count("."), n)):
+        first, *others = [fields.get(name, ABSENT) for fields in declarations]
+        if all(first == other for other in others):
             continue
-        has_fields = any(other.startswith(f"{name}.") for other in was)
-        if not (has_fields and _same_kind(before, after)):
-            differing.append(name)
-    return sorted(differing)
+        if any(name.startswith(f"{whole}.") for whole in found):
+            continue
+        has_fields = any(other.startswith(f"{name}.") for other in declarations[0])
+        if not (has_fields and all(_same_kind(first, other) for other in others)):
+            found.append(name)
+    return sorted(found)
 
 
 def _same_kind(before: object, after: object) -> bool:
@@ -195,5 +204,6 @@ def _functions(path: Path) -> dict[str, str]:
     return functions
 
 
-def _show(value: Any) -> str:
-    return "not given" if value is _ABSENT else show_json(value)
+def show_value(value: Any) -> str:
+    """Return the value of a field as a person would write it."""
+    return "not given" if value is ABSENT else show_json(value)

@@ -203,14 +203,25 @@ def cache_folder(root: Path) -> Path:
 
 
 def list_directories(root: Path, folder: str, file: str) -> list[RunDirectory]:
-    """Return the directories below a folder that hold a file, the oldest first."""
-    runs = [run_at(path.parent) for path in (root / folder).glob(f"*/*/{file}")]
+    """Return the directories below a folder that hold a file, the oldest first.
+
+    Hidden ones are those that are being made or removed.
+    """
+    runs = [run_at(path.parent) for path in (root / folder).glob(f"[!.]*/[!.]*/{file}")]
     return sorted(runs, key=lambda run: (run.path.name, run.name))
 
 
 def list_runs(root: Path) -> list[RunDirectory]:
     """Return all runs below a root, the oldest first."""
     return list_directories(root, "runs", "config.json")
+
+
+def began(run: RunDirectory) -> datetime:
+    """Return when a run was started, which its name says; else when it was last configured."""
+    try:
+        return datetime.strptime(run.path.name[:15], "%Y%m%d-%H%M%S")
+    except ValueError:
+        return datetime.fromtimestamp((run.path / "config.json").stat().st_mtime)
 
 
 def newest_unfinished(root: Path, pipeline: str | None = None) -> RunDirectory | None:

@@ -7,6 +7,12 @@ from typing import Protocol
 SETTINGS = ("learning_rate", "phase")
 
 
+def higher_is_better(metric: str) -> bool:
+    """Whether a metric is better the higher it is: accuracies and the like, not losses."""
+    rising = ("acc", "auc", "precision", "recall", "f1", "iou")
+    return any(word in metric for word in rising)
+
+
 @dataclass(frozen=True)
 class EpochRow:
     """One finished epoch, as metrics.csv has it.

@@ -53,7 +53,7 @@ _STYLE: Any = {
 }
 
 
-def render(template: Literal["run", "search", "comparison", "page"], **values: Any) -> str:
+def render(template: Literal["run", "runs", "search", "comparison", "page"], **values: Any) -> str:
     """Return the page of a template, every value of it escaped.
 
     Args:

@@ -14,8 +14,8 @@ from tfpipe.models.parameter_count import parameters, trainable_parameters
 from tfpipe.tasks.several import Several
 from tfpipe.tasks.task import Task
 from tfpipe.text import clock, counted
-from tfpipe.training.callbacks.best_model import best_monitor, higher_is_better
-from tfpipe.training.reporting import EpochRow
+from tfpipe.training.callbacks.best_model import best_monitor
+from tfpipe.training.reporting import EpochRow, higher_is_better
 
 if TYPE_CHECKING:
     import keras

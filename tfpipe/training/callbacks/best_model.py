@@ -7,12 +7,7 @@ from typing import Any
 import keras
 
 from tfpipe.storage import storage
-
-
-def higher_is_better(monitor: str) -> bool:
-    """Whether a metric is better the higher it is: accuracies and the like, not losses."""
-    rising = ("acc", "auc", "precision", "recall", "f1", "iou")
-    return any(word in monitor for word in rising)
+from tfpipe.training.reporting import higher_is_better
 
 
 class BestModel(keras.callbacks.Callback):

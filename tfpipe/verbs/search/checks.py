@@ -15,6 +15,7 @@ from tfpipe.errors import ConfigError, Interrupted, RunError, TrainingError, sug
 from tfpipe.processes.pool import ProcessPool, ProcessSpec
 from tfpipe.terminal import Terminal
 from tfpipe.text import byte_size
+from tfpipe.training.reporting import higher_is_better
 from tfpipe.tuning.space import Space, space_of
 from tfpipe.tuning.store import Search, Tuner
 
@@ -151,7 +152,6 @@ def probe(
 
 def objective_of(name: str | None, outcome: dict[str, Any]) -> tuple[str, Any]:
     """The metric that decides, and its direction; raises ConfigError for one not measured."""
-    from tfpipe.training.callbacks.best_model import higher_is_better
 
     measured = outcome["measured"]
     if name is None:

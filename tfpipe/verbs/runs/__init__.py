@@ -1,0 +1,1 @@
+"""`tfpipe runs`: listing, showing, comparing and removing what was run."""
