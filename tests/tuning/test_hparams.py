@@ -13,10 +13,11 @@ from tensorboard.backend.event_processing import data_provider, plugin_event_mul
 from tensorboard.plugins.base_plugin import TBContext
 from werkzeug.test import Client
 
+from tfpipe.runs import hparams
 from tfpipe.runs.directory import RunDirectory, run_at
+from tfpipe.runs.hparams import session_ended, session_started
 from tfpipe.training.callbacks.tensorboard import boards_of, remove_events_after
-from tfpipe.tuning import hparams
-from tfpipe.tuning.hparams import trial_ended, trial_started, write_config
+from tfpipe.tuning.hparams import write_config
 from tfpipe.tuning.store import Search
 
 CONDITIONAL = "optimizer=hp.Choice(keras.optimizers.SGD(0.1), values=(keras.optimizers.SGD(0.1), "
@@ -125,11 +126,11 @@ def test_trials_with_their_values_metrics_and_states(small: Path) -> None:
     ends = {"00": (sgd, True), "01": (adam, True), "02": (adam, False), "03": (sgd, None)}
     histories = {}
     for number, (values, ok) in ends.items():
-        trial_started(board(search, number), values, number)
+        session_started(board(search, number), values, number)
         if number in ("00", "01"):
             histories[number] = fit(board(search, number))
         if ok is not None:
-            trial_ended(board(search, number), ok)
+            session_ended(board(search, number), ok)
     write_config(search)
     shown = Page(search.directory.path).sessions()
     assert set(shown) == set(ends)
@@ -168,19 +169,19 @@ def fit(folder: Path) -> dict[str, list[float]]:
 def test_a_trial_that_is_resumed_is_one_session_with_its_first_start(small: Path) -> None:
     search = made(small)
     folder, values = board(search, "00"), {RATE: 0.01, DROPOUT: 0.2}
-    trial_started(folder, values, "00")
+    session_started(folder, values, "00")
     [first] = Page(search.directory.path).sessions()["00"]["sessions"]
-    trial_ended(folder, False)
+    session_ended(folder, False)
     remove_events_after(folder, first["startTimeSecs"])  # as a run that is resumed does
     assert events(folder) == ["1.started"]
-    trial_ended(folder, False)
-    trial_started(folder, values, "00")
+    session_ended(folder, False)
+    session_started(folder, values, "00")
     assert events(folder) == ["1.started"]
     [again] = Page(search.directory.path).sessions()["00"]["sessions"]
     assert again == first
-    trial_started(folder, values, "07")  # a trial that goes on with its run
-    trial_ended(folder, True)
-    trial_ended(folder, True)
+    session_started(folder, values, "07")  # a trial that goes on with its run
+    session_ended(folder, True)
+    session_ended(folder, True)
     assert events(folder) == ["1.started", "2.ended"]
     shown = Page(search.directory.path).sessions()
     assert shown["00"]["hparams"] == values
@@ -199,8 +200,8 @@ def test_one_killed_while_it_writes_leaves_what_was_there(
 
     monkeypatch.setattr(hparams.os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
-        trial_started(folder, {RATE: 0.01}, "00")
+        session_started(folder, {RATE: 0.01}, "00")
     monkeypatch.undo()
     assert not list(folder.glob("*tfevents*")), "TensorBoard finds nothing half"
-    trial_started(folder, {RATE: 0.01}, "00")
+    session_started(folder, {RATE: 0.01}, "00")
     assert set(Page(search.directory.path).sessions()) == {"00"}

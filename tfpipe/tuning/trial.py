@@ -20,6 +20,7 @@ from tfpipe.jobs.errors import as_known
 from tfpipe.processes.exit_reason import reason_of_error
 from tfpipe.processes.progress import Progress
 from tfpipe.runs.directory import RunDirectory, cache_folder, initialise
+from tfpipe.runs.hparams import session_ended, session_started
 from tfpipe.storage import storage, write_whole
 from tfpipe.terminal import Silent
 from tfpipe.tuning.store import OUTCOME, PROGRESS, Search, Trial, read_search
@@ -82,23 +83,21 @@ def train(search: Search, number: str) -> dict[str, Any]:
     Raises:
         TfpipeError: as `tfpipe.jobs.start.run`.
     """
-    from tfpipe.tuning.hparams import trial_ended, trial_started
-
     disk_cache.folder.set(cache_folder(search.root))
     trial = Trial.read(search.folder(number))
     run, loaded = search.run(trial), _declared(search, trial)
     median = _median_rule(search, trial, loaded)
     with storage(run.path):
         initialise(run.path)
-    trial_started(run.tensorboard, trial.values, f"trial {trial.id}")
+    session_started(run.tensorboard, trial.values, f"trial {trial.id}")
     try:
         _train(search, trial, loaded, run, median)
     except Interrupted:
         raise
     except BaseException:
-        trial_ended(run.tensorboard, False)
+        session_ended(run.tensorboard, False)
         raise
-    trial_ended(run.tensorboard, True)
+    session_ended(run.tensorboard, True)
     if median is not None and median.stopped:
         return {"state": "stopped", "reason": median.reason}
     return {"state": "finished"}
