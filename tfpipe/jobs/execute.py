@@ -1,5 +1,6 @@
 """Training, evaluating and exporting in a run's directory: what `run` and `resume` share."""
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ from tfpipe.jobs.features import save_whole
 from tfpipe.jobs.multi_worker import announce_plan, wait_for_all
 from tfpipe.jobs.records import read_records
 from tfpipe.jobs.report.answers import answer, keep_answers
+from tfpipe.jobs.report.board import begin_board, end_board
 from tfpipe.jobs.report.subject import run_facts, subject_of
 from tfpipe.jobs.report.write import class_tables, write_report
 from tfpipe.jobs.run import Run, RunPlan
@@ -38,6 +40,8 @@ def execute(plan: RunPlan) -> Run:
         for note in plan.prepared.data_notes():
             plan.terminal.note(note)
         plan.terminal.say()
+        if plan.test:  # a trial is on the board of its search
+            begin_board(plan)
         plan, result = _train_and_evaluate(plan, reporter)
         _finish(plan, result, reporter)
         wait_for_all(plan.prepared.picked)
@@ -48,8 +52,7 @@ def execute(plan: RunPlan) -> Run:
         state: State = "interrupted" if isinstance(known, Interrupted) else "failed"
         if state == "interrupted":
             plan.terminal.say()
-            where = "" if plan.root == Path(".") else f" --root {plan.root}"
-            command = f"tfpipe resume {plan.directory.name}{where}"
+            command = f"tfpipe resume {plan.directory.name}{_at(plan)}"
             plan.terminal.commands([(command, "go on from here")])
         try:
             reporter.write(state, message=str(known) or type(known).__name__)
@@ -110,6 +113,7 @@ def _report(
         if split is not None:
             answers = answer(subject, split, terminal)
             keep_answers(directory, answers)
+            end_board(plan, subject, answers, rows[-1].epoch - 1)
             if split == "test":
                 class_tables(subject, answers, terminal)
         write_report(subject, answers, metrics, directory.report, terminal)
@@ -137,6 +141,11 @@ def _finish(plan: RunPlan, result: Run, reporter: StatusReporter) -> None:
     terminal.commands(
         [
             (f"tfpipe runs show {result.name}", "what was run, and how it ended"),
-            (f"tensorboard --logdir {result.directory / 'tensorboard'}", "the curves"),
+            (f"tfpipe tensorboard {result.name}{_at(plan)}", "the curves"),
         ]
     )
+
+
+def _at(plan: RunPlan) -> str:
+    """The option by which another command finds the run."""
+    return "" if plan.root == Path(".") else f" --root {shlex.quote(str(plan.root))}"

@@ -277,7 +277,8 @@ def fork_run(
     state = resumed.saved.state
     with storage(new.path):
         if origin.tensorboard.is_dir():
-            shutil.copytree(origin.tensorboard, new.tensorboard)
+            others = shutil.ignore_patterns("*.hparams.*")  # the values of the other run
+            shutil.copytree(origin.tensorboard, new.tensorboard, ignore=others)
             remove_events_after(new.tensorboard, state.saved_at)
         best = origin.checkpoints / "best.keras"
         if resumed.callbacks and best.is_file():

@@ -7,6 +7,7 @@ from tfpipe.jobs.prepare import Prepared
 from tfpipe.jobs.run import RunPlan
 from tfpipe.models.parameter_count import parameters, trainable_parameters
 from tfpipe.runs.directory import State, Status
+from tfpipe.runs.hparams import is_session, session_ended
 from tfpipe.text import counted, either
 from tfpipe.training.reporting import SETTINGS, EpochRow
 
@@ -54,6 +55,9 @@ class StatusReporter:
         self._changes |= changes
         status = Status(state, epoch=self._epoch, step=self._step, **self._changes)
         self._plan.directory.write_status(status)
+        board = self._plan.directory.tensorboard
+        if state in ("finished", "failed") and is_session(board):
+            session_ended(board, state == "finished")
 
 
 def by_split(metrics: dict[str, float]) -> dict[str, dict[str, float]]:

@@ -246,6 +246,7 @@ class _Training:
                 *declared,
                 *([best] if self._chief else []),
                 self.logger,
+                tensorboard.SpeedBoard(self._boards, self.logger.rows),
                 self._saver,
                 *extra,
             ],

@@ -185,14 +185,15 @@ def last_state(directory: Path) -> checkpoint.Checkpoint:
 
 
 def curves(folder: Path) -> dict[str, list[tuple[int, bytes]]]:
-    """Each curve's steps and values in the order in which they were written."""
+    """Each curve's steps and values in the order in which they were written, but what is timed."""
     found: dict[str, list[tuple[int, bytes]]] = {}
     for file in sorted(folder.glob("*/*tfevents*"), key=lambda f: f.name):
         for event in EventFileLoader(str(file)).Load():
             for value in event.summary.value:
                 points = found.setdefault(f"{file.parent.name}/{value.tag}", [])
                 points.append((event.step, value.tensor.SerializeToString()))
-    return {tag: points for tag, points in found.items() if "per_second" not in tag}
+    timed = ("per_second", "input_wait")
+    return {tag: points for tag, points in found.items() if not tag.endswith(timed)}
 
 
 def outcome(done: Done) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfpipe.runs.directory import RunDirectory
 from tfpipe.storage import storage
+from tfpipe.training.reporting import EpochRow
 
 
 class EpochBoard(keras.callbacks.TensorBoard):
@@ -25,6 +26,29 @@ class EpochBoard(keras.callbacks.TensorBoard):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Nothing."""
+
+
+class SpeedBoard(keras.callbacks.Callback):
+    """Writes how fast each epoch was trained, beside its losses.
+
+    Args:
+        boards: the TensorBoard callbacks, of which the first writes it: TensorBoard reads on in one
+            event file of a folder alone.
+        rows: the epochs so far, the present one included.
+    """
+
+    def __init__(self, boards: list[Any], rows: list[EpochRow]) -> None:
+        super().__init__()
+        self._boards, self._rows = boards, rows
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        row = self._rows[-1]
+        speeds = {"examples_per_second": row.examples_per_second, "input_wait": row.input_wait}
+        for board in self._boards[:1]:
+            with board._train_writer.as_default():
+                for name, value in speeds.items():
+                    if value is not None:
+                        tf.summary.scalar(f"epoch_{name}", value, step=epoch)
 
 
 def boards_of(
@@ -40,7 +64,7 @@ def boards_of(
         if callback.log_dir == "logs":  # Keras's default: not a place that was chosen
             callback.log_dir = str(run.tensorboard)
         callback.write_graph &= not again
-    added = [] if own else [EpochBoard(str(run.tensorboard), write_graph=False)]
+    added = [] if own else [EpochBoard(str(run.tensorboard), write_graph=not again)]
     return added, own or added
 
 
