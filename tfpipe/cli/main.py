@@ -30,6 +30,7 @@ VERBS = {
     ),
     "compare-models": ("tfpipe.cli.training.compare_models", "Which pretrained network to take."),
     "runs": ("tfpipe.cli.results.runs", "What was run, and how it ended."),
+    "tensorboard": ("tfpipe.cli.results.tensorboard", "TensorBoard on the right folders."),
     "devices": ("tfpipe.cli.devices", "The hardware that was found, what is picked and why."),
     "models": ("tfpipe.cli.models", "The model builders, their fields and input contracts."),
     "completion": ("tfpipe.cli.completion", "A script for completion in bash, zsh or fish."),
