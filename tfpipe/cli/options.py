@@ -120,6 +120,32 @@ root_option: Decorator = click.option(
 )
 
 
+class StepRange(click.ParamType):
+    """The first and the last of some steps, or one of them."""
+
+    name = "steps"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """`10..20` as (10, 20)."""
+        first, _, last = value.partition("..")
+        if not (first.isdecimal() and (last or first).isdecimal()):
+            self.fail(f"{value!r} are no steps: write 10..20, or 10 for one.", param, ctx)
+        steps = int(first), int(last or first)
+        if not 1 <= steps[0] <= steps[1]:
+            self.fail(f"{value!r}: steps count from 1 up.", param, ctx)
+        return steps
+
+
+profile_option: Decorator = click.option(
+    "--profile",
+    type=StepRange(),
+    metavar="FROM..TO",
+    help="Trace these training steps with TensorFlow's profiler.",
+)
+
+
 def worker_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """How many workers train together, and, on a cluster, which one this is."""
     for option in reversed(
@@ -162,10 +188,13 @@ def team_of(cluster: str | None, worker: int | None, deadline: float) -> Any:
     return None if members is None else Team(members, deadline)
 
 
-def worker_flags(export: bool, root: Path, as_json: bool) -> list[str]:
+def worker_flags(
+    export: bool, root: Path, as_json: bool, profile: tuple[int, int] | None
+) -> list[str]:
     """The options of a verb that each of its workers gets as well."""
     return [
         *([] if export else ["--no-export"]),
+        *([] if profile is None else [f"--profile={profile[0]}..{profile[1]}"]),
         *("--root", str(root)),
         *(["--json"] if as_json else []),
     ]

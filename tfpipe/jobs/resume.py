@@ -36,6 +36,7 @@ def resume(
     quiet: bool = False,
     extra: "Sequence[keras.callbacks.Callback]" = (),
     team: Team | None = None,
+    profile: tuple[int, int] | None = None,
 ) -> Run:
     """Go on with a run from its last saved state, to the end that it would have had.
 
@@ -53,6 +54,8 @@ def resume(
         quiet: tell nothing.
         extra: Keras callbacks that come after all others, the saving of the state included.
         team: the workers that train together, of which this process is the chief.
+        profile: the first and the last step that TensorFlow's profiler traces, from 1, those that
+            are done counted too.
 
     Raises:
         RunError: for no such run, a finished one, one that is being trained, or damaged states.
@@ -76,6 +79,7 @@ def resume(
         from tfpipe.jobs.execute import execute
         from tfpipe.jobs.features import with_features
         from tfpipe.jobs.first_batch import read_first_batch
+        from tfpipe.training.callbacks.profile import profiled
 
         data = read_first_batch(prepared, terminal)
         resumption.check_data(stopped, prepared, data, changes)
@@ -84,12 +88,19 @@ def resume(
         saved = resumption.find_state(stopped, fork)
         changes, resumed = resumption.fit(stopped, prepared, saved, changes, fork)
         plan = RunPlan(prepared, run, root, terminal, test, export, resumed, extra=extra)
-        if not fork:
+        if fork:
+            forked = resumption.fork_run(stopped, prepared, resumed, changes, data, root)
+            plan = replace(plan, directory=forked)
+        else:
             resumption.take_up(stopped, prepared, resumed, changes, data)
-            return execute(replace(plan, notes=_evaluated_before(stopped)))
-        forked = resumption.fork_run(stopped, prepared, resumed, changes, data, root)
-        with forked.lock():
-            return execute(replace(plan, directory=forked))
+            plan = replace(plan, notes=_evaluated_before(stopped))
+        done = (0, 0) if resumed is None else (resumed.saved.state.epoch, resumed.step)
+        board = plan.directory.tensorboard / "train"
+        with (
+            plan.directory.lock() if fork else contextlib.nullcontext(),
+            profiled(board, profile, terminal, done) as tracing,
+        ):
+            return execute(replace(plan, extra=(*extra, *tracing)))
 
 
 def _compare(stopped: Stopped, loaded: Loaded) -> list[Change]:

@@ -31,6 +31,7 @@ def run(
     extra: "Sequence[keras.callbacks.Callback]" = (),
     team: Team | None = None,
     directory: Path | None = None,
+    profile: tuple[int, int] | None = None,
 ) -> Run:
     """Train a pipeline, evaluate it once on its test split, and export it.
 
@@ -46,6 +47,7 @@ def run(
         extra: Keras callbacks that come after all others, the saving of the state included.
         team: the workers that train together, of which this process is the chief.
         directory: the run's directory, when somebody has made it.
+        profile: the first and the last step that TensorFlow's profiler traces, from 1.
 
     Raises:
         TfpipeError: see `tfpipe.errors`; the run's status.json says the same.
@@ -63,6 +65,7 @@ def run(
     from tfpipe.jobs.execute import execute
     from tfpipe.jobs.features import with_features
     from tfpipe.jobs.first_batch import read_first_batch
+    from tfpipe.training.callbacks.profile import profiled
 
     data = read_first_batch(prepared, terminal)
     if prepared.pipeline.cache_features:
@@ -70,4 +73,6 @@ def run(
     own = run_at(directory) if directory else create_run(root, loaded.name, datetime.now())
     with own.lock():
         write_records(own, prepared, first_batch_sha256=data)
-        return execute(RunPlan(prepared, own, root, terminal, test, export, extra=extra))
+        with profiled(own.tensorboard / "train", profile, terminal) as tracing:
+            extra = (*extra, *tracing)
+            return execute(RunPlan(prepared, own, root, terminal, test, export, extra=extra))

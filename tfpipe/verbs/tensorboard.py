@@ -29,7 +29,7 @@ Boards = dict[str, Path]
 
 
 @dataclass(frozen=True)
-class Served:
+class Board:
     """A TensorBoard that is up.
 
     Args:
@@ -50,7 +50,7 @@ def tensorboard(
     root: str | Path = ".",
     port: int | None = None,
     host: str = LOOPBACK,
-) -> Iterator[Served]:
+) -> Iterator[Board]:
     """Serve TensorBoard on runs and searches while the block runs.
 
     New runs and trials among them appear as they begin. TensorFlow is not loaded.
@@ -78,7 +78,7 @@ def tensorboard(
     ):
         server = _start(Path(name), host, chosen)
         try:
-            yield Served(server.get_url(), tuple(boards()), port is None and chosen != PORT)
+            yield Board(server.get_url(), tuple(boards()), port is None and chosen != PORT)
         finally:
             server.shutdown()
             server.server_close()

@@ -314,7 +314,7 @@ def test_the_summary_has_the_best_five_why_others_failed_and_what_is_next(small:
     assert commands(text) == {
         f"tfpipe run small.py::Small batch_size=8 --best {NAME} --root 'a b'": "train fully with "
         "the best values",
-        f"tensorboard --logdir 'a b/searches/{NAME}'": "the curves and values of all trials",
+        f"tfpipe tensorboard {NAME} --root 'a b'": "the curves and values of all trials",
         f"tfpipe search --resume {NAME} --trials 24 --root 'a b'": "more trials",
     }
 
@@ -366,7 +366,7 @@ def test_a_finished_grid_has_no_more_trials(small: Path) -> None:
     search.state = "finished"
     assert list(commands(said(lambda t: summary(search, t)))) == [
         f"tfpipe run small.py::Small --best {NAME}",
-        f"tensorboard --logdir searches/{NAME}",
+        f"tfpipe tensorboard {NAME}",
     ]
 
 
@@ -399,7 +399,7 @@ def test_names_with_spaces_and_brackets_can_be_copied(small: Path) -> None:
     assert f"best.json, table.csv and report.html are in {folder}\n" in text
     assert list(commands(text)) == [
         "tfpipe run 'a [b] c.py::Small' --best 'a [b] c/20261121-101502'",
-        f"tensorboard --logdir '{folder}'",
+        "tfpipe tensorboard 'a [b] c/20261121-101502'",
         "tfpipe search --resume 'a [b] c/20261121-101502'",
     ]
 

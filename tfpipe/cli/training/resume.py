@@ -10,6 +10,7 @@ from tfpipe.cli.options import (
     debug_option,
     json_option,
     print_run,
+    profile_option,
     root_option,
     say_on_error_stream,
     team_of,
@@ -23,6 +24,7 @@ from tfpipe.cli.options import (
 @click.option("--fork", is_flag=True, help="Start a new run from the state; RUN stays as it is.")
 @worker_options
 @click.option("--export/--no-export", default=True, help="Whether to write a SavedModel.")
+@profile_option
 @root_option
 @json_option
 @debug_option
@@ -34,6 +36,7 @@ def command(
     worker: int | None,
     start_deadline: float,
     export: bool,
+    profile: tuple[int, int] | None,
     root: Path,
     as_json: bool,
 ) -> int | None:
@@ -50,7 +53,7 @@ def command(
     reference = words[0] if words and "=" not in words[0] else None
     overrides = words[1:] if reference else words
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
-    flags = worker_flags(export, root, as_json)
+    flags = worker_flags(export, root, as_json, profile)
     several = workers is not None and workers > 1
     if several and (fork or cluster is not None or worker is not None):
         raise click.UsageError(
@@ -82,6 +85,7 @@ def command(
             export=export,
             terminal=terminal,
             team=team,
+            profile=profile,
         )
     if as_json:
         print_run(result)

@@ -13,6 +13,7 @@ from tfpipe.cli.options import (
     json_option,
     pipeline_arguments,
     print_run,
+    profile_option,
     root_option,
     sample_option,
     sample_size,
@@ -41,6 +42,7 @@ from tfpipe.cli.options import (
 )
 @worker_options
 @click.option("--export/--no-export", default=True, help="Whether to write a SavedModel.")
+@profile_option
 @click.option("--directory", type=click.Path(path_type=Path), hidden=True)
 @root_option
 @json_option
@@ -57,6 +59,7 @@ def command(
     worker: int | None,
     start_deadline: float,
     export: bool,
+    profile: tuple[int, int] | None,
     directory: Path | None,
     root: Path,
     as_json: bool,
@@ -77,7 +80,7 @@ def command(
     loaded = load(file, overrides) if best_values is None else best_values.loaded
     if workers and workers > 1:
         _alone(cluster, worker)
-        flags = worker_flags(export, root, as_json)
+        flags = worker_flags(export, root, as_json, profile)
         words = (
             file,
             *overrides,
@@ -94,8 +97,9 @@ def command(
 
             run_worker(loaded, team, root=root, sample=size, terminal=terminal)
             return None
-        more = {"root": root, "export": export, "terminal": terminal, "team": team}
-        result = _train(loaded, resume_newest, size, directory, **more)
+        more = {"export": export, "team": team, "profile": profile}
+        place: dict[str, Any] = {"root": root, "terminal": terminal}
+        result = _train(loaded, resume_newest, size, directory, **place, **more)
     if as_json:
         print_run(result)
     return None

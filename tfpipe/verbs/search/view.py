@@ -294,7 +294,7 @@ def report(search: Search, terminal: Terminal) -> None:
 def _next(search: Search, has_best: bool) -> list[tuple[str, str]]:
     """The next useful commands."""
     run = train_with_best(search)
-    logs = shlex.join(["tensorboard", "--logdir", str(search.directory.path)])
+    logs = shlex.join(["tfpipe", "tensorboard", search.name]) + _at(search)
     return [
         *([(run, "train fully with the best values")] if has_best else []),
         *([(logs, "the curves and values of all trials")] if has_best else []),
