@@ -1,5 +1,6 @@
 """`tfpipe data`: a look at data before a model has one."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -145,23 +146,40 @@ def bench(
     if as_json:
         print_json(found)
         return
+    _show_rates(terminal, found)
+    terminal.say()
+    run = shlex.join(["tfpipe", "run", file, *overrides])
+    terminal.commands([(run, "train, evaluate, export")])
+
+
+def _show_rates(terminal: Any, found: dict[str, Any]) -> None:
+    from rich.markup import escape
+
     rows = [
         (s["name"], _rate(s["cold"]), _rate(s["warm"]), f"{s['adds_microseconds']:,.1f}")
         for s in found["stages"]
     ]
     rows.append(("training", "", _rate(found["training"]), f"{1e6 / found['training']:,.1f}"))
-    terminal.table(("stage", "examples/s, cold", "warm", "adds µs"), rows)
+    terminal.table(("stage", "examples/s, first epoch", "next epochs", "adds µs"), rows)
     terminal.say()
     if found["limit"] == "training":
         terminal.say("The training limits: data comes faster than the model takes it.")
     else:
-        terminal.say(f"The stage that limits is [bold]{found['limit']}[/].")
+        terminal.say(f"The stage that limits is [bold]{escape(found['limit'])}[/].")
+    if found["waiting"] is not None:
+        terminal.say(f"Training on this input waits for it {found['waiting']:.0%} of the time.")
     for change in found["changes"]:
         terminal.say(
-            f"Tried: {change['change']}: {_rate(change['after'])} examples/s instead of "
-            f"{_rate(change['before'])}."
+            escape(
+                f"Tried: {change['change']}: {_rate(change['after'])} examples/s instead of "
+                f"{_rate(change['before'])}."
+            )
         )
+    for text in found["not_tried"]:
+        terminal.say(escape(f"Not tried: {text}."))
+    if found["limit"] != "training" and not found["changes"]:
+        terminal.say("Nothing that was tried made it faster.")
 
 
-def _rate(value: float) -> str:
-    return "kept" if value == float("inf") else f"{value:,.0f}"
+def _rate(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}"

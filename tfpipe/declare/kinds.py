@@ -87,6 +87,18 @@ class Source(Part):
         """Return the samples of each class, by split; empty where the labels are no classes."""
         return {}
 
+    def places(self, split: str, seed: int = 0) -> list[str]:
+        """Return where each sample of a split comes from: a file, or a file and a line.
+
+        Args:
+            split: "train", "validation" or "test".
+            seed: decides which training samples are held out for validation.
+
+        Returns:
+            One for each sample in stored order; none where that is not known.
+        """
+        return []
+
     def verify(self) -> None:
         """Read every sample; raise DataError where one is broken."""
 

@@ -10,7 +10,6 @@ from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.evaluation.data.associations import associations, correlation_ratio
 from tfpipe.evaluation.data.duplicates import exact, near
 from tfpipe.evaluation.data.preprocessed import preprocessed
-from tfpipe.evaluation.data.stages import changed, costs, rate, stages_of, timed
 from tfpipe.evaluation.data.summary import summary
 from tfpipe.evaluation.predictions import sample_ids
 
@@ -106,32 +105,3 @@ def test_what_the_first_trained_layer_gets() -> None:
             return x
 
     assert preprocessed(Own(), np.zeros((1, 2))).startswith("What the model's layers make of it")
-
-
-def heavy(x: tf.Tensor) -> tf.Tensor:
-    return x + 1
-
-
-def test_a_pipeline_is_taken_apart_and_put_together_otherwise() -> None:
-    whole = (
-        tf.data.Dataset.range(50).map(heavy).shuffle(10).batch(8, drop_remainder=True).prefetch(2)
-    )
-    stages = stages_of(whole)
-    assert [stage.name for stage in stages] == [
-        "read",
-        "map: heavy",
-        "shuffle",
-        "batch",
-        "prefetch",
-    ]
-    assert [stage.batched for stage in stages] == [False, False, False, True, True]
-    measured = list(timed(stages, 0.05))
-    assert all(stage.cold > 0 and stage.warm > 0 for stage in measured)
-    assert len(costs(measured)) == 5
-    again = changed(stages, 1, lambda dataset: dataset.cache())
-    assert again is not None
-    assert {int(v) for batch in again for v in batch} <= set(range(1, 51))
-    assert [len(batch) for batch in again] == [8] * 6
-    unknown = tf.data.Dataset.range(9).map(heavy).scan(0, lambda s, x: (s, x)).batch(2)
-    assert changed(stages_of(unknown), 1, lambda dataset: dataset) is None
-    assert rate(tf.data.Dataset.range(10).batch(5), True, 9) > 0

@@ -80,12 +80,14 @@ class TableData:
         label: the answer.
         splits: the samples of each stored split.
         notes: what was left out, and how columns were read that say it in words of their own.
+        lines: on which line of its file each sample begins, by stored split.
     """
 
     features: tuple[Feature, ...]
     label: Label
     splits: dict[str, Columns]
     notes: list[str]
+    lines: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -127,11 +129,13 @@ def load(request: TableRequest) -> TableData:
     called = tuple(identifier(name) for name in plan.targets)
     label = label_of(called, tuple(plan.targets.values()), plan.apart)
     splits: dict[str, Columns] = {}
+    places: dict[str, np.ndarray] = {}
     problems = []
     for split, table in tables.items():
         _check_same(table, train, plan)
         known = plan.read if table is train else {}
         splits[split], broken = _columns(table, plan, label, request.missing, known)
+        places[split] = np.delete(np.asarray(table.lines), list(broken))
         lines = {int(table.lines[row]): what for row, what in broken.items()} | table.problems
         problems += [Problem(f"{table.shown}:{n}", lines[n]) for n in sorted(lines)]
     total = sum(table.total for table in tables.values())
@@ -143,6 +147,7 @@ def load(request: TableRequest) -> TableData:
         label,
         splits,
         plan.notes + left_out(problems, total, "rows"),
+        places,
     )
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -154,6 +154,13 @@ class Decoder:
             return image
         fit = fitted if self.fit == "stretch" else covered
         return fit(tf.ensure_shape(image, [None, None, self.shape[2]]), self.shape[:2])
+
+
+def read_files(paths: Sequence[Path]) -> Iterator[int]:
+    """Read files with as many threads as `Decoder` has; yield how many have come."""
+    with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as threads:
+        for start in range(0, len(paths), _CHUNK):
+            yield len([*threads.map(_content, paths[start : start + _CHUNK])])
 
 
 def shape_of(path: Path) -> tuple[int, ...] | str:

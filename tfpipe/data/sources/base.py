@@ -4,9 +4,10 @@ NumPy and TensorFlow are imported when data is read, so that a declaration is pr
 """
 
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
 import annotated_types
 
@@ -86,6 +87,35 @@ class StoredSplits(Source):
     def _overlap(self, one: str, other: str) -> bool:
         """Return whether two stored splits share samples."""
         return one == other
+
+    def _stored_places(self, stored: str) -> Sequence[str]:
+        """Return where each sample of a stored split comes from; empty where that is not known."""
+        return ()
+
+    def places(self, split: str, seed: int = 0) -> list[str]:
+        part = self._plan(Options(1, seed=seed))[split]
+        stored = self._stored_places(part.stored)
+        if not stored or part.rows is None:
+            return list(stored)
+        return [stored[row] for row in part.rows.tolist()]
+
+    # For measuring how fast data comes
+
+    def keeps(self, cache: bool | str) -> Literal["memory", "disk", "nowhere"]:
+        """Return where the decoded training samples are from the second epoch on."""
+        return "memory" if self._kept("train", cache) else "nowhere"
+
+    def read_from(self) -> list[Path]:
+        """Return the files that the training samples are read from, as far as they are known."""
+        return []
+
+    def passes(self) -> dict[str, Callable[[], Iterator[int]]]:
+        """Return what it is to read the stored training samples, step by step.
+
+        Each step, by name, is a function that goes through all of them, the steps before it
+        included, and yields how many samples have come.
+        """
+        return {"read": lambda: iter([len(self.replace()._read("train"))])}
 
     def spec(self, seed: int = 0) -> ElementSpec:
         features, label = self.element()

@@ -136,6 +136,13 @@ class CSVSplits(StoredSplits):
     def _splits(self) -> dict[str, Columns]:
         return self._loaded.splits
 
+    def read_from(self) -> list[Path]:
+        return [Path(self._files["train"]).expanduser()]
+
+    def _stored_places(self, stored: str) -> list[str]:
+        name = Path(self._files[stored]).name
+        return [f"{name}:{line}" for line in self._loaded.lines[stored].tolist()]
+
 
 class CSV(CSVSplits):
     """The rows of a CSV file as samples, its columns as the inputs of a model by name.

@@ -1,6 +1,8 @@
 """A share of the training samples, for a quick look; validation and test stay whole."""
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tfpipe.data.columns import Columns
 from tfpipe.data.input_fn import Options
@@ -123,6 +125,18 @@ class Fraction(StoredSplits):
 
     def _stream(self, split: Split, options: Options) -> "tf.data.Dataset":
         return self.of._stream(split, options)
+
+    def _stored_places(self, stored: str) -> Sequence[str]:
+        return self.of._stored_places(stored)
+
+    def keeps(self, cache: bool | str) -> Literal["memory", "disk", "nowhere"]:
+        return self.of.keeps(cache)
+
+    def read_from(self) -> list[Path]:
+        return self.of.read_from()
+
+    def passes(self) -> dict[str, Callable[[], Iterator[int]]]:
+        return self.of.passes()
 
     @property
     def _shares(self) -> tuple[HeldOut | None, HeldOut | None]:

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 from collections import Counter
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -32,6 +33,7 @@ logger = logging.getLogger("tfpipe.data")
 Several = Annotated[int, annotated_types.Ge(2)]
 
 _COMPARED = 8
+_MEASURED = 512  # files at a time, when reading is measured
 _SHARE = 0.1
 
 
@@ -398,6 +400,28 @@ class ImageFolder(StoredSplits):
 
     def _paths(self, listing: Listing) -> list[Path]:
         return [self._root / file for file in listing]
+
+    def keeps(self, cache: bool | str) -> Literal["memory", "disk", "nowhere"]:
+        return "memory" if self._kept("train", cache) else "disk"
+
+    def read_from(self) -> list[Path]:
+        return self._paths(self._used["train"])
+
+    def passes(self) -> dict[str, Callable[[], Iterator[int]]]:
+        from tfpipe.data.images.files import read_files
+
+        def decode() -> Iterator[int]:
+            paths = self.read_from()
+            for start in range(0, len(paths), _MEASURED):
+                some = paths[start : start + _MEASURED]
+                self._decoder.decode(some, lambda *_: None)
+                yield len(some)
+
+        return {"read": lambda: read_files(self.read_from()), "decode": decode}
+
+    def _stored_places(self, stored: str) -> list[str]:
+        files = list(self._layout.splits[stored])
+        return [f"{self.path}/{files[row]}" for row in self._good(stored).tolist()]
 
     # Problems
 

@@ -1,5 +1,6 @@
 """Texts and their classes: TextFolder, a file for each, and TextCSV, a row for each."""
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -77,6 +78,15 @@ class TextFolder(StoredSplits):
     @property
     def _splits(self) -> dict[str, Columns]:
         return self._texts[0]
+
+    def read_from(self) -> list[Path]:
+        root = Path(self.path).expanduser()
+        return [root / file for files in self._listing.splits["train"].values() for file in files]
+
+    def _stored_places(self, stored: str) -> list[str]:
+        broken = {re.sub(r":\d+$", "", problem.where) for problem in self._texts[1]}
+        listed = (f for files in self._listing.splits[stored].values() for f in files)
+        return [f"{self.path}/{file}" for file in listed if file not in broken]
 
     @cached_property
     def _listing(self) -> "TextListing":

@@ -4,7 +4,9 @@ import contextlib
 import logging
 import os
 import sys
+from collections.abc import Callable, Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfpipe.data.columns import Columns
@@ -175,6 +177,17 @@ class TFDS(StoredSplits):
                 tf.data.AUTOTUNE,
             )
         return batches.prefetch(tf.data.AUTOTUNE)
+
+    def read_from(self) -> list[Path]:
+        return [Path(i.filename) for i in self._split(self.train).file_instructions]
+
+    def passes(self) -> dict[str, Callable[[], Iterator[int]]]:
+        encoded = self._batches("train", 256)
+        decoded = encoded.map(self._decode_batch(self.element()[0][0]), os.cpu_count() or 1)
+        return {
+            "read": lambda: (len(y) for _, y in encoded),
+            "decode": lambda: (len(y) for _, y in decoded),
+        }
 
     @property
     def _bare(self) -> str:

@@ -1,12 +1,12 @@
-"""The stages of a tf.data pipeline: taken apart, timed one by one, and put together otherwise."""
+"""The stages of an input pipeline: taken apart, measured one by one, and put together otherwise."""
 
-import itertools
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
+
+from tfpipe.evaluation.data.rates import elements, pace
 
 _NAMES = {
     "Batch": "batch",
@@ -24,9 +24,12 @@ _NAMES = {
     "Repeat": "repeat",
     "Shuffle": "shuffle",
     "Take": "take",
+    "Unbatch": "unbatch",
 }
-_WHOLE = 30  # times as long as a stage is looked at, for a pass that fills a cache
-_PASSED_OVER = ("Options", "Model", "AutoShard")
+_PASSED_OVER = ("Options", "Model", "AutoShard", "AssertCardinality")
+# How many times as much as can be looked at is put into a cache, to measure what it gives.
+_FILLED = 4
+Change = Callable[[tf.data.Dataset], tf.data.Dataset]
 
 
 @dataclass(frozen=True)
@@ -35,136 +38,166 @@ class Stage:
 
     Args:
         name: what it does, such as "map: resize".
-        dataset: what comes out of it.
+        dataset: what comes out of it; None for a step of reading that happens once.
         batched: whether that are batches.
-        cold: examples in a second the first time.
-        warm: examples in a second the next time.
+        cold: samples in a second of the first epoch; None where that is not known.
+        warm: samples in a second of the next one; None for what does not happen again.
     """
 
     name: str
     dataset: Any
     batched: bool
-    cold: float = 0.0
-    warm: float = 0.0
+    cold: float | None = None
+    warm: float | None = None
 
 
-def stages_of(dataset: Any) -> list[Stage]:
+def stages_of(dataset: tf.data.Dataset) -> list[Stage]:
     """Return the stages of a dataset of batches, from the source on."""
-    chain: list[Any] = []
+    chain: list[tf.data.Dataset] = []
     while dataset is not None:
-        if _kind(dataset) not in _PASSED_OVER:
+        if kind_of(dataset) not in _PASSED_OVER:
             chain.insert(0, dataset)
         dataset = getattr(dataset, "_input_dataset", None)
-    batching = [place for place, one in enumerate(chain) if "Batch" in _kind(one)]
-    first = batching[0] if batching else 0  # a source may give batches
-    return [Stage(_name(one, i), one, i >= first) for i, one in enumerate(chain)]
+    batched = True
+    flags: list[bool] = []
+    for one in reversed(chain):
+        flags.insert(0, batched)
+        kind = kind_of(one)
+        if "Batch" in kind or kind == "Unbatch":
+            batched = kind == "Unbatch"
+    if not any("Batch" in kind_of(one) for one in chain):  # the source gives batches
+        flags = [True] * len(chain)
+    return [Stage(_name(one, place), one, flags[place]) for place, one in enumerate(chain)]
 
 
-def _kind(dataset: Any) -> str:
-    return type(dataset).__name__.strip("_").removesuffix("Dataset").removesuffix("V2")
+def kind_of(dataset: tf.data.Dataset) -> str:
+    """Return what a dataset is: "Map", "ParallelMap", "Batch"."""
+    return type(dataset).__name__.strip("_").removesuffix("V2").removesuffix("Dataset")
 
 
-def _name(dataset: Any, place: int) -> str:
+def _name(dataset: tf.data.Dataset, place: int) -> str:
     """What a stage does, with the name of a function that is mapped."""
-    kind = _kind(dataset)
-    name = _NAMES.get(kind, "read" if not place else kind.lower())
+    kind = kind_of(dataset)
+    name = "read" if not place else _NAMES.get(kind, kind.lower())
     function = getattr(getattr(dataset, "_map_func", None), "_func", None)
     called = getattr(function, "__name__", "")
     return f"{name}: {called}" if name == "map" and called else name
 
 
-def rate(dataset: Any, batched: bool, seconds: float, passes: int | None = None) -> float:
-    """Return how many examples come out of a dataset in a second.
-
-    Args:
-        dataset: whatever its elements are.
-        batched: whether an element is a batch of examples.
-        seconds: how long to look at it.
-        passes: how often to go through it at the most; None for as often as there is time.
-    """
-    count, began = 0, time.perf_counter()
-    for _ in itertools.count() if passes is None else range(passes):
-        for element in dataset:
-            first = tf.nest.flatten(element)[0]
-            count += int(first.shape[0]) if batched and first.shape.rank else 1
-            if time.perf_counter() - began > seconds:
-                break
-        if time.perf_counter() - began > seconds:
-            break
-    return count / max(time.perf_counter() - began, 1e-9)
-
-
-def timed(stages: Sequence[Stage], seconds: float) -> Iterator[Stage]:
-    """Yield stages with their rates, twice each: the first time, and again.
+def timed(stages: Sequence[Stage], seconds: float, size: int) -> Iterator[Stage]:
+    """Yield stages with their rates in the first epoch and in the next one.
 
     Args:
         stages: from the source on.
         seconds: how long to look at each.
+        size: samples in an epoch.
     """
-    kept = False
-    for stage in stages:
-        # A cache is filled by a whole pass.
-        kept = kept or stage.name == "cache"
-        cold = rate(stage.dataset, stage.batched, seconds * (_WHOLE if kept else 1), 1)
-        warm = rate(stage.dataset, stage.batched, seconds)
-        yield Stage(stage.name, stage.dataset, stage.batched, cold, warm)
+    caches = [place for place, stage in enumerate(stages) if stage.name == "cache"]
+    rate_before = 0.0
+    for place, stage in enumerate(stages):
+        steps = elements(stage.dataset, stage.batched, seconds)
+        cold = pace(steps, seconds, size, once=True)
+        if caches and place >= caches[0] > 0:
+            # What a cache holds comes from it only when it was filled by a whole pass.
+            cache = stages[caches[0]]
+            count = filled_count(cache, rate_before, seconds)
+            few = cache.dataset._input_dataset.take(count).cache()
+            behind = [one.dataset for one in stages[caches[0] + 1 : place + 1]]
+            filled = assembled(few, behind, stage.dataset.options())
+            if filled is not None:
+                steps = elements(filled, stage.batched, seconds)
+                for _ in steps():
+                    pass
+        else:
+            rate_before = cold
+        yield replace(stage, cold=cold, warm=pace(steps, seconds, size))
+
+
+def filled_count(stage: Stage, rate: float, seconds: float) -> int:
+    """Return how many elements to put into a cache, to measure what it gives.
+
+    Args:
+        stage: what is cached.
+        rate: samples in a second of it.
+        seconds: how long to look at a stage.
+    """
+    each = 1
+    if stage.batched:
+        each = max(int(tf.nest.flatten(next(iter(stage.dataset)))[0].shape[0]), 1)
+    return max(int(_FILLED * seconds * rate / each), 2)
 
 
 def costs(stages: Sequence[Stage]) -> list[float]:
-    """Return the seconds that each stage adds to an example, when warm."""
+    """Return the seconds that each stage adds to a sample in every epoch but the first."""
     found, before = [], 0.0
     for stage in stages:
+        if stage.warm is None:  # before the first epoch, once
+            found.append(0.0)
+            continue
         each = 1 / stage.warm if stage.warm else float("inf")
         found.append(max(each - before, 0.0))
         before = each
     return found
 
 
-def changed(
-    stages: Sequence[Stage], place: int, change: Callable[[Any], Any]
-) -> tf.data.Dataset | None:
-    """Return the pipeline with one stage replaced, and the rest as it was.
+def rebuilt(stages: Sequence[Stage], place: int, change: Change) -> tf.data.Dataset | None:
+    """Return the pipeline with one stage replaced, and the rest as it was; None as `assembled`.
 
     Args:
         stages: from the source on.
         place: which stage.
         change: makes the new stage of the dataset that it is.
+    """
+    behind = [stage.dataset for stage in stages[place + 1 :]]
+    return assembled(change(stages[place].dataset), behind, stages[-1].dataset.options())
+
+
+def assembled(
+    source: tf.data.Dataset,
+    pieces: Sequence[tf.data.Dataset | Change],
+    options: tf.data.Options | None = None,
+) -> tf.data.Dataset | None:
+    """Return a pipeline put together anew.
+
+    Args:
+        source: what it begins with.
+        pieces: in order, datasets whose step is repeated on what comes before, and functions that
+            take and return a dataset.
+        options: of the whole.
 
     Returns:
-        None where a stage behind it cannot be put together again.
+        None where a step cannot be repeated.
     """
-    dataset = change(stages[place].dataset)
-    for stage in stages[place + 1 :]:
-        again = _again(stage.dataset, dataset)
+    for piece in pieces:
+        again = on_top(piece, source) if isinstance(piece, tf.data.Dataset) else piece(source)
         if again is None:
             return None
-        dataset = again
-    return dataset
+        source = again
+    return source if options is None else source.with_options(options)
 
 
-def in_parallel(dataset: Any) -> tf.data.Dataset:
-    """Return a map whose function runs for several elements at a time."""
-    function = dataset._map_func._func
-    return dataset._input_dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE)
-
-
-def _again(dataset: Any, source: tf.data.Dataset) -> tf.data.Dataset | None:
+def on_top(dataset: tf.data.Dataset, source: tf.data.Dataset) -> tf.data.Dataset | None:
     """Return what a dataset does, on another source; None for what is not known."""
-    kind = _kind(dataset)
+    kind = kind_of(dataset)
     if kind in ("Map", "ParallelMap"):
-        parallel = tf.data.AUTOTUNE if kind == "ParallelMap" else None
+        parallel = getattr(dataset, "_num_parallel_calls", None)
         return source.map(dataset._map_func._func, num_parallel_calls=parallel)
     if kind in ("Batch", "ParallelBatch"):
         whole = bool(tf.get_static_value(dataset._drop_remainder))
         return source.batch(int(dataset._batch_size), drop_remainder=whole)
+    if kind == "PaddedBatch":
+        whole = bool(tf.get_static_value(dataset._drop_remainder))
+        shapes = tf.nest.map_structure(lambda s: s.shape[1:], dataset.element_spec)
+        return source.padded_batch(int(dataset._batch_size), shapes, drop_remainder=whole)
     if kind == "Shuffle":
         return source.shuffle(int(dataset._buffer_size))
-    if kind == "Prefetch":
-        return source.prefetch(int(dataset._buffer_size))
+    if kind in ("Prefetch", "Repeat", "Take", "Skip"):
+        argument = dataset._buffer_size if kind == "Prefetch" else dataset._count
+        return getattr(source, kind.lower())(int(argument))
+    if kind == "Filter":
+        return source.filter(dataset._predicate._func)
     if kind == "Cache":
         return source.cache()
-    if kind == "Repeat":
-        return source.repeat(int(dataset._count))
-    if kind == "Take":
-        return source.take(int(dataset._count))
+    if kind == "Unbatch":
+        return source.unbatch()
     return None
