@@ -79,12 +79,75 @@ def test_texts_and_pictures_are_shown(tfpipe: Any, people: str, small: Path) -> 
     assert texts["texts"]["vocabulary"] == 52
     assert texts["report"] == "t/report.html"
     pictures = json.loads(tfpipe("data", "show", small, "--json", "--grid", "6").out)
-    assert pictures["values"]["image"]["greatest"] > 150
+    assert pictures["values"]["source"]["image"]["greatest"] > 150
+    assert pictures["values"]["model"]["conv2d"]["greatest"] <= 1.0
     assert pictures["duplicates"]["exact"] == []
     page = Path(pictures["report"]).read_text()
     assert page.count("<img src=") == 12, "six samples, and what augmentation makes of each"
     assert "conv2d" in Read(page).words, "which gets what the first layers have scaled"
     assert (Path(pictures["report"]).parent / "figures" / "samples.png").is_file()
+
+
+def test_where_samples_come_from(tfpipe: Any, people: str) -> None:
+    found = json.loads(tfpipe("data", "show", people, "--json").out)
+    pairs = [pair for d in found["duplicates"]["exact"] for pair in d["places"]]
+    assert len(pairs) >= 5
+    lines = Path("people.csv").read_text().splitlines()
+    for pair in pairs:
+        ages = {lines[int(place.removeprefix("people.csv:")) - 1].split(",")[0] for place in pair}
+        assert len(ages) == 1, pair
+
+
+def test_a_split_alone_and_a_page_alone(tfpipe: Any, people: str) -> None:
+    words = ("--split", "test", "--html", "there/page.html", "--json")
+    found = json.loads(tfpipe("data", "show", people, *words).out)
+    assert found["splits"]["splits"] == {"test": 61}
+    assert "values" not in found, "which are looked at in the training split"
+    assert found["report"] == "there/page.html"
+    assert [file.name for file in Path("there").iterdir()] == ["page.html"]
+    answer = tfpipe("data", "show", people, "--split", "tests")
+    assert answer.code == 2
+    assert answer.err == "Error: The data has no split 'tests'. Did you mean 'test'?\n"
+    answer = tfpipe("data", "show", people, "--out", "a", "--html", "b")
+    assert "Give --out for a folder or --html for one file, not both." in answer.err
+
+
+MANY = """
+import numpy as np
+from tfpipe import Pipeline
+from tfpipe.data import Arrays
+from tfpipe.models import MLP
+
+
+def rows():
+    x = np.random.default_rng(0).normal(size=(700, 3)).astype("float32")
+    labels = np.r_[np.arange(30).repeat(10), np.zeros(400, int)]
+    return x, {"kind": labels, "size": x[:, 0] * 2, "tags": (x[:, :2] > 0).astype(int)}
+
+
+class Many(Pipeline):
+    data = Arrays(rows, test=0.2)
+    model = MLP(units=(4,))
+"""
+
+
+def test_many_classes_and_several_labels(
+    tfpipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("many.py").write_text(MANY)
+    answer = tfpipe("data", "show", "many.py")
+    assert answer.code == 0, answer.err
+    lines = answer.out.splitlines()
+    assert "kind: samples of each class in train, validation, test" in lines
+    assert "  and 10 more, down to" in lines
+    assert any(line.startswith("size in train: least -") for line in lines)
+    assert any(line.startswith("tags: samples of each class") for line in lines)
+    assert any("'features[0]' alone answers R² 0.99" in line for line in lines), lines
+    assert lines[-2:] == [
+        "  tfpipe data bench many.py  how fast it comes",
+        "  tfpipe check many.py       whether it can be trained on",
+    ]
 
 
 SLOW = """
@@ -173,5 +236,5 @@ def test_a_source_in_stages(tfpipe: Any, small: Path) -> None:
 def test_from_python(people: str) -> None:
     found = package.data_show(people, out="there")
     assert found["duplicates"]["exact"]
-    assert np.isfinite(found["values"]["age"]["mean"])
+    assert np.isfinite(found["values"]["source"]["age"]["mean"])
     assert tf.io.gfile.exists("there/report.html")

@@ -31,13 +31,32 @@ def command() -> None:
 @pipeline_arguments
 @sample_option
 @click.option(
+    "--split",
+    "splits",
+    multiple=True,
+    metavar="SPLIT",
+    help="Read this split alone, or these; all of them without.",
+)
+@click.option(
     "--grid", type=click.IntRange(1, 200), default=16, metavar="N", help="Samples shown; 16."
+)
+@click.option(
+    "--compare",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Images of each split that are compared for near duplicates; 10,000.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Where the page is written; reports/NAME/data.",
+    help="Where the page is written, with its figures; reports/NAME/data.",
+)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the page alone, to this file.",
 )
 @root_option
 @json_option
@@ -46,8 +65,11 @@ def show(
     file: str,
     overrides: tuple[str, ...],
     sample: int | None,
+    splits: tuple[str, ...],
     grid: int,
+    compare: int | None,
     out: Path | None,
+    html: Path | None,
     root: Path,
     as_json: bool,
 ) -> None:
@@ -59,24 +81,29 @@ def show(
     from tfpipe.terminal import Terminal
     from tfpipe.verbs.data_show import data_show
 
+    if out and html:
+        raise click.UsageError("Give --out for a folder or --html for one file, not both.")
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
     with log_shown(terminal):
         found = data_show(
             file,
             overrides=overrides,
             sample=sample_size(sample),
+            splits=splits,
             grid=grid,
+            compare=compare,
             out=out,
+            html=html,
             root=root,
             terminal=terminal,
         )
     if as_json:
         print_json(found)
     else:
-        _show(terminal, found)
+        _show(terminal, found, shlex.join([file, *overrides]))
 
 
-def _show(terminal: Any, found: dict[str, Any]) -> None:
+def _show(terminal: Any, found: dict[str, Any], target: str) -> None:
     from rich.markup import escape
 
     splits = found["splits"]
@@ -87,27 +114,55 @@ def _show(terminal: Any, found: dict[str, Any]) -> None:
     for note in found["notes"]:
         terminal.note(note)
     for label, by_split in splits["class_counts"].items():
+        _show_classes(terminal, label, splits["classes"][label], by_split)
+    for label, values in splits["label_values"].items():
+        parts = ", ".join(f"{name} {value:.6g}" for name, value in values.items())
+        terminal.say(f"\n[dim]{escape(label)} in train:[/] {parts}")
+    values = found.get("values", {})
+    for title, of in (("feature", values.get("source")), ("what goes into", values.get("model"))):
+        if of:
+            names = ("least", "greatest", "mean", "deviation")
+            rows = [(n, *(f"{v[name]:.4g}" for name in names)) for n, v in of.items()]
+            terminal.say()
+            terminal.table((title, *names), rows[:_MOST])
+            if len(rows) > _MOST:
+                terminal.say(f"[dim]and {len(rows) - _MOST:,} more[/]")
+    if columns := found.get("columns", {}).get("associations", [])[:_MOST]:
+        rows = [
+            (c["column"], c["label"], c["how"], f"{c['strength']:.3f}", f"{c['alone']:.3f}")
+            for c in columns
+        ]
         terminal.say()
-        counts = dict(zip(splits["classes"][label], by_split["train"], strict=True))
-        terminal.say(f"[dim]{label}, samples of each class in train[/]")
-        most = max(counts.values(), default=0) or 1
-        often = sorted(counts.items(), key=lambda pair: -pair[1])
-        width = max(len(name) for name, _ in often[:_MOST])
-        for name, count in often[:_MOST]:
-            bar = "█" * max(1 if count else 0, round(_BAR * count / most))
-            terminal.say(f"  {escape(f'{name:<{width}}')}  [cyan]{bar:<{_BAR}}[/]  {count:,}")
-        if len(often) > _MOST:
-            terminal.say(f"  [dim]and {len(often) - _MOST:,} more[/]")
+        terminal.table(("column", "label", "measured by", "strength", "a tree on it alone"), rows)
     terminal.say()
     for sentence in found["told"]:
         terminal.say(escape(sentence))
-    if columns := found.get("columns", {}).get("associations", [])[:_MOST]:
-        rows = [
-            (c["column"], c["how"], f"{c['strength']:.3f}", f"{c['alone']:.3f}") for c in columns
+    terminal.say(f"\n[dim]report[/]  [bold]{escape(found['report'])}[/]")
+    terminal.commands(
+        [
+            (f"tfpipe data bench {target}", "how fast it comes"),
+            (f"tfpipe check {target}", "whether it can be trained on"),
         ]
-        terminal.say()
-        terminal.table(("column", "measured by", "strength", "a tree on it alone"), rows)
-    terminal.say(f"\n[dim]report[/]  [bold]{found['report']}[/]")
+    )
+
+
+def _show_classes(
+    terminal: Any, label: str, classes: list[str], by_split: dict[str, list[int]]
+) -> None:
+    """The classes of a label as bars of the first split, with the counts of each."""
+    from rich.markup import escape
+
+    first = next(iter(by_split.values()))
+    order = sorted(range(len(classes)), key=lambda i: -first[i])
+    few = order if len(order) <= _MOST else [*order[: _MOST // 2], *order[-_MOST // 2 :]]
+    width, most = max(len(classes[i]) for i in few), max(first) or 1
+    terminal.say(f"\n[dim]{escape(label)}: samples of each class in {', '.join(by_split)}[/]")
+    for place, i in enumerate(few):
+        if len(few) < len(order) and place == _MOST // 2:
+            terminal.say(f"  [dim]and {len(order) - len(few):,} more, down to[/]")
+        bar = "█" * max(1 if first[i] else 0, round(_BAR * first[i] / most))
+        counts = "  ".join(f"{by_split[split][i]:>7,}" for split in by_split)
+        terminal.say(f"  {escape(f'{classes[i]:<{width}}')}  [cyan]{bar:<{_BAR}}[/]  {counts}")
 
 
 @command.command("bench", cls=SampleCommand)

@@ -421,7 +421,7 @@ class ImageFolder(StoredSplits):
 
     def _stored_places(self, stored: str) -> list[str]:
         files = list(self._layout.splits[stored])
-        return [f"{self.path}/{files[row]}" for row in self._good(stored).tolist()]
+        return [files[row] for row in self._good(stored).tolist()]
 
     # Problems
 

@@ -86,7 +86,7 @@ class TextFolder(StoredSplits):
     def _stored_places(self, stored: str) -> list[str]:
         broken = {re.sub(r":\d+$", "", problem.where) for problem in self._texts[1]}
         listed = (f for files in self._listing.splits[stored].values() for f in files)
-        return [f"{self.path}/{file}" for file in listed if file not in broken]
+        return [file for file in listed if file not in broken]
 
     @cached_property
     def _listing(self) -> "TextListing":

@@ -15,7 +15,7 @@ from tfpipe.data.sources.base import StoredSplits
 from tfpipe.data.sources.fraction import take
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.evaluation.data.rates import elements, pace
+from tfpipe.evaluation.data.rates import best_pace, elements
 from tfpipe.evaluation.data.stages import (
     Change,
     Stage,
@@ -61,15 +61,14 @@ def source_changes(
         seconds: how long to look at each change.
     """
     data, size = pipeline.data, spec.splits["train"]
-    assert isinstance(data, StoredSplits)
 
     def measured(changed: Pipeline, samples: int) -> float:
         batches = dataset(changed, "train")
         next(iter(batches))  # which reads what is to be kept
-        return pace(elements(batches, True, seconds), seconds, samples)
+        return best_pace(elements(batches, True, seconds), seconds, samples)
 
     before = measured(pipeline, size)
-    if data.keeps(pipeline.cache) != "memory":
+    if isinstance(data, StoredSplits) and data.keeps(pipeline.cache) == "nowhere":
         nbytes = size * sum(feature.nbytes for feature in spec.features)
         if free_memory.fits(nbytes):
             share = min(1.0, _AFFORDED * seconds * decoding / size)
@@ -104,7 +103,7 @@ def own_changes(
         steps = elements(changed, last.batched, seconds)
         for _ in steps() if fill else ():
             pass
-        return pace(steps, seconds, size)
+        return best_pace(steps, seconds, size)
 
     before = measured(last.dataset)
     kind = kind_of(slow.dataset)

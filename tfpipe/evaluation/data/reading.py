@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from tfpipe.data.sources.base import StoredSplits
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.evaluation.data.rates import elements, evict, pace
+from tfpipe.evaluation.data.rates import best_pace, elements, evict, pace
 from tfpipe.evaluation.data.stages import Stage
 from tfpipe.training.datasets import dataset
 
@@ -26,7 +26,7 @@ def source_stages(pipeline: Pipeline, spec: ElementSpec, seconds: float) -> Iter
         for name, steps in data.passes().items():
             evict(data.read_from())
             cold = pace(steps, seconds, size, once=True)
-            yield Stage(name, None, True, cold, pace(steps, seconds, size) if again else None)
+            yield Stage(name, None, True, cold, best_pace(steps, seconds, size) if again else None)
         evict(data.read_from())
     plain = fresh.replace(augment=(), class_weights=None)
 
@@ -35,12 +35,12 @@ def source_stages(pipeline: Pipeline, spec: ElementSpec, seconds: float) -> Iter
 
     cold = pace(first, seconds, size, once=True)
     batches = dataset(plain, "train")
-    warm = pace(elements(batches, True, seconds), seconds, size)
+    warm = best_pace(elements(batches, True, seconds), seconds, size)
     yield Stage("batch", batches, True, cold, warm)
     if pipeline.augment:
         changed = dataset(fresh.replace(class_weights=None), "train")
-        warm = pace(elements(changed, True, seconds), seconds, size)
+        warm = best_pace(elements(changed, True, seconds), seconds, size)
         yield Stage("augment", changed, True, None, warm)
     whole = dataset(fresh, "train")
-    warm = pace(elements(whole, True, seconds), seconds, size)
+    warm = best_pace(elements(whole, True, seconds), seconds, size)
     yield Stage("to the model", whole, True, None, warm)

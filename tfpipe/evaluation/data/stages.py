@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfpipe.evaluation.data.rates import elements, pace
+from tfpipe.evaluation.data.rates import best_pace, elements, pace
 
 _NAMES = {
     "Batch": "batch",
@@ -110,7 +110,7 @@ def timed(stages: Sequence[Stage], seconds: float, size: int) -> Iterator[Stage]
                     pass
         else:
             rate_before = cold
-        yield replace(stage, cold=cold, warm=pace(steps, seconds, size))
+        yield replace(stage, cold=cold, warm=best_pace(steps, seconds, size))
 
 
 def filled_count(stage: Stage, rate: float, seconds: float) -> int:

@@ -64,6 +64,7 @@ class Card:
             none.
         note: what else is to be said.
         overlay: a second PNG file of the same picture.
+        overlay_name: what that shows.
     """
 
     caption: str
@@ -76,6 +77,7 @@ class Card:
     marks: tuple[tuple[str, float], ...] = ()
     note: str = ""
     overlay: bytes = b""
+    overlay_name: str = "what it was judged by"
 
     @property
     def sources(self) -> list[str]:
