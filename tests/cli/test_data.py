@@ -201,7 +201,7 @@ def test_the_stage_that_limits_is_named_and_its_cure_is_what_was_said(
     assert found["waiting"] > 0.9
     assert 3800 < found["stages"][1]["adds_microseconds"] < 12_000
     changes = {change["change"]: change["after"] for change in found["changes"]}
-    kept = ".cache() behind 'map: heavy', if it gives the same for the same sample"
+    kept = ".cache() behind 'map: heavy', if it gives the same in each epoch"
     [stateless] = [text for text in changes if text.startswith("tf.numpy_function")]
     assert found["changes"][0]["change"] == kept
 

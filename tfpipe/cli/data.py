@@ -100,7 +100,7 @@ def show(
     if as_json:
         print_json(found)
     else:
-        _show(terminal, found, shlex.join([file, *overrides]))
+        _show(terminal, found, _words(file, overrides, sample))
 
 
 def _show(terminal: Any, found: dict[str, Any], target: str) -> None:
@@ -127,6 +127,9 @@ def _show(terminal: Any, found: dict[str, Any], target: str) -> None:
             terminal.table((title, *names), rows[:_MOST])
             if len(rows) > _MOST:
                 terminal.say(f"[dim]and {len(rows) - _MOST:,} more[/]")
+    if why := values.get("why"):
+        terminal.say()
+        terminal.note(why)
     if columns := found.get("columns", {}).get("associations", [])[:_MOST]:
         rows = [
             (c["column"], c["label"], c["how"], f"{c['strength']:.3f}", f"{c['alone']:.3f}")
@@ -203,8 +206,9 @@ def bench(
         return
     _show_rates(terminal, found)
     terminal.say()
-    run = shlex.join(["tfpipe", "run", file, *overrides])
-    terminal.commands([(run, "train, evaluate, export")])
+    terminal.commands(
+        [(f"tfpipe run {_words(file, overrides, sample)}", "train, evaluate, export")]
+    )
 
 
 def _show_rates(terminal: Any, found: dict[str, Any]) -> None:
@@ -234,6 +238,12 @@ def _show_rates(terminal: Any, found: dict[str, Any]) -> None:
         terminal.say(escape(f"Not tried: {text}."))
     if found["limit"] != "training" and not found["changes"]:
         terminal.say("Nothing that was tried made it faster.")
+
+
+def _words(file: str, overrides: tuple[str, ...], sample: int | None) -> str:
+    """The same pipeline on a command line, on the same data."""
+    generated = [] if sample is None else ["--sample", *([str(sample)] if sample else [])]
+    return shlex.join([file, *overrides, *generated])
 
 
 def _rate(value: float | None) -> str:

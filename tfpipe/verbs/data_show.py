@@ -174,6 +174,8 @@ class _Look:
             return preprocessed(model, few if len(few) > 1 else next(iter(few.values())))
         except TfpipeError as error:
             return f"What the model makes of it is not known: {error}"
+        except Exception as error:  # noqa: BLE001 (whatever a build_model of a person's own does)
+            return f"What the model makes of it is not known: {type(error).__name__}: {error}"
 
     def _samples(self, grid: int) -> "tuple[list[tuple[Sample, str, str]], list[Sample] | None]":
         """Some training samples, spread over the split, and the same after augmentation."""

@@ -58,13 +58,13 @@ def test_a_pass_is_judged_by_its_start_and_what_follows() -> None:
             time.sleep(0.01)
 
     # 0.1 s, and 10 samples in each 0.01 s of what is left: 1.1 s for 1,000 samples.
-    assert pace(passing, 0.2, 1000) == pytest.approx(1000 / 1.1, rel=0.2)
+    assert pace(passing, 0.2, 1000) == pytest.approx(1000 / 1.1, rel=0.4)
 
     def short() -> Iterator[int]:
         time.sleep(0.01)
         yield 10
 
-    assert pace(short, 0.1, 10) == pytest.approx(1000, rel=0.2)
+    assert pace(short, 0.1, 10) == pytest.approx(1000, rel=0.4)
 
 
 def test_elements_are_counted_as_samples(tmp_path: Path) -> None:
@@ -110,10 +110,10 @@ def test_a_python_function_runs_beside_itself_only_without_a_state() -> None:
 
     found = changes(tf.data.Dataset.from_tensor_slices(tf.zeros((200, 4))).map(slow).batch(20))
     kept, parallel, stateless = sorted(found, key=lambda name: name[:5])
-    assert kept == ".cache() behind 'map: slow', if it gives the same for the same sample"
+    assert kept == ".cache() behind 'map: slow', if it gives the same in each epoch"
     assert found[kept] > 3
     assert parallel == ".map(slow, num_parallel_calls=tf.data.AUTOTUNE)"
-    assert found[parallel] == pytest.approx(1, rel=0.3)
+    assert found[parallel] < found[stateless]
     assert stateless.startswith("tf.numpy_function(..., stateful=False) in slow, and .map(slow,")
     assert found[stateless] > 1.4
     assert tf.numpy_function.__name__ == "numpy_function", "which is as it was"
@@ -144,3 +144,39 @@ def test_what_is_drawn_anew_is_not_kept() -> None:
     text = ".cache() behind 'map: noisy' would keep what 'map: noisy' draws anew in each epoch"
     assert found[text] == 0.0
     assert not any("before .map" in name for name in found)
+
+
+def test_a_generator_is_one_stage_and_declared_data_is_not_kept() -> None:
+    def rows() -> Iterator[np.ndarray]:
+        for _ in range(100):
+            time.sleep(0.001)
+            yield np.zeros(2, np.float32)
+
+    of = tf.data.Dataset.from_generator(rows, output_signature=tf.TensorSpec((2,), tf.float32))
+    stages = list(timed(stages_of(of.batch(10)), 0.2, 100))
+    assert [stage.name for stage in stages] == ["read", "batch"]
+    [kept] = own_changes(stages, 0, 0.2, 100)
+    assert kept.change == ".cache() behind 'read', if it gives the same in each epoch"
+    assert kept.after
+    assert kept.after > 3 * kept.before
+    declared = tf.data.experimental.from_variant(
+        tf.data.experimental.to_variant(tf.data.Dataset.range(60).batch(6)),
+        tf.TensorSpec([None], tf.int64),
+    )
+    stages = list(timed(stages_of(declared.map(heavy)), 0.05, 60))
+    assert [stage.name for stage in stages] == ["super().input_fn", "map: heavy"]
+    tried = {t.change: t.after for t in own_changes(stages, 1, 0.05, 60)}
+    text = (
+        ".cache() behind 'map: heavy' would keep what 'super().input_fn' draws anew in each epoch"
+    )
+    assert tried[text] is None
+
+
+def test_a_python_function_of_eager_tensors_is_named() -> None:
+    def slow(x: tf.Tensor) -> tf.Tensor:
+        return tf.py_function(waiting(0.001), [x], tf.float32)
+
+    found = changes(tf.data.Dataset.from_tensor_slices(tf.zeros((50, 4))).map(slow).batch(5), 50)
+    [text] = [t for t in found if "py_function" in t]
+    assert text.startswith("tf.numpy_function(..., stateful=False) in place of tf.py_function in")
+    assert found[text] == 0.0

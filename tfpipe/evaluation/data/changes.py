@@ -17,6 +17,7 @@ from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.evaluation.data.rates import best_pace, elements
 from tfpipe.evaluation.data.stages import (
+    DECLARED,
     Change,
     Stage,
     assembled,
@@ -123,6 +124,12 @@ def own_changes(
                     "one after the other"
                 )
                 yield Tried(text, before, measured(changed))
+        if "EagerPyFunc" in drawn:
+            text = (
+                f"tf.numpy_function(..., stateful=False) in place of tf.py_function in {name}, "
+                "which always counts as having a state: one element after the other"
+            )
+            yield Tried(text, before, None)
         following = stages[slowest + 1 :][:1]
         swapped = bool(following) and following[0].name == "batch" and not _random(drawn)
         if swapped and (changed := _batched_first(stages, slowest)):
@@ -144,7 +151,11 @@ def _cached(
     if any(stage.name in ("repeat", "cache") for stage in until):
         return "", None
     text = f".cache() behind {slow.name!r}"
-    drawing = [s.name for s in until if _random(operations(s.dataset))]
+    drawing = [
+        stage.name
+        for stage in (stages[0], *until)
+        if stage.name == DECLARED or _random(operations(stage.dataset))
+    ]
     if drawing:
         return f"{text} would keep what {drawing[0]!r} draws anew in each epoch", None
     example = tf.nest.flatten(next(iter(slow.dataset)))
@@ -162,8 +173,8 @@ def _cached(
     if changed is None:
         return "", None
     text += ", and .shuffle(...) behind that" if shuffles else ""
-    python = any(operations(s.dataset) & _PYTHON for s in until)
-    return text + (", if it gives the same for the same sample" if python else ""), changed
+    python = any(operations(s.dataset) & _PYTHON for s in (stages[0], *until))
+    return text + (", if it gives the same in each epoch" if python else ""), changed
 
 
 def operations(dataset: tf.data.Dataset) -> set[str]:

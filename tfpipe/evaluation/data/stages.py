@@ -26,6 +26,7 @@ _NAMES = {
     "Take": "take",
     "Unbatch": "unbatch",
 }
+DECLARED = "super().input_fn"
 _PASSED_OVER = ("Options", "Model", "AutoShard", "AssertCardinality")
 # How many times as much as can be looked at is put into a cache, to measure what it gives.
 _FILLED = 4
@@ -67,7 +68,11 @@ def stages_of(dataset: tf.data.Dataset) -> list[Stage]:
             batched = kind == "Unbatch"
     if not any("Batch" in kind_of(one) for one in chain):  # the source gives batches
         flags = [True] * len(chain)
-    return [Stage(_name(one, place), one, flags[place]) for place, one in enumerate(chain)]
+    stages = [Stage(_name(one, place), one, flags[place]) for place, one in enumerate(chain)]
+    # A generator is several datasets, of which the last one has the samples.
+    while [stage.name for stage in stages[:2]] == ["read", "read"]:
+        stages.pop(0)
+    return stages
 
 
 def kind_of(dataset: tf.data.Dataset) -> str:
@@ -78,6 +83,8 @@ def kind_of(dataset: tf.data.Dataset) -> str:
 def _name(dataset: tf.data.Dataset, place: int) -> str:
     """What a stage does, with the name of a function that is mapped."""
     kind = kind_of(dataset)
+    if kind == "Variant":  # what declared data is made into
+        return DECLARED
     name = "read" if not place else _NAMES.get(kind, kind.lower())
     function = getattr(getattr(dataset, "_map_func", None), "_func", None)
     called = getattr(function, "__name__", "")

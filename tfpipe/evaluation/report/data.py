@@ -179,7 +179,8 @@ def values_section(
         if not s.words
     }
     if isinstance(seen, str):
-        return Section("values", "Values", text, tuple(tables), data={"source": data, "model": {}})
+        unknown = {"source": data, "model": {}, "why": seen}
+        return Section("values", "Values", text, tuple(tables), data=unknown)
     names = ("least", "greatest", "mean", "deviation")
     model = {layer: dict(zip(names, _moments(v), strict=True)) for layer, v in seen.items()}
     return Section("values", "Values", text, tuple(tables), data={"source": data, "model": model})
