@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tfpipe import FineTune, Phase, Pipeline, keras
+from tfpipe import FineTune, Phase, Pipeline, deferred, keras
 from tfpipe.data import Arrays, augment
 from tfpipe.models import CNN_2_4_6, MLP
 from tfpipe.runs.changes import changed_code, changed_fields, field_changes
@@ -51,6 +51,7 @@ def test_fields_that_the_runs_tfpipe_had_not_are_no_change_at_their_defaults() -
 
 CSV = callbacks.CSVLogger("log.csv")
 EARLY = Job().callbacks[0]
+TRACKER = deferred("callbacks.mlflow_logger").MLflowLogger()
 
 # Phases, as to_json has them.
 PHASES = FineTune(phases=(Phase(1), Phase(2, unfreeze="all")))
@@ -88,6 +89,7 @@ TABLE: list[tuple[dict[str, Any], tuple[str, str, str, str]]] = [
     ({"steps_per_execution": 4}, ("steps_per_execution", "1", "4", "safe")),
     ({"callbacks": (EARLY, CSV)}, ("callbacks", "", "", "safe")),
     ({"callbacks": (CSV, EARLY)}, ("callbacks", "", "", "safe")),
+    ({"callbacks": (EARLY, TRACKER)}, ("callbacks", "", "", "safe")),
     (
         {"optimizer": keras.optimizers.SGD(learning_rate=0.2, momentum=0.9)},
         ("optimizer.learning_rate", "0.1", "0.2", "result"),

@@ -1,5 +1,7 @@
 """The reporter of a run: rows for the terminal, status.json, and advice on slow input."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from tfpipe.declare.pipeline import Pipeline, overrides
@@ -9,6 +11,7 @@ from tfpipe.models.parameter_count import parameters, trainable_parameters
 from tfpipe.runs.directory import State, Status
 from tfpipe.runs.hparams import is_session, session_ended
 from tfpipe.text import counted, either
+from tfpipe.training.callbacks.view import end
 from tfpipe.training.reporting import SETTINGS, EpochRow
 
 MUCH_WAIT = 0.2  # of an epoch
@@ -26,6 +29,7 @@ class StatusReporter:
     def __init__(self, plan: RunPlan, parameters: int) -> None:
         self._plan = plan
         self.quiet = False
+        self.callbacks: Sequence[Any] = ()
         self._changes: dict[str, Any] = {"parameters": parameters}
         self._epoch, self._step = 0, 0
         if plan.resumed is not None:
@@ -51,13 +55,15 @@ class StatusReporter:
             self._plan.terminal.say(_phase_facts(self._plan.prepared, number, count))
 
     def write(self, state: State = "running", **changes: Any) -> None:
-        """Write status.json with some fields changed."""
+        """Write status.json with some fields changed; tell the callbacks that ask how it ended."""
         self._changes |= changes
         status = Status(state, epoch=self._epoch, step=self._step, **self._changes)
         self._plan.directory.write_status(status)
         board = self._plan.directory.tensorboard
         if state in ("finished", "failed") and is_session(board):
             session_ended(board, state == "finished")
+        if state != "running":
+            end(self.callbacks, asdict(status))
 
 
 def by_split(metrics: dict[str, float]) -> dict[str, dict[str, float]]:

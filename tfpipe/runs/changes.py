@@ -26,8 +26,11 @@ _IMPOSSIBLE = {
     "task": "it decides what the model's answers mean",
     "seed": "it decides which samples are held out, and every random choice",
 }
-# Keras's callbacks that write and watch, and change nothing.
+# Callbacks that write and watch, and change nothing: Keras's, and those of this project.
 _LOGGING = {
+    "callbacks.mlflow_logger.MLflowLogger",
+    "callbacks.wandb_logger.WandbLogger",
+} | {
     f"keras.callbacks.{name}"
     for name in ("CSVLogger", "ModelCheckpoint", "ProgbarLogger", "RemoteMonitor", "TensorBoard")
 }

@@ -214,6 +214,7 @@ class _Training:
         self._declared = declared
         show(declared, view_of(pipeline, self._spec, self._compiled.task, run))
         self._reporter.quiet = replaces_rows(declared)
+        self._reporter.callbacks = declared
         best = BestModel(run.checkpoints / "best.keras", best_monitor(declared, validated))
         self._stateful = [*declared, best]
         boards = tensorboard.boards_of(declared, run, again) if self._chief else ([], [])

@@ -1,7 +1,8 @@
 """What training tells whoever is watching. `tfpipe.terminal` has the writers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 # What stands among an epoch's metrics and is none: how it was trained.
 SETTINGS = ("learning_rate", "phase")
@@ -40,9 +41,11 @@ class Reporter(Protocol):
 
     Args:
         quiet: set when a callback tells of the epochs itself.
+        callbacks: set to the declared ones, which may want to know how the run ends.
     """
 
     quiet: bool
+    callbacks: Sequence[Any]
 
     def step(
         self, epoch: int, epochs: int, step: int, steps: int, rate: float, loss: float
@@ -60,6 +63,7 @@ class Nobody:
     """Watches nothing: for a worker that is not the chief."""
 
     quiet = True
+    callbacks: Sequence[Any] = ()
 
     def step(
         self, epoch: int, epochs: int, step: int, steps: int, rate: float, loss: float

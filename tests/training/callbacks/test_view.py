@@ -1,5 +1,6 @@
 """What a declared callback may look at."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +110,37 @@ def test_batches_are_each_sample_once_whatever_an_epoch_is(
 
     (run,) = looking.seen
     assert sum(len(y) for _, y in run.batches("train")) == 76
+
+
+ENDING = """
+import json
+import json
+from pathlib import Path
+from keras.callbacks import Callback
+
+class Look(Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if Path("stop").exists():
+            raise ValueError("enough")
+
+    def on_run_end(self, status):
+        with open("ends.txt", "a") as file:
+            file.write(json.dumps(status) + "\\n")
+        raise RuntimeError("this is no reason to fail")
+"""
+
+
+def test_a_callback_is_told_how_the_run_ended(
+    tfpipe: Any, small: Path, recording: Any, tmp_path: Path
+) -> None:
+    file = with_callback(small, recording())
+    (tmp_path / "looking.py").write_text(ENDING)
+    done = tfpipe("run", file, "epochs=1")
+    assert done.code == 0
+    assert "Look.on_run_end failed: RuntimeError: this is no reason to fail" in done.out
+    (tmp_path / "stop").touch()
+    assert tfpipe("run", file, "epochs=1").code == 1
+    finished, failed = map(json.loads, (tmp_path / "ends.txt").read_text().splitlines())
+    assert (finished["state"], len(finished["exports"])) == ("finished", 1)
+    assert "accuracy" in finished["metrics"]["test"]
+    assert (failed["state"], failed["message"]) == ("failed", "enough")

@@ -1,9 +1,11 @@
 """What a declared callback may look at: where the run writes, its classes, its data.
 
 A callback that has a method `set_run(run)` is given one before training begins, as Keras gives it
-the model with `set_model`.
+the model with `set_model`. One that has `on_run_end(status)` is told how the run ended, after the
+test and the export.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +13,11 @@ from typing import Any
 
 from tfpipe.declare.pipeline import Pipeline, has_own_input
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.errors import ConfigError, TfpipeError
+from tfpipe.errors import ConfigError, MissingDependency, TfpipeError
 from tfpipe.runs.directory import RunDirectory
 from tfpipe.tasks.task import Task
+
+logger = logging.getLogger("tfpipe.callbacks")
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ def show(callbacks: Iterable[Any], view: RunView) -> None:
 
     Raises:
         ConfigError: when a callback refuses what it sees with a ValueError.
+        MissingDependency: when it lacks a package, which it says with an ImportError.
     """
     for callback in callbacks:
         if not hasattr(callback, "set_run"):
@@ -95,6 +100,25 @@ def show(callbacks: Iterable[Any], view: RunView) -> None:
             if isinstance(error, TfpipeError):
                 raise
             raise ConfigError(f"callbacks: {error}") from error
+        except ImportError as error:
+            raise MissingDependency(f"callbacks: {error}") from error
+
+
+def end(callbacks: Iterable[Any], status: dict[str, Any]) -> None:
+    """Tell the callbacks that ask how the run ended; none of them changes that.
+
+    Args:
+        callbacks: the declared ones.
+        status: what status.json says.
+    """
+    for callback in callbacks:
+        if not hasattr(callback, "on_run_end"):
+            continue
+        try:
+            callback.on_run_end(status)
+        except Exception as error:  # noqa: BLE001 (the run has ended, and status.json says how)
+            name = type(callback).__name__
+            logger.warning("%s.on_run_end failed: %s: %s", name, type(error).__name__, error)
 
 
 def replaces_rows(callbacks: Iterable[Any]) -> bool:
