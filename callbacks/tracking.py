@@ -21,7 +21,8 @@ class Tracking(keras.callbacks.Callback):
     """Reports a run to a tracker.
 
     It needs a run: tfpipe gives it one before training. In a plain `model.fit` give it any object
-    with a `directory` first; what is in the directory's config.json are the parameters.
+    with a `directory` first; what is in the directory's config.json are the parameters. There, call
+    `on_run_end({"state": "finished"})` last.
 
     A tracker that does not answer when training begins is an error. Later it is not: what could not
     be told is told after the next epoch, and the run goes on.
@@ -108,7 +109,8 @@ class Tracking(keras.callbacks.Callback):
         directory = Path(self.run.directory)
         known = _read(self._file)
         told = known.pop("epoch", 0)
-        name = "/".join(directory.absolute().parts[-2:])
+        parts = directory.absolute().parts
+        name = "/".join(parts[-4 if parts[-2] == "trials" else -2 :])
         self._known = self.begin(name, _read(directory / "config.json"), known)
         self._keep(told)
 

@@ -19,6 +19,7 @@ from tfpipe.errors import ConfigError, RunError
 from tfpipe.jobs.restore import find
 from tfpipe.runs.directory import list_runs
 from tfpipe.terminal import Terminal
+from tfpipe.verbs.runs.removal import find_disposable, remove
 
 JOB = """
 import numpy as np
@@ -247,6 +248,15 @@ def test_a_run_that_stopped_early_is_finished(finished: Folder) -> None:
     (finished.run / "status.json").write_text(json.dumps({**status, "epoch": 2}))
     said = finished.refused(RunError, finished.name)
     assert "is finished (epoch 2, stopped early of 3)." in said
+
+
+def test_a_finished_run_whose_states_were_freed_is_left_as_it_is(finished: Folder) -> None:
+    assert remove(find_disposable(root=finished.root)) > 0
+    for fork in (False, True):
+        assert finished.refused(RunError, "last", "epochs=5", fork=fork) == (
+            f"{finished.name} is finished and keeps no saved state to go on from (tfpipe runs "
+            "clean frees them). Start a new run with tfpipe run."
+        )
 
 
 def test_more_epochs_extend_it(finished: Folder) -> None:

@@ -18,6 +18,7 @@ from tfpipe.jobs.run import Run, RunPlan
 from tfpipe.runs.changes import Change, changed_code, field_changes, refuse
 from tfpipe.runs.directory import cache_folder
 from tfpipe.terminal import Silent, Terminal
+from tfpipe.training.checkpoint import states
 
 if TYPE_CHECKING:
     import keras
@@ -138,6 +139,11 @@ def _check_changes(
         raise RunError(
             f"{stopped.name} is finished (epoch {done}{early}). Extend it with: "
             f"tfpipe resume {stopped.name} {more}"
+        )
+    if stopped.status.state == "finished" and not states(stopped.directory.checkpoints):
+        raise RunError(
+            f"{stopped.name} is finished and keeps no saved state to go on from (tfpipe runs clean "
+            "frees them). Start a new run with tfpipe run."
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tfpipe.declare.codec import show_json
+from tfpipe.declare.codec import in_module, show_json
 from tfpipe.runs.changes import ABSENT, Fields, changed_code, differing, show_value, values_of
 from tfpipe.runs.directory import RunDirectory
 from tfpipe.text import number
@@ -164,14 +164,14 @@ def _label(label: Mapping[str, Any]) -> str:
 
 def _data_facts(config: Records) -> dict[str, Any]:
     pipeline, spec = config.get("pipeline", {}), config.get("spec", {})
-    declared = config["fields"].get("data", {}).get("value") or pipeline.get("data") or {}
+    declared = in_module(config["fields"].get("data", {}).get("value") or {}, "")
     kind = str(declared.get("part", "input_fn")).rpartition(".")[2]
     place = declared.get("name") or declared.get("path") or declared.get("load")
     labels = spec.get("labels", ())
     shares = [declared.get(split) for split in ("validation", "test")]
     drawn = any(isinstance(share, float) for share in shares)
     return {
-        "source": f"{kind} {show_json(place)}" if place else kind,
+        "source": f"{kind} {show_json(place).lstrip(':')}" if place else kind,
         "generated": f"in place of {config.get('stands_for')}" if config.get("sample") else "no",
         **{f"{split} samples": f"{size:,}" for split, size in spec.get("splits", {}).items()},
         **({"seed of the split": pipeline.get("seed")} if drawn else {}),

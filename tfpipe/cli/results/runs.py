@@ -158,7 +158,8 @@ def _facts(details: "RunDetails") -> dict[str, str]:
         "parameters": f"{about.parameters:,}",
     }
     if details.best_epoch is not None:
-        best = details.rows[details.best_epoch - 1].metrics[details.monitor]
+        row = next(row for row in details.rows if row.epoch == details.best_epoch)
+        best = row.metrics[details.monitor]
         facts["best epoch"] = f"{details.best_epoch}, by {details.monitor} {number(best)}"
     if len(details.phases) > 1:
         spans = [f"{a}" if a == b else f"{a} to {b}" for a, b in details.phases]
