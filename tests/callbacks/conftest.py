@@ -1,5 +1,6 @@
 """What the tests of callbacks share: a run to draw, and what is in its event files."""
 
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -80,7 +81,9 @@ def events() -> Callable[[Path], list[tuple[str, int, np.ndarray]]]:
         from tensorboard.compat.proto.event_pb2 import Event
 
         found = []
-        for file in sorted(folder.rglob("*tfevents*")):
+        files = folder.rglob("*tfevents*")
+        # By the time and the number in their names: the tenth writer of a process comes last.
+        for file in sorted(files, key=lambda f: [int(n) for n in re.findall(r"\d+", f.name)]):
             for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
                 event = Event.FromString(record)
                 for value in event.summary.value:
