@@ -1,6 +1,7 @@
 """`tfpipe tensorboard`: TensorBoard on runs and searches, under the names that people know."""
 
 import contextlib
+import errno
 import io
 import os
 import socket
@@ -70,7 +71,7 @@ def tensorboard(
         with tensorboard(["last"]) as served:
             webbrowser.open(served.address)
     """
-    boards = _boards_of(Path(root), tuple(references))
+    boards = boards_of(Path(root), tuple(references))
     chosen = _free_port(host, port)
     with (
         tempfile.TemporaryDirectory(prefix="tfpipe-tensorboard-") as name,
@@ -84,8 +85,16 @@ def tensorboard(
             server.server_close()
 
 
-def _boards_of(root: Path, references: tuple[str, ...]) -> Callable[[], Boards]:
-    """Return what gives the boards that are meant, as they are when it is called."""
+def boards_of(root: Path, references: Sequence[str]) -> Callable[[], Boards]:
+    """Return what gives the boards that are meant, as they are when it is called.
+
+    Args:
+        root: the folder with runs/ and searches/.
+        references: as for `tensorboard`.
+
+    Raises:
+        RunError: when there is no such run or search.
+    """
     if not references:
         if not list_runs(root):
             raise RunError(f"There are no runs in {root / 'runs'}. Start one with tfpipe run FILE.")
@@ -184,17 +193,18 @@ def _start(folder: Path, host: str, port: int) -> "WerkzeugServer":
 def _free_port(host: str, port: int | None) -> int:
     """Return the port to listen at; raise ConfigError where it is taken, or the host not ours."""
     tried = range(PORT, PORT + _TRIED) if port is None else (port,)
+    known = ""
     for number in tried:
         try:
             family = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0][0]
             with socket.create_server((host, number), family=family) as server:
                 return int(server.getsockname()[1])
-        except socket.gaierror:
-            raise ConfigError(
-                f"{host!r} is no address of this machine. Listen at {LOOPBACK}, which only this "
-                "machine reaches, or at 0.0.0.0, which others reach too."
-            ) from None
         except OSError as error:
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                raise ConfigError(
+                    f"{host!r} is no address of this machine. Listen at {LOOPBACK}, which only "
+                    "this machine reaches, or at 0.0.0.0, which others reach too."
+                ) from None
             known = os.strerror(error.errno or 0)
     raise ConfigError(
         f"Port {tried[0]} cannot be used ({known}): give another with --port, or leave --port "

@@ -70,14 +70,16 @@ def range_values(loaded: Loaded) -> dict[str, Value]:
     def inside(item: object) -> Children:
         return children(item.value if is_range(item) else item)  # type: ignore[attr-defined]
 
-    for path, item in walk(loaded.declared, inside):
-        if is_range(item):
-            try:
-                value = get_at(pipeline, path)
-            except KeyError:  # what holds it was exchanged on the command line
-                continue
-            plain = isinstance(value, (str, int, float))
-            values[dotted(path)] = value if plain else labels_of((value,))[0]
+    # Of a run that goes on, what was declared has its overrides already, and its class has not.
+    for declared in (type(loaded.declared)._defaults, loaded.declared):
+        for path, item in walk(declared, inside):
+            if is_range(item):
+                try:
+                    value = get_at(pipeline, path)
+                except KeyError:  # what holds it was exchanged on the command line
+                    continue
+                plain = isinstance(value, (str, int, float))
+                values[dotted(path)] = value if plain else labels_of((value,))[0]
     return values
 
 
