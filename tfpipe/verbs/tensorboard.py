@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PORT = 6006  # TensorBoard's own
 LOOPBACK = "127.0.0.1"
 _TRIED = 100  # ports from that one on
+_RANGES = "/ranges"  # of a search, which are no run
 _REFRESH = 5.0  # seconds, as often as TensorBoard looks for new event files
 
 # The folders of event files by the name under which TensorBoard shows them.
@@ -79,7 +80,8 @@ def tensorboard(
     ):
         server = _start(Path(name), host, chosen)
         try:
-            yield Board(server.get_url(), tuple(boards()), port is None and chosen != PORT)
+            names = tuple(n for n in boards() if not n.endswith(_RANGES))
+            yield Board(server.get_url(), names, port is None and chosen != PORT)
         finally:
             server.shutdown()
             server.server_close()
@@ -137,7 +139,7 @@ def _of_search(search: RunDirectory) -> Boards:
     """The ranges of a search for the HParams page, and its trials."""
     trials = sorted((search.path / "trials").glob("*/tensorboard"))
     numbered = {f"{search.name}/{path.parent.name}": path for path in trials}
-    return {f"{search.name}/ranges": search.tensorboard, **numbered}
+    return {f"{search.name}{_RANGES}": search.tensorboard, **numbered}
 
 
 @contextlib.contextmanager
