@@ -141,6 +141,22 @@ def test_waiting_says_nothing_when_it_is_over():
     assert written(act) == ""
 
 
+def test_counting_is_a_live_line_that_goes_away(monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr("tfpipe.terminal.time", SimpleNamespace(monotonic=lambda: next(clock)))
+
+    def count(terminal):
+        with terminal.counting("rows") as show:
+            show(1500, 0)
+            show(3000, 2)
+
+    assert written(count) == ""
+    live = written(count, live=True)
+    assert "1,500 rows" in live
+    assert "3,000 rows  1,500 rows/s" in plain(live)
+    assert "2 failed" in plain(live)
+
+
 def test_silent_says_nothing(capsys):
     terminal = Silent()
     terminal.header("job", {"a": "b"})

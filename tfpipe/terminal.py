@@ -7,7 +7,7 @@ are a `Terminal`; nothing else in tfpipe prints.
 import contextlib
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 from rich.console import Console
@@ -109,6 +109,32 @@ class Terminal:
             return
         with self.console.status(f"[dim]{escape(what)}[/]"):
             yield
+
+    @contextlib.contextmanager
+    def counting(self, nouns: str) -> Iterator[Callable[[int, int], None]]:
+        """A live line that says how many are done, how fast, and how many failed; then it is gone.
+
+        Args:
+            nouns: what is counted: "files".
+
+        Yields:
+            takes how many are done, and how many of them failed.
+        """
+        if not self.live:
+            yield lambda done, failed: None
+            return
+        began = drawn = time.monotonic()
+        with self.console.status("") as status:
+
+            def show(done: int, failed: int) -> None:
+                nonlocal drawn
+                if (now := time.monotonic()) - drawn >= 0.1:
+                    drawn = now
+                    rate = f"{done / (now - began):,.0f} {nouns}/s"
+                    wrong = f"  [red]{failed:,} failed[/]" if failed else ""
+                    status.update(f"[dim]{done:,} {nouns}  {rate}[/]{wrong}")
+
+            yield show
 
     def features(self, done: int, total: int) -> None:
         """How many samples have gone through a frozen base; the spinner says enough."""

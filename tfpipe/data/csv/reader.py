@@ -12,8 +12,9 @@ from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from tfpipe.errors import DataError
 from tfpipe.text import counted
@@ -29,6 +30,13 @@ _OTHERS = ";\t,|"  # delimiters that are in use
 
 # The line on which a record begins, from 1, and its cells or what is wrong with it.
 Record = tuple[int, list[str] | str]
+
+
+class Readable(Protocol):
+    """What gives a text line by line."""
+
+    def readline(self) -> str:
+        """Return the next line with its end; empty when there is none."""
 
 
 @dataclass(frozen=True)
@@ -110,19 +118,38 @@ def read_table(file: Path, form: Format, shown: str) -> CsvRows:
     Raises:
         DataError: when it cannot be read at all, is empty, or has no proper header.
     """
-    with _opened(file, form.encoding) as text, _long_cells():
-        records = _Records(text, form)
-        rows = iter(records)
-        names, nameless = form.names, tuple[str, ...]()
-        if not names:
-            names, nameless = _header(rows, records, form.delimiter, shown)
+    with _opened(file, form.encoding) as text, long_cells():
+        names, nameless, records = read_header(text, form, shown)
         table = CsvRows(shown, names, nameless)
-        table.read(rows)
+        table.read(records)
     if not table.total:
-        raise DataError(
-            f"{shown} is empty." if form.names else f"{shown} has a header and no rows."
-        )
+        raise no_rows(form, shown)
     return table
+
+
+def read_header(
+    text: Readable, form: Format, shown: str
+) -> tuple[tuple[str, ...], tuple[str, ...], Iterator[Record]]:
+    """Return the columns' names, the first ones that have none, and the records that follow.
+
+    Args:
+        text: the file, from its beginning.
+        form: how it is written.
+        shown: the file as messages name it.
+
+    Raises:
+        DataError: when it is empty, or has no proper header.
+    """
+    records = _Records(text, form)
+    rows = iter(records)
+    if form.names:
+        return form.names, (), rows
+    return *_header(rows, records, form.delimiter, shown), rows
+
+
+def no_rows(form: Format, shown: str) -> DataError:
+    """The error for a file that holds no row."""
+    return DataError(f"{shown} is empty." if form.names else f"{shown} has a header and no rows.")
 
 
 def not_decoded(byte: int, encoding: str, others: bytes) -> str:
@@ -146,24 +173,34 @@ def not_decoded(byte: int, encoding: str, others: bytes) -> str:
 @contextmanager
 def _opened(file: Path, encoding: str) -> Iterator[TextIO]:
     """The file's text; raise DataError where there is none to read."""
-    utf8 = codecs.lookup(encoding).name == "utf-8"
     try:
-        with file.open("rb") as raw:
-            start = raw.read(2)
-        if utf8 and start in _MARKS:
-            raise DataError(
-                f"{file} is not {encoding}: it begins as {_MARKS[start]} does. Declare "
-                f"encoding={_MARKS[start]!r}."
-            )
-        chosen = "utf-8-sig" if utf8 else encoding
-        with file.open(encoding=chosen, errors="surrogateescape", newline="") as text:
+        with file.open("rb") as raw, as_text(raw, encoding, str(file)) as text:
             yield text
     except OSError as error:
         raise DataError(f"{file.absolute()} cannot be read: {error.strerror}.") from None
 
 
+def as_text(raw: BufferedReader, encoding: str, shown: str) -> TextIO:
+    """Return the text of an open file; raise DataError where another encoding is plain to see.
+
+    Args:
+        raw: the file, from its beginning.
+        encoding: how its characters are stored.
+        shown: the file as messages name it.
+    """
+    utf8 = codecs.lookup(encoding).name == "utf-8"
+    start = raw.peek(2)[:2]
+    if utf8 and start in _MARKS:
+        raise DataError(
+            f"{shown} is not {encoding}: it begins as {_MARKS[start]} does. Declare "
+            f"encoding={_MARKS[start]!r}."
+        )
+    chosen = "utf-8-sig" if utf8 else encoding
+    return TextIOWrapper(raw, encoding=chosen, errors="surrogateescape", newline="")
+
+
 @contextmanager
-def _long_cells() -> Iterator[None]:
+def long_cells() -> Iterator[None]:
     """Let cells be as long as texts are, while the block runs."""
     before = csv.field_size_limit(_LONGEST)
     try:
@@ -180,7 +217,7 @@ class _Records:
         form: how it is written.
     """
 
-    def __init__(self, text: TextIO, form: Format) -> None:
+    def __init__(self, text: Readable, form: Format) -> None:
         self.lines: list[str] = []  # of the record that was read last
         self.wrong: str | None = None  # with a character of it
         self._text, self._form = text, form
