@@ -98,6 +98,8 @@ def test_an_export_answers_as_the_task_says(task: Task, trained: Any, tmp_path: 
     expected = task.outputs(task.answers(model(x[:4], training=False)))
     assert set(found) == set(expected)
     np.testing.assert_allclose(found[task.output], expected[task.output], rtol=1e-5)
+    answers = task.answers(model(x[:4], training=False))
+    np.testing.assert_allclose(task.answers_of(found), answers, rtol=1e-5)
     if task.has_classes:
         assert {name.decode() for name in found["class_name"]} <= set(task.label.classes)
     contract = json.loads((path / "assets" / "contract.json").read_text())

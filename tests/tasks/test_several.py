@@ -94,6 +94,8 @@ def test_from_the_file_to_the_export(
     assert said["values"]["size"] == pytest.approx(float(outputs["size"][1, 0]), rel=1e-4)
     grey = float(outputs["kind"][1, 2])
     assert said["values"]["kind: grey"] == pytest.approx(grey, rel=1e-4)
+    (served,) = json.loads(tfpipe("predict", "saved_models/two", "grey.png", "--json").out)
+    assert served["values"] == pytest.approx(said["values"], rel=1e-4)
 
 
 def tfpipe_test_rows(pipeline: Pipeline, x: np.ndarray) -> list[int]:

@@ -63,7 +63,7 @@ class Binary(Sigmoid, Classification):
         names = tf.gather(tf.constant(self.label.classes), index)
         return {self.output: both, "class_index": index, "class_name": names}
 
-    def answers_of(self, outputs: Mapping[str, Any]) -> Any:
+    def answers_of(self, outputs: "Mapping[str, tf.Tensor]") -> "tf.Tensor":
         return outputs[self.output][:, 1:]
 
     def class_probabilities(self, answers: "np.ndarray") -> "np.ndarray":

@@ -90,19 +90,31 @@ class Several(Task):
                 outputs[name if key == part.output else f"{name}_{key}"] = value
         return outputs
 
-    def answers_of(self, outputs: Mapping[str, Any]) -> Any:
+    def answers_of(self, outputs: "Mapping[str, tf.Tensor]") -> "dict[str, tf.Tensor]":
         return {
-            name: part.answers_of({**outputs, part.output: outputs[name]})
-            for name, part in self.parts.items()
+            name: part.answers_of({part.output: outputs[name]}) for name, part in self.parts.items()
         }
 
     def named(self, answer: Any, top: int = 5) -> Named:
-        named: list[tuple[str, float]] = []
-        for name, part in self.parts.items():
-            of_part = part.named(answer[name], top)
-            alone = not part.reads_logits and len(of_part) == 1
-            named += [(name if alone else f"{name}: {n}", value) for n, value in of_part]
-        return tuple(named)
+        return flattened(self.named_outputs(answer, top))
+
+    def named_outputs(self, answer: Any, top: int = 5) -> dict[str, Named]:
+        return {name: part.named(answer[name], top) for name, part in self.parts.items()}
+
+
+def flattened(outputs: Mapping[str, Named]) -> Named:
+    """Return the answers of several outputs in a row, each with its output's name before it.
+
+    Args:
+        outputs: as `Task.named_outputs` gives them; those of an only one stay as they are.
+    """
+    if "" in outputs:
+        return outputs[""]
+    named: list[tuple[str, float]] = []
+    for output, values in outputs.items():
+        alone = [name for name, _ in values] == [output]  # a single number
+        named += [(n if alone else f"{output}: {n}", value) for n, value in values]
+    return tuple(named)
 
 
 def rows_of(answers: Any) -> "Iterable[Any]":

@@ -200,8 +200,12 @@ class Task(ABC):
         """What a signature of an export gives, by name."""
         return {self.output: answers}
 
-    def answers_of(self, outputs: Mapping[str, Any]) -> Any:
-        """Answers of what a signature of an export gives; the way back from `outputs`."""
+    def answers_of(self, outputs: "Mapping[str, tf.Tensor]") -> Any:
+        """The answers that a signature of an export gave: what `outputs` was called with.
+
+        Args:
+            outputs: what the signature gives, by name.
+        """
         return outputs[self.output]
 
     def named(self, answer: Sequence[float], top: int = 5) -> Named:
@@ -213,6 +217,10 @@ class Task(ABC):
         """
         named = zip(self.label.classes, map(float, answer), strict=True)
         return tuple(sorted(named, key=lambda pair: -pair[1])[:top])
+
+    def named_outputs(self, answer: Sequence[float], top: int = 5) -> dict[str, Named]:
+        """An answer with names, as `named` gives it, by output; the only one's name is empty."""
+        return {"": self.named(answer, top)}
 
     # Judging
 
