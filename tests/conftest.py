@@ -121,6 +121,12 @@ class Answer:
     err: str
 
 
+@pytest.fixture(scope="session")
+def small_job() -> str:
+    """The text of a pipeline file that trains in a second."""
+    return SMALL
+
+
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     """A pipeline file that trains in a second."""

@@ -23,7 +23,7 @@ VERBS = {
     "run": ("tfpipe.cli.training.run", "Train, evaluate, export."),
     "resume": ("tfpipe.cli.training.resume", "Go on exactly where a run stopped."),
     "evaluate": ("tfpipe.cli.results.evaluate", "How good a trained model is, with a report."),
-    "predict": ("tfpipe.cli.results.predict", "What is in image files, with probabilities."),
+    "predict": ("tfpipe.cli.results.predict", "What a model says of pictures, rows and texts."),
     "search": (
         "tfpipe.cli.training.search",
         "Vary what is declared as a range, and find good values.",
@@ -70,7 +70,11 @@ def tfpipe() -> None:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 2 wrong input, 3 a check failed, 130 interrupted."""
+    """Run the command line and exit.
+
+    0 done, 1 some of what was asked has no answer, 2 wrong input, 3 a check failed, 130
+    interrupted.
+    """
     words = sys.argv[1:] if args is None else args
     debug = "--debug" in words
     if debug:

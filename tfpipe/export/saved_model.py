@@ -12,6 +12,7 @@ inside, and dropout and the like are off.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,12 @@ class _Untracked:
 
 
 def export(
-    model: Any, task: Task, spec: ElementSpec, folder: Path, samples: dict[str, np.ndarray]
+    model: Any,
+    task: Task,
+    spec: ElementSpec,
+    folder: Path,
+    samples: dict[str, np.ndarray],
+    written: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the next version of a SavedModel, after proving that it answers as the model does.
 
@@ -90,6 +96,8 @@ def export(
         spec: the element spec it was trained on.
         folder: the model's folder, such as saved_models/cifar10_cnn.
         samples: a few held-out samples, an array for each feature.
+        written: how the files were written that it was trained on: the source's fields such as
+            `delimiter` and `missing`.
 
     Returns:
         the folder of the new version.
@@ -101,7 +109,7 @@ def export(
     for _ in range(100):
         final = folder / str(_last_version(folder) + 1)
         try:
-            _write(model, task, spec, final, samples)
+            _write(model, task, spec, final, samples, written or {})
         except Taken:
             continue
         return final
@@ -109,7 +117,12 @@ def export(
 
 
 def _write(
-    model: Any, task: Task, spec: ElementSpec, final: Path, samples: dict[str, np.ndarray]
+    model: Any,
+    task: Task,
+    spec: ElementSpec,
+    final: Path,
+    samples: dict[str, np.ndarray],
+    written: Mapping[str, Any],
 ) -> None:
     with whole_folder(final) as temporary:
         served = Served(model, task, spec)
@@ -121,7 +134,8 @@ def _write(
                 file = f"labels_{label.name}.txt" if spec.label.parts else "labels.txt"
                 text = "".join(f"{name}\n" for name in label.classes)
                 (assets / file).write_text(text, encoding="utf-8")
-        text = json.dumps(contract(model, task, spec), indent=2)
+        files = {"written": {**written}} if written else {}
+        text = json.dumps(contract(model, task, spec) | files, indent=2)
         (assets / "contract.json").write_text(text + "\n")
         np.savez(assets / "golden.npz", allow_pickle=False, **_golden(model, task, spec, samples))
         verify(temporary, _precision(model))

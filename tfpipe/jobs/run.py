@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tfpipe.jobs.predict.written import written_as
 from tfpipe.jobs.prepare import Prepared
 from tfpipe.runs.directory import RunDirectory
 from tfpipe.terminal import Terminal
@@ -87,7 +88,9 @@ class Run:
         prepared = self._prepared
         folder = self._root / "saved_models" / prepared.loaded.name
         task, samples = prepared.compiled.task, self._held_out_samples()
-        path = export(self.model, task, prepared.spec, folder, samples)
+        data = prepared.pipeline.data
+        written = written_as(dict(data.items())) if data is not None else {}
+        path = export(self.model, task, prepared.spec, folder, samples, written)
         self.exported.append(path)
         return path
 

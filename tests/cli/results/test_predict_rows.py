@@ -15,7 +15,7 @@ from tfpipe.models import MLP, TextClassifier
 
 
 class Shop(Pipeline):
-    data = CSV("shop.csv", "kind", delimiter=";", validation=0.2, test=None)
+    data = CSV("shop.csv", "kind", delimiter=";", missing=("", "-"), validation=0.2, test=None)
     model = MLP(units=(8,))
     epochs = 1
 
@@ -46,7 +46,7 @@ def test_rows_of_a_table_are_answered_as_the_export_does(tfpipe: Any, here: Path
     rows = ["the price;town;n;when", "1.234,5 €;Rome;3;31/01/2024", ";;;", "cheap;Oslo;1;1/2/2024"]
     Path("new.csv").write_text("\n".join([*rows, "1"]))
     answer = tfpipe("predict", "last", "new.csv", "--json")
-    assert answer.code == 2
+    assert answer.code == 1
     assert "2 of 4 rows could not be read." in answer.err
     first, second, *broken = json.loads(answer.out)
     assert [row["file"] for row in (first, second)] == ["new.csv:2", "new.csv:3"]
@@ -66,26 +66,37 @@ def test_rows_of_a_table_are_answered_as_the_export_does(tfpipe: Any, here: Path
     shown = tfpipe("predict", "last", "new.csv").out
     assert "new.csv:2\n" in shown
     assert "new.csv:5  1 column where 4 are expected" in shown
+    # The export knows what its files are like; another delimiter is seen.
+    Path("comma.csv").write_text('n,the price,town,when\n-,"1.234,5 €",-,31/01/2024\n')
+    for form in ("json", "csv"):
+        words = ("new.csv", "comma.csv", "--format", form)
+        of_run, of_export = (
+            tfpipe("predict", t, *words) for t in ("last", "saved_models/jobs.Shop")
+        )
+        assert of_run == of_export
+    *_, row = of_run.out.splitlines()
+    assert row.startswith(("comma.csv:2,a,0.", "comma.csv:2,b,0."))
 
 
 def test_texts_and_what_cannot_be_asked(tfpipe: Any, here: Path) -> None:
-    assert tfpipe("run", "jobs.py::Words", "--no-export").code == 0
+    assert tfpipe("run", "jobs.py::Words").code == 0
     Path("new.csv").write_text("id,review\n1,a good film\n2,\n")
     answer = tfpipe("predict", "last", "new.csv", "--json")
     (good, empty) = json.loads(answer.out)
     assert {c["class"] for c in good["classes"]} == {"0", "1"}
     assert empty == {"file": "new.csv:3", "error": "no text in the column 'review'"}
+    Path("empty").mkdir()
     Path("other.csv").write_text("id,revue\n1,x\n")
-    for words, message in (
-        (
-            ("other.csv",),
-            "Error: other.csv has no column 'review', which {run} reads. Did you mean 'revue'?\n",
-        ),
-        (
-            (".",),
-            "Error: . is a folder; {run} reads 'review': name CSV files with these columns.\n",
-        ),
-    ):
-        refused = tfpipe("predict", "last", *words)
-        (run,) = (f"jobs.Words/{path.name}" for path in Path("runs/jobs.Words").iterdir())
-        assert (refused.code, refused.err) == (2, message.format(run=run))
+    answer = tfpipe("predict", "last", "other.csv", "new.csv", "empty", "--format", "jsonl")
+    assert (answer.code, answer.err) == (1, "3 of 4 rows could not be read.\n")
+    first, _, _, last = map(json.loads, answer.out.splitlines())
+    (run,) = (f"jobs.Words/{path.name}" for path in Path("runs/jobs.Words").iterdir())
+    assert first == {
+        "file": "other.csv",
+        "error": f"has no column 'review', which {run} reads. Did you mean 'revue'?",
+    }
+    assert last == {"file": "empty", "error": "has no text file (.txt) in it."}
+    for target in ("last", "saved_models/jobs.Words"):
+        answer = tfpipe("predict", target, "new.csv", "--format", "csv", "--top", "1")
+        assert answer.out.splitlines()[0] == "file,class_1,probability_1,error"
+        assert answer.out.splitlines()[2] == "new.csv:3,,,no text in the column 'review'"

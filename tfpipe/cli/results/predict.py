@@ -1,105 +1,154 @@
-"""`tfpipe predict FILE PATH...`: what a model says of pictures, or of the rows of a table."""
+"""`tfpipe predict TARGET PATH...`: what a model says of pictures, rows and texts."""
 
+import contextlib
+import gc
 import re
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import click
 
-from tfpipe.cli.options import PipelineFile, debug_option, json_option, print_json, root_option
+from tfpipe.cli.options import PipelineFile, debug_option, json_option, root_option
+from tfpipe.cli.results.answers import BlockWriter, Writer, writer_of
+from tfpipe.storage import whole_text
+from tfpipe.text import counted
 
 _OVERRIDE = re.compile(r"[A-Za-z_][\w.]*=")
-_BAR = 20  # columns of a full bar, each drawn in eighths
-_EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
+_BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
+_FEW = 20  # answers, which are shown as blocks
+_MACHINE = ("csv", "jsonl", "json")
 
 
 @click.command("predict")
-@click.argument("target", metavar="FILE|RUN", type=PipelineFile())
+@click.argument("target", metavar="FILE|RUN|MODEL", type=PipelineFile())
 @click.argument("words", metavar="PATH... [a.b=value]...", nargs=-1, required=True)
 @click.option(
-    "--top", type=click.IntRange(min=1), default=5, metavar="N", help="How many classes; 5."
+    "--top",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many classes of each output; 5, in a table 3.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", *_MACHINE]),
+    help="How answers are printed; by default a block for each of a few, else a table.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the answers to FILE, whole or not at all; .csv, .jsonl and .json say the format.",
+)
+@click.option(
+    "--figures",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write the pictures with captions and bars of the probabilities, as PNG files.",
+)
+@click.option(
+    "--per-page",
+    type=click.IntRange(1, 25),
+    default=1,
+    metavar="N",
+    help="How many pictures in one file of --figures; 1.",
+)
+@click.option(
+    "--every",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help="Of the frames of a clip, every Nth; 1.",
 )
 @root_option
 @json_option
 @debug_option
-def command(target: str, words: tuple[str, ...], top: int, root: Path, as_json: bool) -> int | None:
-    """Name what is in image files, and in those of folders, or in the rows of CSV files.
+def command(
+    target: str,
+    words: tuple[str, ...],
+    top: int | None,
+    form: str | None,
+    out: Path | None,
+    figures: Path | None,
+    per_page: int,
+    every: int,
+    root: Path,
+    as_json: bool,
+) -> int | None:
+    """Say what a model makes of pictures, rows or texts; exit 1 when any could not be read.
 
     FILE declares a network that needs no training (head="imagenet"); RUN is a run's name, a unique
-    beginning of it, a path or `last`, whose best model is used.
+    beginning of it, a path or `last`, whose best model is used; MODEL is an exported SavedModel:
+    saved_models/NAME, whose newest version is taken, or saved_models/NAME/VERSION.
+
+    PATHs are files, folders and quoted patterns ("photos/**/*.jpg"): image files and, with OpenCV,
+    clips; CSV files and JSON lines (.jsonl, .ndjson) for models that read rows or a text; for those
+    that read a text also .txt files, each a text.
+
+    - is standard input. A model of pictures takes a path a line. One of rows takes JSON lines where
+    the first character is { or [, else CSV with a header. One of a text takes JSON lines where the
+    first character is { or a double quote, else a text a line.
     """
     from tfpipe.cli.logs import log_shown
-    from tfpipe.terminal import Terminal
-    from tfpipe.verbs.predict import check_paths, predictor
+    from tfpipe.jobs.predict.figures import Figures
+    from tfpipe.terminal import Silent, Terminal
+    from tfpipe.verbs.predict import predictor
 
     paths, overrides = _split_words(words)
     if not paths:
-        raise click.UsageError("Give at least one image file, a folder with images, or a CSV file.")
-    terminal = Terminal(sys.stderr if as_json else sys.stdout)
-    with log_shown(terminal):
-        check_paths(paths)
-        ready = predictor(target, overrides=overrides, root=root, terminal=terminal, paths=paths)
-        files, left_out = ready.find(paths)
-        for note in (*left_out, *ready.notes):
+        raise click.UsageError("Give at least one file, folder, pattern, or - for standard input.")
+    if as_json and form not in (None, "json"):
+        raise click.UsageError(f"--json and --format {form} are two formats: choose one.")
+    if out and not form and not as_json:
+        form = _BY_SUFFIX.get(out.suffix.lower(), "table")
+    form = "json" if as_json else form
+    terminal = Terminal(sys.stderr if form in _MACHINE and out is None else sys.stdout)
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(log_shown(terminal))
+        stream = opened.enter_context(whole_text(out)) if out else sys.stdout
+        ready = predictor(target, overrides=overrides, root=root, terminal=terminal)
+        drawn = Figures(figures, per_page, ready) if figures else None
+        for note in ready.notes:
             terminal.note(note)
-        answers = ready.answers(files, top)
-        if as_json:
-            listed = list(answers)
-            print_json([_as_json(answer, ready.has_probabilities) for answer in listed])
-            failed, total = sum(bool(answer.error) for answer in listed), len(listed)
-        else:
-            failed, total = _show(terminal, answers, ready.has_probabilities)
+        parts = ready.in_parts(paths, top or 5, every, drawn is not None)
+        failed, total = 0, 0
+        writer: Writer | None = None
+        first = next(parts, [])  # before the live line, as the model is loaded for it
+        gc.freeze()  # TensorFlow's objects: each collection would look through them, half the time
+        opened.callback(gc.unfreeze)
+        began = time.monotonic()
+        live = terminal if out else Silent() if sys.stdout.isatty() else Terminal(sys.stderr)
+        count = opened.enter_context(live.counting(ready.nouns))
+        for some in chain([first], parts):
+            if writer is None and form is None and len(some) <= _FEW:
+                writer = BlockWriter(ready, terminal)
+            writer = writer or writer_of(form or "table", ready, stream, top)
+            writer.write(some)
+            stream.flush()
+            if drawn:
+                drawn.add(some)
+            failed, total = failed + sum(bool(a.error) for a in some), total + len(some)
+            count(total, failed)
+        if writer:
+            writer.end()
+        if drawn:
+            drawn.end()
+    seconds = time.monotonic() - began
     if failed:
         terminal.note(f"{failed:,} of {total:,} {ready.nouns} could not be read.")
-    return 2 if failed else None
+    if out:
+        more = total - len(first)  # than were read while the model was loaded
+        rate = f", {more / seconds:,.0f} {ready.nouns}/s" if more else ""
+        terminal.say(f"{out}: {counted(total, 'answer')}{rate}")
+    if drawn:
+        terminal.say(f"{figures}: {counted(drawn.written, 'figure')}")
+    return 1 if failed else None
 
 
 def _split_words(words: Iterable[str]) -> tuple[list[str], list[str]]:
     """Paths, and overrides: what looks like one and is no file."""
     overrides = [w for w in words if _OVERRIDE.match(w) and not Path(w).exists()]
     return [w for w in words if w not in overrides], overrides
-
-
-def _show(terminal: Any, answers: Iterator[Any], probabilities: bool) -> tuple[int, int]:
-    """A block for each answer, as soon as it is known; how many have failed, and of how many."""
-    from rich.markup import escape
-
-    failed, number = 0, -1
-    for number, answer in enumerate(answers):
-        if number:
-            terminal.say()
-        if answer.error:
-            failed += 1
-            terminal.say(f"[bold]{escape(answer.file)}[/]  [red]{escape(answer.error)}[/]")
-            continue
-        terminal.say(f"[bold]{escape(answer.file)}[/]")
-        for rank, (name, value) in enumerate(answer.values):
-            terminal.say(_row(name, value, rank, probabilities, terminal.live))
-    return failed, number + 1
-
-
-def _row(name: str, value: float, rank: int, probability: bool, live: bool) -> str:
-    from rich.markup import escape
-
-    if not probability:
-        return f"  {value:>12.6g}  {escape(name)}"
-    shown = f"  {value:>6.1%}  "
-    if live:
-        shown += f"[cyan]{_bar(value):<{_BAR}}[/]  "
-    return shown + (f"[bold green]{escape(name)}[/]" if rank == 0 else escape(name))
-
-
-def _bar(share: float) -> str:
-    whole, eighth = divmod(round(_BAR * 8 * share), 8)
-    return "█" * whole + _EIGHTHS[eighth]
-
-
-def _as_json(answer: Any, probabilities: bool) -> dict[str, Any]:
-    if answer.error:
-        return {"file": answer.file, "error": answer.error}
-    if not probabilities:
-        return {"file": answer.file, "values": dict(answer.values)}
-    classes = [{"class": name, "probability": value} for name, value in answer.values]
-    return {"file": answer.file, "classes": classes}

@@ -1,58 +1,48 @@
 """The best model of a run, to predict with."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tfpipe.data.csv.reader import Format
 from tfpipe.declare.codec import from_json
 from tfpipe.declare.loading import Loaded
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.devices import start_tensorflow
 from tfpipe.errors import ModelError, RunError
-from tfpipe.jobs.predict.predictor import Predictor, check_images, find_images
+from tfpipe.jobs.predict.answering import TrainedModel
+from tfpipe.jobs.predict.predictor import Predictor
+from tfpipe.jobs.predict.written import Written
 from tfpipe.jobs.restore import Stopped, redeclare
 from tfpipe.terminal import Terminal
 
 
-def of_run(stopped: Stopped, terminal: Terminal, paths: Sequence[str] = ()) -> Predictor:
-    """The best model of a run.
+def of_run(stopped: Stopped, terminal: Terminal) -> Predictor:
+    """The best model of a run, which is loaded when it is first asked.
 
     Args:
         stopped: the run.
         terminal: told what is slow.
-        paths: what it will be asked about, to be refused before the model is loaded.
     """
     from tfpipe.tasks import task_for
 
     best = best_file(stopped)
     spec: ElementSpec = from_json(stopped.config["spec"])
-    by_rows = spec.is_table or [f.kind for f in spec.features] == ["text"]
-    if not by_rows:
-        check_images(spec, stopped.name)
-        if paths:
-            find_images(paths)
-    with terminal.waiting("starting TensorFlow"):
-        start_tensorflow()
-    with terminal.waiting("loading the model"):
-        model = load_model(best, stopped)
-    task = task_for(spec, stopped.config["pipeline"]["task"]).for_model(model)
+    declared = stopped.config["pipeline"]["task"]
+
+    def load() -> TrainedModel:
+        with terminal.waiting("starting TensorFlow"):
+            start_tensorflow()
+        with terminal.waiting("loading the model"):
+            model = load_model(best, stopped)
+        return TrainedModel(model, task_for(spec, declared).for_model(model), spec)
+
     notes = []
     if stopped.sample:
         notes.append(
             f"{stopped.name} was trained on generated data, and these answers mean nothing."
         )
-    if not by_rows:
-        return Predictor(stopped.name, model, task, spec, tuple(notes))
-    from tfpipe.jobs.predict.rows import RowPredictor
-
-    data = stopped.config["pipeline"].get("data") or {}
-    form = Format(
-        data.get("delimiter", ","), data.get("encoding", "utf-8"), tuple(data.get("names", ()))
-    )
-    missing = tuple(data.get("missing", ("",)))
-    return RowPredictor(stopped.name, model, task, spec, tuple(notes), form, missing)
+    written = Written.of(stopped.config["pipeline"].get("data") or {})
+    return Predictor(stopped.name, load, task_for(spec, declared), spec, tuple(notes), written)
 
 
 def best_file(stopped: Stopped) -> Path:

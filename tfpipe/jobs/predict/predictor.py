@@ -1,172 +1,136 @@
-"""A model that is ready to say what is in pictures, however many there are."""
+"""A model that is ready to answer, and whatever is asked of it, however much there is."""
 
-import contextlib
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from tfpipe.data.images.formats import SUFFIXES
-from tfpipe.data.layouts import images_below
-from tfpipe.declare.spec import ElementSpec, Feature
-from tfpipe.errors import DataError
-from tfpipe.tasks.several import rows_of
+from tfpipe.declare.spec import ElementSpec
+from tfpipe.jobs.predict.answering import ServedModel, TrainedModel
+from tfpipe.jobs.predict.images import ImageReader, reads_images
+from tfpipe.jobs.predict.paths import any_there
+from tfpipe.jobs.predict.prediction import Chunk, Prediction
+from tfpipe.jobs.predict.rows import RowReader
+from tfpipe.jobs.predict.written import Written
+from tfpipe.tasks.several import Several
 from tfpipe.tasks.task import Task
-
-_BATCH, _BATCH_BYTES = 32, 64_000_000
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a model says of a file.
-
-    Args:
-        file: the file, as it was named or found.
-        values: the names of the answers with their values, the most probable first.
-        error: why there is no answer; empty where there is one.
-    """
-
-    file: str
-    values: tuple[tuple[str, float], ...] = ()
-    error: str = ""
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model that is ready to answer.
+    """A model that answers.
 
     Args:
-        name: the pipeline's or the run's.
-        model: the keras.Model.
+        name: the pipeline's, the run's or the SavedModel's.
+        load: loads the model, which takes a while.
         task: what its outputs mean.
         spec: what it reads and what its answers are called.
         notes: what a person must not overlook about the answers.
+        written: how the files were written that it was trained on.
+        decodes: whether the model itself decodes image files of a format that TensorFlow reads.
     """
 
-    nouns: ClassVar[str] = "files"  # what is answered one by one
     name: str
-    model: Any
+    load: Callable[[], TrainedModel | ServedModel]
     task: Task
     spec: ElementSpec
     notes: tuple[str, ...] = ()
+    written: Written = Written()  # noqa: RUF009 (it is frozen)
+    decodes: bool = False
+
+    @property
+    def reads_images(self) -> bool:
+        """Whether it is asked about pictures; else about rows."""
+        return reads_images(self.spec)
+
+    @property
+    def nouns(self) -> str:
+        """What is answered one by one."""
+        return "files" if self.reads_images else "rows"
 
     @property
     def has_probabilities(self) -> bool:
         """Whether the answers are probabilities of classes; else they are real numbers."""
         return self.task.output == "probabilities"
 
-    def find(self, paths: Iterable[str]) -> tuple[list[str], list[str]]:
-        """The files that are named or lie in folders, and notes on what was left out.
-
-        Raises:
-            DataError: when there is none that the model can read.
-        """
-        return find_images(paths)
-
-    def answers(self, files: Iterable[str], top: int = 5) -> Iterator[Prediction]:
-        """What the model says of each file, in order; those that cannot be read have an error.
-
-        However many there are, a few are in memory at a time: while some are computed, the next
-        are read.
-
-        Args:
-            files: image files.
-            top: how many answers of each to give.
-        """
-        rest = iter(files)
-        size = max(1, min(_BATCH, _BATCH_BYTES // self._feature.nbytes))
-        with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as threads:
-            reading: list[tuple[str, Future[Any]]] = []
-            while chunk := list(islice(rest, size)):
-                before, reading = reading, [(f, threads.submit(self._read, f)) for f in chunk]
-                yield from self._answer(before, top)
-            yield from self._answer(reading, top)
-
     @property
-    def _feature(self) -> Feature:
-        return self.spec.feature
+    def outputs(self) -> dict[str, Task]:
+        """The task of each output by name; the name of an only output is empty."""
+        return self.task.parts if isinstance(self.task, Several) else {"": self.task}
 
     @cached_property
-    def _decode(self) -> Any:
-        """The decoding of a file's bytes, which runs without Python, so that threads help."""
-        import tensorflow as tf
+    def model(self) -> TrainedModel | ServedModel:
+        """The model, loaded when it is first asked."""
+        return self.load()
 
-        from tfpipe.data.images.decoding import decode
+    def answers(
+        self, paths: Iterable[str], top: int = 5, every: int = 1, images: bool = False
+    ) -> Iterator[Prediction]:
+        """Yield what the model says of each item; see `in_parts`."""
+        for some in self.in_parts(paths, top, every, images):
+            yield from some
 
-        signature = [tf.TensorSpec([], tf.string)]
-        return tf.function(lambda encoded: decode(encoded, self._feature), signature)
+    def in_parts(
+        self, paths: Iterable[str], top: int = 5, every: int = 1, images: bool = False
+    ) -> Iterator[list[Prediction]]:
+        """Yield what the model says of each item, in order; one that cannot be read has an error.
 
-    def _read(self, file: str) -> Any:
-        """The pixels of a file, or what is wrong with it."""
+        However many there are, a few are in memory at a time, and what is known is given before
+        standard input is waited for.
+
+        Args:
+            paths: files, folders, patterns, "-" for standard input.
+            top: how many classes of each output to give.
+            every: of a clip, one frame in so many.
+            images: whether to give what the model saw, too.
+        """
+        paths = [*paths]
+        if any_there(paths):
+            _ = self.model
+        if self.reads_images:
+            reader = ImageReader(self.spec.feature, every, images or not self.decodes)
+            chunks = reader.chunks(paths)
+        else:
+            chunks = RowReader(self.spec, self.name, self.written).chunks(paths)
+        for chunk in chunks:
+            rows = self._from_files(chunk) if chunk.encoded else {}
+            sound = [i for i in range(len(chunk.places)) if i not in chunk.errors and i not in rows]
+            if sound:
+                rows |= zip(sound, self.model(chunk.samples), strict=True)
+            seen = dict(zip(sound, *chunk.samples.values(), strict=True)) if images else {}
+            yield [
+                Prediction(place, error=chunk.errors[index])
+                if index in chunk.errors
+                else Prediction(
+                    place, self.task.named_outputs(rows[index], top), image=seen.get(index)
+                )
+                for index, place in enumerate(chunk.places)
+            ]
+
+    def _from_files(self, chunk: Chunk) -> dict[int, Any]:
+        """The answers to files that the model decodes itself.
+
+        Where one of them is broken, each is asked for alone, and what is wrong with it is noted.
+        """
         import tensorflow as tf
 
         from tfpipe.data.images.files import decoded
-        from tfpipe.data.images.formats import OF_TENSORFLOW, NotReadable, kind_of
+        from tfpipe.data.images.formats import NotReadable
 
-        with contextlib.suppress(OSError, tf.errors.OpError):
-            encoded = Path(file).read_bytes()
-            if kind_of(encoded) in OF_TENSORFLOW:
-                return self._decode(tf.constant(encoded))
         try:
-            return decoded(Path(file), self._feature)
+            answers = self.model.files([*chunk.encoded.values()])
+            return dict(zip(chunk.encoded, answers, strict=True))
+        except tf.errors.OpError:
+            if len(chunk.encoded) > 1:
+                rows: dict[int, Any] = {}
+                for index, file in chunk.encoded.items():
+                    rows |= self._from_files(Chunk(chunk.places, chunk.errors, {index: file}))
+                return rows
+        ((index, _),) = chunk.encoded.items()
+        try:  # Pillow says what is wrong, or reads what TensorFlow does not
+            image = decoded(Path(chunk.places[index]), self.spec.feature)
         except NotReadable as error:
-            return str(error)
-
-    def _answer(
-        self, reading: Sequence[tuple[str, "Future[Any]"]], top: int
-    ) -> Iterator[Prediction]:
-        import tensorflow as tf
-
-        from tfpipe.evaluation.predict import answers
-
-        read = [(file, future.result()) for file, future in reading]
-        images = [image for _, image in read if not isinstance(image, str)]
-        rows = iter(rows_of(answers(self.model, self.task, tf.stack(images))) if images else ())
-        for file, image in read:
-            if isinstance(image, str):
-                yield Prediction(file, error=image)
-            else:
-                yield Prediction(file, self.task.named(next(rows), top))
-
-
-def check_images(spec: ElementSpec, name: str) -> None:
-    """Refuse what does not read one image; raises DataError."""
-    fitting = [f.kind == "image" and f.dtype == "uint8" for f in spec.features]
-    if fitting != [True]:
-        inputs = ", ".join(f"{f.name} ({f.kind}, {f.dtype})" for f in spec.features)
-        raise DataError(
-            f"{name} reads {inputs}; tfpipe predict gives it image files, or rows of CSV files."
-        )
-
-
-def find_images(paths: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The image files that are named or lie in folders, and notes on what was left out.
-
-    Raises:
-        DataError: when there is no image at all, or a folder cannot be read.
-    """
-    files: list[str] = []
-    notes: list[str] = []
-    for given in paths:
-        path = Path(given).expanduser()
-        if not path.is_dir():
-            files.append(str(path))
-            continue
-        try:
-            below = images_below(path)
-        except OSError as error:
-            where = error.filename or path
-            raise DataError(f"{where} cannot be read: {error.strerror}.") from None
-        files += [str(path / name) for name in below]
-        others = sum(len(names) for _, _, names in os.walk(path)) - len(below)
-        if others > 0:
-            them = "1 file that is" if others == 1 else f"{others:,} files that are"
-            notes.append(f"{given}: {them} hidden or no images left out.")
-    if not files:
-        kinds = ", ".join(s.removeprefix(".") for s in SUFFIXES)
-        raise DataError(f"There is no image in {', '.join(paths)}; looked for {kinds}.")
-    return files, notes
+            chunk.errors[index] = str(error)
+            return {}
+        return {index: self.model({self.spec.feature.name: image[None]})[0]}

@@ -11,13 +11,20 @@ from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.declare.tree import resolve
 from tfpipe.devices import pick, start_tensorflow
 from tfpipe.errors import ModelError
-from tfpipe.jobs.predict.predictor import Predictor, check_images
+from tfpipe.jobs.predict.answering import TrainedModel
+from tfpipe.jobs.predict.images import check_images
+from tfpipe.jobs.predict.predictor import Predictor
 from tfpipe.terminal import Terminal
 from tfpipe.text import short_path
 
 
 def of_declaration(loaded: Loaded, terminal: Terminal) -> Predictor:
-    """The model of a declaration whose network needs no training."""
+    """The model of a declaration whose network needs no training; built when it is first asked.
+
+    Args:
+        loaded: the declaration.
+        terminal: told what is slow.
+    """
     from tfpipe.tasks import task_for
 
     pipeline: Pipeline = resolve(loaded.pipeline)
@@ -27,21 +34,25 @@ def of_declaration(loaded: Loaded, terminal: Terminal) -> Predictor:
     spec = ElementSpec(features, (label,))
     check_images(spec, loaded.name)
     builder.check(spec)
-    with terminal.waiting("starting TensorFlow"):
-        start_tensorflow()
-    from tfpipe.models.model_checks import check_width
-
-    check_signatures(pipeline)
-    picked = pick(pipeline.device)
     task = task_for(spec, pipeline.task)
-    with terminal.waiting("building the model"), picked.strategy.scope():
-        model = builder.build(spec, pipeline.task)
-    _check_trained(loaded, model)
-    check_width(model, task, f"{loaded.name}'s network")
-    builder.check_samples(model, spec, _any_images(spec.feature))
+
+    def load() -> TrainedModel:
+        with terminal.waiting("starting TensorFlow"):
+            start_tensorflow()
+        from tfpipe.models.model_checks import check_width
+
+        check_signatures(pipeline)
+        picked = pick(pipeline.device)
+        with terminal.waiting("building the model"), picked.strategy.scope():
+            model = builder.build(spec, pipeline.task)
+        _check_trained(loaded, model)
+        check_width(model, task, f"{loaded.name}'s network")
+        builder.check_samples(model, spec, _any_images(spec.feature))
+        return TrainedModel(model, task, spec)
+
     random = getattr(builder, "weights", "") is None
     note = "weights=None: the network is random, and these answers mean nothing."
-    return Predictor(loaded.name, model, task, spec, (note,) if random else ())
+    return Predictor(loaded.name, load, task, spec, (note,) if random else ())
 
 
 def _needs_no_training(loaded: Loaded, pipeline: Pipeline) -> ModelBuilder:

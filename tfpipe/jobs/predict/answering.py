@@ -1,0 +1,104 @@
+"""Models that answer a batch at a time, compiled once for batches of any size."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfpipe.declare.spec import ElementSpec
+from tfpipe.tasks.several import rows_of
+from tfpipe.tasks.task import Task
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+    Tensors = dict[str, tf.Tensor]
+
+
+class TrainedModel:
+    """A Keras model.
+
+    Args:
+        model: the model.
+        task: what its outputs mean.
+        spec: what it reads.
+    """
+
+    def __init__(self, model: "keras.Model", task: Task, spec: ElementSpec) -> None:
+        import tensorflow as tf
+
+        self.model = model
+        inputs = {f.name: tf.TensorSpec([None, *f.shape], f.dtype) for f in spec.features}
+
+        def answers(samples: "Tensors") -> "tf.Tensor":
+            read = samples if len(samples) > 1 else next(iter(samples.values()))
+            return task.answers(model(read, training=False))
+
+        self._answers = tf.function(answers, [inputs])
+
+    def __call__(self, samples: Mapping[str, np.ndarray]) -> list[Any]:
+        """Return the answers row by row, as a task names them.
+
+        Args:
+            samples: an array for each input, of any number of rows.
+        """
+        return _rows(self._answers({n: _tensor(array) for n, array in samples.items()}))
+
+    def files(self, encoded: Sequence[bytes]) -> list[Any]:
+        """Return the answers to image files."""
+        raise NotImplementedError("A Keras model takes arrays.")
+
+
+class ServedModel:
+    """A SavedModel that tfpipe has exported; it needs no Keras.
+
+    Args:
+        folder: where it is.
+        task: what its answers mean.
+    """
+
+    def __init__(self, folder: Path, task: Task) -> None:
+        import tensorflow as tf
+
+        self._loaded = tf.saved_model.load(str(folder))  # its variables live as long as it does
+        self._task = task
+
+    def __call__(self, samples: Mapping[str, np.ndarray]) -> list[Any]:
+        """Return the answers of `serving_default` row by row.
+
+        Args:
+            samples: an array for each input, of any number of rows.
+        """
+        serve = self._loaded.signatures["serving_default"]
+        tensors = {name: _tensor(array) for name, array in samples.items()}
+        return _rows(self._task.answers_of(serve(**tensors)))
+
+    def files(self, encoded: Sequence[bytes]) -> list[Any]:
+        """Return the answers of `serving_bytes` row by row; raise where a file is no image.
+
+        Args:
+            encoded: the contents of image files.
+        """
+        import tensorflow as tf
+
+        serve = self._loaded.signatures["serving_bytes"]
+        return _rows(self._task.answers_of(serve(bytes=tf.constant([*encoded]))))
+
+
+def _tensor(array: np.ndarray) -> "tf.Tensor":
+    import tensorflow as tf
+
+    # Keras takes Python's texts in arrays, but not those of bytes.
+    return tf.convert_to_tensor(array)
+
+
+def _rows(answers: "tf.Tensor | Tensors") -> list[Any]:
+    import tensorflow as tf
+
+    def plain(answer: "tf.Tensor") -> Any:
+        # Of Python's numbers a task makes names in a third of the time.
+        return answer.numpy().tolist() if answer.shape.rank == 2 else answer.numpy()
+
+    return [*rows_of(tf.nest.map_structure(plain, answers))]
