@@ -144,21 +144,15 @@ def _of_search(search: RunDirectory) -> Boards:
 
 @contextlib.contextmanager
 def _linked(folder: Path, boards: Callable[[], Boards]) -> Iterator[None]:
-    """Keep a link to each board in a folder; its place there is the name that is shown."""
-
-    def refresh() -> None:
-        for name, path in boards().items():
-            link = folder / name
-            if path.is_dir() and not link.is_symlink():
-                link.parent.mkdir(parents=True, exist_ok=True)
-                link.symlink_to(path.resolve(), target_is_directory=True)
+    """Keep links to the files of each board in a folder, at the place that is its name there."""
 
     def keep() -> None:
         while not over.wait(_REFRESH):
-            refresh()
+            with contextlib.suppress(OSError):  # a run that is removed meanwhile
+                _link(folder, boards())
 
     over = threading.Event()
-    refresh()
+    _link(folder, boards())
     thread = threading.Thread(target=keep, name="links to runs", daemon=True)
     thread.start()
     try:
@@ -166,6 +160,23 @@ def _linked(folder: Path, boards: Callable[[], Boards]) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def _link(folder: Path, boards: Boards) -> None:
+    """Link what is new, and take away the links to what is gone.
+
+    The folders are real ones: the Profile page does not look into links to folders.
+    """
+    for link in folder.rglob("*"):
+        if link.is_symlink() and not link.exists():
+            link.unlink()
+    for name, board in boards.items():
+        for inside, _, files in os.walk(board.resolve()):
+            place = folder / name / Path(inside).relative_to(board.resolve())
+            place.mkdir(parents=True, exist_ok=True)
+            for file in files:
+                if not file.startswith(".") and not (place / file).is_symlink():
+                    (place / file).symlink_to(Path(inside, file))
 
 
 def _start(folder: Path, host: str, port: int) -> "WerkzeugServer":
