@@ -43,3 +43,28 @@ def test_check_finds_a_loss_that_is_not_a_number(tfpipe: Any, small: Path) -> No
     answer = tfpipe("check", small, "model=MLP(units=())", "optimizer.learning_rate=1e38")
     assert answer.code == 2
     assert "the learning rate is far too high" in answer.err
+
+
+SHUFFLED = """
+import numpy as np
+import tensorflow as tf
+from tfpipe import Pipeline
+from tfpipe.models import MLP
+
+
+class Shuffled(Pipeline):
+    model = MLP(units=(4,))
+
+    def input_fn(self, split):
+        x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+        pairs = tf.data.Dataset.from_tensor_slices((x, (x[:, 0] > 0).astype("int64")))
+        return pairs.shuffle(64).batch(16)
+"""
+
+
+def test_an_own_input_may_shuffle_without_a_seed(tfpipe, tmp_path):
+    file = tmp_path / "shuffled.py"
+    file.write_text(SHUFFLED)
+    answer = tfpipe("check", file)
+    assert answer.code == 0, answer.err
+    assert "64 train" in answer.out

@@ -137,6 +137,7 @@ def prepare(
     precision = choose_precision(pipeline.precision, picked)
     if picked.kind == "cpu":
         tf.config.experimental.enable_op_determinism()
+        tf.random.set_seed(pipeline.seed % 2**32)  # without one a person's own shuffling is refused
     pipeline, stands_for, left_out = with_data(pipeline, sample)
     assert pipeline.data is not None
     with terminal.waiting(f"looking at {source_name(pipeline.data)}"):

@@ -79,9 +79,12 @@ def test_drawing_leaves_the_state_of_matplotlib_alone() -> None:
     assert dict(mpl.rcParams) == before
 
 
+TEMPLATE_NAMES = ("base", "macros", "page", "run", "runs", "search", "comparison")
+
+
 def test_each_page_is_named_beside_the_base() -> None:
     names = {file.name for file in TEMPLATES.iterdir()}
-    assert names == {f"{n}.html.jinja" for n in ("base", "macros", "run", "search", "comparison")}
+    assert names == {f"{n}.html.jinja" for n in TEMPLATE_NAMES}
 
 
 def test_what_renders_is_imported_when_it_renders() -> None:
