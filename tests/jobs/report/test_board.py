@@ -113,7 +113,7 @@ def test_rows_of_a_table_are_texts(tfpipe: Any, tmp_path: Path) -> None:
     assert lines[:2] == ["|  | a | b_c |", "| --- | --- | --- |"]
     assert len(lines) == 10
     label, *numbers = (float(cell) for cell in lines[2].strip("| ").split(" | "))
-    assert label == pytest.approx(sum(numbers), abs=1e-4)
+    assert label == pytest.approx(sum(numbers), rel=1e-3), "of four digits"
     assert shown(board, "hparams") == [], "no range is declared"
 
 
