@@ -1,6 +1,7 @@
 """How samples look, and by what a split of them is sliced."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -8,7 +9,7 @@ from PIL import Image
 
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.evaluation.samples import chosen, shown
-from tfpipe.evaluation.traits import FIRST, Traits
+from tfpipe.evaluation.traits import FIRST, Traits, sizes_of
 
 PHOTO = Feature("photo", (4, 6, 3), "uint8", "image")
 AGE = Feature("age", (), "float32", "number")
@@ -47,7 +48,7 @@ def test_samples_are_chosen_by_their_row() -> None:
     assert chosen(alone, [], spec) == {}
 
 
-def test_traits_of_batches() -> None:
+def test_traits_of_batches(tmp_path: Path) -> None:
     traits = Traits((AGE, CITY))
     for start in (0, 700):
         city = np.array([b"A", b"B"] * 350, object)
@@ -63,6 +64,12 @@ def test_traits_of_batches() -> None:
     assert images.traits()["brightness"].tolist() == [0.0, 8.0]
     assert images.traits()["contrast"].tolist() == [0.0, 0.0]
     assert images.first() == {}
+    files = []
+    for width in (2, 3, 3):
+        files.append(str(tmp_path / f"{len(files)}.png"))
+        Image.new("L", (width, 5)).save(files[-1])
+    assert sizes_of(files)["pixels of the file"].tolist() == [10.0, 15.0, 15.0]
+    assert sizes_of(files[1:]) == sizes_of(["people.csv:2"]) == sizes_of([]) == {}
     texts = Traits((Feature("t", (), "string", "text"),))
     texts.add(np.array([b"one two", b""], object))
     assert texts.traits()["words"].tolist() == [2, 0]

@@ -48,7 +48,8 @@ def test_classes() -> None:
     traits = {"kind": np.where(labels == 2, "odd", "usual")}
     answers[labels == 2] = (0.9, 0.05, 0.05)
     validation = Answered(labels[:100], answers[:100].astype("float32"))
-    found = judged(CLASSES, answers, labels, traits=traits, validation=validation)
+    places = [f"here/photos/cat/{row}.jpg" for row in range(400)]
+    found = judged(CLASSES, answers, labels, traits=traits, validation=validation, places=places)
     data, words = told(sections_of(found))
     assert data["classes"]["accuracy"] == metrics.accuracy_score(labels, answers.argmax(1))
     assert data["slices"]["slices"][0]["name"] == "kind is odd"
@@ -67,6 +68,7 @@ def test_classes() -> None:
     said, true = CLASSES.classes[answers[row].argmax()], CLASSES.classes[labels[row]]
     assert first.caption == f"{said} {answers[row].max():.0%} ({true})"
     assert (first.right, dict(first.rows)) == (False, {"x": f"{row}, 0.5"})
+    assert first.note.endswith(f"photos/cat/{row}.jpg")
     assert first.bars[0] == (said, pytest.approx(answers[row].max()))
 
 

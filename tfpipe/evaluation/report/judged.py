@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -40,6 +41,7 @@ class Judged:
         validation: the answers to the validation split, where the ones to judge are of another.
         explainer: says what the answers go by.
         notes: what a person must know of the labels or weights.
+        places: [rows] the file, or file and line, of each sample; empty where that is not known.
         in_time: whether samples follow each other in time, and each label holds the next values.
     """
 
@@ -54,6 +56,7 @@ class Judged:
     explainer: Explainer | None = None
     notes: tuple[str, ...] = ()
     in_time: bool = False
+    places: Sequence[str] = ()
 
     @property
     def of_output(self) -> str:
@@ -63,6 +66,10 @@ class Judged:
     def file(self, name: str) -> str:
         """Return the name of a figure's files."""
         return f"{self.output}_{name}" if self.output else name
+
+    def place(self, row: int) -> str:
+        """Return where a sample comes from, its last folders; empty where that is not known."""
+        return "/".join(Path(self.places[row]).parts[-3:]) if row < len(self.places) else ""
 
     def cards(
         self, groups: Mapping[str, Sequence[int]], notes: Mapping[int, str] | None = None
@@ -88,7 +95,7 @@ class Judged:
                 self.task.bars(answer),
                 seen.columns,
                 seen.text,
-                note=(notes or {}).get(row, ""),
+                note=". ".join(filter(None, ((notes or {}).get(row), self.place(row)))),
             )
         explained = next((tuple(group) for group in groups.values() if group), ())
         if self.explainer is not None and explained:

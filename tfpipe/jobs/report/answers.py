@@ -6,12 +6,12 @@ from functools import partial
 
 import numpy as np
 
-from tfpipe.declare.pipeline import Pipeline
+from tfpipe.declare.pipeline import Pipeline, has_own_input
 from tfpipe.evaluation.explain.explainers import Explained, explainer_of
 from tfpipe.evaluation.predictions import KEPT, Answered, Predictions, predictions
 from tfpipe.evaluation.report.judged import Judged
 from tfpipe.evaluation.samples import chosen
-from tfpipe.evaluation.traits import Traits
+from tfpipe.evaluation.traits import Traits, sizes_of
 from tfpipe.jobs.report.subject import Subject
 from tfpipe.runs.directory import RunDirectory
 from tfpipe.storage import storage
@@ -77,6 +77,14 @@ def judged_outputs(subject: Subject, answers: Answers) -> list[Judged]:
     split, spec = answers.split, subject.spec
     found = answers.predictions[split]
     batches = partial(dataset, subject.pipeline, split)
+    places: list[str] = []
+    if subject.pipeline.data is not None and not has_own_input(subject.pipeline):
+        places = subject.pipeline.data.places(split, int(subject.pipeline.seed))
+    if len(places) != len(found.ids):  # of an order of its own
+        places = []
+    traits = answers.traits.traits()
+    if any(feature.kind == "image" for feature in spec.features):
+        traits |= sizes_of(places)
     judged = []
     for output, task in subject.outputs.items():
         answered = found.outputs[output]
@@ -90,10 +98,11 @@ def judged_outputs(subject: Subject, answers: Answers) -> list[Judged]:
                 output,
                 spec.features,
                 lambda rows: chosen(batches(), rows, spec),
-                answers.traits.traits(),
+                traits,
                 held_out.outputs[output] if held_out else None,
                 explainer_of(about, answers.traits.first()),
                 _weight_notes(subject.pipeline, answered),
+                places=places,
                 in_time=hasattr(subject.pipeline.data, "ahead"),
             )
         )
