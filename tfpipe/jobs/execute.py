@@ -133,6 +133,9 @@ def _finish(plan: RunPlan, result: Run, reporter: StatusReporter) -> None:
         message=" ".join(notes),
         exports=tuple(str(path.resolve()) for path in result.exported),
     )
+    page = plan.directory.report / "report.html"
+    if page.is_file():
+        terminal.say(f"report in [bold]{page}[/]: how good it is, why, and what to try")
     told = plan.prepared.data_notes()
     for note in notes:
         if note not in told:

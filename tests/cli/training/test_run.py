@@ -35,6 +35,7 @@ def test_run_trains_evaluates_exports_and_says_so(tfpipe: Any, small: Path) -> N
     assert "\x1b" not in answer.out
     assert "test (24 samples)  " in answer.out
     assert "exported to saved_models/small/1, equal to the trained model" in answer.out
+    assert "/report/report.html: how good it is, why, and what to try" in answer.out
     assert "tfpipe runs show small/" in answer.out
 
 
