@@ -49,6 +49,11 @@ def rows(*losses: tuple[float, float], **more: float) -> list[EpochRow]:
             "2.5000); always answering the median would get 4.0000.",
         ),
         (
+            Measured("test", 50, 0.4, (0.3, 0.45), True, [CONSTANT]),
+            "40.0% of 50 test samples are answered right (95% interval 30.0% to 45.0%); always "
+            "answering cat would get 50.0%, which is better.",
+        ),
+        (
             Measured("test", 20, 2.0, (math.nan, math.nan), False),
             "Over 20 test samples the mean absolute error is 2.0000.",
         ),
@@ -78,7 +83,11 @@ def test_how_good(measured: Measured, sentence: str) -> None:
             "unfinished",
             "It is not done: the validation loss was still falling in the last epoch, to 0.7000.",
         ),
-        (rows((1.0, 1.0)), "unfinished", "One epoch says little about how it fits."),
+        (
+            rows((1.0, 1.0), accuracy=0.9, val_accuracy=0.1),
+            "unfinished",
+            "One epoch says little about how it fits.",
+        ),
         (
             rows((1.0, 1.0), (0.5, 0.5), (0.5, 0.51)),
             "fits",

@@ -59,8 +59,9 @@ def how_good(measured: Measured) -> str:
     others = [f"{b.name} would get {shown(b.score)}" for b in measured.baselines]
     if not others:
         return f"{text}."
-    verdict = "" if measured.beaten else ", which is not clearly worse"
-    return f"{text}; {' and '.join(others)}{verdict}."
+    better = any(b.score > high if measured.shares else b.score < low for b in measured.baselines)
+    verdict = ", which is better" if better else ", which is not clearly worse"
+    return f"{text}; {' and '.join(others)}{'' if measured.beaten else verdict}."
 
 
 def fit(rows: Sequence[EpochRow], best: int | None) -> tuple[str, str]:
@@ -81,14 +82,16 @@ def fit(rows: Sequence[EpochRow], best: int | None) -> tuple[str, str]:
     last, lowest, place = held_out[-1], *least
     risen = last > lowest * (1 + _CLEARLY) and losses[-1] < losses[place]
     train, validation = (rows[-1].metrics.get(n) for n in ("accuracy", "val_accuracy"))
-    apart = train is not None and validation is not None and train - validation > _FAR
+    apart = (
+        len(rows) > 1 and train is not None and validation is not None and train - validation > _FAR
+    )
     if risen:
         return "over", (
             f"It overfits: after epoch {rows[place].epoch} the validation loss rose from "
             f"{number(lowest)} to {number(last)}, while the training loss fell to "
             f"{number(losses[-1])}."
         )
-    if apart:
+    if apart and len(rows) > 1:
         return "over", (
             f"It overfits: {train:.1%} of the training samples are answered right, and "
             f"{validation:.1%} of those held out."

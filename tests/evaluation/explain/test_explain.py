@@ -1,5 +1,7 @@
 """What answers go by, on cases that are worked out by hand."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -45,6 +47,21 @@ def test_grad_cam_of_a_nested_network_and_of_none() -> None:
     assert grad_cam(model, images, np.array([0, 2]), "a").shape == (2, 6, 6)
     flat = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
     assert grad_cam(flat, images, np.array([0, 1])) is None
+
+
+def test_of_a_subclass_nothing_is_seen_inside() -> None:
+    class Own(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.maps = keras.layers.Conv2D(2, 1)
+
+        def call(self, images: Any) -> Any:
+            return keras.ops.mean(self.maps(images), axis=(1, 2))
+
+    model = Own()
+    model(IMAGES)
+    assert grad_cam(model, IMAGES, np.array([0])) is None
+    assert activation_maps(model, IMAGES[0]) == []
 
 
 def test_an_overlay_is_as_large_as_the_image() -> None:

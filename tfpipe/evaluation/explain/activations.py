@@ -22,16 +22,18 @@ def activation_maps(model: "keras.Model", image: np.ndarray) -> list[tuple[str, 
     """
     import keras
 
+    if not hasattr(model, "_operations"):  # of a subclass nothing is seen inside
+        return []
     nodes = [(layer, layer._inbound_nodes[-1]) for layer in model.layers if layer._inbound_nodes]
     named = [
         (layer.name, node.output_tensors[0])
         for layer, node in nodes
         if node.input_tensors and len(node.output_tensors[0].shape) == 4
     ]
-    chosen = [named[i * len(named) // _LAYERS] for i in range(_LAYERS)]
-    chosen = named if len(named) <= _LAYERS else chosen
-    if not chosen:
+    if not named:
         return []
+    some = [named[i * len(named) // _LAYERS] for i in range(_LAYERS)]
+    chosen = named if len(named) <= _LAYERS else some
     outputs = keras.Model(model.input, [tensor for _, tensor in chosen])(image[None])
     found = outputs if isinstance(outputs, list) else [outputs]
     return [(name, tiled(np.asarray(m)[0])) for (name, _), m in zip(chosen, found, strict=True)]

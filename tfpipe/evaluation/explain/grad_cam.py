@@ -14,6 +14,8 @@ def last_maps(model: "keras.Model") -> Any:
     Returns:
         None where it has none of more than one place.
     """
+    if not hasattr(model, "_operations"):  # of a subclass nothing is seen inside
+        return None
     for layer in reversed(model.layers):
         for node in getattr(layer, "_inbound_nodes", ())[-1:]:
             shape = node.output_tensors[0].shape
