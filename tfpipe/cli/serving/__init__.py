@@ -1,0 +1,1 @@
+"""Verbs that put an exported model to work."""
