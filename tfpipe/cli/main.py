@@ -24,6 +24,11 @@ VERBS = {
     "resume": ("tfpipe.cli.training.resume", "Go on exactly where a run stopped."),
     "evaluate": ("tfpipe.cli.results.evaluate", "How good a trained model is, with a report."),
     "predict": ("tfpipe.cli.results.predict", "What a model says of pictures, rows and texts."),
+    "export": (
+        "tfpipe.cli.serving.export",
+        "What was trained as a SavedModel, LiteRT or ONNX.",
+    ),
+    "verify": ("tfpipe.cli.serving.verify", "Prove again that an export is what was trained."),
     "serve": ("tfpipe.cli.serving.serve", "Answer requests with a model, and a page to try it."),
     "search": (
         "tfpipe.cli.training.search",

@@ -1,118 +1,241 @@
-"""Parity: a SavedModel in a process of its own answers as the trained model did.
+"""Parity: an exported model, in a process of its own, answers as the trained model did.
 
-`python parity.py FOLDER` needs TensorFlow and NumPy alone: no tfpipe, no model code, no Keras. It
-prints one JSON line with the largest difference of each signature.
+`python parity.py MODEL` needs no tfpipe, no model code and no Keras: TensorFlow for the folder of a
+SavedModel, onnxruntime for a .onnx file, ai-edge-litert for a .tflite file, and NumPy. The golden
+samples and the trained model's answers to them are in the artefact. It prints one JSON line with
+the largest difference by signature, and how large it may be.
 """
 
+import base64
+import binascii
+import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Arrays = dict[str, np.ndarray]
 
 # Reloading is exact when the preprocessing is the same; the tolerance allows for another
 # machine's arithmetic, not for another resize (which changes answers by tenths).
 TOLERANCE = 1e-5
 # Half the bits of a number are half the digits of an answer: a reloaded graph fuses operations that
 # were rounded one by one, which changed probabilities by 3e-4 in bfloat16.
-_COARSER = {"float32": 1, "float16": 200, "bfloat16": 2000}
+COARSER = {"float32": 1, "float16": 200, "bfloat16": 2000}
+GOLDEN, CONTRACT, LABELS = "golden.npz", "contract.json", "labels.txt"
+MOST = 1 << 28  # bytes of golden samples that are read
 
 
-def compare(folder: Path) -> dict[str, float]:
-    """The largest difference between golden and reloaded answers, by signature."""
-    import tensorflow as tf
+def compare(model: Path) -> dict[str, Any]:
+    """Return the largest difference between golden and new answers, and how large it may be."""
+    golden, contract = assets_of(model)
+    if model.suffix == ".onnx":
+        found = {"onnx": _worst(golden, "answers", onnx_answers(model)(_arrays(golden)))}
+    elif model.suffix == ".tflite":
+        found = {"litert": _worst(golden, "answers", litert_answers(model)(_arrays(golden)))}
+    else:
+        import tensorflow as tf
 
-    return differences(tf.saved_model.load(str(folder)), folder)
+        found = differences(tf.saved_model.load(str(model)), golden)
+    return {"differences": found, "tolerance": tolerance_of(contract)}
 
 
-def differences(loaded: Any, folder: Path) -> dict[str, float]:
-    """Return the largest difference between golden answers and those of a loaded model.
+def tolerance_of(contract: Mapping[str, Any]) -> float:
+    """Return how far answers may be from the golden ones, as an export says of itself."""
+    usual = TOLERANCE * COARSER.get(contract.get("precision", "float32"), 1)
+    return float(contract.get("tolerance", usual))
+
+
+def differences(loaded: Any, golden: "Arrays") -> dict[str, float]:
+    """Return the largest difference of a loaded SavedModel's answers, by signature.
 
     Args:
         loaded: the SavedModel.
-        folder: where its golden samples are, in assets/.
+        golden: its golden samples.
     """
-    import numpy as np
     import tensorflow as tf
 
-    with np.load(folder / "assets" / "golden.npz", allow_pickle=False) as golden:
-        arrays_by_name = dict(golden)
-    arrays = {
-        n.removeprefix("array_"): a for n, a in arrays_by_name.items() if n.startswith("array_")
-    }
-    answers = [n for n in arrays_by_name if n.partition(":")[0] in ("answers", "file_answers")]
-    names = sorted(n for n in arrays_by_name if n.startswith("file_") and n not in answers)
-    files = [arrays_by_name[n].tobytes() for n in names]
-    calls = {"answers": ("serving_default", {n: tf.constant(a) for n, a in arrays.items()})}
-    if files:
-        calls["file_answers"] = ("serving_bytes", {"bytes": tf.constant(files)})
-    found: dict[str, float] = {}
-    for golden, (signature, inputs) in calls.items():
-        outputs = loaded.signatures[signature](**inputs)
-        for name in answers:
-            of, _, output = name.partition(":")  # the output's name where there are several
-            if of != golden:
-                continue
-            usual = "values" if "values" in outputs else "probabilities"
-            answered, expected = outputs[output or usual].numpy(), arrays_by_name[name]
-            if answered.shape[-1] == 2 and expected.shape[-1] == 1:  # binary gives both classes
-                answered = answered[:, 1:]
-            difference = float(np.max(np.abs(answered - expected)))
-            found[signature] = max(difference, found.get(signature, 0.0))
-    return found
+    def ask(signature: str, inputs: "Arrays | dict[str, list[bytes]]") -> "Arrays":
+        outputs = loaded.signatures[signature](**{n: tf.constant(a) for n, a in inputs.items()})
+        return {name: value.numpy() for name, value in outputs.items()}
 
-
-def verify(folder: Path, precision: str = "float32") -> dict[str, float]:
-    """Compare in a fresh process.
-
-    Args:
-        folder: the SavedModel, with its golden samples in assets/.
-        precision: the type of the model's arithmetic.
-
-    Raises:
-        CheckFailed: when an answer differs by more than 1e-5 (float16 2e-3, bfloat16 2e-2), or the
-            artefact does not load.
-    """
-    from tfpipe.errors import CheckFailed
-
-    output, errors = _in_fresh_process(folder)
-    try:
-        found: dict[str, float] = json.loads(output.splitlines()[-1])
-    except (IndexError, ValueError):
-        raise CheckFailed(
-            f"The exported model does not load in a process of its own:\n{errors[-2000:]}"
-        ) from None
-    if wrong := beyond(found, precision):
-        raise CheckFailed(
-            f"The exported model is not the trained one: {wrong}. Nothing was exported. Is a "
-            "layer random, or different when training=False?"
+    found = {}
+    arrays = _arrays(golden)
+    found["serving_default"] = _worst(golden, "answers", ask("serving_default", arrays))
+    if "serving_float" in loaded.signatures:
+        whole = {name: array.astype("float32") for name, array in arrays.items()}
+        found["serving_float"] = _worst(golden, "answers", ask("serving_float", whole))
+    if files := files_of(golden):
+        found["serving_bytes"] = _worst(
+            golden, "file_answers", ask("serving_bytes", {"bytes": files})
         )
     return found
 
 
-def beyond(found: Mapping[str, float], precision: str = "float32") -> str:
-    """Return which difference is larger than the arithmetic explains; empty for none.
+def _arrays(golden: "Arrays") -> "Arrays":
+    return {n.removeprefix("array_"): a for n, a in golden.items() if n.startswith("array_")}
+
+
+def files_of(golden: "Arrays") -> list[bytes]:
+    """Return the image files among golden samples."""
+    names = sorted((n for n in golden if n.startswith("file_") and n[5:].isdigit()), key=_number)
+    return [golden[name].tobytes() for name in names]
+
+
+def _number(name: str) -> int:
+    return int(name[5:])
+
+
+def _worst(golden: "Arrays", kind: str, outputs: "Arrays") -> float:
+    """Return the largest difference from the golden answers of a kind."""
+    import numpy as np
+
+    worst = 0.0
+    for name, expected in golden.items():
+        of, _, output = name.partition(":")  # the output's name where there are several
+        if of != kind:
+            continue
+        usual = "values" if "values" in outputs else "probabilities"
+        answered = outputs[output or usual]
+        if answered.shape[-1] == 2 and expected.shape[-1] == 1:  # binary gives both classes
+            answered = answered[:, 1:]
+        if answered.shape != expected.shape:
+            return float("inf")
+        difference = float(np.max(np.abs(answered - expected), initial=0.0))
+        worst = max(worst, difference if np.isfinite(difference) else float("inf"))
+    return worst
+
+
+def assets_of(model: Path) -> tuple["Arrays", dict[str, Any]]:
+    """Return the golden samples and the contract that are in an artefact.
+
+    Args:
+        model: the folder of a SavedModel, or a .onnx or .tflite file.
+
+    Raises:
+        ValueError: when they are missing or damaged.
+    """
+    import numpy as np
+
+    if model.suffix == ".onnx":
+        files = _of_onnx(model)
+    elif model.suffix == ".tflite":
+        with zipfile.ZipFile(model) as packed:
+            if sum(entry.file_size for entry in packed.infolist()) > MOST:
+                raise ValueError("its assets are too large")
+            files = {name: packed.read(name) for name in packed.namelist()}
+    else:
+        assets = model / "assets"
+        files = {n: (assets / n).read_bytes() for n in (GOLDEN, CONTRACT) if (assets / n).is_file()}
+    if missing := {GOLDEN, CONTRACT} - files.keys():
+        raise ValueError(f"it has no {sorted(missing)[0]}, as exports of tfpipe have")
+    with np.load(io.BytesIO(files[GOLDEN]), allow_pickle=False) as golden:
+        return dict(golden.items()), json.loads(files[CONTRACT])
+
+
+def _of_onnx(model: Path) -> dict[str, bytes]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    told = session.get_modelmeta().custom_metadata_map
+    try:
+        return {n: base64.b64decode(t) for n, t in told.items() if n in (GOLDEN, CONTRACT, LABELS)}
+    except binascii.Error as error:
+        raise ValueError(f"its assets are damaged ({error})") from None
+
+
+def onnx_answers(model: Path) -> "Callable[[Arrays], Arrays]":
+    """Return what answers arrays with an ONNX file, on the CPU."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    texts = {i.name for i in session.get_inputs() if i.type == "tensor(string)"}
+
+    def ask(arrays: "Arrays") -> "Arrays":
+        given = {
+            name: array.astype("U").astype(object) if name in texts else array
+            for name, array in arrays.items()
+        }
+        return dict(zip(names, session.run(names, given), strict=True))
+
+    return ask
+
+
+def litert_answers(model: Path) -> "Callable[[Arrays], Arrays]":
+    """Return what answers arrays with a LiteRT file, sample by sample as on a small device."""
+    import numpy as np
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(model))
+    ask_all = interpreter.get_signature_runner("serving_default")
+
+    def ask(arrays: "Arrays") -> "Arrays":
+        rows = len(next(iter(arrays.values())))
+        answers = [
+            {
+                k: np.array(v)
+                for k, v in ask_all(**{n: a[i : i + 1] for n, a in arrays.items()}).items()
+            }
+            for i in range(rows)
+        ]
+        return {name: np.concatenate([a[name] for a in answers]) for name in answers[0]}
+
+    return ask
+
+
+def verify(model: Path, called: str = "") -> dict[str, Any]:
+    """Compare an artefact with its golden samples in a fresh process; return what `compare` does.
+
+    Args:
+        model: the folder of a SavedModel, or a .onnx or .tflite file.
+        called: how an error names it; its path when empty.
+
+    Raises:
+        CheckFailed: when an answer differs by more than the artefact allows (1e-5; 2e-3 in
+            float16, 2e-2 in bfloat16), or it does not load.
+    """
+    from tfpipe.errors import CheckFailed
+
+    output, errors = _in_fresh_process(model)
+    try:
+        found: dict[str, Any] = json.loads(output.splitlines()[-1])
+    except (IndexError, ValueError):
+        raise CheckFailed(
+            f"{called or model} does not load in a process of its own:\n{errors.strip()[-2000:]}"
+        ) from None
+    if wrong := beyond(found["differences"], found["tolerance"]):
+        raise CheckFailed(f"{called or model} is not the trained one: {wrong}.")
+    return found
+
+
+def beyond(found: Mapping[str, float], allowed: float) -> str:
+    """Return which difference is larger than it may be; empty for none.
 
     Args:
         found: the largest difference by signature.
-        precision: the type of the model's arithmetic.
+        allowed: how large it may be.
     """
-    allowed = TOLERANCE * _COARSER[precision]
     for name, difference in found.items():
         if not difference <= allowed:
             return (
-                f"{name} differs by {difference:.3g} on held-out samples (at most {allowed:g} is "
+                f"{name} differs by {difference:.3g} on golden samples (at most {allowed:.3g} is "
                 "allowed)"
             )
     return ""
 
 
-def _in_fresh_process(folder: Path) -> tuple[str, str]:
-    """Return what this script prints about a SavedModel, and its errors."""
+def _in_fresh_process(model: Path) -> tuple[str, str]:
+    """Return what this script prints about a model, and its errors."""
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-P", __file__, str(folder)]
+    command = [sys.executable, "-P", __file__, str(model)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     return done.stdout, done.stderr
 

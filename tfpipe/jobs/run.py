@@ -5,9 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from tfpipe.jobs.predict.written import written_as
 from tfpipe.jobs.prepare import Prepared
 from tfpipe.runs.directory import RunDirectory
 from tfpipe.terminal import Terminal
@@ -16,8 +13,6 @@ if TYPE_CHECKING:
     import keras
 
     from tfpipe.training.loop import Resumed
-
-GOLDEN = 32
 
 
 @dataclass(frozen=True)
@@ -83,24 +78,19 @@ class Run:
 
     def export(self) -> Path:
         """Write another version of the SavedModel, proven as `run` does."""
-        from tfpipe.export.saved_model import export
+        from tfpipe.jobs.export import TrainedPipeline
 
         prepared = self._prepared
-        folder = self._root / "saved_models" / prepared.loaded.name
-        task, samples = prepared.compiled.task, self._held_out_samples()
-        data = prepared.pipeline.data
-        written = written_as(dict(data.items())) if data is not None else {}
-        path = export(self.model, task, prepared.spec, folder, samples, written)
+        trained = TrainedPipeline(
+            self.name,
+            self.model,
+            prepared.compiled.task,
+            prepared.pipeline,
+            prepared.spec,
+            "last",
+            self.metrics,
+            prepared.stands_for is not None,
+        )
+        path = trained.saved_model(self._root / "saved_models" / prepared.loaded.name)
         self.exported.append(path)
         return path
-
-    def _held_out_samples(self) -> dict[str, np.ndarray]:
-        """Return a few samples that training has not seen, as the source gives them."""
-        from tfpipe.training.datasets import dataset
-
-        spec = self._prepared.spec
-        split = next(s for s in ("test", "validation", "train") if s in spec.splits)
-        pipeline = self._prepared.pipeline.replace(augment=(), shuffle=False)
-        features = next(iter(dataset(pipeline, split)))[0]
-        named = features if isinstance(features, dict) else {spec.feature.name: features}
-        return {n: np.asarray(t)[:GOLDEN] for n, t in named.items()}

@@ -150,8 +150,7 @@ def load(folder: Path, name: str, version: int) -> Servable:
         raise ModelError(f"{folder} cannot be loaded: {type(error).__name__}: {reason}") from None
     if not signatures:
         raise ModelError(f"{folder} has no signature, so there is nothing that it can be asked.")
-    precision = contract.get("precision", "float32")
-    differences = _proven(loaded, folder, precision) if contract else {}
+    differences = _proven(loaded, folder) if contract else {}
     return Servable(name, version, folder, signatures, contract, differences, loaded)
 
 
@@ -166,11 +165,12 @@ def _contract(folder: Path) -> dict[str, Any]:
     return contract if isinstance(contract, dict) else {}
 
 
-def _proven(loaded: Any, folder: Path, precision: str) -> dict[str, float]:
+def _proven(loaded: Any, folder: Path) -> dict[str, float]:
     """Return how far the answers are from the golden ones; raise CheckFailed when too far."""
     try:
-        found = parity.differences(loaded, folder)
-        wrong = parity.beyond(found, precision)
+        golden, contract = parity.assets_of(folder)
+        found = parity.differences(loaded, golden)
+        wrong = parity.beyond(found, parity.tolerance_of(contract))
     except Exception as error:  # noqa: BLE001 (a damaged file of samples, or of variables)
         wrong = f"they cannot be compared: {type(error).__name__}: {' '.join(str(error).split())}"
     if wrong:

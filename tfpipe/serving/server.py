@@ -98,7 +98,7 @@ def serve(
         logger.propagate = False
     sys.setswitchinterval(_SWITCH)
     gc.collect()
-    gc.freeze()  # else a full collection looks at all of TensorFlow: 170 ms in which nobody is answered
+    gc.freeze()  # a full collection over all of TensorFlow takes 170 ms without an answer
     Server(application(repository, options, metrics), repository, options).run([listener])
     repository.close()
 

@@ -1,0 +1,72 @@
+"""Golden samples: raw inputs with the trained model's answers, which travel with an export."""
+
+import io
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfpipe.data.images.decoding import decode
+from tfpipe.declare.spec import ElementSpec
+from tfpipe.evaluation.predict import answers
+from tfpipe.export.signatures import takes_files
+from tfpipe.tasks.task import Task
+
+GOLDEN = 32
+_SCALES = (1.0, 1.0, 1.7, 0.6, 1.0, 2.3, 0.6, 1.0)
+_LONGEST = 640  # pixels of an enlarged image's side
+
+
+def golden_samples(
+    model: Any, task: Task, spec: ElementSpec, samples: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return samples and the trained model's answers to them, as arrays of an npz file.
+
+    `array_NAME` are the inputs and `answers` the answers; of images also `file_0`, `file_1`, ...,
+    encoded as PNG and JPEG, in the size that the model has and in others, with `file_answers`. Of
+    several outputs the answers are `answers:OUTPUT`.
+
+    Args:
+        model: the trained keras.Model.
+        task: what its outputs mean.
+        spec: the element spec it was trained on.
+        samples: [rows, ...] raw samples, an array for each feature.
+    """
+    kept = {name: values[:GOLDEN] for name, values in samples.items()}
+    alone: Any = next(iter(kept.values())) if len(kept) == 1 else kept
+    golden = {f"array_{name}": storable(values) for name, values in kept.items()}
+    golden |= _by_output("answers", answers(model, task, alone))
+    if takes_files(spec):
+        files = [_encode(image, i) for i, image in enumerate(alone)]
+        decoded = np.stack([decode(tf.constant(f), spec.feature).numpy() for f in files])
+        golden |= {f"file_{i}": np.frombuffer(f, np.uint8) for i, f in enumerate(files)}
+        golden |= _by_output("file_answers", answers(model, task, decoded))
+    return golden
+
+
+def packed(golden: dict[str, np.ndarray]) -> bytes:
+    """Return golden samples as the content of an npz file."""
+    written = io.BytesIO()
+    np.savez_compressed(written, allow_pickle=False, **golden)
+    return written.getvalue()
+
+
+def storable(values: np.ndarray) -> np.ndarray:
+    """Return an array as npz files have it without pickling: texts as bytes of one length."""
+    return values.astype(bytes) if values.dtype == object else values
+
+
+def _by_output(name: str, answered: Any) -> dict[str, np.ndarray]:
+    """Return answers under a name; those of several outputs with the output's behind a colon."""
+    several = isinstance(answered, dict)
+    return {f"{name}:{k}": v for k, v in answered.items()} if several else {name: answered}
+
+
+def _encode(image: np.ndarray, number: int) -> bytes:
+    """Return an image as PNG or JPEG in turn, as it is, larger, or smaller."""
+    height, width = image.shape[:2]
+    scale = min(_SCALES[number % len(_SCALES)], max(1.0, _LONGEST / max(height, width)))
+    size = [max(1, round(length * scale)) for length in (height, width)]
+    resized = image if scale == 1.0 else tf.cast(tf.image.resize(image, size), tf.uint8)
+    encode = tf.io.encode_png if number % 2 == 0 else tf.io.encode_jpeg
+    return bytes(encode(resized[..., :3]).numpy())

@@ -1,0 +1,71 @@
+"""What an exported model can be asked: arrays, texts, columns, and image files."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from tfpipe.data.images.decoding import decode
+from tfpipe.declare.spec import ElementSpec
+from tfpipe.tasks.task import Task
+
+
+class Served(tf.Module):
+    """What is saved: the model's layers, and its answers as signatures.
+
+    `serving_default` takes arrays as the data set has them, raw texts and a table's columns by name
+    among them. Models of images also have `serving_float`, for the same pixels from 0 to 255 as
+    real numbers, and `serving_bytes`, for files of any size.
+
+    Args:
+        model: the trained keras.Model.
+        task: what its outputs mean.
+        spec: the element spec it was trained on.
+    """
+
+    def __init__(self, model: Any, task: Task, spec: ElementSpec) -> None:
+        super().__init__(name="served")
+        self.layers = model.layers  # and not the model, which brings the optimizer's slots along
+        self._model = _Untracked(model)
+        self._task = task
+        self._spec = spec
+
+    def signatures(self) -> dict[str, Any]:
+        """The signatures by name."""
+        features = self._spec.features
+        arrays = {f.name: tf.TensorSpec([None, *f.shape], f.dtype, f.name) for f in features}
+        signatures = {"serving_default": tf.function(self._from_arrays, input_signature=[arrays])}
+        if takes_files(self._spec):
+            feature = self._spec.feature
+            pixels = {feature.name: tf.TensorSpec([None, *feature.shape], tf.float32, feature.name)}
+            signatures["serving_float"] = tf.function(self._from_floats, input_signature=[pixels])
+            encoded = tf.TensorSpec([None], tf.string, "bytes")
+            signatures["serving_bytes"] = tf.function(self._from_bytes, input_signature=[encoded])
+        return {name: function.get_concrete_function() for name, function in signatures.items()}
+
+    def _from_arrays(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        features = next(iter(inputs.values())) if len(inputs) == 1 else inputs
+        return self._task.outputs(self._task.answers(self._model.value(features, training=False)))
+
+    def _from_floats(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return self._from_arrays(
+            {n: tf.cast(tf.clip_by_value(tf.round(t), 0, 255), tf.uint8) for n, t in inputs.items()}
+        )
+
+    def _from_bytes(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
+        feature = self._spec.feature
+        images = tf.map_fn(
+            lambda item: decode(item, feature), encoded, fn_output_signature=tf.uint8
+        )
+        return self._from_arrays({feature.name: images})
+
+
+class _Untracked:
+    """Holds an object where TensorFlow does not look for variables."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def takes_files(spec: ElementSpec) -> bool:
+    """Return whether a sample is one image of bytes, which files hold too."""
+    return [(f.kind, f.dtype) for f in spec.features] == [("image", "uint8")]
