@@ -36,6 +36,7 @@ def with_predict(path: str) -> Answer:
         logits = model.predict(np.stack([decoded(item) for item in instances]), verbose=0)
         return tf.nn.softmax(logits).numpy().tolist()
 
+    answer([np.zeros((*size, 3), np.uint8)])  # the first call takes long
     return answer
 
 

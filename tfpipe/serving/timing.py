@@ -49,8 +49,6 @@ def golden_samples(folder: Path) -> dict[str, Samples]:
 def time_signatures(folder: Path, seconds: float) -> dict[str, list[Figures]]:
     """Time each signature of a SavedModel, on batches of 1, 2, 4, ... while larger is faster.
 
-    A call makes tensors of arrays and arrays of tensors, as every caller has to.
-
     Args:
         folder: the SavedModel.
         seconds: how long each batch is called, after calls that do not count.
@@ -62,21 +60,26 @@ def time_signatures(folder: Path, seconds: float) -> dict[str, list[Figures]]:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(folder))
-    figures = {}
-    for name, samples in golden_samples(folder).items():
-        signature = loaded.signatures[name]
+    return {
+        name: time_batches(bare_call(loaded.signatures[name]), samples, seconds)
+        for name, samples in golden_samples(folder).items()
+    }
 
-        def call(batch: Samples, signature: Callable[..., Any] = signature) -> None:
-            answers = signature(**{n: tf.constant(a) for n, a in batch.items()})
-            for answer in answers.values():
-                answer.numpy()
 
-        figures[name] = list(time_batches(call, samples, seconds))
-    return figures
+def bare_call(signature: Callable[..., Any]) -> Callable[[Samples], None]:
+    """Return a call of a signature that makes tensors of arrays and arrays of tensors."""
+    import tensorflow as tf
+
+    def call(batch: Samples) -> None:
+        answers = signature(**{n: tf.constant(a) for n, a in batch.items()})
+        for answer in answers.values():
+            answer.numpy()
+
+    return call
 
 
 def time_batches(
-    call: Callable[[Samples], None], samples: Samples, seconds: float
+    call: Callable[[Samples], None], samples: Samples, seconds: float, largest: int = _LARGEST
 ) -> list[Figures]:
     """Time calls on batches of 1, 2, 4, ... examples, while larger ones are faster.
 
@@ -84,6 +87,7 @@ def time_batches(
         call: answers a batch.
         samples: arrays by the names of the inputs, of which batches are cut.
         seconds: how long each size is called, after calls that do not count.
+        largest: the size at which to stop.
 
     Returns:
         For each size: `batch`, `per_second` in examples, `p50`, `p90` and `p99` in milliseconds.
@@ -94,7 +98,7 @@ def time_batches(
     count = len(next(iter(samples.values())))
     one = sum(a.nbytes for a in samples.values()) / count
     size, best, slower = 1, 0.0, 0
-    while size <= _LARGEST and size * one <= _BYTES and slower < 2:
+    while size <= largest and size * one <= _BYTES and slower < 2:
         picks = [np.arange(start, start + size) % count for start in range(0, count, size)]
         batches = [{n: a[pick] for n, a in samples.items()} for pick in picks]
         figures.append({"batch": size, **_timed(call, batches, seconds)})
