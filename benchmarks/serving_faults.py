@@ -6,8 +6,8 @@ SAVED_MODEL is an image model's version, which is copied. REQUESTS (10,000) from
 5% of them as in benchmarks/attacker.py, each of them in turn: every good one must be answered as it
 was when nothing else was going on, every bad one with a status of 400 to 499. Then, under load of
 good ones, versions are added: good ones, one whose weights are cut, one that answers otherwise than
-its golden samples say, an empty one; no request may fail meanwhile. At last the server gets SIGTERM:
-what it was sent before must be answered. The figures are printed and written to
+its golden samples say, an empty one; no request may fail meanwhile. At last the server gets
+SIGTERM: what it was sent before must be answered. The figures are printed and written to
 benchmarks/serving_faults.json.
 """
 
