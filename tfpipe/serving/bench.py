@@ -103,14 +103,13 @@ def load_on(address: str, seconds: float, token: str | None = None) -> Load:
         )
     tls = parts.scheme == "https"
     port = parts.port or (443 if tls else 80)
-    warm_up = max(0.5, seconds / 4)
     return Load(
         parts.hostname,
         port,
         f"{parts.path}:predict",
         (),
         seconds=seconds,
-        warm_up=warm_up,
+        warm_up=seconds / 2,
         headers={"Authorization": f"Bearer {token}"} if token else {},
         tls=tls,
     )
