@@ -1,5 +1,6 @@
 """What many tests share: a small pipeline file, the command line, and processes of their own."""
 
+import io
 import json
 import os
 import re
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
+from PIL import Image
 
 from tfpipe.cli.main import main
 from tfpipe.data import disk_cache
@@ -40,6 +43,17 @@ class Small(Pipeline):
 """
 
 
+# Folders whose tests look at figures.
+TESTS_OF_FIGURES = {
+    "callbacks",
+    "evaluation",
+    "predict",
+    "report",
+    "results",
+    "runs",
+    "search",
+    "tuning",
+}
 TENSORFLOW_LOGS = re.compile(r"^(?:[EWI]0000 .*|\t? ?\[\[\{.*)\n", re.MULTILINE)
 IN_FRESH_PROCESS = parity._in_fresh_process
 # Reloads each SavedModel whose folder it reads, as `parity.py FOLDER` does, in one process for all.
@@ -92,6 +106,26 @@ def reloaded_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     """In tests marked `fresh_process` each export has a process of its own, as in a run."""
     if request.node.get_closest_marker("fresh_process"):
         monkeypatch.setattr(parity, "_in_fresh_process", IN_FRESH_PROCESS)
+
+
+@pytest.fixture(autouse=True)
+def reports_without_pictures(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a report is not what is tested its figures are blank, which saves half a second."""
+    if TESTS_OF_FIGURES & {part.name for part in request.path.parents}:
+        return
+    drawn = Figure.savefig
+
+    def blank(figure: Figure, target: Any, format: str = "", **options: Any) -> None:
+        if isinstance(target, io.StringIO):
+            target.write('<svg width="1" height="1">\n</svg>')
+        elif isinstance(target, io.BytesIO):
+            Image.new("RGB", (1, 1)).save(target, "png")
+        else:
+            drawn(figure, target, format=format or None, **options)
+
+    monkeypatch.setattr(Figure, "savefig", blank)
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,7 @@ VERBS = {
     "resume": ("tfpipe.cli.training.resume", "Go on exactly where a run stopped."),
     "evaluate": ("tfpipe.cli.results.evaluate", "How good a trained model is, with a report."),
     "predict": ("tfpipe.cli.results.predict", "What a model says of pictures, rows and texts."),
+    "serve": ("tfpipe.cli.serving.serve", "Answer requests with a model, and a page to try it."),
     "bench": ("tfpipe.cli.serving.bench", "How fast a model answers, in process and over HTTP."),
     "search": (
         "tfpipe.cli.training.search",

@@ -8,7 +8,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 # Reloading is exact when the preprocessing is the same; the tolerance allows for another
 # machine's arithmetic, not for another resize (which changes answers by tenths).
@@ -20,10 +22,21 @@ _COARSER = {"float32": 1, "float16": 200, "bfloat16": 2000}
 
 def compare(folder: Path) -> dict[str, float]:
     """The largest difference between golden and reloaded answers, by signature."""
+    import tensorflow as tf
+
+    return differences(tf.saved_model.load(str(folder)), folder)
+
+
+def differences(loaded: Any, folder: Path) -> dict[str, float]:
+    """Return the largest difference between golden answers and those of a loaded model.
+
+    Args:
+        loaded: the SavedModel.
+        folder: where its golden samples are, in assets/.
+    """
     import numpy as np
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(str(folder))
     with np.load(folder / "assets" / "golden.npz", allow_pickle=False) as golden:
         arrays_by_name = dict(golden)
     arrays = {
@@ -35,7 +48,7 @@ def compare(folder: Path) -> dict[str, float]:
     calls = {"answers": ("serving_default", {n: tf.constant(a) for n, a in arrays.items()})}
     if files:
         calls["file_answers"] = ("serving_bytes", {"bytes": tf.constant(files)})
-    differences: dict[str, float] = {}
+    found: dict[str, float] = {}
     for golden, (signature, inputs) in calls.items():
         outputs = loaded.signatures[signature](**inputs)
         for name in answers:
@@ -47,8 +60,8 @@ def compare(folder: Path) -> dict[str, float]:
             if answered.shape[-1] == 2 and expected.shape[-1] == 1:  # binary gives both classes
                 answered = answered[:, 1:]
             difference = float(np.max(np.abs(answered - expected)))
-            differences[signature] = max(difference, differences.get(signature, 0.0))
-    return differences
+            found[signature] = max(difference, found.get(signature, 0.0))
+    return found
 
 
 def verify(folder: Path, precision: str = "float32") -> dict[str, float]:
@@ -66,20 +79,34 @@ def verify(folder: Path, precision: str = "float32") -> dict[str, float]:
 
     output, errors = _in_fresh_process(folder)
     try:
-        differences: dict[str, float] = json.loads(output.splitlines()[-1])
+        found: dict[str, float] = json.loads(output.splitlines()[-1])
     except (IndexError, ValueError):
         raise CheckFailed(
             f"The exported model does not load in a process of its own:\n{errors[-2000:]}"
         ) from None
+    if wrong := beyond(found, precision):
+        raise CheckFailed(
+            f"The exported model is not the trained one: {wrong}. Nothing was exported. Is a "
+            "layer random, or different when training=False?"
+        )
+    return found
+
+
+def beyond(found: Mapping[str, float], precision: str = "float32") -> str:
+    """Return which difference is larger than the arithmetic explains; empty for none.
+
+    Args:
+        found: the largest difference by signature.
+        precision: the type of the model's arithmetic.
+    """
     allowed = TOLERANCE * _COARSER[precision]
-    for name, difference in differences.items():
+    for name, difference in found.items():
         if not difference <= allowed:
-            raise CheckFailed(
-                f"The exported model is not the trained one: {name} differs by {difference:.3g} on "
-                f"held-out samples (at most {allowed:g} is allowed). Nothing was exported. Is a "
-                "layer random, or different when training=False?"
+            return (
+                f"{name} differs by {difference:.3g} on held-out samples (at most {allowed:g} is "
+                "allowed)"
             )
-    return differences
+    return ""
 
 
 def _in_fresh_process(folder: Path) -> tuple[str, str]:

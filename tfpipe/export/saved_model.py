@@ -165,6 +165,7 @@ def contract(model: Any, task: Task, spec: ElementSpec) -> dict[str, Any]:
         "scaling": "inside the model: give samples as the data set has them",
         "resize": resize,
         "label": to_json(spec.label),
+        "precision": _precision(model),
         "output": task.output,
         **encoded,
         **pretrained,

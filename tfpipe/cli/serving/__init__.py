@@ -1,1 +1,1 @@
-"""The verbs that put a model to work: one file each."""
+"""Verbs that put an exported model to work."""

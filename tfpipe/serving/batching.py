@@ -1,0 +1,242 @@
+"""Answering samples of many requests together, in one thread, without making anybody wait for it.
+
+The thread takes whatever waits when it is free, up to a size: a lone request is answered at once,
+and under load batches form by themselves. A batch is filled up to one of a few sizes, so that the
+model meets no size for the first time under load. When a batch fails, its requests are asked again
+by halves, so that a request that is wrong answers for itself alone.
+"""
+
+import asyncio
+import collections
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tfpipe.serving.refusals import RequestRefused, overloaded, too_late, wrong
+from tfpipe.serving.servable import Signature
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Arrays = Mapping[str, np.ndarray]
+    Answers = dict[str, np.ndarray]
+
+
+@dataclass
+class Job:
+    """What one request asks.
+
+    Args:
+        signature: of which signature.
+        arrays: by input.
+        rows: how many samples.
+        until: when it is too late, by the clock of `time.monotonic`.
+        answer: where the answer goes.
+        loop: the event loop that waits for it.
+    """
+
+    signature: Signature
+    arrays: "Arrays"
+    rows: int
+    until: float
+    answer: "asyncio.Future[Answers]"
+    loop: asyncio.AbstractEventLoop = field(repr=False)
+
+    @property
+    def kind(self) -> tuple[Any, ...] | None:
+        """What jobs have to have in common to be asked together; None for one that goes alone."""
+        if not self.signature.batches:
+            return None
+        return self.signature.name, *((n, a.shape[1:]) for n, a in self.arrays.items())
+
+
+class Batcher:
+    """Answers the requests to one version of a model.
+
+    Args:
+        max_batch: samples in a batch, at most; a request with more goes alone.
+        max_queue: samples that may wait.
+        watch: told the rows of each batch and its seconds.
+    """
+
+    def __init__(
+        self,
+        max_batch: int,
+        max_queue: int,
+        watch: Callable[[int, float], None] = lambda rows, seconds: None,
+    ) -> None:
+        self._max_batch, self._max_queue, self._watch = max_batch, max_queue, watch
+        self._jobs: collections.deque[Job] = collections.deque()
+        self._waiting = 0
+        self._some = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._work, name="batches", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """How many samples wait."""
+        return self._waiting
+
+    async def ask(self, signature: Signature, arrays: "Arrays", until: float) -> "Answers":
+        """Return the answers to arrays.
+
+        Args:
+            signature: of which signature.
+            arrays: by input.
+            until: when it is too late, by the clock of `time.monotonic`.
+
+        Raises:
+            RequestRefused: when the queue is full, the deadline passes, or the model cannot answer.
+        """
+        loop = asyncio.get_running_loop()
+        rows = len(next(iter(arrays.values()))) if signature.batches else 1
+        if rows > self._max_batch:
+            return await self._in_parts(signature, arrays, until, rows)
+        job = Job(signature, arrays, rows, until, loop.create_future(), loop)
+        with self._some:
+            if self._waiting and self._waiting + rows > self._max_queue:
+                raise overloaded()
+            self._waiting += rows
+            self._jobs.append(job)
+            self._some.notify()
+        try:
+            async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                return await job.answer
+        except TimeoutError:
+            raise too_late() from None
+
+    async def _in_parts(
+        self, signature: Signature, arrays: "Arrays", until: float, rows: int
+    ) -> "Answers":
+        """Ask a request of many samples in batches, between which others get their turn."""
+        import numpy as np
+
+        if self._waiting + rows > self._max_queue:
+            raise overloaded()
+        parts = [slice(i, i + self._max_batch) for i in range(0, rows, self._max_batch)]
+        found: list[Answers] = []
+        for part in parts:
+            of_part = {name: array[part] for name, array in arrays.items()}
+            try:
+                found.append(await self.ask(signature, of_part, until))
+            except RequestRefused as error:
+                error.message += f" (of the samples from {part.start} on)" if part.start else ""
+                raise
+        return {name: np.concatenate([answers[name] for answers in found]) for name in found[0]}
+
+    def close(self) -> None:
+        """Answer what waits, then end the thread."""
+        with self._some:
+            self._closing = True
+            self._some.notify()
+
+    def _work(self) -> None:
+        while jobs := self._next():
+            began = time.perf_counter()
+            self._answer([job for job in jobs if not job.answer.done()])
+            self._watch(sum(job.rows for job in jobs), time.perf_counter() - began)
+
+    def _next(self) -> list[Job]:
+        """Return the jobs of the next batch; none when there will be no more."""
+        with self._some:
+            while not self._jobs:
+                if self._closing:
+                    return []
+                self._some.wait()
+            first = self._jobs.popleft()
+            jobs, rows, others = [first], first.rows, []
+            while first.kind is not None and self._jobs:
+                job = self._jobs.popleft()
+                if job.kind == first.kind and rows + job.rows <= self._max_batch:
+                    jobs.append(job)
+                    rows += job.rows
+                else:
+                    others.append(job)
+                if rows >= self._max_batch:
+                    break
+            self._jobs.extendleft(reversed(others))
+            self._waiting -= rows
+            return jobs
+
+    def _answer(self, jobs: list[Job]) -> None:
+        now = time.monotonic()
+        late = [job for job in jobs if job.until < now]
+        jobs = [job for job in jobs if job.until >= now]
+        deliver([(job, too_late()) for job in late])
+        if not jobs:
+            return
+        try:
+            answers = together(jobs)
+        except Exception as error:  # noqa: BLE001 (whatever the model raises is its answer)
+            if len(jobs) > 1:
+                half = len(jobs) // 2
+                self._answer(jobs[:half])
+                self._answer(jobs[half:])
+            else:
+                deliver([(jobs[0], failure(error, jobs[0]))])
+            return
+        deliver([*zip(jobs, answers, strict=True)])
+
+
+def together(jobs: list[Job]) -> "list[Answers]":
+    """Return the answers to each of some jobs of one kind, asked as one batch."""
+    import numpy as np
+
+    signature, rows = jobs[0].signature, sum(job.rows for job in jobs)
+    if not signature.batches:
+        return [signature(jobs[0].arrays)]
+    arrays = {}
+    for name in jobs[0].arrays:
+        parts = [job.arrays[name] for job in jobs]
+        if missing := filled(rows) - rows:
+            parts.append(np.repeat(parts[-1][-1:], missing, axis=0))
+        arrays[name] = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    answers, found, start = signature(arrays), [], 0
+    for job in jobs:
+        stop = start + job.rows
+        found.append({name: values[start:stop] for name, values in answers.items()})
+        start = stop
+    return found
+
+
+def filled(rows: int) -> int:
+    """Return the size that a batch of so many rows is filled up to: the next power of two."""
+    return 1 << max(0, rows - 1).bit_length()
+
+
+def failure(error: Exception, job: Job) -> RequestRefused:
+    """Return what a request is told whose samples the model cannot take."""
+    reason = " ".join(str(error).split())[:500]
+    first, last = 0, job.rows
+    while job.signature.batches and last - first > 1:
+        middle = (first + last) // 2
+        try:
+            job.signature({name: array[first:middle] for name, array in job.arrays.items()})
+            first = middle
+        except Exception as own:  # noqa: BLE001 (as above)
+            last, reason = middle, " ".join(str(own).split())[:500]
+    return wrong(f"The model cannot answer sample {first}: {reason}")
+
+
+def deliver(results: "list[tuple[Job, Answers | RequestRefused]]") -> None:
+    """Hand results to those who wait for them, each in its event loop."""
+
+    def hand_over(some: "list[tuple[Job, Answers | RequestRefused]]") -> None:
+        for job, result in some:
+            if job.answer.done():  # the client has gone, or the deadline has passed
+                continue
+            if isinstance(result, RequestRefused):
+                job.answer.set_exception(result)
+            else:
+                job.answer.set_result(result)
+
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Job, Answers | RequestRefused]]] = {}
+    for job, result in results:
+        by_loop.setdefault(job.loop, []).append((job, result))
+    for loop, some in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # the server has ended without them
+            loop.call_soon_threadsafe(hand_over, some)

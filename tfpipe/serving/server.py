@@ -1,0 +1,122 @@
+"""The process that listens: its socket, its event loop, and how it ends."""
+
+import errno
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from tfpipe.errors import ConfigError
+from tfpipe.serving.app import application
+from tfpipe.serving.metrics import Metrics
+from tfpipe.serving.options import ServingOptions
+from tfpipe.serving.repository import Model, Repository
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+# How often Python lets another thread run. The event loop and the thread that asks the model take
+# turns at every request; at the default of 5 ms each of them waits for the other.
+_SWITCH = 0.0005
+_BACKLOG = 2048
+
+
+class Server(uvicorn.Server):
+    """Serves an application until it is asked to end, and then answers what it has accepted.
+
+    Args:
+        app: the application.
+        repository: its models.
+        options: how they are served.
+    """
+
+    def __init__(self, app: "ASGIApp", repository: Repository, options: ServingOptions) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                limit_concurrency=options.connections,
+                timeout_graceful_shutdown=max(1, round(options.grace)),
+                backlog=_BACKLOG,
+            )
+        )
+        self._repository = repository
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop listening; the second time, also stop answering."""
+        self._repository.stopping = True
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def repository_of(
+    folders: dict[str, Path],
+    options: ServingOptions,
+    metrics: Metrics,
+    notify: Callable[[str], None],
+) -> Repository:
+    """Return some models, not yet loaded.
+
+    Args:
+        folders: of their versions, by name.
+        options: how they are served.
+        metrics: counts their batches.
+        notify: told in a sentence what changed.
+    """
+    models = {
+        name: Model(name, folder, options, metrics.batch, notify)
+        for name, folder in folders.items()
+    }
+    return Repository(models, options.poll)
+
+
+def serve(
+    repository: Repository, options: ServingOptions, metrics: Metrics, listener: socket.socket
+) -> None:
+    """Answer requests until this process is asked to end.
+
+    Args:
+        repository: the models, loaded.
+        options: how they are served.
+        metrics: counts what is done.
+        listener: where requests come in.
+    """
+    logger = logging.getLogger("tfpipe.serving")
+    if options.log and not logger.handlers:
+        logger.addHandler(logging.StreamHandler(sys.stderr))
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+    sys.setswitchinterval(_SWITCH)
+    Server(application(repository, options, metrics), repository, options).run([listener])
+    repository.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; raise ConfigError where the port is taken.
+
+    Args:
+        host: an address of this machine.
+        port: 0 for any that is free.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise ConfigError(
+                f"{host!r} is no address of this machine. Listen at 127.0.0.1, which only this "
+                "machine reaches, or at 0.0.0.0, which others reach too."
+            ) from None
+        raise ConfigError(
+            f"Port {port} cannot be used ({os.strerror(error.errno or 0)}): give another with "
+            "--port, or --port 0 for any that is free."
+        ) from None
