@@ -24,8 +24,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tfpipe.serving.bench import load_on, measure_http, model_name, request_bodies
-from tfpipe.serving.timing import bare_call, golden_samples, time_batches
+from tfpipe.serving.bench.over_http import load_on, measure_http, model_name, request_bodies
+from tfpipe.serving.bench.timing import bare_call, golden_samples, time_batches
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS, CONNECTIONS = 2.0, 32

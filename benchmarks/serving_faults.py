@@ -29,7 +29,7 @@ from typing import Any
 import psutil
 
 from benchmarks.attacker import Connection, Good, attack, differs, faults, learn, post
-from tfpipe.serving.timing import golden_samples
+from tfpipe.serving.bench.timing import golden_samples
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTIONS = 128

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tfpipe.serving.bench import serving
+from tfpipe.serving.bench.over_http import serving
 
 PROTOCOLS = {"TensorFlow Serving": "^/v1/", "Open Inference": "^/v2/"}
 

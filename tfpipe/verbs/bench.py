@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tfpipe.terminal import Silent, Terminal
 
 if TYPE_CHECKING:
-    from tfpipe.serving.load import Load
+    from tfpipe.serving.bench.load import Load
 
 CONNECTIONS = (1, 8, 32, 128)
 SECONDS = 2.0
@@ -37,7 +37,7 @@ def bench(
         `model`; `in_process`: for each signature, for batches of 1, 2, 4, ... while larger ones
         are faster, `batch`, examples `per_second` and `p50`, `p90`, `p99` of a call in
         milliseconds, empty for a running server; `http`: for each signature, for each number of
-        connections, `connections` and the fields of `tfpipe.serving.load.Latencies`, a request
+        connections, `connections` and the fields of `tfpipe.serving.bench.load.Latencies`, a request
         being one example.
 
     Raises:
@@ -47,8 +47,8 @@ def bench(
     Example:
         tfpipe.bench("saved_models/cifar10_cnn")["http"]["serving_bytes"][0]["p99"]
     """
-    from tfpipe.serving.bench import load_on, model_name, serving, version_folder
-    from tfpipe.serving.timing import time_in_process
+    from tfpipe.serving.bench.over_http import load_on, model_name, serving, version_folder
+    from tfpipe.serving.bench.timing import time_in_process
 
     terminal = terminal or Silent()
     address = str(model)
@@ -70,8 +70,8 @@ def _over_http(
     load: "Load", folder: Path, connections: Sequence[int], terminal: Terminal
 ) -> dict[str, list[dict[str, Any]]]:
     """What was measured of each signature, for each number of connections."""
-    from tfpipe.serving.bench import measure_http, request_bodies
-    from tfpipe.serving.timing import golden_samples
+    from tfpipe.serving.bench.over_http import measure_http, request_bodies
+    from tfpipe.serving.bench.timing import golden_samples
 
     found = {}
     for signature, samples in golden_samples(folder).items():

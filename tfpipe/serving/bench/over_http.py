@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tfpipe.errors import ConfigError, ModelError
-from tfpipe.serving.load import Load, measure
+from tfpipe.serving.bench.load import Load, measure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,7 +124,7 @@ def measure_http(load: Load, bodies: Sequence[bytes], connections: int) -> dict[
         connections: how many ask at once.
 
     Returns:
-        `connections`, and the fields of `tfpipe.serving.load.Latencies`.
+        `connections`, and the fields of `tfpipe.serving.bench.load.Latencies`.
 
     Raises:
         ModelError: when the server does not answer, or answers none of the requests well.
