@@ -37,8 +37,8 @@ def bench(
         `model`; `in_process`: for each signature, for batches of 1, 2, 4, ... while larger ones
         are faster, `batch`, examples `per_second` and `p50`, `p90`, `p99` of a call in
         milliseconds, empty for a running server; `http`: for each signature, for each number of
-        connections, `connections` and the fields of `tfpipe.serving.bench.load.Latencies`, a request
-        being one example.
+        connections, `connections` and the fields of `tfpipe.serving.bench.load.Latencies`, where
+        each request has one example.
 
     Raises:
         ModelError: for a model that is not there, does not start or does not answer.
