@@ -102,7 +102,8 @@ class Model:
         def watch(rows: int, seconds: float) -> None:
             self._watch(self.name, rows, seconds)
 
-        batcher = Batcher(self._options.max_batch, self._options.max_queue, watch)
+        options = self._options
+        batcher = Batcher(options.max_batch, options.max_queue, watch, options.max_pixels)
         with self._lock:
             self._served[version] = LoadedVersion(servable, batcher)
         self.states[version] = (AVAILABLE, "")
