@@ -71,6 +71,8 @@ class Connection:
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:
         """Send bytes; the status and the body of the answer, 0 when the connection was closed."""
+        if self._streams and self._streams[0].at_eof():  # idle for too long
+            self.close()
         reader, writer = await self.open()
         try:
             writer.write(request)
@@ -132,9 +134,10 @@ def png(width: int, height: int, rows: int) -> bytes:
 
 
 def jpeg(width: int, height: int) -> bytes:
-    """The beginning of a JPEG that claims to be that large."""
+    """A JPEG without content that claims to be that large."""
     size = struct.pack(">HH", height, width)
-    return b"\xff\xd8\xff\xc0\x00\x11\x08" + size + b"\x03\x01\x22\x00\x02\x11\x01\x03\x11\x01"
+    components = b"\x03\x01\x22\x00\x02\x11\x01\x03\x11\x01"
+    return b"\xff\xd8\xff\xc0\x00\x11\x08" + size + components + b"\xff\xd9"
 
 
 def gif(width: int, height: int) -> bytes:
@@ -148,6 +151,51 @@ def bmp(width: int, height: int) -> bytes:
     return b"BM" + struct.pack(
         "<IHHIIiiHHIIiiII", 200, 0, 0, 54, 40, width, height, 1, 24, *[0] * 6
     )
+
+
+def frames(width: int, height: int, count: int) -> bytes:
+    """A GIF of that many white frames."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    still = BytesIO()
+    Image.new("L", (width, height), 255).save(still, "GIF")
+    whole = still.getvalue()
+    frame = whole.index(b"\x2c" + bytes(4) + struct.pack("<HH", width, height))
+    return whole[:frame] + whole[frame:-1] * count + b";"
+
+
+def progressive(width: int, height: int) -> bytes:
+    """A JPEG of noise in coarse blocks, in many scans."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    file = BytesIO()
+    image = Image.effect_noise((width // 64, height // 64), 90).resize((width, height), 0)
+    image.convert("RGB").save(file, "JPEG", progressive=True, quality=50)
+    return file.getvalue()
+
+
+def heavy(name: str) -> dict[str, bytes]:
+    """Requests that are within the limits and cost as much as those allow, by kind.
+
+    Args:
+        name: the model's name.
+    """
+    files = {
+        "PNG of 7,000 x 7,000": png(7_000, 7_000, 7_000),
+        "JPEG of 7,000 x 7,000": progressive(7_000, 7_000),
+        "GIF of 3,000 frames": frames(1_000, 1_000, 3_000),
+    }
+    path = f"/v1/models/{name}:predict"
+    bodies = {
+        kind: predict("serving_bytes", [{"b64": base64.b64encode(data).decode()}])
+        for kind, data in files.items()
+    }
+    bodies["30 MB of numbers"] = b'{"instances": [' + b"1.5," * 7_500_000 + b"1.5]}"
+    return {kind: post(path, body) for kind, body in bodies.items()}
 
 
 def bodies_of_images(files: Sequence[bytes]) -> dict[str, bytes]:
@@ -366,6 +414,7 @@ async def attack(
     connections: int,
     share: float = 0.05,
     rude: Sequence[str] = tuple(RUDE),
+    costly: bool = False,
     seed: int = 0,
 ) -> Outcome:
     """Send good and bad requests at once.
@@ -378,11 +427,12 @@ async def attack(
         connections: how many at once.
         share: the part of them that is bad or rude.
         rude: the names of the ways of `RUDE` that take turns as well.
+        costly: whether the bad ones may be answered, and sent away with 503 or 504 as well.
         seed: of the order.
     """
     order = random.Random(seed)
     kinds = [*bad, *rude]
-    wicked = round(share * requests)
+    wicked = round(share * requests) if kinds else 0
     plan: list[str | Good] = [kinds[i % len(kinds)] for i in range(wicked)]
     plan += [goods[i % len(goods)] for i in range(requests - wicked)]
     order.shuffle(plan)
@@ -407,7 +457,8 @@ async def attack(
             rudely = Connection(port)
             if item in bad:
                 status, body = await rudely.ask(bad[item])
-                if not (400 <= status < 500) or (item != "no HTTP" and b"error" not in body):
+                refused = 400 <= status < 500 and (item == "no HTTP" or b"error" in body)
+                if not (refused or (costly and status in (200, 503, 504))):
                     outcome.wrong.append(f"{item} was answered with {status}: {body[:200]!r}")
             else:
                 good = order.choice(goods)

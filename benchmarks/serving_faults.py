@@ -28,7 +28,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.attacker import Connection, Good, attack, differs, faults, learn, post
+from benchmarks.attacker import Connection, Good, attack, differs, faults, heavy, learn, post
 from tfpipe.serving.bench.timing import golden_samples
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +41,7 @@ def main(saved: str, requests: str = "10000") -> None:
         model = Path(temporary) / "attacked"
         shutil.copytree(saved, model / "1")
         found = asyncio.run(siege(model, int(requests)))
-    print(json.dumps(found, indent=2))
+    print(json.dumps(found, indent=2, sort_keys=True))
     (ROOT / "benchmarks" / "serving_faults.json").write_text(json.dumps(found, indent=2) + "\n")
     if any(part.get("wrong") for part in found.values()):
         sys.exit(1)
@@ -70,6 +70,23 @@ async def siege(model: Path, requests: int) -> dict[str, dict[str, Any]]:
             "statuses": {kind: dict(counts) for kind, counts in outcome.statuses.items()},
             "slowest_good_seconds": max(outcome.seconds),
             "wrong": outcome.wrong[:20],
+            "rss_mb": memory.figures(),
+        }
+        costly = await attack(
+            port,
+            goods,
+            heavy(model.name),
+            requests=400,
+            connections=64,
+            share=0.3,
+            rude=(),
+            costly=True,
+        )
+        found["heavy"] = {
+            "sent": dict(costly.sent),
+            "statuses": {kind: dict(counts) for kind, counts in costly.statuses.items()},
+            "slowest_good_seconds": max(costly.seconds),
+            "wrong": costly.wrong[:20],
             "rss_mb": memory.figures(),
         }
         found["versions"] = await versions(model, port, goods)
