@@ -12,6 +12,7 @@ PUBLIC = {
         "Part",
         "Phase",
         "Pipeline",
+        "bench",
         "check",
         "compare_models",
         "config",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # To editors and type checkers the deferred Keras is Keras it
     from tfpipe.declare.fine_tune import Phase as Phase
     from tfpipe.declare.part import Part as Part
     from tfpipe.declare.pipeline import Pipeline as Pipeline
+    from tfpipe.verbs.bench import bench as bench
     from tfpipe.verbs.check import check as check
     from tfpipe.verbs.compare_models import compare_models as compare_models
     from tfpipe.verbs.config import config as config
@@ -39,6 +40,7 @@ _WHERE = {
     "Part": "tfpipe.declare.part",
     "Phase": "tfpipe.declare.fine_tune",
     "Pipeline": "tfpipe.declare.pipeline",
+    "bench": "tfpipe.verbs.bench",
     "check": "tfpipe.verbs.check",
     "compare_models": "tfpipe.verbs.compare_models",
     "config": "tfpipe.verbs.config",
@@ -68,6 +70,7 @@ __all__ = [  # noqa: RUF022 (the order of the README)
     "search",
     "evaluate",
     "predict",
+    "bench",
     "compare_models",
     "check",
     "config",

@@ -44,7 +44,7 @@ def test_the_version(tfpipe):
         ("confg", "Error: There is no verb 'confg'. Did you mean 'config'?"),
         (
             "zzz",
-            "Error: There is no verb 'zzz'. There is: check, compare-models, completion, config, ",
+            "Error: There is no verb 'zzz'. There is: bench, check, compare-models, completion, ",
         ),
     ],
 )

@@ -30,6 +30,7 @@ VERBS = {
     ),
     "verify": ("tfpipe.cli.serving.verify", "Prove again that an export is what was trained."),
     "serve": ("tfpipe.cli.serving.serve", "Answer requests with a model, and a page to try it."),
+    "bench": ("tfpipe.cli.serving.bench", "How fast a model answers, in process and over HTTP."),
     "search": (
         "tfpipe.cli.training.search",
         "Vary what is declared as a range, and find good values.",

@@ -8,6 +8,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,7 +19,7 @@ from starlette.routing import Route
 
 from tfpipe.serving import open_inference as v2
 from tfpipe.serving import tensorflow_api as v1
-from tfpipe.serving.limits import body_of, check_images
+from tfpipe.serving.limits import Bodies, body_of, check_images
 from tfpipe.serving.metrics import CONTENT_TYPE, Metrics, RepositoryCollector
 from tfpipe.serving.openapi import openapi
 from tfpipe.serving.options import ServingOptions
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tfpipe.serving")
 _LARGE = 1 << 18  # bytes of JSON that are read in a thread, while others are answered
+_BODIES = 8  # times the largest body: what all of them together may hold
+# One thread: JSON is read under Python's lock, so that two take as long and twice the memory.
+_READER = ThreadPoolExecutor(1, "json")
 _ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 _OPEN = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
@@ -115,6 +119,7 @@ class _Endpoints:
 
     def __init__(self, repository: Repository, options: ServingOptions) -> None:
         self._repository, self._options = repository, options
+        self._bodies = Bodies(_BODIES * options.max_body)
 
     def _lease(self, request: Request, held: ExitStack) -> LoadedVersion:
         """Hold the version that a request names."""
@@ -122,12 +127,13 @@ class _Endpoints:
         model = self._repository.model(names["name"])
         return held.enter_context(model.lease(names.get("version", ""), names.get("label", "")))
 
-    async def _body(self, request: Request) -> bytes:
+    async def _body(self, request: Request, held: ExitStack) -> bytes:
         until, now = request.state.until, time.monotonic()
         declared = request.headers.get("content-length")
+        take = held.enter_context(self._bodies.room())
         try:
             async with asyncio.timeout(until - now):
-                return await body_of(request.receive, declared, self._options.max_body)
+                return await body_of(request.receive, declared, self._options.max_body, take)
         except TimeoutError:
             raise RequestRefused(
                 408, "The body did not come in time.", {"Connection": "close"}
@@ -142,17 +148,18 @@ class _Endpoints:
             raise RequestRefused(
                 413, f"{rows:,} samples; at most {self._options.max_samples:,} are taken."
             )
+        pixels: list[int] = []
         if served.servable.takes_files and "bytes" in arrays:
-            check_images(arrays["bytes"].reshape(-1).tolist(), self._options.max_pixels)
-        return await served.batcher.ask(asked.signature, arrays, request.state.until)
+            pixels = check_images(arrays["bytes"].reshape(-1).tolist(), self._options.max_pixels)
+        return await served.batcher.ask(asked.signature, arrays, request.state.until, pixels)
 
     async def ask(self, request: Request) -> Response:
         """Answer :predict, :classify and :regress."""
         verb = request.path_params["verb"]
         if verb not in _METHODS:
             raise RequestRefused(404, f"Malformed request: POST {request.url.path}")
-        body = await self._body(request)
         with ExitStack() as held:
+            body = await self._body(request, held)
             served = self._lease(request, held)
             servable = served.servable
 
@@ -219,8 +226,8 @@ class _Endpoints:
 
     async def infer(self, request: Request) -> Response:
         """Answer a request of the second protocol."""
-        body = await self._body(request)
         with ExitStack() as held:
+            body = await self._body(request, held)
             served = self._lease(request, held)
             length = request.headers.get(v2.HEADER_LENGTH)
 
@@ -253,7 +260,9 @@ def _written(
 
 async def _beside(work: Callable[[], _T], size: int) -> _T:
     """Return what some work on a number of bytes gives; a lot of it is done in a thread."""
-    return await asyncio.to_thread(work) if size > _LARGE else work()
+    if size <= _LARGE:
+        return work()
+    return await asyncio.get_running_loop().run_in_executor(_READER, work)
 
 
 def version() -> str:

@@ -2,8 +2,10 @@
 
 The thread takes whatever waits when it is free, up to a size: a lone request is answered at once,
 and under load batches form by themselves. A batch is filled up to one of a few sizes, so that the
-model meets no size for the first time under load. When a batch fails, its requests are asked again
-by halves, so that a request that is wrong answers for itself alone.
+model meets no size for the first time under load. Large images are answered few at a time, and take
+turns with all else: those who sent them wait for them, and nobody else for more than one batch.
+When a batch fails, its requests are asked again by halves, so that a request that is wrong answers
+for itself alone.
 """
 
 import asyncio
@@ -11,8 +13,9 @@ import collections
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tfpipe.serving.refusals import RequestRefused, overloaded, too_late, wrong
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     Answers = dict[str, np.ndarray]
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     """What one request asks.
 
@@ -36,6 +39,8 @@ class Job:
         until: when it is too late, by the clock of `time.monotonic`.
         answer: where the answer goes.
         loop: the event loop that waits for it.
+        weight: the pixels that are decoded for it.
+        heavy: whether they are too many for a whole batch of such samples.
     """
 
     signature: Signature
@@ -44,13 +49,16 @@ class Job:
     until: float
     answer: "asyncio.Future[Answers]"
     loop: asyncio.AbstractEventLoop = field(repr=False)
+    weight: int = 0
+    heavy: bool = False
 
-    @property
+    @cached_property
     def kind(self) -> tuple[Any, ...] | None:
         """What jobs have to have in common to be asked together; None for one that goes alone."""
         if not self.signature.batches:
             return None
-        return self.signature.name, *((n, a.shape[1:]) for n, a in self.arrays.items())
+        shapes = ((n, a.shape[1:]) for n, a in self.arrays.items())
+        return self.signature.name, self.heavy, *shapes
 
 
 class Batcher:
@@ -60,6 +68,7 @@ class Batcher:
         max_batch: samples in a batch, at most; a request with more goes alone.
         max_queue: samples that may wait.
         watch: told the rows of each batch and its seconds.
+        max_weight: pixels that are decoded for a batch, at most.
     """
 
     def __init__(
@@ -67,8 +76,11 @@ class Batcher:
         max_batch: int,
         max_queue: int,
         watch: Callable[[int, float], None] = lambda rows, seconds: None,
+        max_weight: int = 1,
     ) -> None:
         self._max_batch, self._max_queue, self._watch = max_batch, max_queue, watch
+        self._max_weight = max_weight
+        self._last: tuple[Any, ...] | None = None  # the kind of the last batch
         self._jobs: collections.deque[Job] = collections.deque()
         self._waiting = 0
         self._some = threading.Condition()
@@ -81,22 +93,28 @@ class Batcher:
         """How many samples wait."""
         return self._waiting
 
-    async def ask(self, signature: Signature, arrays: "Arrays", until: float) -> "Answers":
+    async def ask(
+        self, signature: Signature, arrays: "Arrays", until: float, weights: Sequence[int] = ()
+    ) -> "Answers":
         """Return the answers to arrays.
 
         Args:
             signature: of which signature.
             arrays: by input.
             until: when it is too late, by the clock of `time.monotonic`.
+            weights: the pixels of each sample, where they are files of images.
 
         Raises:
             RequestRefused: when the queue is full, the deadline passes, or the model cannot answer.
         """
         loop = asyncio.get_running_loop()
         rows = len(next(iter(arrays.values()))) if signature.batches else 1
-        if rows > self._max_batch:
-            return await self._in_parts(signature, arrays, until, rows)
-        job = Job(signature, arrays, rows, until, loop.create_future(), loop)
+        weight = sum(weights)
+        if rows > self._max_batch or (rows > 1 and weight > self._max_weight):
+            return await self._in_parts(signature, arrays, until, rows, weights)
+        heavy = weight * self._max_batch > self._max_weight * rows
+        answer = loop.create_future()
+        job = Job(signature, arrays, rows, until, answer, loop, weight, heavy)
         with self._some:
             if self._waiting and self._waiting + rows > self._max_queue:
                 raise overloaded()
@@ -110,19 +128,31 @@ class Batcher:
             raise too_late() from None
 
     async def _in_parts(
-        self, signature: Signature, arrays: "Arrays", until: float, rows: int
+        self,
+        signature: Signature,
+        arrays: "Arrays",
+        until: float,
+        rows: int,
+        weights: Sequence[int],
     ) -> "Answers":
         """Ask a request of many samples in batches, between which others get their turn."""
         import numpy as np
 
         if self._waiting + rows > self._max_queue:
             raise overloaded()
-        parts = [slice(i, i + self._max_batch) for i in range(0, rows, self._max_batch)]
+        parts, start, weight = [], 0, 0
+        for row in range(rows):
+            own = weights[row] if weights else 0
+            if row - start == self._max_batch or (row > start and weight + own > self._max_weight):
+                parts.append(slice(start, row))
+                start, weight = row, 0
+            weight += own
+        parts.append(slice(start, rows))
         found: list[Answers] = []
         for part in parts:
             of_part = {name: array[part] for name, array in arrays.items()}
             try:
-                found.append(await self.ask(signature, of_part, until))
+                found.append(await self.ask(signature, of_part, until, weights[part]))
             except RequestRefused as error:
                 error.message += f" (of the samples from {part.start} on)" if part.start else ""
                 raise
@@ -147,13 +177,18 @@ class Batcher:
                 if self._closing:
                     return []
                 self._some.wait()
-            first = self._jobs.popleft()
-            jobs, rows, others = [first], first.rows, []
+            # The kinds take turns, so that none waits for all that there is of another.
+            first = next((job for job in self._jobs if job.kind != self._last), self._jobs[0])
+            self._jobs.remove(first)
+            self._last = first.kind
+            jobs, rows, weight, others = [first], first.rows, first.weight, []
             while first.kind is not None and self._jobs:
                 job = self._jobs.popleft()
-                if job.kind == first.kind and rows + job.rows <= self._max_batch:
+                fits = rows + job.rows <= self._max_batch
+                fits = fits and not (job.heavy and weight + job.weight > self._max_weight)
+                if job.kind == first.kind and fits:
                     jobs.append(job)
-                    rows += job.rows
+                    rows, weight = rows + job.rows, weight + job.weight
                 else:
                     others.append(job)
                 if rows >= self._max_batch:
@@ -192,7 +227,7 @@ def together(jobs: list[Job]) -> "list[Answers]":
     arrays = {}
     for name in jobs[0].arrays:
         parts = [job.arrays[name] for job in jobs]
-        if missing := filled(rows) - rows:
+        if not jobs[0].heavy and (missing := filled(rows) - rows):
             parts.append(np.repeat(parts[-1][-1:], missing, axis=0))
         arrays[name] = np.concatenate(parts) if len(parts) > 1 else parts[0]
     answers, found, start = signature(arrays), [], 0

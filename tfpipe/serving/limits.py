@@ -2,26 +2,69 @@
 
 import io
 import warnings
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from tfpipe.data.images.formats import kind_of
-from tfpipe.serving.refusals import RequestRefused, wrong
+from tfpipe.serving.refusals import RequestRefused, overloaded, wrong
 
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
-_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+_PNG, _JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8"
+_GIF_FRAME = 0x2C
+_GIF_BLOCKS = (_GIF_FRAME, 0x21)  # 0x21 is an extension
 
 
-async def body_of(receive: Callable[[], Awaitable[Any]], declared: str | None, limit: int) -> bytes:
+class Bodies:
+    """The bodies that are held at a time, of all requests together.
+
+    Args:
+        most: their bytes, at most.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._held = most, 0
+
+    @contextmanager
+    def room(self) -> Iterator[Callable[[int], None]]:
+        """Give room to a body until its request is answered.
+
+        Yields:
+            takes the bytes of each part that has come, and raises RequestRefused when all bodies
+            together are too large.
+        """
+        own = 0
+
+        def take(size: int) -> None:
+            nonlocal own
+            if self._held + size > self._most:
+                raise overloaded()
+            own += size
+            self._held += size
+
+        try:
+            yield take
+        finally:
+            self._held -= own
+
+
+async def body_of(
+    receive: Callable[[], Awaitable[Any]],
+    declared: str | None,
+    limit: int,
+    take: Callable[[int], None],
+) -> bytes:
     """Return a request's body.
 
     Args:
         receive: gives its parts, as ASGI says.
         declared: its Content-Length.
         limit: how many bytes it may have.
+        take: told the size of each part; raises when there is no room for it.
 
     Raises:
-        RequestRefused: when it is larger, before more than that is read, or the client has gone.
+        RequestRefused: when it is larger, before more than that is read, when there is no room, or
+            the client has gone.
     """
     too_large = RequestRefused(
         413, f"The body is larger than {limit:,} bytes.", {"Connection": "close"}
@@ -35,6 +78,7 @@ async def body_of(receive: Callable[[], Awaitable[Any]], declared: str | None, l
         if message["type"] == "http.disconnect":
             raise RequestRefused(499, "The client has gone.")
         parts.append(message.get("body", b""))
+        take(len(parts[-1]))
         size += len(parts[-1])
         if size > limit:
             raise too_large
@@ -42,24 +86,46 @@ async def body_of(receive: Callable[[], Awaitable[Any]], declared: str | None, l
             return b"".join(parts)
 
 
-def check_images(encoded: Sequence[Any], max_pixels: int) -> None:
-    """Refuse files that are no images, are too large to decode, or break off.
+def check_images(encoded: Sequence[bytes], max_pixels: int) -> list[int]:
+    """Return the pixels of each file; refuse what is no image, is too large, or breaks off.
 
     Args:
         encoded: their contents.
-        max_pixels: width times height, at most.
+        max_pixels: width times height, at most; of a GIF's frames together.
 
     Raises:
         RequestRefused: it names the sample.
     """
+    found = []
     for number, content in enumerate(encoded):
         width, height = size_of(content, number)
-        if width * height > max_pixels:
+        frames = frames_of(content) if content.startswith(_GIF) else 1
+        found.append(width * height * frames)
+        if found[-1] > max_pixels:
+            of_frames = f" in {frames:,} frames" if frames > 1 else ""
             raise RequestRefused(
                 413,
-                f"Sample {number} is an image of {width}x{height} pixels; at most {max_pixels:,} "
-                "are decoded.",
+                f"Sample {number} is an image of {width}x{height} pixels{of_frames}; at most "
+                f"{max_pixels:,} are decoded.",
             )
+    return found
+
+
+def frames_of(gif: bytes) -> int:
+    """Return how many frames a GIF has, all of which are decoded although the first is taken."""
+    place = 13 + (3 << (gif[10] & 7) + 1 if gif[10] & 0x80 else 0)  # after the table of colours
+    frames = 0
+    while place < len(gif) and gif[place] in _GIF_BLOCKS:
+        if gif[place] == _GIF_FRAME:
+            frames += 1
+            flags = gif[place + 9] if place + 9 < len(gif) else 0
+            place += 11 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+        else:
+            place += 2
+        while place < len(gif) and gif[place]:  # parts, each behind its length
+            place += 1 + gif[place]
+        place += 1
+    return max(1, frames)
 
 
 def size_of(content: bytes, number: int = 0) -> tuple[int, int]:
@@ -85,7 +151,9 @@ def size_of(content: bytes, number: int = 0) -> tuple[int, int]:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
                 return image.size
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Image.DecompressionBombError as error:
+        raise RequestRefused(413, f"Sample {number} is too large: {error}") from None
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
         kind = kind_of(content)
         raise wrong(
             f"Sample {number} is no image that can be read ({kind or 'unknown'}, "

@@ -1,5 +1,6 @@
 """The process that listens: its socket, its event loop, and how it ends."""
 
+import asyncio
 import errno
 import gc
 import logging
@@ -12,6 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tfpipe.errors import ConfigError
 from tfpipe.serving.app import application
@@ -26,6 +28,44 @@ if TYPE_CHECKING:
 # turns at every request; at the default of 5 ms each of them waits for the other.
 _SWITCH = 0.0005
 _BACKLOG = 2048
+_HEADER = 10.0  # seconds that the header of a request may take
+# Longer than proxies keep their connections, so that none of them asks as it is closed.
+_KEEP_ALIVE = 75
+
+
+class Connection(HttpToolsProtocol):
+    """A connection that is closed when the header of its request does not come in time."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Wait for the rest of the header, of which something has come."""
+        super().on_message_begin()
+        self._stop()
+        self._wait()
+
+    def on_headers_complete(self) -> None:
+        """Wait no more: bodies have their own deadline."""
+        self._stop()
+        super().on_headers_complete()
+
+    def _wait(self) -> None:
+        self._timer = self.loop.call_later(_HEADER, self.transport.close)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class Server(uvicorn.Server):
@@ -41,7 +81,9 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=Connection,
                 log_config=None,
+                timeout_keep_alive=_KEEP_ALIVE,
                 access_log=False,
                 server_header=False,
                 lifespan="off",

@@ -1,0 +1,1 @@
+"""What `tfpipe bench` measures: signatures in process, and a server under load."""
