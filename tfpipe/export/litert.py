@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -63,10 +64,11 @@ def _rows(samples: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep what the converter writes to the terminal of its own accord from it."""
+    """Keep from the terminal what the converter and the interpreter write of their own accord."""
     kept = os.dup(2)
     try:
-        with open(os.devnull, "w") as nowhere:
+        with open(os.devnull, "w") as nowhere, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             os.dup2(nowhere.fileno(), 2)
             yield
     finally:

@@ -150,12 +150,12 @@ class TrainedPipeline:
             onnx.convert(saved, file)
         else:
             litert.convert(saved, file, self.calibration() if to is LITERT_INT8 else None)
-        with litert.quiet():
-            ask = onnx_answers(file) if to is ONNX else litert_answers(file)
+        ask = onnx_answers(file) if to is ONNX else litert_answers(file)
         plain = {name: storable(values) for name, values in samples.items()}
         alone: Any = next(iter(samples.values())) if len(samples) == 1 else samples
         trained = answers(self.model, self.task, alone)
-        found = ask(plain)
+        with litert.quiet():
+            found = ask(plain)
         own = compared(self.task, trained, _answers_of(self.task, found), labels)
         report = self._report(to, own, file, saved, plain, ask)
         tolerance = _tolerance(to, own, max_loss)
