@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-SLOW = 5.0  # seconds that a slow client lasts, when the server lets it
+SLOW = 5.0  # seconds that a slow client lasts
 PATIENCE = 60.0  # seconds that an answer may take
 
 
@@ -285,13 +285,13 @@ def _tensor(datatype: str, shape: list[int], data: list[int]) -> bytes:
     return json.dumps({"inputs": [tensor]}).encode()
 
 
-Rude = Callable[[Connection, bytes], Awaitable[int | None]]
+Rude = Callable[[Connection, bytes, float], Awaitable[int | None]]
 
 
-async def slow_header(connection: Connection, request: bytes) -> int | None:
+async def slow_header(connection: Connection, request: bytes, seconds: float) -> int | None:
     """Send a byte of the header now and then."""
     reader, writer = await connection.open()
-    end = asyncio.get_running_loop().time() + SLOW
+    end = asyncio.get_running_loop().time() + seconds
     for place in range(len(request)):
         writer.write(request[place : place + 1])
         await asyncio.sleep(0.3)
@@ -301,11 +301,11 @@ async def slow_header(connection: Connection, request: bytes) -> int | None:
     return None
 
 
-async def slow_body(connection: Connection, request: bytes) -> int | None:
+async def slow_body(connection: Connection, request: bytes, seconds: float) -> int | None:
     """Send the header, and a byte of the body now and then."""
     reader, writer = await connection.open()
     start = request.index(b"\r\n\r\n") + 14
-    end = asyncio.get_running_loop().time() + SLOW
+    end = asyncio.get_running_loop().time() + seconds
     writer.write(request[:start])
     for place in range(start, len(request)):
         writer.write(request[place : place + 1])
@@ -316,7 +316,7 @@ async def slow_body(connection: Connection, request: bytes) -> int | None:
     return None
 
 
-async def slow_but_whole(connection: Connection, request: bytes) -> int | None:
+async def slow_but_whole(connection: Connection, request: bytes, seconds: float) -> int | None:
     """Send all of a good request, in a second: it has a right to its answer."""
     _, writer = await connection.open()
     for place in range(0, len(request), len(request) // 10):
@@ -326,7 +326,7 @@ async def slow_but_whole(connection: Connection, request: bytes) -> int | None:
     return (await connection.answer(reader))[0]
 
 
-async def dropped(connection: Connection, request: bytes) -> int | None:
+async def dropped(connection: Connection, request: bytes, seconds: float) -> int | None:
     """Send all and go away before the answer."""
     _, writer = await connection.open()
     writer.write(request)
@@ -335,13 +335,13 @@ async def dropped(connection: Connection, request: bytes) -> int | None:
     return None
 
 
-async def dropped_half(connection: Connection, request: bytes) -> int | None:
+async def dropped_half(connection: Connection, request: bytes, seconds: float) -> int | None:
     """Go away in the middle of the body."""
-    await dropped(connection, request[: len(request) * 2 // 3])
+    await dropped(connection, request[: len(request) * 2 // 3], seconds)
     return None
 
 
-async def oversized(connection: Connection, request: bytes) -> int | None:
+async def oversized(connection: Connection, request: bytes, seconds: float) -> int | None:
     """Announce a body of 10 GB, and begin to send it."""
     head = request[: request.index(b"Content-Length")]
     start = head + b"Content-Length: 10000000000\r\n\r\n" + bytes(1_000_000)
@@ -350,7 +350,7 @@ async def oversized(connection: Connection, request: bytes) -> int | None:
     return status
 
 
-async def endless(connection: Connection, request: bytes) -> int | None:
+async def endless(connection: Connection, request: bytes, seconds: float) -> int | None:
     """Send chunks without end and without saying how many."""
     reader, writer = await connection.open()
     head = request[: request.index(b"Content-Length")]
@@ -414,6 +414,7 @@ async def attack(
     connections: int,
     share: float = 0.05,
     rude: Sequence[str] = tuple(RUDE),
+    slow: float = SLOW,
     costly: bool = False,
     seed: int = 0,
 ) -> Outcome:
@@ -427,6 +428,7 @@ async def attack(
         connections: how many at once.
         share: the part of them that is bad or rude.
         rude: the names of the ways of `RUDE` that take turns as well.
+        slow: how many seconds a slow client lasts.
         costly: whether the bad ones may be answered, and sent away with 503 or 504 as well.
         seed: of the order.
     """
@@ -462,7 +464,7 @@ async def attack(
                     outcome.wrong.append(f"{item} was answered with {status}: {body[:200]!r}")
             else:
                 good = order.choice(goods)
-                found = await RUDE[item](rudely, post(good.path, good.body))
+                found = await RUDE[item](rudely, post(good.path, good.body), slow)
                 status = -1 if found is None else found
                 fine = {"slow but whole": (200,), "oversized body": (413, 0)}
                 if status not in fine.get(item, (-1, 413, 0)):

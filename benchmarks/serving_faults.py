@@ -129,7 +129,7 @@ def good_requests(model: Path) -> list[Good]:
     return [Good(path, json.dumps(body).encode()) for path, body in rows]
 
 
-async def ready(port: int, server: "subprocess.Popen[bytes]") -> None:
+async def ready(port: int, server: "subprocess.Popen[Any]") -> None:
     """Wait until a server is ready."""
     while server.poll() is None:
         try:
@@ -164,16 +164,25 @@ class Memory:
         return {"first": first >> 20, "most": most >> 20, "last": last >> 20}
 
 
-async def versions(model: Path, port: int, goods: list[Good]) -> dict[str, Any]:
-    """Add versions under load: a good one, two corrupt ones, and a good one again."""
+async def versions(
+    model: Path, port: int, goods: list[Good], patience: float = 8.0
+) -> dict[str, Any]:
+    """Add versions under load: a good one, three that must be refused, and a good one again.
+
+    Args:
+        model: its folder.
+        port: where it is served.
+        goods: what is asked meanwhile.
+        patience: the seconds within which a version that must not come would have come.
+    """
     on = True
 
     async def keep_asking() -> list[str]:
         wrong = []
         while on:
-            outcome = await attack(port, goods, {}, requests=200, connections=16, rude=())
+            outcome = await attack(port, goods, {}, requests=100, connections=16, rude=())
             wrong += outcome.wrong
-            served.append(200)
+            served.append(100)
         return wrong
 
     served: list[int] = []
@@ -188,7 +197,8 @@ async def versions(model: Path, port: int, goods: list[Good]) -> dict[str, Any]:
     )
     for number, spoil, expected in steps:
         await asyncio.to_thread(add, model, number, spoil)
-        newest, states = await settled(port, model.name, expected, spoil is not None)
+        wait = patience if spoil else None
+        newest, states = await settled(port, model.name, expected, wait)
         if newest != expected:
             wrong.append(f"after version {number}, version {newest} answers: {states}")
     on = False
@@ -227,17 +237,22 @@ def empty(folder: Path) -> None:
     folder.mkdir()
 
 
-async def settled(
-    port: int, name: str, expected: int, refused: bool, patience: float = 60
-) -> tuple[int, Any]:
-    """Wait until a version is the newest, or 8 seconds for one that must not come."""
-    until = time.monotonic() + (8 if refused else patience)
+async def settled(port: int, name: str, expected: int, wait: float | None) -> tuple[int, Any]:
+    """The newest version that answers, and the states of all.
+
+    Args:
+        port: where the model is served.
+        name: the model's.
+        expected: the version to wait for.
+        wait: the seconds to wait where that one answers already; None: a minute, or until it does.
+    """
+    until = time.monotonic() + (60 if wait is None else wait)
     while True:
         await asyncio.sleep(0.2)
         states = await asyncio.to_thread(status, port, name)
         there = [int(s["version"]) for s in states if s["state"] == "AVAILABLE"]
         newest = max(there, default=0)
-        if time.monotonic() > until or (newest == expected and not refused):
+        if time.monotonic() > until or (newest == expected and wait is None):
             return newest, states
 
 
@@ -248,7 +263,9 @@ def status(port: int, name: str) -> list[dict[str, Any]]:
     return found
 
 
-async def end(server: "subprocess.Popen[bytes]", port: int, goods: list[Good]) -> dict[str, Any]:
+async def end(
+    server: "subprocess.Popen[Any]", port: int, goods: list[Good], seconds: float = 2.0
+) -> dict[str, Any]:
     """Send SIGTERM under load; what was sent before it must be answered, and nothing in half."""
     told = 0.0
     counts = {"answered": 0, "answered after the signal": 0, "not accepted after it": 0}
@@ -275,15 +292,15 @@ async def end(server: "subprocess.Popen[bytes]", port: int, goods: list[Good]) -
                 return
 
     asking = [asyncio.create_task(ask(number)) for number in range(CONNECTIONS)]
-    await asyncio.sleep(2)
+    await asyncio.sleep(seconds)
     told = asyncio.get_running_loop().time()
     server.send_signal(signal.SIGTERM)
     await asyncio.gather(*asking)
     code = await asyncio.to_thread(server.wait, 30)
-    seconds = asyncio.get_running_loop().time() - told
+    took = asyncio.get_running_loop().time() - told
     if code:
         wrong.append(f"the server ended with {code}")
-    return {**counts, "seconds": seconds, "wrong": wrong[:20]}
+    return {**counts, "seconds": took, "wrong": wrong[:20]}
 
 
 if __name__ == "__main__":

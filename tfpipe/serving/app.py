@@ -3,10 +3,10 @@
 import asyncio
 import json
 import logging
+import random
 import re
 import secrets
 import time
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -296,7 +296,7 @@ class Around:
         began = time.perf_counter()
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"").decode("latin-1")
-        identity = given if _ID.fullmatch(given) else uuid.uuid4().hex
+        identity = given if _ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
         scope["state"] = {
             **scope.get("state", {}),
             "until": time.monotonic() + self._options.deadline,

@@ -142,8 +142,11 @@ def size_of(content: bytes, number: int = 0) -> tuple[int, int]:
         if b"IEND" not in content[-64:]:
             raise wrong(f"Sample {number} is a PNG image that breaks off.")
         return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
-    if content.startswith(_JPEG) and b"\xff\xd9" not in content[2:]:
-        raise wrong(f"Sample {number} is a JPEG image that breaks off.")
+    if content.startswith(_JPEG):
+        if content.find(b"\xff\xd9", 2) < 0:
+            raise wrong(f"Sample {number} is a JPEG image that breaks off.")
+        if size := _size_of_jpeg(content):
+            return size
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -159,3 +162,20 @@ def size_of(content: bytes, number: int = 0) -> tuple[int, int]:
             f"Sample {number} is no image that can be read ({kind or 'unknown'}, "
             f"{len(content):,} bytes); JPEG, PNG, GIF, BMP and still WebP can."
         ) from None
+
+
+def _size_of_jpeg(content: bytes) -> tuple[int, int] | None:
+    """Return (width, height) as the frame's header says; None where that is not plain to see.
+
+    Pillow reads the tables as well, which takes a tenth of the time of a small image's answer.
+    """
+    place = 2
+    while place + 9 < len(content) and content[place] == 0xFF:
+        marker = content[place + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # tables, and none
+            height, width = content[place + 5 : place + 7], content[place + 7 : place + 9]
+            return int.from_bytes(width), int.from_bytes(height)
+        if marker == 0x01 or 0xD0 <= marker <= 0xD9:  # it has no length, which may hide a frame
+            return None
+        place += 2 + int.from_bytes(content[place + 2 : place + 4])
+    return None
