@@ -23,7 +23,6 @@ if TYPE_CHECKING:  # To editors and type checkers the deferred Keras is Keras it
     from tfpipe.declare.fine_tune import Phase as Phase
     from tfpipe.declare.part import Part as Part
     from tfpipe.declare.pipeline import Pipeline as Pipeline
-    from tfpipe.verbs.bench import bench as bench
     from tfpipe.verbs.check import check as check
     from tfpipe.verbs.compare_models import compare_models as compare_models
     from tfpipe.verbs.config import config as config
@@ -34,13 +33,14 @@ if TYPE_CHECKING:  # To editors and type checkers the deferred Keras is Keras it
     from tfpipe.verbs.resume import resume as resume
     from tfpipe.verbs.run import run as run
     from tfpipe.verbs.search.search import search as search
+    from tfpipe.verbs.serving.bench import bench as bench
 
 _WHERE = {
     "FineTune": "tfpipe.declare.fine_tune",
     "Part": "tfpipe.declare.part",
     "Phase": "tfpipe.declare.fine_tune",
     "Pipeline": "tfpipe.declare.pipeline",
-    "bench": "tfpipe.verbs.bench",
+    "bench": "tfpipe.verbs.serving.bench",
     "check": "tfpipe.verbs.check",
     "compare_models": "tfpipe.verbs.compare_models",
     "config": "tfpipe.verbs.config",

@@ -6,7 +6,7 @@ from tfpipe.errors import ConfigError, suggest
 
 
 @dataclass(frozen=True)
-class Format:
+class ExportFormat:
     """A format that a SavedModel is converted to.
 
     Args:
@@ -25,14 +25,14 @@ class Format:
 
 
 SAVED_MODEL = "saved_model"
-LITERT = Format("litert", "model.tflite", "litert", ("ai_edge_litert",), 1e-4)
-LITERT_INT8 = Format("litert-int8", "model.tflite", "litert", ("ai_edge_litert",), None)
-ONNX = Format("onnx", "model.onnx", "onnx", ("onnx", "tf2onnx", "onnxruntime"), 1e-4)
+LITERT = ExportFormat("litert", "model.tflite", "litert", ("ai_edge_litert",), 1e-4)
+LITERT_INT8 = ExportFormat("litert-int8", "model.tflite", "litert", ("ai_edge_litert",), None)
+ONNX = ExportFormat("onnx", "model.onnx", "onnx", ("onnx", "tf2onnx", "onnxruntime"), 1e-4)
 CONVERTED = {f.name: f for f in (LITERT, LITERT_INT8, ONNX)}
 NAMES = (SAVED_MODEL, *CONVERTED)
 
 
-def format_named(name: str) -> Format | None:
+def format_named(name: str) -> ExportFormat | None:
     """Return a format, None for SavedModel; raise ConfigError for a name that is none."""
     if name not in NAMES:
         raise ConfigError(f"There is no export format {name!r}. {suggest(name, NAMES)}")

@@ -17,7 +17,7 @@ from tfpipe.evaluation.predict import answers
 from tfpipe.export import litert, onnx
 from tfpipe.export.comparison import Comparison, compared, latency
 from tfpipe.export.contract import Origin
-from tfpipe.export.formats import LITERT_INT8, ONNX, Format
+from tfpipe.export.formats import LITERT_INT8, ONNX, ExportFormat
 from tfpipe.export.golden import GOLDEN, storable
 from tfpipe.export.parity import CONTRACT, litert_answers, onnx_answers
 from tfpipe.export.parity import GOLDEN as GOLDEN_FILE
@@ -113,7 +113,9 @@ class TrainedPipeline:
         samples, _ = self.held_out(GOLDEN)
         return export(self.model, self.task, self.spec, folder, samples, self.origin)
 
-    def converted(self, to: Format, folder: Path, max_loss: float) -> tuple[Path, dict[str, Any]]:
+    def converted(
+        self, to: ExportFormat, folder: Path, max_loss: float
+    ) -> tuple[Path, dict[str, Any]]:
         """Write the next version of another format, proven beside the trained model.
 
         Args:
@@ -141,7 +143,9 @@ class TrainedPipeline:
 
         return next_version(folder, write) / to.file, report
 
-    def _convert(self, to: Format, saved: Path, file: Path, max_loss: float) -> dict[str, Any]:
+    def _convert(
+        self, to: ExportFormat, saved: Path, file: Path, max_loss: float
+    ) -> dict[str, Any]:
         """Convert, compare, attach the assets, and prove it; return what report.json says."""
         samples, labels = self.held_out(HELD_OUT)
         few = {name: values[:GOLDEN] for name, values in samples.items()}
@@ -169,7 +173,7 @@ class TrainedPipeline:
 
     def _report(
         self,
-        to: Format,
+        to: ExportFormat,
         own: list[Comparison],
         file: Path,
         saved: Path,
@@ -203,7 +207,7 @@ def _answers_of(task: Task, outputs: Mapping[str, np.ndarray]) -> Any:
     return tf.nest.map_structure(np.asarray, task.answers_of(tensors))
 
 
-def _tolerance(to: Format, found: list[Comparison], max_loss: float) -> float:
+def _tolerance(to: ExportFormat, found: list[Comparison], max_loss: float) -> float:
     """Return how far golden answers may be; raise CheckFailed where held-out ones are too far."""
     for one in found:
         output = f" of {one.output}" if one.output else ""

@@ -77,7 +77,7 @@ def command(
     """
     from tfpipe.cli.logs import log_shown
     from tfpipe.terminal import Terminal
-    from tfpipe.verbs.bench import bench
+    from tfpipe.verbs.serving.bench import bench
 
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
     with log_shown(terminal):

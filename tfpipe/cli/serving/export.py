@@ -64,7 +64,7 @@ def command(
     where its data lies.
     """
     from tfpipe.terminal import Terminal
-    from tfpipe.verbs.export import export
+    from tfpipe.verbs.serving.export import export
 
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
     written = []

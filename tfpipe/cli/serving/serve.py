@@ -103,7 +103,7 @@ def command(
     from tfpipe.serving.options import MEGABYTE, ServingOptions
     from tfpipe.serving.token import token_of
     from tfpipe.terminal import Terminal
-    from tfpipe.verbs.serve import serve
+    from tfpipe.verbs.serving.serve import serve
 
     options = ServingOptions(
         host=host,

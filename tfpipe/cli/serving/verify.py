@@ -18,7 +18,7 @@ def command(model: str, root: Path, as_json: bool) -> None:
     MODEL is the folder of an exported SavedModel or of its versions, or a .onnx or .tflite file.
     """
     from tfpipe.terminal import Terminal
-    from tfpipe.verbs.verify import verify
+    from tfpipe.verbs.serving.verify import verify
 
     found = verify(model, root=root)
     if as_json:

@@ -1,0 +1,1 @@
+"""The verbs that put a model to work: one file each."""
