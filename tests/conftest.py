@@ -17,7 +17,7 @@ from PIL import Image
 
 from tfpipe.cli.main import main
 from tfpipe.data import disk_cache
-from tfpipe.export import parity
+from tfpipe.exports import parity
 
 SMALL = """
 import numpy as np

@@ -33,7 +33,7 @@ LAYERS = (
     "processes",
     "training",
     "evaluation",
-    "export",
+    "exports",
     "serving",
     "jobs",
     "tuning",

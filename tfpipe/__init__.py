@@ -34,6 +34,9 @@ if TYPE_CHECKING:  # To editors and type checkers the deferred Keras is Keras it
     from tfpipe.verbs.run import run as run
     from tfpipe.verbs.search.search import search as search
     from tfpipe.verbs.serving.bench import bench as bench
+    from tfpipe.verbs.serving.export import export as export
+    from tfpipe.verbs.serving.serve import serve as serve
+    from tfpipe.verbs.serving.verify import verify as verify
 
 _WHERE = {
     "FineTune": "tfpipe.declare.fine_tune",
@@ -49,12 +52,15 @@ _WHERE = {
     "deferred": "tfpipe.declare.deferred",
     "errors": "tfpipe.errors",
     "evaluate": "tfpipe.verbs.evaluate",
+    "export": "tfpipe.verbs.serving.export",
     "hp": "tfpipe.declare.hp",
     "keras": "tfpipe.declare.deferred",
     "predict": "tfpipe.verbs.predict",
     "resume": "tfpipe.verbs.resume",
     "run": "tfpipe.verbs.run",
     "search": "tfpipe.verbs.search.search",
+    "serve": "tfpipe.verbs.serving.serve",
+    "verify": "tfpipe.verbs.serving.verify",
 }
 
 __all__ = [  # noqa: RUF022 (the order of the README)
@@ -70,6 +76,9 @@ __all__ = [  # noqa: RUF022 (the order of the README)
     "search",
     "evaluate",
     "predict",
+    "export",
+    "verify",
+    "serve",
     "bench",
     "compare_models",
     "check",

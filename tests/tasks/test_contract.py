@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, mean_absolute_error
 
 from tfpipe.data.learnable_samples import generate
 from tfpipe.declare.spec import ElementSpec, Feature, Label
-from tfpipe.export.saved_model import export
+from tfpipe.exports.saved_model import export
 from tfpipe.tasks import Task, task_for
 from tfpipe.tasks.task import TASKS
 

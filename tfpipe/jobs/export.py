@@ -14,16 +14,16 @@ from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import CheckFailed
 from tfpipe.evaluation.predict import answers
-from tfpipe.export import litert, onnx
-from tfpipe.export.comparison import Comparison, compared, latency
-from tfpipe.export.contract import Origin
-from tfpipe.export.formats import LITERT_INT8, ONNX, ExportFormat
-from tfpipe.export.golden import GOLDEN, storable
-from tfpipe.export.parity import CONTRACT, litert_answers, onnx_answers
-from tfpipe.export.parity import GOLDEN as GOLDEN_FILE
-from tfpipe.export.saved_model import export, labels_of, proven, write_saved_model
-from tfpipe.export.training_statistics import statistics_of
-from tfpipe.export.versions import next_version
+from tfpipe.exports import litert, onnx
+from tfpipe.exports.comparison import Comparison, compared, latency
+from tfpipe.exports.contract import Origin
+from tfpipe.exports.formats import LITERT_INT8, ONNX, ExportFormat
+from tfpipe.exports.golden import GOLDEN, storable
+from tfpipe.exports.parity import CONTRACT, litert_answers, onnx_answers
+from tfpipe.exports.parity import GOLDEN as GOLDEN_FILE
+from tfpipe.exports.saved_model import export, labels_of, proven, write_saved_model
+from tfpipe.exports.training_statistics import statistics_of
+from tfpipe.exports.versions import next_version
 from tfpipe.jobs.predict.written import written_as
 from tfpipe.tasks.task import Task
 from tfpipe.training.datasets import dataset

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfpipe.errors import CheckFailed, ModelError
-from tfpipe.export import parity
+from tfpipe.exports import parity
 from tfpipe.serving.refusals import wrong
 from tfpipe.text import listed
 

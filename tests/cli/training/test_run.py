@@ -242,7 +242,7 @@ def test_data_that_cannot_be_had_is_known_at_once(
 def test_an_export_that_differs_fails_the_run_with_exit_3(
     tfpipe: Any, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tfpipe.export import parity
+    from tfpipe.exports import parity
 
     monkeypatch.setattr(parity, "TOLERANCE", -1.0)  # so that even equal answers differ too much
     answer = tfpipe("run", small, "epochs=1")

@@ -18,7 +18,7 @@ import tfpipe
 from tfpipe import FineTune, Phase, Pipeline
 from tfpipe.data import Arrays, augment
 from tfpipe.evaluation.predict import answers
-from tfpipe.export.saved_model import Served
+from tfpipe.exports.saved_model import Served
 from tfpipe.models import Hub
 from tfpipe.models.base import base_of
 from tfpipe.models.pretrained import hub_handle

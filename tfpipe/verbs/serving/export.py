@@ -6,7 +6,7 @@ from typing import Any
 
 from tfpipe.devices import start_tensorflow
 from tfpipe.errors import ConfigError, MissingDependency, RunError, suggest
-from tfpipe.export.formats import SAVED_MODEL, format_named
+from tfpipe.exports.formats import SAVED_MODEL, format_named
 from tfpipe.jobs.restore import read_stopped
 from tfpipe.runs.directory import find_run
 from tfpipe.terminal import Silent, Terminal

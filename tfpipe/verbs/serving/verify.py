@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tfpipe.errors import MissingDependency, ModelError
-from tfpipe.export import parity
+from tfpipe.exports import parity
 
 _RUNS = {".onnx": ("onnxruntime", "onnx"), ".tflite": ("ai_edge_litert", "litert")}
 

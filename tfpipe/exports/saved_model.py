@@ -19,12 +19,12 @@ import tensorflow as tf
 
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import CheckFailed
-from tfpipe.export.contract import Origin, contract, signatures_of
-from tfpipe.export.golden import golden_samples, packed
-from tfpipe.export.parity import CONTRACT, GOLDEN, LABELS, files_of, verify
-from tfpipe.export.signatures import Served
-from tfpipe.export.versions import next_version
-from tfpipe.export.warm_up_requests import write_requests
+from tfpipe.exports.contract import Origin, contract, signatures_of
+from tfpipe.exports.golden import golden_samples, packed
+from tfpipe.exports.parity import CONTRACT, GOLDEN, LABELS, files_of, verify
+from tfpipe.exports.signatures import Served
+from tfpipe.exports.versions import next_version
+from tfpipe.exports.warm_up_requests import write_requests
 from tfpipe.tasks.task import Task
 
 

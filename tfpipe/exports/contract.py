@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfpipe.declare.codec import to_json
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.export.signatures import takes_files
+from tfpipe.exports.signatures import takes_files
 from tfpipe.tasks.task import Task
 
 # What `serving_bytes` takes, for whoever calls the model.

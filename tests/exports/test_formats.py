@@ -18,9 +18,9 @@ from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tfpipe.declare.spec import Label
-from tfpipe.export import signatures
-from tfpipe.export.comparison import compared
-from tfpipe.export.versions import next_version
+from tfpipe.exports import signatures
+from tfpipe.exports.comparison import compared
+from tfpipe.exports.versions import next_version
 from tfpipe.tasks.task import task_of
 
 PIPELINES = Path(__file__).parents[2] / "pipelines"

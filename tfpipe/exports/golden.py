@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfpipe.data.images.decoding import decode
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.evaluation.predict import answers
-from tfpipe.export.signatures import takes_files
+from tfpipe.exports.signatures import takes_files
 from tfpipe.tasks.task import Task
 
 GOLDEN = 32
