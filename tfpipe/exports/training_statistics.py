@@ -22,7 +22,7 @@ def statistics_of(
         most: how many samples to look at.
 
     Returns:
-        `inputs`: by feature `count`, and of numbers `missing`, `min`, `max`, `mean`, `std`; of
+        `inputs`: by feature `count`, and of numbers `missing`, `min`, `max`, `mean`, `std`, `whole`; of
         categories `words` with their shares; of texts `lengths` in words, of images `mean` and
         `std` of an image's mean pixel. `answers`: shares of classes, or the numbers' range; by
         output where there are several.
@@ -78,6 +78,7 @@ def numbers(values: Any) -> dict[str, float]:
             "max": float(known.max()),
             "mean": float(known.mean()),
             "std": float(known.std()),
+            "whole": bool(np.all(known == np.round(known))),
         }
     return found
 

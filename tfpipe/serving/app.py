@@ -23,6 +23,8 @@ from tfpipe.serving.limits import Bodies, body_of, check_images
 from tfpipe.serving.metrics import CONTENT_TYPE, Metrics, RepositoryCollector
 from tfpipe.serving.openapi import openapi
 from tfpipe.serving.options import ServingOptions
+from tfpipe.serving.page.page import OPEN as PAGE
+from tfpipe.serving.page.page import page_routes
 from tfpipe.serving.refusals import RequestRefused, wrong
 from tfpipe.serving.repository import LoadedVersion, Repository
 from tfpipe.serving.servable import Servable
@@ -37,7 +39,7 @@ _BODIES = 8  # times the largest body: what all of them together may hold
 # One thread: JSON is read under Python's lock, so that two take as long and twice the memory.
 _READER = ThreadPoolExecutor(1, "json")
 _ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
-_OPEN = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})
+_OPEN = PAGE | {"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"}
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _T = TypeVar("_T")
 _METHODS = {v1.PREDICT, v1.CLASSIFY, v1.REGRESS}
@@ -87,6 +89,7 @@ def application(repository: Repository, options: ServingOptions, metrics: Metric
                 Route(f"/v2/models/{{name}}{v}", endpoints.model, methods=["GET"]),
             )
         ),
+        *page_routes(repository),
         Route("/healthz", healthz, methods=["GET"]),
         Route("/readyz", readyz, methods=["GET"]),
         Route("/metrics", counts, methods=["GET"]),

@@ -1,0 +1,64 @@
+// Answers: a name and bars for classes, a value and its place for numbers.
+
+const SHOWN = 10;
+
+function element(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+// Put a model's answer to one sample into a place of the page.
+export function showAnswer(place, model, prediction) {
+  if (!model.outputs.length) {
+    place.replaceChildren(element("pre", { textContent: JSON.stringify(prediction, null, 1) }));
+    return;
+  }
+  const bare = model.outputs.length === 1 && (Array.isArray(prediction) || typeof prediction !== "object");
+  place.replaceChildren(
+    ...model.outputs.flatMap((output) => {
+      const found = bare ? prediction : prediction[output.field];
+      const values = Array.isArray(found) ? found.flat(Infinity) : [found];
+      const title = model.outputs.length > 1 ? [element("h3", { textContent: output.name })] : [];
+      return [...title, ...(output.classes.length ? classes(output, values, model.task) : numbers(output, values))];
+    }),
+  );
+}
+
+function classes(output, values, task) {
+  const pairs = output.classes.map((name, i) => [name, values[i] ?? 0]).sort((a, b) => b[1] - a[1]);
+  const several = task.includes("multi");
+  const chosen = several ? pairs.filter(([, value]) => value >= 0.5).map(([name]) => name).join(", ") || "none" : pairs[0][0];
+  const rows = pairs.slice(0, SHOWN).map(([name, value], i) =>
+    element("tr", { className: i ? "" : "best" },
+      element("th", { scope: "row", textContent: name }),
+      element("td", {}, element("progress", { max: 1, value, ariaLabel: `probability of ${name}` })),
+      element("td", { textContent: `${(100 * value).toFixed(1)}%` }),
+    ),
+  );
+  const table = element("table", { className: "bars" }, element("tbody", {}, ...rows));
+  const more = pairs.length > SHOWN ? [element("p", { className: "note", textContent: `and ${pairs.length - SHOWN} more, each less probable` })] : [];
+  return [element("p", { className: "first", textContent: chosen }), table, ...more];
+}
+
+function numbers(output, values) {
+  const { min, max } = output.training;
+  const names = output.columns.length === values.length ? output.columns : values.map(() => output.name);
+  return values.flatMap((value, i) => {
+    const text = value === null ? "not a number" : Number(value.toPrecision(5)).toLocaleString("en", { maximumFractionDigits: 6 });
+    const title = values.length > 1 ? [element("h3", { textContent: names[i] })] : [];
+    const shown = [...title, element("p", { className: "first", textContent: values.length > 1 ? text : `${names[i]}: ${text}` })];
+    if (min === undefined || !(max > min) || value === null) return shown;
+    const share = Math.min(1, Math.max(0, (value - min) / (max - min)));
+    const outside = value < min || value > max ? ", outside of what was trained on" : "";
+    return [
+      ...shown,
+      element("progress", { max: 1, value: share, ariaLabel: `${names[i]} within the range of training` }),
+      element("p", { className: "note", textContent: `training had ${brief(min)} to ${brief(max)}${outside}` }),
+    ];
+  });
+}
+
+export function brief(value) {
+  return Number(value.toPrecision(4)).toLocaleString("en", { maximumFractionDigits: 4 });
+}

@@ -1,0 +1,137 @@
+// Drawings as MNIST has its digits: 28 x 28 pixels, the ink in 20 x 20, its centre of mass in the middle.
+
+const SIZE = 28;
+const INK = 20;
+const FAINT = 0.18; // of the strongest ink: less than that is paper
+
+// A canvas that is drawn on with a mouse, a pen or fingers; `changed` is called after each stroke's part.
+export class Drawing {
+  constructor(canvas, changed) {
+    this.canvas = canvas;
+    this.context = canvas.getContext("2d", { willReadFrequently: true });
+    this.changed = changed;
+    this.clear();
+    let last = null;
+    const at = (event) => {
+      const box = canvas.getBoundingClientRect();
+      return [((event.clientX - box.left) * canvas.width) / box.width, ((event.clientY - box.top) * canvas.height) / box.height];
+    };
+    canvas.onpointerdown = (event) => {
+      event.preventDefault();
+      try { canvas.setPointerCapture(event.pointerId); } catch { /* of an event that was made up */ }
+      last = at(event);
+      this.line(last, last);
+    };
+    canvas.onpointermove = (event) => {
+      if (!last) return;
+      const here = at(event);
+      this.line(last, here);
+      last = here;
+    };
+    canvas.onpointerup = canvas.onpointercancel = () => { last = null; };
+  }
+
+  clear() {
+    this.context.fillStyle = "#fff";
+    this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+  }
+
+  line([x0, y0], [x1, y1]) {
+    const context = this.context;
+    context.lineWidth = this.canvas.width / 13;
+    context.lineCap = context.lineJoin = "round";
+    context.strokeStyle = "#000";
+    context.beginPath();
+    context.moveTo(x0, y0);
+    context.lineTo(x1 + 0.01, y1);
+    context.stroke();
+    this.changed();
+  }
+}
+
+// The grey values of a canvas or an image, on white where it is transparent: {width, height, values}.
+export function pixelsOf(source) {
+  const scale = Math.min(1, 560 / Math.max(source.width, source.height));
+  const width = Math.max(1, Math.round(source.width * scale));
+  const height = Math.max(1, Math.round(source.height * scale));
+  const context = surface(width, height);
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, width, height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(source, 0, 0, width, height);
+  const data = context.getImageData(0, 0, width, height).data;
+  const values = new Float32Array(width * height);
+  for (let i = 0; i < values.length; i++) values[i] = 0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2];
+  return { width, height, values };
+}
+
+// What the model gets of grey values: 784 numbers from 0 to 255; null of an empty sheet.
+//   cut: whether the ink is cut out and centred; else the whole is shrunk.
+//   light: whether the model was trained on light ink on dark paper.
+export function prepared({ width, height, values }, { cut, light }) {
+  const ink = inkOf({ width, height, values });
+  if (!ink) return null;
+  const out = cut ? centred(ink, width, height) : shrunk(ink, width, height, 0, 0, width, height, SIZE, SIZE, 0, 0);
+  const strongest = Math.max(...out) || 1;
+  return Uint8Array.from(out, (value) => {
+    const level = Math.round((255 * value) / (cut ? strongest : 1));
+    return light ? level : 255 - level;
+  });
+}
+
+// How much ink each pixel has, from 0 to 1: the paper is what the border is, light or dark.
+function inkOf({ width, height, values }) {
+  const border = [];
+  for (let x = 0; x < width; x++) border.push(values[x], values[(height - 1) * width + x]);
+  for (let y = 0; y < height; y++) border.push(values[y * width], values[y * width + width - 1]);
+  border.sort((a, b) => a - b);
+  const paper = border[border.length >> 1];
+  const range = paper > 127 ? paper : 255 - paper;
+  const ink = values.map((value) => Math.min(1, Math.max(0, (paper > 127 ? paper - value : value - paper) / range)));
+  const strongest = ink.reduce((a, b) => Math.max(a, b), 0);
+  if (strongest < 0.05) return null;
+  return ink.map((value) => (value < FAINT * strongest ? 0 : value));
+}
+
+function centred(ink, width, height) {
+  let [left, top, right, bottom] = [width, height, -1, -1];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (!ink[y * width + x]) continue;
+      left = Math.min(left, x); right = Math.max(right, x);
+      top = Math.min(top, y); bottom = Math.max(bottom, y);
+    }
+  }
+  const scale = INK / Math.max(right - left + 1, bottom - top + 1);
+  const w = Math.max(1, Math.round((right - left + 1) * scale));
+  const h = Math.max(1, Math.round((bottom - top + 1) * scale));
+  const at = (x, y) => shrunk(ink, width, height, left, top, right - left + 1, bottom - top + 1, w, h, x, y);
+  const first = at((SIZE - w) >> 1, (SIZE - h) >> 1);
+  let [mass, mx, my] = [0, 0, 0];
+  first.forEach((value, i) => { mass += value; mx += value * (i % SIZE); my += value * Math.floor(i / SIZE); });
+  const place = (size, mean) => Math.max(0, Math.min(SIZE - size, ((SIZE - size) >> 1) + Math.round((SIZE - 1) / 2 - mean / mass)));
+  return at(place(w, mx), place(h, my));
+}
+
+// A part of the ink, shrunk or enlarged to w x h by area and put at (x, y) of 28 x 28.
+function shrunk(ink, width, height, left, top, wide, high, w, h, x, y) {
+  const source = surface(width, height);
+  const image = new ImageData(width, height);
+  ink.forEach((value, i) => image.data.set([255 * value, 255 * value, 255 * value, 255], 4 * i));
+  source.putImageData(image, 0, 0);
+  const target = surface(SIZE, SIZE);
+  target.fillStyle = "#000";
+  target.fillRect(0, 0, SIZE, SIZE);
+  target.imageSmoothingEnabled = true;
+  target.imageSmoothingQuality = "high";
+  target.drawImage(source.canvas, left, top, wide, high, x, y, w, h);
+  const data = target.getImageData(0, 0, SIZE, SIZE).data;
+  return Float32Array.from({ length: SIZE * SIZE }, (_, i) => data[4 * i] / 255);
+}
+
+function surface(width, height) {
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = height;
+  return canvas.getContext("2d", { willReadFrequently: true });
+}
