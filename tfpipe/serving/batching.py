@@ -82,7 +82,7 @@ class Batcher:
         self._max_weight = max_weight
         self._last: tuple[Any, ...] | None = None  # the kind of the last batch
         self._jobs: collections.deque[Job] = collections.deque()
-        self._waiting = 0
+        self._waiting = self._asked = 0  # samples that wait; and those that are being answered too
         self._some = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="batches", daemon=True)
@@ -121,11 +121,14 @@ class Batcher:
             self._waiting += rows
             self._jobs.append(job)
             self._some.notify()
+        self._asked += rows
         try:
             async with asyncio.timeout(max(0.0, until - time.monotonic())):
                 return await job.answer
         except TimeoutError:
             raise too_late() from None
+        finally:
+            self._asked -= rows
 
     async def _in_parts(
         self,
@@ -182,20 +185,30 @@ class Batcher:
             self._jobs.remove(first)
             self._last = first.kind
             jobs, rows, weight, others = [first], first.rows, first.weight, []
+            most = max(rows, self._room())
             while first.kind is not None and self._jobs:
                 job = self._jobs.popleft()
-                fits = rows + job.rows <= self._max_batch
+                fits = rows + job.rows <= most
                 fits = fits and not (job.heavy and weight + job.weight > self._max_weight)
                 if job.kind == first.kind and fits:
                     jobs.append(job)
                     rows, weight = rows + job.rows, weight + job.weight
                 else:
                     others.append(job)
-                if rows >= self._max_batch:
+                if rows >= most:
                     break
             self._jobs.extendleft(reversed(others))
             self._waiting -= rows
             return jobs
+
+    def _room(self) -> int:
+        """Return how many samples the next batch may have: a power of two, which is not filled up.
+
+        No more than half of those that are being answered: while the model has one half, requests
+        of the other are read and answers are written. Otherwise each would wait for the other.
+        """
+        most = min(self._max_batch, self._waiting, max(1, self._asked // 2))
+        return 1 << max(0, most.bit_length() - 1)
 
     def _answer(self, jobs: list[Job]) -> None:
         now = time.monotonic()

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from tfpipe.data.images.formats import kind_of
 from tfpipe.serving.refusals import RequestRefused, overloaded, wrong
 
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
@@ -157,6 +156,8 @@ def size_of(content: bytes, number: int = 0) -> tuple[int, int]:
     except Image.DecompressionBombError as error:
         raise RequestRefused(413, f"Sample {number} is too large: {error}") from None
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+        from tfpipe.data.images.formats import kind_of
+
         kind = kind_of(content)
         raise wrong(
             f"Sample {number} is no image that can be read ({kind or 'unknown'}, "
