@@ -84,7 +84,8 @@ def address(server: Server, name: str) -> str:
 
 def test_a_server_is_measured(tfpipe: Any, server: Server, golden: Path) -> None:
     server.asked.clear()
-    words = ("--seconds", "0.4", "--connections", "1,4", "--token", "secret", "--json")
+    Path("token").write_text("secret\n")
+    words = ("--seconds", "0.4", "--connections", "1,4", "--token-file", "token", "--json")
     done = tfpipe("bench", address(server, "pictures"), *words)
     assert done.code == 0, done.err
     found = json.loads(done.out)

@@ -54,10 +54,10 @@ class Counts(click.ParamType):
     help="The SavedModel whose golden samples a running server is sent; saved_models/NAME.",
 )
 @click.option(
-    "--token",
-    envvar="TFPIPE_TOKEN",
-    metavar="TOKEN",
-    help="The bearer token that a running server asks for; the variable TFPIPE_TOKEN.",
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="Holds the token that a running server asks for; or the variable TFPIPE_TOKEN.",
 )
 @json_option
 @debug_option
@@ -66,7 +66,7 @@ def command(
     seconds: float,
     connections: tuple[int, ...],
     samples: Path | None,
-    token: str | None,
+    token_file: Path | None,
     as_json: bool,
 ) -> None:
     """Measure how fast MODEL answers its golden samples, in process and over HTTP.
@@ -76,6 +76,7 @@ def command(
     before, to warm up, does not count.
     """
     from tfpipe.cli.logs import log_shown
+    from tfpipe.serving.token import token_of
     from tfpipe.terminal import Terminal
     from tfpipe.verbs.serving.bench import bench
 
@@ -86,7 +87,7 @@ def command(
             seconds=seconds,
             connections=connections,
             samples=samples,
-            token=token,
+            token=token_of(token_file),
             terminal=terminal,
         )
     if as_json:

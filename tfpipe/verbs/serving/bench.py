@@ -30,7 +30,7 @@ def bench(
         seconds: how long each figure is measured, after a warm-up that does not count.
         connections: how many connections ask at once, one after the other.
         samples: the folder whose golden samples a running server is sent; saved_models/NAME.
-        token: the bearer token that a running server asks for.
+        token: the bearer token that a server asks for; the variable TFPIPE_TOKEN when None.
         terminal: told what is being measured.
 
     Returns:
@@ -49,8 +49,9 @@ def bench(
     """
     from tfpipe.serving.bench.over_http import load_on, model_name, serving, version_folder
     from tfpipe.serving.bench.timing import time_in_process
+    from tfpipe.serving.token import token_of
 
-    terminal = terminal or Silent()
+    terminal, token = terminal or Silent(), token or token_of(None)
     address = str(model)
     if address.startswith(("http://", "https://")):
         load = load_on(address, seconds, token)
@@ -61,7 +62,7 @@ def bench(
     with terminal.waiting("measuring the signatures in process"):
         in_process = time_in_process(folder, seconds / 4)
     with serving(Path(model)) as server:
-        load = load_on(f"{server}/v1/models/{model_name(folder)}", seconds)
+        load = load_on(f"{server}/v1/models/{model_name(folder)}", seconds, token)
         http = _over_http(load, folder, connections, terminal)
     return {"model": str(folder), "in_process": in_process, "http": http}
 
