@@ -22,8 +22,8 @@ def statistics_of(
         most: how many samples to look at.
 
     Returns:
-        `inputs`: by feature `count`, and of numbers `missing`, `min`, `max`, `mean`, `std`, `whole`; of
-        categories `words` with their shares; of texts `lengths` in words, of images `mean` and
+        `inputs`: by feature `count`, and of numbers `missing`, `min`, `max`, `mean`, `std` and
+        `whole`; of categories `words` with their shares; of texts `lengths` in words, of images `mean` and
         `std` of an image's mean pixel. `answers`: shares of classes, or the numbers' range; by
         output where there are several.
     """

@@ -154,7 +154,9 @@ class _Endpoints:
         pixels: list[int] = []
         if served.servable.takes_files and "bytes" in arrays:
             pixels = check_images(arrays["bytes"].reshape(-1).tolist(), self._options.max_pixels)
-        return await served.batcher.ask(asked.signature, arrays, request.state.until, pixels)
+        answers = await served.batcher.ask(asked.signature, arrays, request.state.until, pixels)
+        served.drift.add(arrays, answers)
+        return answers
 
     async def ask(self, request: Request) -> Response:
         """Answer :predict, :classify and :regress."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_WHY, _ANSWER = ("input", "why"), ("output", "answer")
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -83,3 +84,42 @@ class RepositoryCollector(Collector):
                 versions.add_metric([name, str(servable.version)], 1)
         yield waiting
         yield versions
+        yield from self._drift()
+
+    def _drift(self) -> Iterable[Metric]:
+        """Return what was asked and answered, beside what training had."""
+        of = ["model", "version"]
+        seen = CounterMetricFamily(
+            "tfpipe_inputs", "Values of an input that were looked at.", labels=[*of, "input"]
+        )
+        outside = CounterMetricFamily(
+            "tfpipe_inputs_outside",
+            "Values unlike those of training.",
+            labels=[*of, "input", "why"],
+        )
+        answers = CounterMetricFamily("tfpipe_answers", "Answers by class.", labels=[*of, *_ANSWER])
+        shares = GaugeMetricFamily(
+            "tfpipe_training_share",
+            "Share of a class in training.",
+            labels=[*of, "output", "answer"],
+        )
+        stability = GaugeMetricFamily(
+            "tfpipe_answers_stability_index",
+            "Of answers and training; above 0.25 they differ.",
+            labels=[*of, "output"],
+        )
+        for name, model in self._repository.models.items():
+            for version, drift in model.drifts():
+                named = [name, str(version)]
+                for key, count in drift.inputs().items():
+                    seen.add_metric([*named, key], count)
+                for pair, count in drift.outside().items():
+                    outside.add_metric([*named, *pair], count)
+                for pair, count in drift.answers().items():
+                    answers.add_metric([*named, *pair], count)
+                for output, known in drift.shares.items():
+                    for answer, share in known.items():
+                        shares.add_metric([*named, output, answer], share)
+                for output, value in drift.stability().items():
+                    stability.add_metric([*named, output], value)
+        yield from (seen, outside, answers, shares, stability)

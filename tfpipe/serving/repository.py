@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tfpipe.errors import ModelError, TfpipeError, suggest
 from tfpipe.serving.batching import Batcher
+from tfpipe.serving.drift import Drift
 from tfpipe.serving.options import ServingOptions
 from tfpipe.serving.refusals import RequestRefused
 from tfpipe.serving.servable import Servable, load
@@ -27,12 +28,14 @@ class LoadedVersion:
     Args:
         servable: the version.
         batcher: answers its requests.
+        drift: counts how they differ from what it was trained on.
         leases: how many requests hold it.
         retired: whether no new request gets it.
     """
 
     servable: Servable
     batcher: Batcher
+    drift: Drift
     leases: int = 0
     retired: bool = False
 
@@ -106,7 +109,7 @@ class Model:
         options = self._options
         batcher = Batcher(options.max_batch, options.max_queue, watch, options.max_pixels)
         with self._lock:
-            self._served[version] = LoadedVersion(servable, batcher)
+            self._served[version] = LoadedVersion(servable, batcher, Drift(servable.contract))
         self.states[version] = (AVAILABLE, "")
         proof = "as its golden samples say" if servable.differences else "no golden samples"
         seconds = time.perf_counter() - began
@@ -136,6 +139,10 @@ class Model:
     def waiting(self) -> int:
         """How many samples wait."""
         return sum(served.batcher.waiting for served in self._all())
+
+    def drifts(self) -> list[tuple[int, Drift]]:
+        """The versions that answer, each with its counts."""
+        return [(one.servable.version, one.drift) for one in self._all()]
 
     def servables(self) -> list[Servable]:
         """The versions that answer, the newest first."""

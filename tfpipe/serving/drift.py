@@ -1,0 +1,172 @@
+"""Drift: how much what is asked and answered differs from what the model was trained on.
+
+An export says what its training data was like: ranges of numbers, words, lengths of texts, the
+brightness of images, shares of classes. Here requests are counted against that.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Arrays = Mapping[str, np.ndarray]
+
+BELOW, ABOVE, MISSING, UNKNOWN = "below", "above", "missing", "unknown"
+MOST_WORDS = 50  # that an export tells; of more it is not known which there were
+_TOGETHER = 64  # samples that are looked at in one go
+_DEVIATIONS = 3.0  # of an image's mean pixel from the usual one
+_ENOUGH = 100  # answers, before their shares say anything
+_LEAST = 1e-4  # of a share, where there is none: else one sample would be infinitely strange
+
+
+class Drift:
+    """Counts for one version of a model.
+
+    Args:
+        contract: what its export says of itself.
+    """
+
+    def __init__(self, contract: Mapping[str, Any]) -> None:
+        training = contract.get("training", {})
+        self._inputs: Mapping[str, Mapping[str, Any]] = training.get("inputs", {})
+        self._kinds = {i["name"]: i["kind"] for i in contract.get("inputs", ())}
+        label = contract.get("label", {})
+        parts = label.get("parts") or ([label] if label else [])
+        usual = "probabilities" if contract.get("output") == "probabilities" else "values"
+        answers = training.get("answers", {})
+        several = bool(label.get("parts"))
+        self._outputs = {
+            part["name"]: (part["name"] if several else usual, tuple(part["classes"]))
+            for part in parts
+        }
+        self.shares: dict[str, dict[str, float]] = {
+            part["name"]: dict(answers.get(part["name"], {}) if several else answers)
+            for part in parts
+            if part["classes"]
+        }
+        self._waiting: list[tuple[Arrays, Arrays]] = []
+        self._rows = 0
+        self._seen: Counter[str] = Counter()
+        self._outside: Counter[tuple[str, str]] = Counter()
+        self._answers: Counter[tuple[str, str]] = Counter()
+
+    def add(self, arrays: "Arrays", answers: "Arrays") -> None:
+        """Take note of a request; it is counted with others, when there are some or it is asked.
+
+        Args:
+            arrays: what was asked, by input.
+            answers: what was answered, by output.
+        """
+        if not self._inputs and not self.shares:
+            return
+        self._waiting.append((arrays, answers))
+        self._rows += max((len(a) for a in arrays.values() if a.ndim), default=0)
+        if self._rows >= _TOGETHER:
+            self._count()
+
+    def inputs(self) -> dict[str, int]:
+        """Return how many values of each input were looked at."""
+        self._count()
+        return dict(self._seen)
+
+    def outside(self) -> dict[tuple[str, str], int]:
+        """Return how many values of an input were below, above, missing or unknown."""
+        self._count()
+        return dict(self._outside)
+
+    def answers(self) -> dict[tuple[str, str], int]:
+        """Return how often an output had each of its classes."""
+        self._count()
+        return dict(self._answers)
+
+    def stability(self) -> dict[str, float]:
+        """Return the population stability index of each output with classes.
+
+        Below 0.1 answers are shared out as the labels of training were; above 0.25 they are not.
+        """
+        found = {}
+        for output, shares in self.shares.items():
+            counts = [self.answers().get((output, name), 0) for name in shares]
+            if sum(counts) >= _ENOUGH and any(shares.values()):
+                found[output] = stability_index([*shares.values()], counts)
+        return found
+
+    def _count(self) -> None:
+        waiting, self._waiting, self._rows = self._waiting, [], 0
+        for arrays, answers in waiting:
+            for name, values in arrays.items():
+                if name in self._inputs and self._kinds.get(name):
+                    self._count_input(name, values)
+            for output, (field, classes) in self._outputs.items():
+                if classes and field in answers:
+                    self._count_answers(output, classes, answers[field])
+
+    def _count_input(self, name: str, values: "np.ndarray") -> None:
+        found = outside(values, self._inputs[name], self._kinds[name])
+        self._seen[name] += len(values)
+        self._outside.update({(name, reason): n for reason, n in found.items() if n})
+
+    def _count_answers(self, output: str, classes: tuple[str, ...], values: "np.ndarray") -> None:
+        import numpy as np
+
+        if values.ndim != 2 or values.shape[1] != len(classes):
+            return
+        counts = np.bincount(values.argmax(axis=1), minlength=len(classes)).tolist()
+        self._answers.update({(output, c): n for c, n in zip(classes, counts, strict=True) if n})
+
+
+def outside(values: "np.ndarray", training: Mapping[str, Any], kind: str) -> dict[str, int]:
+    """Return how many values are not like those of training, by reason.
+
+    Args:
+        values: [rows, ...] of one input.
+        training: what the export says of it.
+        kind: of the feature: number, category, text, image, ...
+    """
+    import numpy as np
+
+    if len(training.get("words", {})) >= MOST_WORDS:
+        return {}
+    if "words" in training:
+        known = {word.encode() for word in training["words"]}
+        texts = [t if isinstance(t, bytes) else str(t).encode() for t in values.reshape(-1)]
+        return {UNKNOWN: sum(text not in known for text in texts)}
+    if kind == "text":
+        lengths = [len(text.split()) for text in values.reshape(-1)]
+        return _ranges(np.asarray(lengths, np.float64), training.get("lengths", {}))
+    if values.dtype.kind not in "fiub":
+        return {}
+    if kind == "image":
+        means = values.reshape(len(values), -1).mean(axis=1, dtype=np.float64)
+        spread = _DEVIATIONS * training["std"]
+        middle = training["mean"]
+        return _ranges(means, {"min": middle - spread, "max": middle + spread})
+    return _ranges(values.astype(np.float64).reshape(-1), training)
+
+
+def _ranges(values: "np.ndarray", training: Mapping[str, float]) -> dict[str, int]:
+    import numpy as np
+
+    found = {MISSING: int(np.count_nonzero(~np.isfinite(values)))}
+    if "min" in training:
+        found[BELOW] = int(np.count_nonzero(values < training["min"]))
+        found[ABOVE] = int(np.count_nonzero(values > training["max"]))
+    return found
+
+
+def stability_index(expected: list[float], counts: list[int]) -> float:
+    """Return the population stability index: the sum of (p - q) ln(p / q) over classes.
+
+    Args:
+        expected: the shares of training.
+        counts: how often each was answered.
+    """
+    whole, total = sum(expected), sum(counts)
+    found = 0.0
+    for count, share in zip(counts, expected, strict=True):
+        served, trained = max(count / total, _LEAST), max(share / whole, _LEAST)
+        found += (served - trained) * math.log(served / trained)
+    return found
