@@ -23,9 +23,9 @@ def statistics_of(
 
     Returns:
         `inputs`: by feature `count`, and of numbers `missing`, `min`, `max`, `mean`, `std` and
-        `whole`; of categories `words` with their shares; of texts `lengths` in words, of images `mean` and
-        `std` of an image's mean pixel. `answers`: shares of classes, or the numbers' range; by
-        output where there are several.
+        `whole`; of categories `words` with their shares; of texts `lengths` in words, of images
+        `mean` and `std` of an image's mean pixel. `answers`: shares of classes, or the numbers'
+        range; by output where there are several.
     """
     features: dict[str, list[np.ndarray]] = {}
     labels: dict[str, list[np.ndarray]] = {}

@@ -1,5 +1,7 @@
 """What is looked at before anything is decoded: how large a body is, and how large an image."""
 
+import asyncio
+import contextlib
 import io
 import warnings
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -8,6 +10,7 @@ from typing import Any
 
 from tfpipe.serving.refusals import RequestRefused, overloaded, wrong
 
+_PATIENCE = 1.0  # seconds that the rest of a body that is too large may take
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
 _PNG, _JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8"
 _GIF_FRAME = 0x2C
@@ -69,6 +72,7 @@ async def body_of(
         413, f"The body is larger than {limit:,} bytes.", {"Connection": "close"}
     )
     if declared is not None and declared.isdigit() and int(declared) > limit:
+        await _drop(receive, limit)
         raise too_large
     parts: list[bytes] = []
     size = 0
@@ -80,9 +84,21 @@ async def body_of(
         take(len(parts[-1]))
         size += len(parts[-1])
         if size > limit:
+            await _drop(receive, limit)
             raise too_large
         if not message.get("more_body", False):
             return b"".join(parts)
+
+
+async def _drop(receive: Callable[[], Awaitable[Any]], most: int) -> None:
+    """Read on for a moment, and forget it: whoever is still sending would not hear the answer."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            while most > 0:
+                message = await receive()
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
+                most -= len(message["body"])
 
 
 def check_images(encoded: Sequence[bytes], max_pixels: int) -> list[int]:

@@ -95,13 +95,13 @@ class RepositoryCollector(Collector):
         outside = CounterMetricFamily(
             "tfpipe_inputs_outside",
             "Values unlike those of training.",
-            labels=[*of, "input", "why"],
+            labels=[*of, *_WHY],
         )
         answers = CounterMetricFamily("tfpipe_answers", "Answers by class.", labels=[*of, *_ANSWER])
         shares = GaugeMetricFamily(
             "tfpipe_training_share",
             "Share of a class in training.",
-            labels=[*of, "output", "answer"],
+            labels=[*of, *_ANSWER],
         )
         stability = GaugeMetricFamily(
             "tfpipe_answers_stability_index",

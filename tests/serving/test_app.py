@@ -1,0 +1,195 @@
+"""What every request goes through: limits, deadlines, names, the token, and how it ends."""
+
+import http.client
+import json
+import logging
+import signal
+import socket
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.serving.conftest import serving
+
+ONE = {"instances": [0.0]}
+
+
+def test_token_names_and_limits(
+    sums: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO, logger="tfpipe.serving")
+    with serving({"sums": sums}, token="secret", log=True, max_body=2000, max_samples=50) as client:
+        path = "/v1/models/sums:predict"
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "secret"}):
+            status, found, answered = client.ask(path, ONE, headers)
+            assert (status, answered["www-authenticate"]) == (401, "Bearer")
+            assert found == {"error": "A token is needed: Authorization: Bearer TOKEN."}
+        assert client.ask("/metrics")[0] == client.ask("/page/models.json")[0] == 401
+        for open_path in ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/"):
+            assert client.ask(open_path)[0] == 200, open_path
+        token = {"Authorization": "Bearer secret"}
+        status, _, answered = client.ask(path, ONE, token | {"X-Request-ID": "mine-1"})
+        assert (status, answered["x-request-id"]) == (200, "mine-1")
+        status, _, answered = client.ask(path, ONE, token | {"X-Request-ID": "bad id\t"})
+        assert status == 200
+        assert len(answered["x-request-id"]) >= 8
+        assert "\t" not in answered["x-request-id"]
+        assert answered["x-content-type-options"] == "nosniff"
+        status, found, _ = client.ask(path, {"instances": [0.0] * 900}, token)
+        assert (status, found) == (413, {"error": "The body is larger than 2,000 bytes."})
+        status, found, _ = client.ask(path, {"instances": [0] * 51}, token)
+        assert status == 413
+        assert "51 samples" in found["error"]
+        # A body whose length nobody has said is counted while it comes.
+        connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=30)
+        parts = (b"[" * 500 for _ in range(10))
+        connection.request("POST", path, parts, token, encode_chunked=True)
+        assert connection.getresponse().status == 413
+        connection.close()
+        status, text, _ = client.ask("/metrics", None, token)
+        assert b'tfpipe_requests_total{code="200",method="predict",model="sums"} 2.0' in text
+        assert b'tfpipe_model_version{model="sums",version="1"} 1.0' in text
+        description = client.ask("/openapi.json", None, token)[1]
+        assert description["security"] == [{"token": []}]
+        assert "/v2/models/{name}/infer" in description["paths"]
+    lines = [json.loads(r.message) for r in caplog.records if r.name == "tfpipe.serving"]
+    (line,) = [line for line in lines if line["id"] == "mine-1"]
+    assert line["status"] == 200
+    assert line["path"] == path
+    assert line["milliseconds"] > 0
+
+
+def test_a_full_queue_and_a_deadline(sums: Path) -> None:
+    """Of a model that is busy: when to come again, or that it was too late."""
+    with serving({"sums": sums}, max_queue=3, max_batch=2, deadline=1.0) as client:
+        batcher = client.repository.models["sums"]._all()[0].batcher
+        signature = client.repository.models["sums"].servables()[0].signature("")
+        held, go = threading.Event(), threading.Event()
+        function = signature.function
+
+        def slow(**arrays: Any) -> Any:
+            held.set()
+            go.wait(20)
+            return function(**arrays)
+
+        object.__setattr__(signature, "function", slow)
+        found: dict[int, tuple[int, Any]] = {}
+
+        def ask(number: int) -> None:
+            status, body, headers = client.ask("/v1/models/sums:predict", {"instances": [number]})
+            found[number] = status, body, headers.get("retry-after")
+
+        threads = [threading.Thread(target=ask, args=(0,))]
+        threads[0].start()
+        assert held.wait(10)
+        for number in (1, 2, 3):
+            threads.append(threading.Thread(target=ask, args=(number,)))
+            threads[-1].start()
+            end = time.monotonic() + 10
+            while batcher.waiting < number and time.monotonic() < end:
+                time.sleep(0.005)
+        ask(4)
+        full = {"error": "The queue is full: try again in a second."}
+        assert found[4] == (503, full, "1")
+        for thread in threads:
+            thread.join()
+        late = {"error": "The deadline passed before the model had answered."}
+        assert [found[number] for number in range(4)] == [(504, late, None)] * 4
+        go.set()
+        object.__setattr__(signature, "function", function)
+        end = time.monotonic() + 10
+        while batcher.waiting and time.monotonic() < end:
+            time.sleep(0.005)
+        # Answers stay in order, and those of many samples are put together again.
+        status, body = client.predict({"instances": [*range(3)]})
+        assert (status, body) == (200, {"predictions": [2.0, 2.5, 3.0]})
+
+
+def test_one_bad_sample_answers_for_itself_alone(client: Any) -> None:
+    """Requests that come together are answered together, but for the one that cannot be."""
+    found: dict[int, tuple[int, Any]] = {}
+
+    def ask(number: int) -> None:
+        text = "bad" if number == 5 else f"t{number}"
+        found[number] = client.predict({"signature_name": "texts", "instances": [text]})
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    status, body = found.pop(5)
+    assert status == 400
+    assert body["error"].startswith("The model cannot answer sample 0: ")
+    assert "this text is not liked" in body["error"]
+    for number, (status, body) in found.items():
+        assert status == 200
+        assert body["predictions"][0]["upper"] == f"T{number}"
+
+
+def test_what_was_accepted_is_answered_at_the_end(
+    sums: Path, python: Callable[..., Any], tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = python("-m", "tfpipe", "serve", sums, "--port", port, "--no-log", cwd=tmp_path)
+    address = f"http://127.0.0.1:{port}"
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        try:
+            urllib.request.urlopen(f"{address}/readyz", timeout=5).read()
+            break
+        except OSError:
+            time.sleep(0.1)
+    # The head of a request has come, and half of its body, when the server is told to end.
+    body = json.dumps(ONE).encode()
+    with socket.create_connection(("127.0.0.1", port)) as half:
+        head = (
+            f"POST /v1/models/sums:predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+        )
+        half.sendall(head.encode() + b"\r\n" + body[:5])
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), timeout=1)
+        half.sendall(body[5:])
+        answer = b""
+        while part := half.recv(4096):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b'{"predictions": [2.0]}')
+    ended = process.end()
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[0] == f"serving sums at {address}"
+    assert "ended; every accepted request was answered" in ended.out
+
+
+def test_words_that_are_wrong(tfpipe: Any, sums: Path, tmp_path: Path) -> None:
+    answer = tfpipe("serve", "nothing")
+    assert answer.code == 2
+    assert (
+        "There is no exported model 'nothing': expected is a folder with saved_model.pb"
+        in answer.err
+    )
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        answer = tfpipe("serve", sums, "--port", port)
+    assert answer.code == 2
+    assert f"Port {port} cannot be used (Address already in use): give another" in answer.err
+    answer = tfpipe("serve", sums, "--host", "192.0.2.1")
+    assert answer.code == 2
+    assert "'192.0.2.1' is no address of this machine. Listen at 127.0.0.1" in answer.err
+    empty = tmp_path / "token"
+    empty.write_text("two words\n")
+    answer = tfpipe("serve", sums, "--token-file", empty)
+    assert answer.code == 2
+    assert f"{empty} holds no token: expected are letters, digits and signs." in answer.err
