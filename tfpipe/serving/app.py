@@ -316,6 +316,8 @@ class Around:
                     (b"x-request-id", identity.encode()),
                     (b"x-content-type-options", b"nosniff"),
                 ]
+                if self._repository.stopping:
+                    own.append((b"connection", b"close"))
                 message = {**message, "headers": [*message["headers"], *own]}
             await send(message)
 
