@@ -8,11 +8,11 @@ function element(name, properties = {}, ...children) {
   return made;
 }
 
-// Put a model's answer to one sample into a place of the page.
+// Put a model's answer to one sample into a place of the page; return it in a few words.
 export function showAnswer(place, model, prediction) {
   if (!model.outputs.length) {
     place.replaceChildren(element("pre", { textContent: JSON.stringify(prediction, null, 1) }));
-    return;
+    return "";
   }
   const bare = model.outputs.length === 1 && (Array.isArray(prediction) || typeof prediction !== "object");
   place.replaceChildren(
@@ -20,15 +20,16 @@ export function showAnswer(place, model, prediction) {
       const found = bare ? prediction : prediction[output.field];
       const values = Array.isArray(found) ? found.flat(Infinity) : [found];
       const title = model.outputs.length > 1 ? [element("h3", { textContent: output.name })] : [];
-      return [...title, ...(output.classes.length ? classes(output, values, model.task) : numbers(output, values))];
+      return [...title, ...(output.classes.length ? classes(output, values) : numbers(output, values))];
     }),
   );
+  const answers = [...place.querySelectorAll(".first")].map((first) => first.textContent);
+  return answers.map((answer, i) => (answers.length === model.outputs.length && i in model.outputs && answers.length > 1 ? `${model.outputs[i].name}: ${answer}` : answer)).join(", ");
 }
 
-function classes(output, values, task) {
+function classes(output, values) {
   const pairs = output.classes.map((name, i) => [name, values[i] ?? 0]).sort((a, b) => b[1] - a[1]);
-  const several = task.includes("multi");
-  const chosen = several ? pairs.filter(([, value]) => value >= 0.5).map(([name]) => name).join(", ") || "none" : pairs[0][0];
+  const chosen = output.several ? pairs.filter(([, value]) => value >= 0.5).map(([name]) => name).join(", ") || "none" : pairs[0][0];
   const rows = pairs.slice(0, SHOWN).map(([name, value], i) =>
     element("tr", { className: i ? "" : "best" },
       element("th", { scope: "row", textContent: name }),

@@ -4,12 +4,17 @@ const SIZE = 28;
 const INK = 20;
 const FAINT = 0.18; // of the strongest ink: less than that is paper
 
-// A canvas that is drawn on with a mouse, a pen or fingers; `changed` is called after each stroke's part.
+const STEP = 10; // of 280, at a press of an arrow
+const ARROWS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
+
+// A canvas that is drawn on with a mouse, a pen, fingers or arrows; `changed` is called after each stroke's part.
 export class Drawing {
-  constructor(canvas, changed) {
+  constructor(canvas, pen, changed) {
     this.canvas = canvas;
+    this.mark = pen;
     this.context = canvas.getContext("2d", { willReadFrequently: true });
     this.changed = changed;
+    this.dark = false;
     this.clear();
     let last = null;
     const at = (event) => {
@@ -29,18 +34,44 @@ export class Drawing {
       last = here;
     };
     canvas.onpointerup = canvas.onpointercancel = () => { last = null; };
+    canvas.onkeydown = (event) => this.pressed(event);
   }
 
-  clear() {
-    this.context.fillStyle = "#fff";
+  // Begin anew, on paper that is light or dark.
+  clear(dark = this.dark) {
+    this.dark = dark;
+    this.context.fillStyle = dark ? "#000" : "#fff";
     this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+    this.pen = [this.canvas.width / 2, this.canvas.height / 4];
+    this.down = false;
+    this.show();
+    this.changed();
+  }
+
+  // Move the pen by a key: with it, what is below is drawn on when it is down.
+  pressed(event) {
+    const way = ARROWS[event.key];
+    if (!way && event.key !== " ") return;
+    event.preventDefault();
+    const from = this.pen;
+    if (way) this.pen = from.map((place, i) => Math.max(STEP, Math.min(this.canvas.width - STEP, place + way[i])));
+    else this.down = !this.down;
+    if (this.down) this.line(from, this.pen);
+    this.show();
+  }
+
+  // Put the mark, which is seen while the canvas has the keyboard's focus, where the pen is.
+  show() {
+    this.mark.style.left = `${(100 * this.pen[0]) / this.canvas.width}%`;
+    this.mark.style.top = `${(100 * this.pen[1]) / this.canvas.height}%`;
+    this.mark.classList.toggle("down", this.down);
   }
 
   line([x0, y0], [x1, y1]) {
     const context = this.context;
     context.lineWidth = this.canvas.width / 13;
     context.lineCap = context.lineJoin = "round";
-    context.strokeStyle = "#000";
+    context.strokeStyle = this.dark ? "#fff" : "#000";
     context.beginPath();
     context.moveTo(x0, y0);
     context.lineTo(x1 + 0.01, y1);

@@ -9,7 +9,7 @@ function element(name, properties = {}, ...children) {
   return made;
 }
 
-// Fill a place of the page with the inputs of a model; `ask` gets {body, file?} when there is something to ask.
+// Fill a place of the page with the inputs of a model; `ask` gets {body, file?} when there is something to ask, null when there is nothing any more.
 export function inputsOf(model, place, ask, problem) {
   const kinds = new Set(model.inputs.map((input) => input.kind));
   const one = model.inputs.length === 1 ? model.inputs[0] : null;
@@ -50,22 +50,24 @@ function seenAs(pixels, canvas) {
 
 function drawing(model, input, ask) {
   const canvas = element("canvas", { className: "drawing", width: 280, height: 280, tabIndex: 0, id: "drawing" });
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", "Draw here with a mouse, a pen or a finger");
+  canvas.setAttribute("role", "application");
+  canvas.setAttribute("aria-label", "Draw here with a mouse, a pen or a finger. With the keyboard: arrows move the pen, Space puts it down and lifts it.");
   const seen = element("canvas", { className: "seen", width: 28, height: 28, id: "seen" });
   seen.setAttribute("role", "img");
   seen.setAttribute("aria-label", "What the model gets");
-  const pad = new Drawing(canvas, () => {
+  const pen = element("i", { className: "pen" });
+  const pad = new Drawing(canvas, pen, () => {
     const pixels = prepared(pixelsOf(canvas), { cut: written(model), light: lightOnDark(input) });
-    if (!pixels) return;
-    seenAs(pixels, seen);
-    ask(ofPixels(pixels));
+    seenAs(pixels ?? new Uint8Array(28 * 28).fill(lightOnDark(input) ? 0 : 255), seen);
+    ask(pixels && ofPixels(pixels));
   });
   const clear = element("button", { type: "button", textContent: "Clear", id: "clear", onclick: () => pad.clear() });
+  const dark = element("input", { type: "checkbox", id: "dark", onchange: () => pad.clear(dark.checked) });
   return element("div", {},
     element("p", { textContent: written(model) ? "Draw one sign, or choose a file below." : "Draw, or choose a file below." }),
-    canvas,
-    element("div", { className: "row" }, clear, element("span", { className: "note", textContent: "The model gets" }), seen),
+    element("div", { className: "paper" }, canvas, pen),
+    element("div", { className: "row" }, clear, element("label", { className: "row" }, dark, "Light on dark")),
+    element("div", { className: "row" }, element("span", { className: "note", textContent: "The model gets" }), seen),
   );
 }
 
@@ -120,7 +122,7 @@ function files(model, input, drawn, ask, problem) {
 
 function sentence(ask) {
   const text = element("textarea", { id: "sentence", maxLength: 100000 });
-  text.oninput = () => { if (text.value.trim()) ask({ body: { instances: [text.value] } }); };
+  text.oninput = () => ask(text.value.trim() ? { body: { instances: [text.value] } } : null);
   return element("div", {}, element("label", { htmlFor: "sentence", textContent: "Write something" }), text);
 }
 
@@ -146,7 +148,10 @@ function word(input, i, set, changed) {
   }
   const choice = element("select", { id: `field-${i}` }, ...words.map((name) => new Option(name, name)));
   choice.onchange = () => { set(choice.value); changed(); };
-  return [words[0], [choice]];
+  const shares = Object.entries(input.training.words ?? {}).sort((a, b) => b[1] - a[1]);
+  const usual = shares.length && words.includes(shares[0][0]) ? shares[0][0] : words[0];
+  choice.value = usual;
+  return [usual, [choice]];
 }
 
 function number(input, i, set, changed) {

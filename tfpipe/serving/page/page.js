@@ -28,9 +28,7 @@ async function load() {
     return;
   }
   if (answer.status === 401) {
-    problem(token ? "This token is not the right one." : "");
-    $("locked").hidden = false;
-    $("token").focus();
+    askForToken();
     return;
   }
   if (!answer.ok) {
@@ -57,12 +55,28 @@ function choose(model) {
   document.title = `${model.name} · tfpipe`;
   const generated = model.generated ? " · trained on generated data, its answers mean nothing" : "";
   $("about").textContent = `version ${model.version} · ${model.task || "SavedModel"}${generated}`;
-  $("answer").replaceChildren(Object.assign(document.createElement("p"), { className: "note", textContent: "There is none yet." }));
-  $("time").textContent = "";
-  $("as-curl").hidden = true;
-  latest += 1;
+  forget();
   problem("");
-  inputsOf(model, $("input"), (request) => later(model, request), problem);
+  inputsOf(model, $("input"), (request) => (request ? later(model, request) : forget()), problem);
+}
+
+// Take back the answer, and do not wait for the one that is on its way.
+function forget() {
+  clearTimeout(timer);
+  latest += 1;
+  noAnswer();
+  $("as-curl").hidden = true;
+}
+
+function noAnswer() {
+  $("answer").replaceChildren(Object.assign(document.createElement("p"), { className: "note", textContent: "There is none yet." }));
+  $("time").textContent = $("said").textContent = "";
+}
+
+function askForToken() {
+  problem(token ? "This token is not the right one." : "");
+  $("locked").hidden = false;
+  $("token").focus();
 }
 
 // Ask when nothing has changed for a moment, so that a slider asks when it rests or moves slowly.
@@ -80,17 +94,24 @@ async function ask(model, request) {
     const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json", ...headers() }, body: JSON.stringify(request.body) });
     body = parsed(await answer.text());
     if (number !== latest) return;
+    if (!answer.ok) noAnswer();
+    if (answer.status === 401) {
+      askForToken();
+      return;
+    }
     if (!answer.ok) {
       problem(body.error ?? `The server answers ${answer.status}.`);
       return;
     }
   } catch {
-    if (number === latest) problem("The server does not answer.");
+    if (number !== latest) return;
+    noAnswer();
+    problem("The server does not answer.");
     return;
   }
   problem("");
   const taken = performance.now() - began;
-  showAnswer($("answer"), model, body.predictions[0]);
+  $("said").textContent = showAnswer($("answer"), model, body.predictions[0]);
   $("time").textContent = `${taken.toFixed(taken < 10 ? 1 : 0)} ms from here to the model and back`;
   $("curl").textContent = curl(path, request);
   $("as-curl").hidden = false;

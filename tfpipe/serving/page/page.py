@@ -107,6 +107,7 @@ def _outputs(contract: "dict[str, Any] | Any", answers: dict[str, Any]) -> list[
             "name": part["name"],
             "field": part["name"] if label.get("parts") else usual,
             "classes": part["classes"],
+            "several": part["kind"] == "multilabel",
             "columns": part.get("columns", []),
             "training": answers.get(part["name"], answers) if not part["classes"] else {},
         }
