@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-Answer = Callable[[list[Any]], list[list[float]]]
+Answer = Callable[[list[Any]], list[Any]]
 
 
 def with_predict(path: str) -> Answer:
@@ -32,7 +32,7 @@ def with_predict(path: str) -> Answer:
         image = tf.io.decode_image(base64.b64decode(item["b64"]), 3, expand_animations=False)
         return tf.image.resize(image, size).numpy().astype(np.uint8)
 
-    def answer(instances: list[Any]) -> list[list[float]]:
+    def answer(instances: list[Any]) -> list[Any]:
         logits = model.predict(np.stack([decoded(item) for item in instances]), verbose=0)
         return tf.nn.softmax(logits).numpy().tolist()
 
@@ -50,13 +50,18 @@ def with_signature(path: str) -> Answer:
     _, named = arrays.structured_input_signature
     name = next(iter(named))
 
-    def answer(instances: list[Any]) -> list[list[float]]:
+    def answer(instances: list[Any]) -> list[dict[str, Any]]:
         if isinstance(instances[0], dict):
             files = [base64.b64decode(item["b64"]) for item in instances]
             answers = encoded(bytes=tf.constant(files))
         else:
             answers = arrays(**{name: tf.constant(instances, tf.uint8)})
-        return answers["probabilities"].numpy().tolist()
+        columns = {name: values.numpy().tolist() for name, values in answers.items()}
+        rows = zip(*columns.values(), strict=True)
+        return [dict(zip(columns, map(text, row), strict=True)) for row in rows]
+
+    def text(value: Any) -> Any:
+        return value.decode() if isinstance(value, bytes) else value
 
     return answer
 
