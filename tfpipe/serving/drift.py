@@ -4,10 +4,14 @@ An export says what its training data was like: ranges of numbers, words, length
 brightness of images, shares of classes. Here requests are counted against that.
 """
 
+import io
 import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from tfpipe.serving.limits import size_of
+from tfpipe.serving.refusals import RequestRefused
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +20,10 @@ if TYPE_CHECKING:
 
 BELOW, ABOVE, MISSING, UNKNOWN = "below", "above", "missing", "unknown"
 MOST_WORDS = 50  # that an export tells; of more it is not known which there were
-_TOGETHER = 64  # samples that are looked at in one go
+_TOGETHER = 64  # samples that are looked at in one go; of image files one of them is decoded
+_HELD = 1 << 22  # bytes that wait for it, at most
+_PIXELS = 1 << 18  # of a file that is decoded: a larger one would keep others waiting
+_LIKELY = 0.5  # from where on one of several answers is a yes
 _DEVIATIONS = 3.0  # of an image's mean pixel from the usual one
 _ENOUGH = 100  # answers, before their shares say anything
 _LEAST = 1e-4  # of a share, where there is none: else one sample would be infinitely strange
@@ -42,13 +49,17 @@ class Drift:
             part["name"]: (part["name"] if several else usual, tuple(part["classes"]))
             for part in parts
         }
+        self._several = {part["name"] for part in parts if part.get("kind") == "multilabel"}
+        images = [i for i in contract.get("inputs", ()) if i["kind"] == "image"]
+        self._image = images[0] if len(images) == 1 and "files" in contract else None
+        self._file = b""
         self.shares: dict[str, dict[str, float]] = {
             part["name"]: dict(answers.get(part["name"], {}) if several else answers)
             for part in parts
             if part["classes"]
         }
         self._waiting: list[tuple[Arrays, Arrays]] = []
-        self._rows = 0
+        self._rows = self._held = 0
         self._seen: Counter[str] = Counter()
         self._outside: Counter[tuple[str, str]] = Counter()
         self._answers: Counter[tuple[str, str]] = Counter()
@@ -62,9 +73,15 @@ class Drift:
         """
         if not self._inputs and not self.shares:
             return
-        self._waiting.append((arrays, answers))
+        known = {name: array for name, array in arrays.items() if name in self._inputs}
+        if self._image and not self._file and "bytes" in arrays and arrays["bytes"].size:
+            self._file = arrays["bytes"].reshape(-1)[0]
+        self._waiting.append((known, answers))
         self._rows += max((len(a) for a in arrays.values() if a.ndim), default=0)
-        if self._rows >= _TOGETHER:
+        for array in known.values():
+            texts = array.dtype.kind == "O"
+            self._held += sum(map(len, array.reshape(-1))) if texts else array.nbytes
+        if self._rows >= _TOGETHER or self._held + len(self._file) > _HELD:
             self._count()
 
     def inputs(self) -> dict[str, int]:
@@ -82,23 +99,17 @@ class Drift:
         self._count()
         return dict(self._answers)
 
-    def stability(self) -> dict[str, float]:
-        """Return the population stability index of each output with classes.
-
-        Below 0.1 answers are shared out as the labels of training were; above 0.25 they are not.
-        """
-        found = {}
-        for output, shares in self.shares.items():
-            counts = [self.answers().get((output, name), 0) for name in shares]
-            if sum(counts) >= _ENOUGH and any(shares.values()):
-                found[output] = stability_index([*shares.values()], counts)
-        return found
-
     def _count(self) -> None:
-        waiting, self._waiting, self._rows = self._waiting, [], 0
+        waiting, self._waiting = self._waiting, []
+        file, self._file = self._file, b""
+        self._rows = self._held = 0
+        if self._image and file and self._image["name"] in self._inputs:
+            mean = mean_of(file, self._image["shape"][-1])
+            if mean is not None:
+                self._count_input(self._image["name"], mean)
         for arrays, answers in waiting:
             for name, values in arrays.items():
-                if name in self._inputs and self._kinds.get(name):
+                if values.ndim and self._kinds.get(name):
                     self._count_input(name, values)
             for output, (field, classes) in self._outputs.items():
                 if classes and field in answers:
@@ -114,7 +125,10 @@ class Drift:
 
         if values.ndim != 2 or values.shape[1] != len(classes):
             return
-        counts = np.bincount(values.argmax(axis=1), minlength=len(classes)).tolist()
+        if output in self._several:
+            counts = (values >= _LIKELY).sum(axis=0).tolist()
+        else:
+            counts = np.bincount(values.argmax(axis=1), minlength=len(classes)).tolist()
         self._answers.update({(output, c): n for c, n in zip(classes, counts, strict=True) if n})
 
 
@@ -139,12 +153,33 @@ def outside(values: "np.ndarray", training: Mapping[str, Any], kind: str) -> dic
         return _ranges(np.asarray(lengths, np.float64), training.get("lengths", {}))
     if values.dtype.kind not in "fiub":
         return {}
-    if kind == "image":
+    if kind == "image" and "mean" in training:
         means = values.reshape(len(values), -1).mean(axis=1, dtype=np.float64)
         spread = _DEVIATIONS * training["std"]
         middle = training["mean"]
         return _ranges(means, {"min": middle - spread, "max": middle + spread})
     return _ranges(values.astype(np.float64).reshape(-1), training)
+
+
+def mean_of(file: bytes, channels: int) -> "np.ndarray | None":
+    """Return the mean pixel of an image file, [1]; None of one that is large or cannot be read.
+
+    Args:
+        file: its content.
+        channels: that the model takes; of one, the picture is grey.
+    """
+    import numpy as np
+    from PIL import Image
+
+    try:
+        width, height = size_of(file)
+        if width * height > _PIXELS:
+            return None
+        with Image.open(io.BytesIO(file)) as image:
+            pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+    except (OSError, ValueError, SyntaxError, RequestRefused):
+        return None
+    return pixels.mean(dtype=np.float64, keepdims=True).reshape(1)
 
 
 def _ranges(values: "np.ndarray", training: Mapping[str, float]) -> dict[str, int]:
@@ -157,8 +192,20 @@ def _ranges(values: "np.ndarray", training: Mapping[str, float]) -> dict[str, in
     return found
 
 
+def stability_of(expected: list[float], counts: list[int]) -> float | None:
+    """Return the stability index of answers; None where there are too few to say anything.
+
+    Args:
+        expected: the shares of training.
+        counts: how often each was answered.
+    """
+    return stability_index(expected, counts) if sum(counts) >= _ENOUGH and any(expected) else None
+
+
 def stability_index(expected: list[float], counts: list[int]) -> float:
     """Return the population stability index: the sum of (p - q) ln(p / q) over classes.
+
+    Below 0.1 answers are shared out as the labels of training were; above 0.25 they are not.
 
     Args:
         expected: the shares of training.
