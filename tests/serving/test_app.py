@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from tests.serving.conftest import serving
+from tests.serving.conftest import Client, serving
 
 ONE = {"instances": [0.0]}
 
@@ -169,6 +170,45 @@ def test_what_was_accepted_is_answered_at_the_end(
     assert ended.code == 0, ended.err
     assert ended.out.splitlines()[0] == f"serving sums at {address}"
     assert "ended; every accepted request was answered" in ended.out
+
+
+@pytest.mark.slow
+def test_several_processes_on_one_socket(
+    sums: Path, python: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Counts are those of all of them; one that is killed is started again; all end together."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = ("--port", port, "--no-log", "--workers", 2)
+    process = python("-m", "tfpipe", "serve", sums, *words, cwd=tmp_path)
+    lines = iter(process.stdout.readline, "")
+    assert any(line.startswith("ready in ") for line in lines)
+    client = Client(port, repository=None)  # type: ignore[arg-type]
+    for _ in range(40):
+        assert client.predict(ONE) == (200, {"predictions": [2.0]})
+    own = psutil.Process(process.pid).children()
+    assert len(own) == 2
+    counted = 'tfpipe_requests_total{code="200",method="predict",model="sums"} 40.0'
+    assert counted in client.ask("/metrics")[1].decode()
+    own[0].kill()
+    assert any("process 1 ended (SIGKILL) and is started again" in line for line in lines)
+    assert any("sums version 1 answers" in line for line in lines)
+    until = time.monotonic() + 60
+    while len(psutil.Process(process.pid).children()) < 2 and time.monotonic() < until:
+        time.sleep(0.05)
+    assert client.predict(ONE) == (200, {"predictions": [2.0]})
+    process.send_signal(signal.SIGTERM)
+    ended = process.end()
+    assert ended.code == 0, ended.err
+    assert not any(child.is_running() for child in own)
+
+    broken = tmp_path / "broken" / "1"
+    broken.mkdir(parents=True)
+    (broken / "saved_model.pb").write_bytes(b"nothing")
+    answer = python("-m", "tfpipe", "serve", broken.parent, *words).end()
+    assert answer.code == 2
+    assert "has no version to serve." in answer.err
 
 
 def test_words_that_are_wrong(tfpipe: Any, sums: Path, tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ def golden(tmp_path: Path) -> Path:
     pictures = np.arange(8, dtype="uint8").reshape(2, 2, 2, 1)
     file = np.frombuffer(b"\x89PNG\xff", np.uint8)
     np.savez(folder / "assets" / "golden.npz", array_image=pictures, file_0=file)
+    (folder / "assets" / "contract.json").write_text("{}")
     return folder
 
 
@@ -155,9 +156,8 @@ def test_what_is_no_model(tfpipe: Any, rows: Path) -> None:
     done = tfpipe("bench", "nothing")
     assert (done.code, done.err) == (
         2,
-        "Error: nothing is no SavedModel, nor a folder with versions of one. Give "
-        "saved_models/NAME, which `tfpipe run` and `tfpipe export` write, or the address of a "
-        "running server: http://HOST:PORT/v1/models/NAME.\n",
+        "Error: nothing is no exported model: expected is the folder of a SavedModel or of its "
+        "versions, a .onnx or a .tflite file.\n",
     )
     done = tfpipe("bench", "http://127.0.0.1:8501/models/x")
     assert (done.code, done.err) == (

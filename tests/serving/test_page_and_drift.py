@@ -14,7 +14,7 @@ from PIL import Image
 from tests.chromium import BROWSER, tab
 from tests.serving.conftest import Client, serving
 from tfpipe.cli.main import main
-from tfpipe.serving.drift import Drift, outside, stability_index
+from tfpipe.serving.drift import Drift, outside, stability_index, stability_of
 
 JOBS = """
 import numpy as np
@@ -222,5 +222,7 @@ def test_counts_of_drift() -> None:
     answers = {"probabilities": np.array([[0.9, 0.1]] * 90 + [[0.2, 0.8]] * 10)}
     drift.add({"x": np.zeros(100)}, answers)
     assert drift.answers() == {("y", "a"): 90, ("y", "b"): 10}
-    assert drift.stability() == {"y": pytest.approx(0.87889, abs=1e-4)}
-    assert Drift({}).stability() == {}
+    assert drift.shares == {"y": {"a": 0.5, "b": 0.5}}
+    assert stability_of([0.5, 0.5], [90, 10]) == pytest.approx(0.87889, abs=1e-4)
+    assert stability_of([0.5, 0.5], [90, 9]) is None
+    assert Drift({}).answers() == {}

@@ -17,14 +17,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from tfpipe.serving import open_inference as v2
-from tfpipe.serving import tensorflow_api as v1
+from tfpipe.serving.collector import RepositoryCollector
 from tfpipe.serving.limits import Bodies, body_of, check_images
-from tfpipe.serving.metrics import CONTENT_TYPE, Metrics, RepositoryCollector
-from tfpipe.serving.openapi import openapi
+from tfpipe.serving.metrics import CONTENT_TYPE, Metrics
 from tfpipe.serving.options import ServingOptions
 from tfpipe.serving.page.page import OPEN as PAGE
 from tfpipe.serving.page.page import page_routes
+from tfpipe.serving.protocols import open_inference as v2
+from tfpipe.serving.protocols import tensorflow_api as v1
+from tfpipe.serving.protocols.openapi import openapi
 from tfpipe.serving.refusals import RequestRefused, wrong
 from tfpipe.serving.repository import LoadedVersion, Repository
 from tfpipe.serving.servable import Servable
@@ -53,7 +54,7 @@ def application(repository: Repository, options: ServingOptions, metrics: Metric
         options: limits, and the token where there is one.
         metrics: counts what is done.
     """
-    metrics.registry.register(RepositoryCollector(repository))
+    metrics.add(RepositoryCollector(repository))
     endpoints = _Endpoints(repository, options)
 
     async def healthz(request: Request) -> Response:
@@ -316,6 +317,8 @@ class Around:
                     (b"x-request-id", identity.encode()),
                     (b"x-content-type-options", b"nosniff"),
                 ]
+                if self._repository.stopping:
+                    own.append((b"connection", b"close"))
                 message = {**message, "headers": [*message["headers"], *own]}
             await send(message)
 

@@ -99,18 +99,6 @@ class Drift:
         self._count()
         return dict(self._answers)
 
-    def stability(self) -> dict[str, float]:
-        """Return the population stability index of each output with classes.
-
-        Below 0.1 answers are shared out as the labels of training were; above 0.25 they are not.
-        """
-        found = {}
-        for output, shares in self.shares.items():
-            counts = [self.answers().get((output, name), 0) for name in shares]
-            if sum(counts) >= _ENOUGH and any(shares.values()):
-                found[output] = stability_index([*shares.values()], counts)
-        return found
-
     def _count(self) -> None:
         waiting, self._waiting = self._waiting, []
         file, self._file = self._file, b""
@@ -204,8 +192,20 @@ def _ranges(values: "np.ndarray", training: Mapping[str, float]) -> dict[str, in
     return found
 
 
+def stability_of(expected: list[float], counts: list[int]) -> float | None:
+    """Return the stability index of answers; None where there are too few to say anything.
+
+    Args:
+        expected: the shares of training.
+        counts: how often each was answered.
+    """
+    return stability_index(expected, counts) if sum(counts) >= _ENOUGH and any(expected) else None
+
+
 def stability_index(expected: list[float], counts: list[int]) -> float:
     """Return the population stability index: the sum of (p - q) ln(p / q) over classes.
+
+    Below 0.1 answers are shared out as the labels of training were; above 0.25 they are not.
 
     Args:
         expected: the shares of training.

@@ -24,6 +24,7 @@ class ServingOptions:
         log: whether to write a line for each request.
         grace: seconds that accepted requests get when the server is stopped.
         connections: connections at once, before more are sent away with 503.
+        workers: processes that answer; more than one pays where the model does not use all cores.
     """
 
     host: str = "127.0.0.1"
@@ -40,3 +41,4 @@ class ServingOptions:
     log: bool = True
     grace: float = 30.0
     connections: int = 2048
+    workers: int = 1

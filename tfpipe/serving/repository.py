@@ -12,9 +12,9 @@ from tfpipe.errors import ModelError, TfpipeError, suggest
 from tfpipe.serving.batching import Batcher
 from tfpipe.serving.drift import Drift
 from tfpipe.serving.options import ServingOptions
+from tfpipe.serving.protocols.tensorflow_api import not_found
 from tfpipe.serving.refusals import RequestRefused
 from tfpipe.serving.servable import Servable, load
-from tfpipe.serving.tensorflow_api import not_found
 from tfpipe.serving.warm_up import warm_up
 
 LOADING, AVAILABLE, UNLOADING, END = "LOADING", "AVAILABLE", "UNLOADING", "END"

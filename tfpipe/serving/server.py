@@ -2,11 +2,11 @@
 
 import asyncio
 import errno
-import gc
 import logging
 import os
 import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -31,6 +31,8 @@ _BACKLOG = 2048
 _HEADER = 10.0  # seconds that the header of a request may take
 # Longer than proxies keep their connections, so that none of them asks as it is closed.
 _KEEP_ALIVE = 75
+# Seconds for which connections are accepted, and requests are read, after the signal to end.
+_ACCEPTING, _READING = 0.05, 0.5
 
 
 class Connection(HttpToolsProtocol):
@@ -100,6 +102,19 @@ class Server(uvicorn.Server):
         self.force_exit = self.should_exit
         self.should_exit = True
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Read what has been sent already, answer it as the last of its connection, then close.
+
+        Closing at once would lose the requests that are on their way from the kernel to here.
+        """
+        await asyncio.sleep(_ACCEPTING)
+        for server in self.servers:
+            server.close()
+        end = time.monotonic() + _READING
+        while self.server_state.connections and time.monotonic() < end and not self.force_exit:
+            await asyncio.sleep(_ACCEPTING)
+        await super().shutdown(sockets)
+
 
 def repository_of(
     folders: dict[str, Path],
@@ -139,8 +154,6 @@ def serve(
         logger.setLevel(logging.INFO)
         logger.propagate = False
     sys.setswitchinterval(_SWITCH)
-    gc.collect()
-    gc.freeze()  # a full collection over all of TensorFlow takes 170 ms without an answer
     Server(application(repository, options, metrics), repository, options).run([listener])
     repository.close()
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tfpipe.cli.options import debug_option, json_option, print_json
+from tfpipe.cli.options import debug_option, json_option, print_json, root_option
 
 if TYPE_CHECKING:
     from tfpipe.terminal import Terminal
@@ -59,6 +59,7 @@ class Counts(click.ParamType):
     metavar="FILE",
     help="Holds the token that a running server asks for; or the variable TFPIPE_TOKEN.",
 )
+@root_option
 @json_option
 @debug_option
 def command(
@@ -67,11 +68,13 @@ def command(
     connections: tuple[int, ...],
     samples: Path | None,
     token_file: Path | None,
+    root: Path,
     as_json: bool,
 ) -> None:
     """Measure how fast MODEL answers its golden samples, in process and over HTTP.
 
-    MODEL is the folder of a SavedModel, for which a server is started, or the address of a model on
+    MODEL is an exported model: a folder, for which a server is started, a name in saved_models/, or
+    a .onnx or .tflite file, which is measured in process alone. Or it is the address of a model on
     a running server: http://HOST:PORT/v1/models/NAME. Rates are examples in a second; what comes
     before, to warm up, does not count.
     """
@@ -88,6 +91,7 @@ def command(
             connections=connections,
             samples=samples,
             token=token_of(token_file),
+            root=root,
             terminal=terminal,
         )
     if as_json:

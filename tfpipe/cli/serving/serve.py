@@ -77,6 +77,13 @@ from tfpipe.cli.options import debug_option, root_option
     metavar="SECONDS",
     help="Within which a request is answered, else 504; 30.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    metavar="N",
+    help="Processes that answer, each with the models in memory; 1.",
+)
 @click.option("--no-log", is_flag=True, help="Write no line for each request.")
 @root_option
 @debug_option
@@ -92,6 +99,7 @@ def command(
     max_body: int,
     max_pixels: int,
     deadline: float,
+    workers: int,
     no_log: bool,
     root: Path,
 ) -> None:
@@ -116,6 +124,7 @@ def command(
         max_body=max_body * MEGABYTE,
         max_pixels=max_pixels,
         deadline=deadline,
+        workers=workers,
         log=not no_log,
     )
     serve(models, options, root=root, terminal=Terminal())

@@ -25,27 +25,6 @@ if TYPE_CHECKING:
 _START = 120.0  # seconds that a server may take to be ready
 
 
-def version_folder(model: Path) -> Path:
-    """Return the folder of a SavedModel: a version's own, or the newest version of a model.
-
-    Args:
-        model: saved_models/NAME/VERSION or saved_models/NAME.
-
-    Raises:
-        ModelError: when neither is there.
-    """
-    if (model / "saved_model.pb").is_file():
-        return model
-    versions = [p for p in model.glob("*") if p.name.isdigit() and (p / "saved_model.pb").is_file()]
-    if not versions:
-        raise ModelError(
-            f"{model} is no SavedModel, nor a folder with versions of one. Give saved_models/NAME, "
-            "which `tfpipe run` and `tfpipe export` write, or the address of a running server: "
-            "http://HOST:PORT/v1/models/NAME."
-        )
-    return max(versions, key=lambda version: int(version.name))
-
-
 def request_bodies(signature: str, samples: "dict[str, np.ndarray]") -> list[bytes]:
     """Return a body in TensorFlow Serving's row format for each example.
 

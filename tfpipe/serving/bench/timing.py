@@ -1,7 +1,6 @@
-"""How fast a SavedModel answers in process: its bare signatures, one example and many at a time.
+"""How fast a model answers in process, one example and many at a time.
 
-`python timing.py FOLDER SECONDS` needs TensorFlow and NumPy alone, as whoever serves the model
-does, and prints what `time_signatures` returns.
+`python -m tfpipe.serving.bench.timing MODEL SECONDS` prints what `time_signatures` returns.
 """
 
 import json
@@ -12,6 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tfpipe.errors import CheckFailed
+from tfpipe.exports import parity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,45 +26,51 @@ Figures = dict[str, float]
 Samples = dict[str, "np.ndarray"]
 
 
-def golden_samples(folder: Path) -> dict[str, Samples]:
-    """Read the inputs of a SavedModel's golden samples.
+def golden_samples(model: Path) -> dict[str, Samples]:
+    """Read the inputs of a model's golden samples.
 
     Args:
-        folder: the SavedModel.
+        model: the folder of a SavedModel, or a .onnx or .tflite file.
 
     Returns:
-        The arrays of each input by signature, an example in each row; encoded files are bytes.
+        The arrays of each input by signature, an example in each row; encoded files are bytes. The
+        signature of a file is called "onnx" or "litert".
     """
     import numpy as np
 
-    with np.load(folder / "assets" / "golden.npz", allow_pickle=False) as golden:
-        arrays = dict(golden)
-    named = {n.removeprefix("array_"): a for n, a in arrays.items() if n.startswith("array_")}
-    numbers = sorted(int(n[5:]) for n in arrays if n.startswith("file_") and n[5:].isdigit())
-    files = [arrays[f"file_{number}"].tobytes() for number in numbers]
-    samples = {"serving_default": named}
-    if files:
+    golden, _ = parity.assets_of(model)
+    signature = {".onnx": "onnx", ".tflite": "litert"}.get(model.suffix, "serving_default")
+    arrays = {n.removeprefix("array_"): a for n, a in golden.items() if n.startswith("array_")}
+    samples: dict[str, Samples] = {signature: arrays}
+    if signature == "serving_default" and (files := parity.files_of(golden)):
         samples["serving_bytes"] = {"bytes": np.array(files, object)}
     return samples
 
 
-def time_signatures(folder: Path, seconds: float) -> dict[str, list[Figures]]:
-    """Time each signature of a SavedModel, on batches of 1, 2, 4, ... while larger is faster.
+def time_signatures(model: Path, seconds: float) -> dict[str, list[Figures]]:
+    """Time each signature of a model, on batches of 1, 2, 4, ... while larger is faster.
 
     Args:
-        folder: the SavedModel.
+        model: the folder of a SavedModel, or a .onnx or .tflite file; one of these is asked on the
+            CPU, and LiteRT one example at a time.
         seconds: how long each batch is called, after calls that do not count.
 
     Returns:
         By signature, for each batch: its `batch`, `per_second` in examples, and `p50`, `p90` and
         `p99` of a call's milliseconds.
     """
+    samples = golden_samples(model)
+    if model.suffix == ".onnx":
+        return {"onnx": time_batches(parity.onnx_answers(model), samples["onnx"], seconds)}
+    if model.suffix == ".tflite":
+        ask = parity.litert_answers(model)
+        return {"litert": time_batches(ask, samples["litert"], seconds, 1)}
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(str(folder))
+    loaded = tf.saved_model.load(str(model))
     return {
-        name: time_batches(bare_call(loaded.signatures[name]), samples, seconds)
-        for name, samples in golden_samples(folder).items()
+        name: time_batches(bare_call(loaded.signatures[name]), arrays, seconds)
+        for name, arrays in samples.items()
     }
 
 
@@ -79,7 +87,7 @@ def bare_call(signature: Callable[..., Any]) -> Callable[[Samples], None]:
 
 
 def time_batches(
-    call: Callable[[Samples], None], samples: Samples, seconds: float, largest: int = _LARGEST
+    call: Callable[[Samples], object], samples: Samples, seconds: float, largest: int = _LARGEST
 ) -> list[Figures]:
     """Time calls on batches of 1, 2, 4, ... examples, while larger ones are faster.
 
@@ -108,7 +116,7 @@ def time_batches(
     return figures
 
 
-def _timed(call: Callable[[Samples], None], batches: list[Samples], seconds: float) -> Figures:
+def _timed(call: Callable[[Samples], object], batches: list[Samples], seconds: float) -> Figures:
     size = len(next(iter(batches[0].values())))
     spent: list[float] = []
     for warm, limit in ((True, seconds / 4), (False, seconds)):
@@ -124,26 +132,24 @@ def _timed(call: Callable[[Samples], None], batches: list[Samples], seconds: flo
     return {"per_second": size * len(spent) / sum(spent), **latencies}
 
 
-def time_in_process(folder: Path, seconds: float) -> dict[str, list[Figures]]:
-    """Time each signature of a SavedModel in a fresh process that has no Keras.
+def time_in_process(model: Path, seconds: float) -> dict[str, list[Figures]]:
+    """Time each signature of a model in a fresh process that has no Keras.
 
     Args:
-        folder: the SavedModel.
+        model: the folder of a SavedModel, or a .onnx or .tflite file.
         seconds: how long each batch is called.
 
     Returns:
         As `time_signatures`.
 
     Raises:
-        CheckFailed: when the SavedModel does not load or does not take its golden samples.
+        CheckFailed: when the model does not load or does not take its golden samples.
     """
-    from tfpipe.errors import CheckFailed
-
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-P", __file__, str(folder), str(seconds)]
+    command = [sys.executable, "-m", __name__, str(model), str(seconds)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
-        raise CheckFailed(f"{folder} cannot be called:\n{done.stderr[-2000:]}")
+        raise CheckFailed(f"{model} cannot be called:\n{done.stderr[-2000:]}")
     figures: dict[str, list[Figures]] = json.loads(done.stdout.splitlines()[-1])
     return figures
 

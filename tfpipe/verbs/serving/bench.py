@@ -20,17 +20,21 @@ def bench(
     connections: Sequence[int] = CONNECTIONS,
     samples: str | Path | None = None,
     token: str | None = None,
+    root: str | Path = ".",
     terminal: Terminal | None = None,
 ) -> dict[str, Any]:
     """Measure how fast a model answers its golden samples: in process, and over HTTP.
 
     Args:
-        model: the folder of a SavedModel, for which a server is started; or the address of a model
-            on a running server, http://HOST:PORT/v1/models/NAME, which is measured alone.
+        model: an exported model: the folder of a SavedModel or of its versions, for which a server
+            is started; a .onnx or .tflite file, which is measured in process alone; or a name below
+            `root`/saved_models. Or the address of a model on a running server,
+            http://HOST:PORT/v1/models/NAME, which is measured alone.
         seconds: how long each figure is measured, after a warm-up that does not count.
         connections: how many connections ask at once, one after the other.
         samples: the folder whose golden samples a running server is sent; saved_models/NAME.
         token: the bearer token that a server asks for; the variable TFPIPE_TOKEN when None.
+        root: the folder with saved_models/.
         terminal: told what is being measured.
 
     Returns:
@@ -47,21 +51,24 @@ def bench(
     Example:
         tfpipe.bench("saved_models/cifar10_cnn")["http"]["serving_bytes"][0]["p99"]
     """
-    from tfpipe.serving.bench.over_http import load_on, model_name, serving, version_folder
+    from tfpipe.serving.bench.over_http import load_on, model_name, serving
     from tfpipe.serving.bench.timing import time_in_process
     from tfpipe.serving.token import token_of
+    from tfpipe.verbs.serving.verify import artefact
 
     terminal, token = terminal or Silent(), token or token_of(None)
     address = str(model)
     if address.startswith(("http://", "https://")):
         load = load_on(address, seconds, token)
-        folder = version_folder(Path(samples or f"saved_models/{model_name(load.path)}"))
+        folder = artefact(samples or model_name(load.path), Path(root))
         http = _over_http(load, folder, connections, terminal)
         return {"model": address, "in_process": {}, "http": http}
-    folder = version_folder(Path(model))
+    folder = artefact(model, Path(root))
     with terminal.waiting("measuring the signatures in process"):
         in_process = time_in_process(folder, seconds / 4)
-    with serving(Path(model)) as server:
+    if folder.is_file():
+        return {"model": str(folder), "in_process": in_process, "http": {}}
+    with serving(folder) as server:
         load = load_on(f"{server}/v1/models/{model_name(folder)}", seconds, token)
         http = _over_http(load, folder, connections, terminal)
     return {"model": str(folder), "in_process": in_process, "http": http}

@@ -59,6 +59,7 @@ def serve(
 
     from tfpipe.serving import server
     from tfpipe.serving.metrics import Metrics
+    from tfpipe.serving.workers import serve_in_workers
 
     began = time.perf_counter()
     listener = server.listen(options.host, options.port)
@@ -70,21 +71,28 @@ def serve(
             "Others can reach this address, and no token is asked for: give one with --token-file, "
             "or listen at 127.0.0.1 behind a proxy."
         )
-    metrics = Metrics()
-    repository = server.repository_of(folders, options, metrics, terminal.say)
-    with terminal.waiting("starting TensorFlow and loading the models"):
-        repository.start()
     name = next(iter(folders))
-    terminal.say(f"ready in {time.perf_counter() - began:.1f} s  (Ctrl-C ends it)")
     address = f"http://{host}:{port}"
-    terminal.commands(
-        [
-            (f"{address}/", "the page to try it"),
-            (f"curl {address}/v1/models/{name}", "its versions"),
-            (f"curl {address}/v1/models/{name}/metadata", "what it takes and answers"),
-        ]
-    )
-    server.serve(repository, options, metrics, listener)
+
+    def up() -> None:
+        terminal.say(f"ready in {time.perf_counter() - began:.1f} s  (Ctrl-C ends it)")
+        terminal.commands(
+            [
+                (f"{address}/", "the page to try it"),
+                (f"curl {address}/v1/models/{name}", "its versions"),
+                (f"curl {address}/v1/models/{name}/metadata", "what it takes and answers"),
+            ]
+        )
+
+    if options.workers > 1:
+        serve_in_workers(folders, options, listener, terminal.say, up)
+    else:
+        metrics = Metrics()
+        repository = server.repository_of(folders, options, metrics, terminal.say)
+        with terminal.waiting("starting TensorFlow and loading the models"):
+            repository.start()
+        up()
+        server.serve(repository, options, metrics, listener)
     terminal.say("ended; every accepted request was answered")
 
 

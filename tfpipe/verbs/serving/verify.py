@@ -31,6 +31,17 @@ def verify(model: str | Path, *, root: str | Path = ".") -> dict[str, Any]:
         tfpipe.verify("saved_models/cifar10_cnn")["differences"]["serving_bytes"]
     """
     path = artefact(model, Path(root))
+    return {"path": str(path), **parity.verify(path)}
+
+
+def artefact(model: str | Path, root: Path) -> Path:
+    """Return the folder of one version, or the file, that is meant.
+
+    Raises:
+        ModelError: when there is none.
+        MissingDependency: when the package that runs its format is not installed.
+    """
+    path = _found(model, root)
     if path.suffix in _RUNS:
         package, extra = _RUNS[path.suffix]
         if find_spec(package) is None:
@@ -38,11 +49,10 @@ def verify(model: str | Path, *, root: str | Path = ".") -> dict[str, Any]:
                 f"{path.name} is run by {package}, which is not installed. Install it with: pip "
                 f"install 'tfpipe[{extra}]'"
             )
-    return {"path": str(path), **parity.verify(path)}
+    return path
 
 
-def artefact(model: str | Path, root: Path) -> Path:
-    """Return the folder of one version, or the file, that is meant; raise ModelError for none."""
+def _found(model: str | Path, root: Path) -> Path:
     given = Path(model).expanduser()
     for path in (given, root / given, root / "saved_models" / given):
         if path.suffix in _RUNS and path.is_file():

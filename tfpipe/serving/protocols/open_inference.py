@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tfpipe.serving.protocols.tensorflow_api import check_rows
+from tfpipe.serving.protocols.tensors import array_of, check_shape, named, plain
 from tfpipe.serving.refusals import RequestRefused, wrong
 from tfpipe.serving.servable import Servable, Signature, Tensor
-from tfpipe.serving.tensorflow_api import check_rows
-from tfpipe.serving.tensors import array_of, check_shape, named, plain
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tfpipe.serving.protocols.tensors import array_of, named, plain
 from tfpipe.serving.refusals import RequestRefused, wrong
 from tfpipe.serving.servable import Servable, Signature, Tensor
-from tfpipe.serving.tensors import array_of, named, plain
 
 if TYPE_CHECKING:
     import numpy as np

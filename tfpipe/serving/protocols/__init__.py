@@ -1,0 +1,1 @@
+"""The two protocols that the server speaks: JSON and tensors, questions and answers."""
