@@ -15,16 +15,16 @@ export function showAnswer(place, model, prediction) {
     return "";
   }
   const bare = model.outputs.length === 1 && (Array.isArray(prediction) || typeof prediction !== "object");
-  place.replaceChildren(
-    ...model.outputs.flatMap((output) => {
-      const found = bare ? prediction : prediction[output.field];
-      const values = Array.isArray(found) ? found.flat(Infinity) : [found];
-      const title = model.outputs.length > 1 ? [element("h3", { textContent: output.name })] : [];
-      return [...title, ...(output.classes.length ? classes(output, values) : numbers(output, values))];
-    }),
-  );
-  const answers = [...place.querySelectorAll(".first")].map((first) => first.textContent);
-  return answers.map((answer, i) => (answers.length === model.outputs.length && i in model.outputs && answers.length > 1 ? `${model.outputs[i].name}: ${answer}` : answer)).join(", ");
+  const blocks = model.outputs.map((output) => {
+    const found = bare ? prediction : prediction[output.field];
+    const values = Array.isArray(found) ? found.flat(Infinity) : [found];
+    const shown = output.classes.length ? classes(output, values) : numbers(output, values, model.outputs.length === 1);
+    const title = model.outputs.length > 1 ? [element("h3", { textContent: output.name })] : [];
+    return element("div", {}, ...title, ...shown);
+  });
+  place.replaceChildren(...blocks);
+  const words = (block) => [...block.querySelectorAll("h3, .first")].map((part) => part.textContent).join(": ");
+  return blocks.map(words).join(", ");
 }
 
 function classes(output, values) {
@@ -42,13 +42,13 @@ function classes(output, values) {
   return [element("p", { className: "first", textContent: chosen }), table, ...more];
 }
 
-function numbers(output, values) {
+function numbers(output, values, alone) {
   const { min, max } = output.training;
   const names = output.columns.length === values.length ? output.columns : values.map(() => output.name);
   return values.flatMap((value, i) => {
     const text = value === null ? "not a number" : Number(value.toPrecision(5)).toLocaleString("en", { maximumFractionDigits: 6 });
     const title = values.length > 1 ? [element("h3", { textContent: names[i] })] : [];
-    const shown = [...title, element("p", { className: "first", textContent: values.length > 1 ? text : `${names[i]}: ${text}` })];
+    const shown = [...title, element("p", { className: "first", textContent: values.length > 1 || !alone ? text : `${names[i]}: ${text}` })];
     if (min === undefined || !(max > min) || value === null) return shown;
     const share = Math.min(1, Math.max(0, (value - min) / (max - min)));
     const outside = value < min || value > max ? ", outside of what was trained on" : "";
