@@ -253,6 +253,12 @@ def test_an_answer_that_comes_late_is_dropped(browser: Tab, client: Client) -> N
     browser.run("new Promise(done => setTimeout(done, 300))")
     assert browser.run("document.getElementById('name').textContent") == "digit"
     assert browser.run(FIRST) is None
+    # The address names the model; one that names none shows the first.
+    assert browser.run("location.hash") == "#digit"
+    browser.run("location.hash = '#row'")
+    browser.until("document.getElementById('name').textContent == 'row'")
+    browser.run("location.hash = '#%'")
+    browser.until("document.getElementById('name').textContent == 'digit'")
 
 
 def test_several_outputs_of_a_row(browser: Tab, client: Client) -> None:
