@@ -53,6 +53,10 @@ class Arithmetic(tf.Module):
     def values(self, x: Any) -> Any:
         return {"values": x[:, None] * 10}
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])
+    def positive(self, x: Any) -> Any:
+        return {"y": tf.boolean_mask(x, x > 0)}
+
     @tf.function(input_signature=[tf.TensorSpec([], tf.float32, "x")])
     def alone(self, x: Any) -> Any:
         return {"y": x + 1}
@@ -61,7 +65,10 @@ class Arithmetic(tf.Module):
         """Write it as a SavedModel."""
         signatures = {
             "serving_default": self.half_plus_two,
-            **{n: getattr(self, n) for n in ("two", "texts", "classes", "values", "alone")},
+            **{
+                n: getattr(self, n)
+                for n in ("two", "texts", "classes", "values", "positive", "alone")
+            },
         }
         tf.saved_model.save(self, str(folder), signatures=signatures)
 

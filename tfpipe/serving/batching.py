@@ -230,6 +230,10 @@ class Batcher:
         deliver([*zip(jobs, answers, strict=True)])
 
 
+class NotRowByRow(Exception):
+    """A signature answers with more or fewer rows than it is asked: requests go one by one."""
+
+
 def together(jobs: list[Job]) -> "list[Answers]":
     """Return the answers to each of some jobs of one kind, asked as one batch."""
     import numpy as np
@@ -244,6 +248,12 @@ def together(jobs: list[Job]) -> "list[Answers]":
             parts.append(np.repeat(parts[-1][-1:], missing, axis=0))
         arrays[name] = np.concatenate(parts) if len(parts) > 1 else parts[0]
     answers, found, start = signature(arrays), [], 0
+    size = max(len(array) for array in arrays.values())
+    if any(len(values) != size for values in answers.values()):
+        if len(jobs) > 1:
+            raise NotRowByRow
+        # Its answers are not one a sample, and must not be told apart by their places.
+        return [signature(jobs[0].arrays)]
     for job in jobs:
         stop = start + job.rows
         found.append({name: values[start:stop] for name, values in answers.items()})

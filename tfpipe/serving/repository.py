@@ -1,6 +1,7 @@
 """The models that are served: their versions, and new ones that take the place of old ones."""
 
 import gc
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from tfpipe.serving.servable import Servable, load
 from tfpipe.serving.warm_up import warm_up
 
 LOADING, AVAILABLE, UNLOADING, END = "LOADING", "AVAILABLE", "UNLOADING", "END"
+_NAME = re.compile(r"[\w.-]+")
 _LABELS = {"latest": -1, "previous": -2}
 
 
@@ -96,7 +98,9 @@ class Model:
         try:
             servable = load(folder, self.name, version)
             warm_up(servable, folder, self._options.max_batch)
-        except TfpipeError as error:
+            drift = Drift(servable.contract)
+        except Exception as known:  # noqa: BLE001 (whatever is in its files, the others go on)
+            error = known if isinstance(known, TfpipeError) else damaged(folder, known)
             self._refused[version] = written, str(error)
             self.states[version] = (END, str(error))
             kept = f" Version {max(self._served)} stays." if self._served else ""
@@ -109,7 +113,7 @@ class Model:
         options = self._options
         batcher = Batcher(options.max_batch, options.max_queue, watch, options.max_pixels)
         with self._lock:
-            self._served[version] = LoadedVersion(servable, batcher, Drift(servable.contract))
+            self._served[version] = LoadedVersion(servable, batcher, drift)
         self.states[version] = (AVAILABLE, "")
         proof = "as its golden samples say" if servable.differences else "no golden samples"
         seconds = time.perf_counter() - began
@@ -279,10 +283,17 @@ def versions_in(folder: Path) -> dict[int, Path]:
         return {}
 
 
+def damaged(folder: Path, error: Exception) -> ModelError:
+    """Return what is said of a version whose files do not hold what they should."""
+    reason = " ".join(str(error).split())[:300]
+    return ModelError(f"{folder} is damaged: {type(error).__name__}: {reason}")
+
+
 def _written(folder: Path) -> float:
     """Return when a version was written last; 0 for one that is gone."""
     try:
-        places = (folder, folder / "saved_model.pb", folder / "variables")
+        places = (folder, *(folder / name for name in ("saved_model.pb", "variables", "assets")))
+        places = tuple(place for place in places if place.exists())
         return max(place.stat().st_mtime for place in places)
     except OSError:
         return 0.0
@@ -314,6 +325,11 @@ def find_models(targets: tuple[str, ...], root: Path) -> dict[str, Path]:
         folder = folder.resolve()
         versions = folder.name.isdecimal() and (folder / "saved_model.pb").is_file()
         name = own if equals else (folder.parent if versions else folder).name
+        if not _NAME.fullmatch(name):
+            raise ModelError(
+                f"{name!r} is no name that an address can have: expected are letters, digits, "
+                f"'_', '-' and '.', as in model={place}."
+            )
         if name in found:
             raise ModelError(
                 f"Two models are called {name!r}: {found[name]} and {folder}. Name one of them, as "

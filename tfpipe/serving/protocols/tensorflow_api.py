@@ -34,6 +34,11 @@ class Question:
     arrays: "Arrays"
     by_row: bool
 
+    @property
+    def samples(self) -> int:
+        """How many samples are asked."""
+        return len(next(iter(self.arrays.values())))
+
 
 def question(body: object, servable: Servable, kind: str = PREDICT) -> Question:
     """Return what the body of a request asks.
@@ -144,6 +149,11 @@ def predicted(asked: Question, answers: "Arrays") -> dict[str, Any]:
     """Return the answer to :predict as JSON has it."""
     columns = {name: plain(array, name) for name, array in answers.items()}
     alone = next(iter(columns.values())) if len(columns) == 1 else None
+    if asked.by_row and any(len(a) != asked.samples for a in answers.values()):
+        raise wrong(
+            f"{asked.signature.name} does not answer sample by sample: ask in columns, with "
+            "'inputs'."
+        )
     if not asked.by_row:
         return {"outputs": columns if alone is None else alone}
     if alone is not None:

@@ -63,7 +63,11 @@ def _numbers(value: Any, tensor: Tensor) -> "np.ndarray":
         return found.astype(wanted)
     allowed = {"f": "fiu", "i": "iu", "u": "iu", "b": "b", "c": "fiu"}[wanted.kind]
     if kind not in allowed:
-        got = {"O": "a mixture, a null or an object", "U": "text", "b": "true or false"}
+        got = {
+            "O": "a mixture, a null, an object or too large a number",
+            "U": "text",
+            "b": "true or false",
+        }
         named = got.get(kind, "numbers with a fraction")
         raise wrong(f"{tensor.name!r} takes {tensor.dtype}, got {named}.")
     if wanted.kind in "iu":
@@ -98,7 +102,10 @@ def _strings(value: Any, tensor: Tensor) -> "np.ndarray":
         if isinstance(item, list):
             return [of(one) for one in item]
         if isinstance(item, str):
-            return item.encode()
+            try:
+                return item.encode()
+            except UnicodeEncodeError:
+                raise wrong(f"{tensor.name!r} holds half a character: {item[:20]!r}.") from None
         if isinstance(item, dict) and item.keys() == {_B64} and isinstance(item[_B64], str):
             return decoded(item[_B64], tensor.name)
         kind = "an object" if isinstance(item, dict) else repr(item)[:40]
