@@ -348,8 +348,8 @@ def test_the_best_model_of_a_run_answers_with_its_own_classes(
     )
     path.unlink()
     assert tfpipe("predict", "small", "dark.png").err == (
-        f"Error: {path.parts[1]}/{path.parts[2]} has no best model: it was stopped before the end "
-        f"of its first epoch. Go on with tfpipe resume {path.parts[1]}/{path.parts[2]}\n"
+        f"Error: {path.parts[1]}/{path.parts[2]} has lost its best model: {path} is gone. Bring it "
+        f"back from a backup, or train on with tfpipe resume {path.parts[1]}/{path.parts[2]}\n"
     )
 
 
