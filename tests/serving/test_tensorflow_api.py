@@ -44,7 +44,16 @@ PREDICT = [
         {"signature_name": "texts", "inputs": ["é"]},
         {"outputs": {"same_bytes": [{"b64": "w6k="}], "upper": ["é"]}},
     ),
+    # Outputs without a batch, or of other lengths, come in columns.
+    ({"signature_name": "mean", "inputs": [1, 3]}, {"outputs": {"mean": 2.0, "x": [1.0, 3.0]}}),
+    ({"signature_name": "unique", "inputs": [3, 3, 1]}, {"outputs": [3, 1]}),
+    # Base64 may come in lines.
+    (
+        {"signature_name": "texts", "inputs": [{"b64": "YWJj\nZGVm\n"}]},
+        {"outputs": {"same_bytes": [{"b64": "YWJjZGVm"}], "upper": ["ABCDEF"]}},
+    ),
     # Other fields are not looked at.
+    ({"inputs": {"x": [1.0], "z": [1.0]}}, {"outputs": [2.5]}),
     ({"instances": [2.0], "comment": "mine"}, {"predictions": [3.0]}),
 ]
 
@@ -139,10 +148,34 @@ def test_classify_and_regress(client: Any) -> None:
     examples = {"signature_name": "classes", "examples": [{"x": 0.25}, {"x": 1.0}]}
     assert client.predict(examples, verb="classify") == (
         200,
-        {"result": [[["0", 0.25], ["1", 0.75]], [["0", 1.0], ["1", 0.0]]]},
+        {"results": [[["0", 0.25], ["1", 0.75]], [["0", 1.0], ["1", 0.0]]]},
     )
     shared = {"signature_name": "values", "context": {"x": 2.0}, "examples": [{}, {"x": 1.5}]}
-    assert client.predict(shared, verb="regress") == (200, {"result": [20.0, 15.0]})
+    assert client.predict(shared, verb="regress") == (200, {"results": [20.0, 15.0]})
+    # The documentation's example of serialised tf.Example, and its image with a caption.
+    examples = {"signature_name": "regress_x", "examples": [{"x": 1.0}, {"x": [2.0]}]}
+    assert client.predict(examples, verb="regress") == (200, {"results": [3.5, 4.0]})
+    images = [("aW1hZ2UgYnl0ZXM=", "seaside"), ("YXdlc29tZSBpbWFnZSBieXRlcw==", "mountains")]
+    objects = {
+        "signature_name": "classify_objects",
+        "examples": [{"image": {"b64": image}, "caption": caption} for image, caption in images],
+    }
+    pairs = [
+        [["image bytes", 11.0], ["seaside", 7.0]],
+        [["awesome image bytes", 19.0], ["mountains", 9.0]],
+    ]
+    assert client.predict(objects, verb="classify") == (200, {"results": pairs})
+    shared = {"context": {"caption": "both"}, "signature_name": "classify_objects"}
+    examples = shared | {"examples": [{"image": "one"}, {"image": "two", "caption": "own"}]}
+    assert client.predict(examples, verb="classify") == (
+        200,
+        {"results": [[["one", 3.0], ["both", 4.0]], [["two", 3.0], ["own", 3.0]]]},
+    )
+    status, found = client.predict(
+        {"signature_name": "regress_x", "examples": [{"x": [1.0, "a"]}]}, verb="regress"
+    )
+    said = "Example 0: feature 'x' should have texts, whole numbers or floats, and all of one kind."
+    assert (status, found) == (400, {"error": said})
     status, found = client.predict({"examples": [{"x": 1.0}]}, verb="classify")
     assert (status, found["error"][:36]) == (400, "This signature does not classify: it")
     status, found = client.predict({"examples": [{"x": 1.0}]}, verb="regress")

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import math
 import os
 import socket
 import sys
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _SWITCH = 0.0005
 _BACKLOG = 2048
 _HEADER = 10.0  # seconds that the header of a request may take
+_TAKING = 30.0  # seconds in which a client has to read some of its answer
 # Longer than proxies keep their connections, so that none of them asks as it is closed.
 _KEEP_ALIVE = 75
 # Seconds for which connections are accepted, and requests are read, after the signal to end.
@@ -36,9 +38,10 @@ _ACCEPTING, _READING = 0.05, 0.5
 
 
 class Connection(HttpToolsProtocol):
-    """A connection that is closed when the header of its request does not come in time."""
+    """A connection that ends when a header does not come, or an answer is not read, in time."""
 
     _timer: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
@@ -48,7 +51,28 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._stop()
+        if self._reading is not None:
+            self._reading.cancel()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Wait for the client to read what it has been answered so far."""
+        super().pause_writing()
+        self._look(math.inf)
+
+    def _look(self, before: float) -> None:
+        """End the connection when nothing of an answer has been read since the last look."""
+        unread = self.transport.get_write_buffer_size()
+        if unread < before:
+            self._reading = self.loop.call_later(_TAKING, self._look, unread)
+        else:
+            self.transport.abort()
+
+    def resume_writing(self) -> None:
+        """Wait no more."""
+        if self._reading is not None:
+            self._reading.cancel()
+        super().resume_writing()
 
     def on_message_begin(self) -> None:
         """Wait for the rest of the header, of which something has come."""

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tfpipe.serving.protocols.tensors import array_of, named, plain
+from tfpipe.serving.protocols.examples import examples_of, takes_examples
+from tfpipe.serving.protocols.tensors import array_of, is_base64, named, plain
 from tfpipe.serving.refusals import RequestRefused, wrong
 from tfpipe.serving.servable import Servable, Signature, Tensor
 
@@ -56,7 +57,12 @@ def question(body: object, servable: Servable, kind: str = PREDICT) -> Question:
         context = body.get("context", {})
         if not isinstance(context, dict):
             raise wrong("'context' should be an object of features that all examples share.")
-        return Question(signature, _rows([context | row for row in rows], signature), True)
+        rows = [context | row for row in rows]
+        if takes_examples(signature):
+            if not rows:
+                raise wrong("There should be at least one sample.")
+            return Question(signature, examples_of(rows, signature), True)
+        return Question(signature, _rows(rows, signature), True)
     if ("instances" in body) == ("inputs" in body):
         raise wrong(
             "The body should have either 'instances' (rows) or 'inputs' (columns), it has "
@@ -100,29 +106,26 @@ def _by_name(rows: Sequence[Any], signature: Signature) -> dict[str, list[Any]]:
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
             raise wrong(f"Sample {number} should be an object with {named(names)}.")
-        _check_names(row, signature, f"Sample {number}")
+        if missing := names - row.keys():
+            raise wrong(f"Sample {number} lacks {named(sorted(missing))}.")
+        if unknown := row.keys() - names:
+            raise wrong(
+                f"Sample {number} has {named(sorted(unknown))}, which {signature.name} does not "
+                f"take; it takes {named(names)}."
+            )
     return {name: [row[name] for row in rows] for name in names}
-
-
-def _check_names(given: Mapping[str, Any], signature: Signature, what: str) -> None:
-    if missing := signature.inputs.keys() - given.keys():
-        raise wrong(f"{what} lacks {named(sorted(missing))}.")
-    if unknown := given.keys() - signature.inputs.keys():
-        raise wrong(
-            f"{what} has {named(sorted(unknown))}, which {signature.name} does not take; it takes "
-            f"{named(signature.inputs)}."
-        )
 
 
 def _columns(inputs: Any, signature: Signature) -> "Arrays":
     """Return the arrays of samples that came input by input."""
     names = signature.inputs
-    if len(names) == 1 and not (isinstance(inputs, dict) and inputs.keys() == names.keys()):
+    if len(names) == 1 and (is_base64(inputs) or not isinstance(inputs, dict)):
         (name,) = names
         inputs = {name: inputs}
     if not isinstance(inputs, dict):
         raise wrong(f"'inputs' should be an object with {named(names)}.")
-    _check_names(inputs, signature, "'inputs'")
+    if missing := names.keys() - inputs.keys():  # others are not looked at
+        raise wrong(f"'inputs' lacks {named(sorted(missing))}.")
     arrays = {name: array_of(inputs[name], tensor) for name, tensor in names.items()}
     check_rows(arrays, signature)
     return arrays
@@ -141,25 +144,61 @@ def check_rows(arrays: "Arrays", signature: Signature) -> None:
 
 
 def predicted(asked: Question, answers: "Arrays") -> dict[str, Any]:
-    """Return the answer to :predict as JSON has it."""
+    """Return the answer to :predict as JSON has it.
+
+    Args:
+        asked: the question.
+        answers: by output.
+
+    Raises:
+        RequestRefused: when it is asked in rows and not answered in rows.
+    """
     columns = {name: plain(array, name) for name, array in answers.items()}
     alone = next(iter(columns.values())) if len(columns) == 1 else None
     if not asked.by_row:
         return {"outputs": columns if alone is None else alone}
+    counts = {len(array) if array.ndim else -1 for array in answers.values()}
+    if len(counts) != 1 or -1 in counts:
+        shapes = ", ".join(f"{name!r} {[*array.shape]}" for name, array in answers.items())
+        raise wrong(
+            f"{asked.signature.name} does not answer each sample by itself, the shapes are "
+            f"{shapes}: ask in columns, with 'inputs'."
+        )
     if alone is not None:
         return {"predictions": alone}
     rows = zip(*columns.values(), strict=True)
     return {"predictions": [dict(zip(columns, row, strict=True)) for row in rows]}
 
 
-def classified(servable: Servable, answers: "Arrays") -> dict[str, Any]:
-    """Return the answer to :classify: pairs of label and score for each sample."""
-    scores = answers.get("probabilities", answers.get("scores"))
-    if scores is None or scores.ndim != 2:
+def classified(servable: Servable, asked: Question, answers: "Arrays") -> dict[str, Any]:
+    """Return the answer to :classify: pairs of label and score for each sample.
+
+    The key is `results`, as TensorFlow Serving writes it; one of its documentation's two pages on
+    this has `result`.
+
+    Args:
+        servable: the model, which knows the names of its classes.
+        asked: the question.
+        answers: by output.
+
+    Raises:
+        RequestRefused: when the signature does not answer classes.
+    """
+    names, scores = answers.get("classes"), answers.get("probabilities", answers.get("scores"))
+    either = names if scores is None else scores
+    if either is None or either.ndim != 2:
         raise wrong("This signature does not classify: it answers no probabilities of classes.")
-    labels = servable.labels or tuple(str(i) for i in range(scores.shape[1]))
-    values = plain(scores, "scores")
-    return {"result": [[[n, v] for n, v in zip(labels, row, strict=True)] for row in values]}
+    samples, classes = either.shape
+    values = [[0.0] * classes] * samples if scores is None else plain(scores, "scores")
+    if names is not None and names.shape == either.shape:
+        labels = plain(names, "classes")
+    else:
+        unnamed = [str(i) for i in range(classes)]
+        if takes_examples(asked.signature):
+            unnamed = [""] * classes  # as TensorFlow Serving has it
+        labels = [servable.labels or unnamed] * samples
+    pairs = zip(labels, values, strict=True)
+    return {"results": [[[n, v] for n, v in zip(*pair, strict=True)] for pair in pairs]}
 
 
 def regressed(answers: "Arrays") -> dict[str, Any]:
@@ -169,7 +208,7 @@ def regressed(answers: "Arrays") -> dict[str, Any]:
         raise wrong("This signature does not regress: it answers no values.")
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    return {"result": plain(values, "values")}
+    return {"results": plain(values, "values")}
 
 
 def metadata(servable: Servable) -> dict[str, Any]:
