@@ -253,6 +253,12 @@ def test_an_answer_that_comes_late_is_dropped(browser: Tab, client: Client) -> N
     browser.run("new Promise(done => setTimeout(done, 300))")
     assert browser.run("document.getElementById('name').textContent") == "digit"
     assert browser.run(FIRST) is None
+    # The address names the model; one that names none shows the first.
+    assert browser.run("location.hash") == "#digit"
+    browser.run("location.hash = '#row'")
+    browser.until("document.getElementById('name').textContent == 'row'")
+    browser.run("location.hash = '#%'")
+    browser.until("document.getElementById('name').textContent == 'digit'")
 
 
 def test_several_outputs_of_a_row(browser: Tab, client: Client) -> None:
@@ -340,3 +346,16 @@ def test_files_that_are_dropped_or_none(browser: Tab, client: Client, tmp_path: 
     # Nothing is on it: it is asked as it is.
     browser.until(f"{FIRST} == '1' && !{PROBLEM}")
     assert "'white.png'" in browser.run("document.getElementById('curl').textContent")
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_a_file_of_the_models_size_is_kept(
+    browser: Tab, client: Client, tmp_path: Path, inverted: bool
+) -> None:
+    image = np.zeros((28, 28), np.uint8)
+    image[3:14, 5:8] = np.arange(33).reshape(11, 3) * 5 + 95
+    Image.fromarray(255 - image if inverted else image).save(tmp_path / "small.png")
+    opened(browser, client, "digit")
+    browser.files("#file", tmp_path / "small.png")
+    browser.until(f"{FIRST} == '1'")
+    assert np.abs(got() - image).max() <= 1

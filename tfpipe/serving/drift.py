@@ -7,7 +7,7 @@ brightness of images, shares of classes. Here requests are counted against that.
 import io
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tfpipe.serving.limits import size_of
@@ -76,7 +76,8 @@ class Drift:
         known = {name: array for name, array in arrays.items() if name in self._inputs}
         if self._image and not self._file and "bytes" in arrays and arrays["bytes"].size:
             self._file = arrays["bytes"].reshape(-1)[0]
-        self._waiting.append((known, answers))
+        fields = {field for field, classes in self._outputs.values() if classes}
+        self._waiting.append((known, {n: a for n, a in answers.items() if n in fields}))
         self._rows += max((len(a) for a in arrays.values() if a.ndim), default=0)
         for array in known.values():
             texts = array.dtype.kind == "O"
@@ -107,13 +108,13 @@ class Drift:
             mean = mean_of(file, self._image["shape"][-1])
             if mean is not None:
                 self._count_input(self._image["name"], mean)
-        for arrays, answers in waiting:
-            for name, values in arrays.items():
-                if values.ndim and self._kinds.get(name):
-                    self._count_input(name, values)
-            for output, (field, classes) in self._outputs.items():
-                if classes and field in answers:
-                    self._count_answers(output, classes, answers[field])
+        for name, values in together(arrays for arrays, _ in waiting):
+            if self._kinds.get(name):
+                self._count_input(name, values)
+        answered = together(answers for _, answers in waiting)
+        for output, (field, classes) in self._outputs.items():
+            for values in [values for name, values in answered if name == field]:
+                self._count_answers(output, classes, values)
 
     def _count_input(self, name: str, values: "np.ndarray") -> None:
         found = outside(values, self._inputs[name], self._kinds[name])
@@ -130,6 +131,22 @@ class Drift:
         else:
             counts = np.bincount(values.argmax(axis=1), minlength=len(classes)).tolist()
         self._answers.update({(output, c): n for c, n in zip(classes, counts, strict=True) if n})
+
+
+def together(requests: "Iterable[Arrays]") -> "list[tuple[str, np.ndarray]]":
+    """Return the samples of several requests, those of one name and shape in one array.
+
+    Args:
+        requests: the arrays of each, by name.
+    """
+    import numpy as np
+
+    groups: dict[tuple[str, Any], list[np.ndarray]] = {}
+    for arrays in requests:
+        for name, values in arrays.items():
+            if values.ndim:
+                groups.setdefault((name, values.shape[1:]), []).append(values)
+    return [(name, np.concatenate(group)) for (name, _), group in groups.items()]
 
 
 def outside(values: "np.ndarray", training: Mapping[str, Any], kind: str) -> dict[str, int]:

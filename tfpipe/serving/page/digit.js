@@ -2,7 +2,7 @@
 
 const SIZE = 28;
 const INK = 20;
-const FAINT = 0.18; // of the strongest ink: less than that is paper
+const FAINT = [0.06, 0.4]; // of the strongest ink: what is less is paper, by how even the border is
 
 const STEP = 10; // of 280, at a press of an arrow
 const ARROWS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
@@ -97,9 +97,10 @@ export function pixelsOf(source) {
 }
 
 // What the model gets of grey values: 784 numbers from 0 to 255; null of an empty sheet.
-//   cut: whether the ink is cut out and centred; else the whole is shrunk.
+//   cut: whether the ink is cut out and centred; else, and of what has the size already, the whole is shrunk.
 //   light: whether the model was trained on light ink on dark paper.
-export function prepared({ width, height, values }, { cut, light }) {
+export function prepared({ width, height, values }, { cut: wanted, light }) {
+  const cut = wanted && (width !== SIZE || height !== SIZE);
   const ink = inkOf({ width, height, values });
   if (!ink) return null;
   const out = cut ? centred(ink, width, height) : shrunk(ink, width, height, 0, 0, width, height, SIZE, SIZE, 0, 0);
@@ -121,7 +122,10 @@ function inkOf({ width, height, values }) {
   const ink = values.map((value) => Math.min(1, Math.max(0, (paper > 127 ? paper - value : value - paper) / range)));
   const strongest = ink.reduce((a, b) => Math.max(a, b), 0);
   if (strongest < 0.05) return null;
-  return ink.map((value) => (value < FAINT * strongest ? 0 : value));
+  border.sort((a, b) => Math.abs(a - paper) - Math.abs(b - paper));
+  const uneven = (1.5 * Math.abs(border[Math.floor(0.95 * border.length)] - paper)) / range / strongest;
+  const faint = strongest * Math.min(FAINT[1], Math.max(FAINT[0], uneven));
+  return ink.map((value) => (value < faint ? 0 : value));
 }
 
 function centred(ink, width, height) {

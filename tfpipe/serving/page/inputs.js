@@ -13,15 +13,17 @@ function element(name, properties = {}, ...children) {
 export function inputsOf(model, place, ask, problem) {
   const kinds = new Set(model.inputs.map((input) => input.kind));
   const one = model.inputs.length === 1 ? model.inputs[0] : null;
-  place.closest(".columns").classList.remove("table");
+  const live = (yes) => place.closest(".columns").classList.toggle("live", yes);
+  live(false);
   if (one && model.files) {
     const drawn = one.shape[0] === 28 && one.shape[1] === 28 && one.shape[2] === 1;
+    live(drawn);
     place.replaceChildren(...(drawn ? [drawing(model, one, ask)] : []), files(model, one, drawn, ask, problem));
   } else if (one && one.kind === "text") {
     place.replaceChildren(sentence(ask));
   } else if (model.inputs.length && [...kinds].every((kind) => ["number", "category", "text", "date"].includes(kind)) && model.inputs.every((input) => !input.shape.length)) {
     place.replaceChildren(row(model, ask));
-    place.closest(".columns").classList.add("table");
+    live(true);
   } else {
     place.replaceChildren(json(model, ask, problem));
   }

@@ -45,12 +45,14 @@ async function load() {
   $("model").replaceChildren(...models.map((model) => new Option(model.name, model.name)));
   $("choice").hidden = models.length < 2;
   $("model").onchange = () => choose(models.find((model) => model.name === $("model").value));
-  const wanted = decodeURIComponent(location.hash.slice(1));
-  choose(models.find((model) => model.name === wanted) ?? models[0]);
+  const wanted = () => models.find((model) => `#${encodeURIComponent(model.name)}` === location.hash) ?? models[0];
+  window.onhashchange = () => choose(wanted());
+  choose(wanted());
 }
 
 function choose(model) {
   $("model").value = model.name;
+  history.replaceState(null, "", `#${encodeURIComponent(model.name)}`); // another look finds it again
   $("name").textContent = model.name;
   document.title = `${model.name} · tfpipe`;
   const generated = model.generated ? " · trained on generated data, its answers mean nothing" : "";
