@@ -101,13 +101,13 @@ def test_bodies_that_come_compressed(sums: Path) -> None:
 
 def test_an_answer_that_nobody_reads(sums: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ends its connection, and one that is read slowly does not."""
-    monkeypatch.setattr(server, "_TAKING", 0.3)
+    monkeypatch.setattr(server, "_TAKING", 0.5)
     text = "a" * 6_000_000
     body = json.dumps({"signature_name": "texts", "instances": [text]}).encode()
     head = f"POST /v1/models/sums:predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
     with serving({"sums": sums}) as client:
         sizes = []
-        for pause, step in ((1.0, 0.0), (0.0, 0.06)):
+        for pause, step in ((1.4, 0.0), (0.0, 0.005)):
             with socket.socket() as asking:
                 asking.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
                 asking.connect(("127.0.0.1", client.port))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _SWITCH = 0.0005
 _BACKLOG = 2048
 _HEADER = 10.0  # seconds that the header of a request may take
-_TAKING = 30.0  # seconds in which a client has to read some of its answer
+_TAKING = 60.0  # seconds in which a client has to read some of its answer
 # Longer than proxies keep their connections, so that none of them asks as it is closed.
 _KEEP_ALIVE = 75
 # Seconds for which connections are accepted, and requests are read, after the signal to end.
