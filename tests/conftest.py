@@ -108,24 +108,24 @@ def reloaded_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr(parity, "_in_fresh_process", IN_FRESH_PROCESS)
 
 
-@pytest.fixture(autouse=True)
-def reports_without_pictures(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def reports_without_pictures() -> Iterator[None]:
     """Where a report is not what is tested its figures are blank, which saves half a second."""
-    if TESTS_OF_FIGURES & {part.name for part in request.path.parents}:
-        return
     drawn = Figure.savefig
 
     def blank(figure: Figure, target: Any, format: str = "", **options: Any) -> None:
-        if isinstance(target, io.StringIO):
+        test, _, _ = os.environ.get("PYTEST_CURRENT_TEST", "").partition("::")
+        tested = TESTS_OF_FIGURES & {*Path(test).parts}
+        if isinstance(target, io.StringIO) and not tested:
             target.write('<svg width="1" height="1">\n</svg>')
-        elif isinstance(target, io.BytesIO):
+        elif isinstance(target, io.BytesIO) and not tested:
             Image.new("RGB", (1, 1)).save(target, "png")
         else:
             drawn(figure, target, format=format or None, **options)
 
-    monkeypatch.setattr(Figure, "savefig", blank)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", blank)
+        yield
 
 
 @pytest.fixture(autouse=True)
