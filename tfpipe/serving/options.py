@@ -1,5 +1,6 @@
 """How models are served: one frozen value, from the command line or from Python."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ class ServingOptions:
         grace: seconds that accepted requests get when the server is stopped.
         connections: connections at once, before more are sent away with 503.
         labels: versions by LABEL, or by MODEL/LABEL; they answer beside the newest ones.
+        threads: of TensorFlow's operations in each process; 0 for one less than the processors, so
+            that one is left to read requests and to write answers.
         workers: processes that answer; more than one pays where the model does not use all cores.
     """
 
@@ -50,7 +53,13 @@ class ServingOptions:
     grace: float = 30.0
     connections: int = 2048
     labels: Mapping[str, int] = field(default_factory=dict)
+    threads: int = 0
     workers: int = 1
+
+    @property
+    def threads_each(self) -> int:
+        """Return the threads of TensorFlow's operations in each process."""
+        return self.threads or max(1, ((os.cpu_count() or 1) - 1) // self.workers)
 
 
 def parse_labels(words: Sequence[str]) -> dict[str, int]:

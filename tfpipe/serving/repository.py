@@ -104,7 +104,7 @@ class Model:
         self.states[version] = (LOADING, "")
         began = time.perf_counter()
         try:
-            servable = load(folder, self.name, version)
+            servable = load(folder, self.name, version, self._options.threads_each)
             alone = warm_up(servable, folder, self._options.max_batch)
         except Exception as error:  # noqa: BLE001 (whatever it is, others go on)
             if not isinstance(error, TfpipeError):

@@ -39,13 +39,11 @@ class WorkerSpec:
         folders: of the models, by name.
         options: how they are served.
         descriptor: of the socket that all of them listen at.
-        threads: for TensorFlow's operations.
     """
 
     folders: dict[str, str]
     options: dict[str, Any]
     descriptor: int
-    threads: int
 
 
 class _Process:
@@ -58,19 +56,13 @@ class _Process:
     """
 
     def __init__(self, spec: WorkerSpec, shared: str, said: Callable[[str], None]) -> None:
-        environ = {
-            **os.environ,
-            _SHARED: shared,
-            "TF_NUM_INTRAOP_THREADS": str(spec.threads),
-            "TF_NUM_INTEROP_THREADS": str(spec.threads),
-        }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tfpipe.serving.workers", json.dumps(asdict(spec))],
             stdin=subprocess.PIPE,  # it ends with this pipe
             stdout=subprocess.PIPE,
             pass_fds=[spec.descriptor],
             start_new_session=True,
-            env=environ,
+            env={**os.environ, _SHARED: shared},
             text=True,
         )
         self.ready = threading.Event()
@@ -124,9 +116,8 @@ def serve_in_workers(
     listener.set_inheritable(True)
     spec = WorkerSpec(
         {name: str(folder) for name, folder in folders.items()},
-        {**asdict(options), "workers": 1},
+        {**asdict(options), "workers": 1, "threads": options.threads_each},
         listener.fileno(),
-        max(1, (os.cpu_count() or 1) // options.workers),
     )
     with (
         tempfile.TemporaryDirectory(prefix="tfpipe-serve-") as shared,

@@ -91,6 +91,13 @@ from tfpipe.cli.options import debug_option, root_option
     metavar="N",
     help="Processes that answer, each with the models in memory; 1.",
 )
+@click.option(
+    "--threads",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Of TensorFlow's operations in each process; one less than the processors.",
+)
 @click.option("--no-log", is_flag=True, help="Write no line for each request.")
 @root_option
 @debug_option
@@ -108,6 +115,7 @@ def command(
     max_pixels: int,
     deadline: float,
     workers: int,
+    threads: int,
     no_log: bool,
     root: Path,
 ) -> None:
@@ -134,6 +142,7 @@ def command(
         max_pixels=max_pixels,
         deadline=deadline,
         workers=workers,
+        threads=threads,
         log=not no_log,
     )
     serve(models, options, root=root, terminal=Terminal())
