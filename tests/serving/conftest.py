@@ -77,6 +77,10 @@ class Arithmetic(tf.Module):
             "scores": tf.cast(lengths, tf.float32),
         }
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])
+    def positive(self, x: Any) -> Any:
+        return {"y": tf.boolean_mask(x, x > 0)}
+
     @tf.function(input_signature=[tf.TensorSpec([], tf.float32, "x")])
     def alone(self, x: Any) -> Any:
         return {"y": x + 1}
@@ -86,7 +90,8 @@ class Arithmetic(tf.Module):
         signatures = {
             "serving_default": self.half_plus_two,
             **{n: getattr(self, n) for n in ("two", "texts", "classes", "values", "alone")},
-            **{n: getattr(self, n) for n in ("unique", "mean", "regress_x", "classify_objects")},
+            **{n: getattr(self, n) for n in ("unique", "mean", "positive")},
+            **{n: getattr(self, n) for n in ("regress_x", "classify_objects")},
         }
         tf.saved_model.save(self, str(folder), signatures=signatures)
         # TensorFlow 2 calls all of them predict; TensorFlow 1 and its Estimators say what they are.

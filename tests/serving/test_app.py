@@ -192,6 +192,35 @@ def test_one_bad_sample_answers_for_itself_alone(client: Any) -> None:
         assert body["predictions"][0]["upper"] == f"T{number}"
 
 
+def test_answers_that_are_not_one_a_sample_stay_with_their_request(client: Any) -> None:
+    """What a model leaves out is not taken from somebody else's answer."""
+    found: dict[int, Any] = {}
+
+    def ask(number: int) -> None:
+        inputs = [float(number), -1.0] if number % 2 else [-1.0]
+        found[number] = client.predict({"signature_name": "positive", "inputs": inputs})
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number, answer in found.items():
+        assert answer == (200, {"outputs": [float(number)] if number % 2 else []})
+    status, body = client.predict({"signature_name": "positive", "instances": [1.0, -1.0]})
+    assert status == 400
+    assert body["error"].startswith("positive does not answer sample by sample: ask in columns")
+
+
+def test_half_a_character_is_wrong_and_no_error_of_the_server(client: Any) -> None:
+    said = {"error": "'text' holds half a character: '\\ud800'."}
+    body = b'{"signature_name": "texts", "instances": ["\\ud800"]}'
+    assert client.predict(body) == (400, said)
+    text = b'{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["\\ud800"]}'
+    body = b'{"parameters": {"signature_name": "texts"}, "inputs": [' + text + b"]}"
+    assert client.ask("/v2/models/sums/infer", body)[:2] == (400, said)
+
+
 def test_what_was_accepted_is_answered_at_the_end(
     sums: Path, python: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -183,8 +183,39 @@ def test_what_is_no_model(sums: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken" / "1"
     broken.mkdir(parents=True)
     (broken / "saved_model.pb").write_bytes(b"nothing")
+    with pytest.raises(ModelError, match=r"'a b' is no name that an address can have: expected"):
+        find_models((f"a b={sums}",), tmp_path)
     with (
         pytest.raises(ModelError, match=r"has no version to serve\. .*cannot be loaded"),
         serving({"broken": broken.parent}),
     ):
         pass
+
+
+HOSTILE = {
+    "deep": "[" * 100_000,
+    "a list": "[]",
+    "inputs": '{"inputs": [7]}',
+    "label": '{"label": [7]}',
+    "training": '{"training": [7]}',
+}
+
+
+def test_a_contract_that_is_none_is_refused_and_others_go_on(sums: Path, tmp_path: Path) -> None:
+    """Whatever is written there, the version before stays, and later ones are taken."""
+    folder, said = tmp_path / "sums", []
+    shutil.copytree(sums, folder)
+    with serving({"sums": folder}, said) as client:
+        for version, text in enumerate(HOSTILE.values(), 2):
+            shutil.copytree(sums / "1", tmp_path / "next")
+            (tmp_path / "next/assets").mkdir(exist_ok=True)
+            (tmp_path / "next/assets/contract.json").write_text(text)
+            (tmp_path / "next").rename(folder / str(version))
+            until(lambda v=version: any(f"version {v} is refused" in text for text in said))
+        shutil.copytree(sums / "1", tmp_path / "good")
+        (tmp_path / "good").rename(folder / "90")
+        until(lambda: any("version 90 answers" in text for text in said))
+        assert client.predict(ONE) == (200, {"predictions": [2.0]})
+    for version in range(2, 7):
+        (text,) = [text for text in said if f"version {version} is refused" in text]
+        assert text.endswith("Version 1 stays.")

@@ -97,11 +97,12 @@ def _worst(golden: "Arrays", kind: str, outputs: "Arrays") -> float:
     """Return the largest difference from the golden answers of a kind."""
     import numpy as np
 
-    worst = 0.0
+    worst, compared = 0.0, 0
     for name, expected in golden.items():
         of, _, output = name.partition(":")  # the output's name where there are several
         if of != kind:
             continue
+        compared += len(expected)
         usual = "values" if "values" in outputs else "probabilities"
         answered = outputs[output or usual]
         if answered.shape[-1] == 2 and expected.shape[-1] == 1:  # binary gives both classes
@@ -110,6 +111,8 @@ def _worst(golden: "Arrays", kind: str, outputs: "Arrays") -> float:
             return float("inf")
         difference = float(np.max(np.abs(answered - expected), initial=0.0))
         worst = max(worst, difference if np.isfinite(difference) else float("inf"))
+    if not compared:
+        raise ValueError(f"its golden samples have no {kind}, so that nothing can be compared")
     return worst
 
 
@@ -133,9 +136,15 @@ def assets_of(model: Path) -> tuple["Arrays", dict[str, Any]]:
             files = {name: packed.read(name) for name in packed.namelist()}
     else:
         assets = model / "assets"
-        files = {n: (assets / n).read_bytes() for n in (GOLDEN, CONTRACT) if (assets / n).is_file()}
+        there = [n for n in (GOLDEN, CONTRACT) if (assets / n).is_file()]
+        if sum((assets / n).stat().st_size for n in there) > MOST:
+            raise ValueError("its assets are too large")
+        files = {name: (assets / name).read_bytes() for name in there}
     if missing := {GOLDEN, CONTRACT} - files.keys():
         raise ValueError(f"it has no {sorted(missing)[0]}, as exports of tfpipe have")
+    with zipfile.ZipFile(io.BytesIO(files[GOLDEN])) as packed:
+        if sum(entry.file_size for entry in packed.infolist()) > MOST:
+            raise ValueError("its golden samples are too large")
     with np.load(io.BytesIO(files[GOLDEN]), allow_pickle=False) as golden:
         return dict(golden.items()), json.loads(files[CONTRACT])
 
@@ -208,8 +217,10 @@ def verify(model: Path, called: str = "") -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(output.splitlines()[-1])
     except (IndexError, ValueError):
+        reason = errors.strip().rpartition("\n")[2][:500]
         raise CheckFailed(
-            f"{called or model} does not load in a process of its own:\n{errors.strip()[-2000:]}"
+            f"{called or model} cannot be compared with its golden samples in a process of its "
+            f"own: {reason}"
         ) from None
     if wrong := beyond(found["differences"], found["tolerance"]):
         raise CheckFailed(f"{called or model} is not the trained one: {wrong}.")

@@ -1,6 +1,7 @@
 """The models that are served: their versions, and new ones that take the place of old ones."""
 
 import gc
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,7 @@ from tfpipe.serving.servable import Servable, load
 from tfpipe.serving.warm_up import warm_up
 
 LOADING, AVAILABLE, UNLOADING, END = "LOADING", "AVAILABLE", "UNLOADING", "END"
+_NAME = re.compile(r"[\w.-]+")
 _DIGITS = 20  # of a version's number
 # When a folder was written last, in nanoseconds, how many files it has and how many bytes.
 Written = tuple[int, int, int]
@@ -106,10 +108,9 @@ class Model:
         try:
             servable = load(folder, self.name, version, self._options.threads_each)
             alone = warm_up(servable, folder, self._options.max_batch)
-        except Exception as error:  # noqa: BLE001 (whatever it is, others go on)
-            if not isinstance(error, TfpipeError):
-                reason = " ".join(str(error).split())[:300]
-                error = ModelError(f"{folder} does not answer: {type(error).__name__}: {reason}")
+            drift = Drift(servable.contract)
+        except Exception as known:  # noqa: BLE001 (whatever is in its files, the others go on)
+            error = known if isinstance(known, TfpipeError) else damaged(folder, known)
             self._refused[version] = self._written[version], str(error)
             self.states[version] = (END, str(error))
             kept = f" Version {max(self._served)} stays." if self._served else ""
@@ -122,7 +123,7 @@ class Model:
         options = self._options
         batcher = Batcher(options.max_batch, options.max_queue, watch, options.max_pixels, alone)
         with self._lock:
-            self._served[version] = LoadedVersion(servable, batcher, Drift(servable.contract))
+            self._served[version] = LoadedVersion(servable, batcher, drift)
         self.states[version] = (AVAILABLE, "")
         proof = "as its golden samples say" if servable.differences else "no golden samples"
         seconds = time.perf_counter() - began
@@ -302,6 +303,12 @@ def versions_in(folder: Path) -> dict[int, Path]:
         return {}
 
 
+def damaged(folder: Path, error: Exception) -> ModelError:
+    """Return what is said of a version whose files do not hold what they should."""
+    reason = " ".join(str(error).split())[:300]
+    return ModelError(f"{folder} is damaged: {type(error).__name__}: {reason}")
+
+
 def written(folder: Path) -> Written:
     """Return what changes while a version is copied: its last time, its files and their bytes."""
     last = files = size = 0
@@ -349,6 +356,11 @@ def find_models(targets: tuple[str, ...], root: Path) -> dict[str, Path]:
         folder = folder.resolve()
         versions = folder.name.isdecimal() and (folder / "saved_model.pb").is_file()
         name = own if equals else (folder.parent if versions else folder).name
+        if not _NAME.fullmatch(name):
+            raise ModelError(
+                f"{name!r} is no name that an address can have: expected are letters, digits, "
+                f"'_', '-' and '.', as in model={place}."
+            )
         if name in found:
             raise ModelError(
                 f"Two models are called {name!r}: {found[name]} and {folder}. Name one of them, as "

@@ -165,9 +165,11 @@ def _contract(folder: Path) -> dict[str, Any]:
         return {}
     try:
         contract = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{folder} is damaged: {file} cannot be read ({error}).") from None
-    return contract if isinstance(contract, dict) else {}
+    if not isinstance(contract, dict):
+        raise ModelError(f"{folder} is damaged: {file} should hold an object.")
+    return contract
 
 
 def _proven(loaded: Any, folder: Path) -> dict[str, float]:
@@ -177,7 +179,8 @@ def _proven(loaded: Any, folder: Path) -> dict[str, float]:
         found = parity.differences(loaded, golden)
         wrong = parity.beyond(found, parity.tolerance_of(contract))
     except Exception as error:  # noqa: BLE001 (a damaged file of samples, or of variables)
-        wrong = f"they cannot be compared: {type(error).__name__}: {' '.join(str(error).split())}"
+        found, reason = {}, " ".join(str(error).split())
+        wrong = f"they cannot be compared: {type(error).__name__}: {reason}"
     if wrong:
         raise CheckFailed(f"{folder} does not answer as its golden samples say: {wrong[:400]}.")
     return found

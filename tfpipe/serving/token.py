@@ -17,7 +17,7 @@ def token_of(file: Path | None) -> str | None:
     Raises:
         ConfigError: for one that no header can carry.
     """
-    text = os.environ.get(VARIABLE) if file is None else file.read_text(encoding="utf-8")
+    text = os.environ.get(VARIABLE) if file is None else file.read_text("utf-8", "replace")
     if text is None:
         return None
     token = text.strip()

@@ -161,9 +161,15 @@ def _error(code: int, message: str) -> TfpipeError:
     return CheckFailed(message) if code == CheckFailed.exit_code else ModelError(message)
 
 
+def _until_parent_is_gone() -> None:
+    # Not through sys.stdin, whose lock would be held at the end of this process.
+    while os.read(0, 4096):
+        pass
+
+
 def main(text: str) -> None:
     """Answer requests in this process, which is one of several."""
-    end_with_parent(lambda: sys.stdin.buffer.read())
+    end_with_parent(_until_parent_is_gone)
     from tfpipe.serving import server
     from tfpipe.serving.metrics import Metrics
 

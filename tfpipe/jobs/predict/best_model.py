@@ -48,6 +48,11 @@ def of_run(stopped: Stopped, terminal: Terminal) -> Predictor:
 def best_file(stopped: Stopped) -> Path:
     """Return the file of a run's best model; raises RunError where there is none."""
     best = stopped.directory.checkpoints / "best.keras"
+    if not best.is_file() and stopped.directory.metrics_file.is_file():
+        raise RunError(
+            f"{stopped.name} has lost its best model: {best} is gone. Bring it back from a backup, "
+            f"or train on with tfpipe resume {stopped.name}"
+        )
     if not best.is_file():
         raise RunError(
             f"{stopped.name} has no best model: it was stopped before the end of its first epoch. "

@@ -153,17 +153,16 @@ def predicted(asked: Question, answers: "Arrays") -> dict[str, Any]:
     Raises:
         RequestRefused: when it is asked in rows and not answered in rows.
     """
+    counts = {array.shape[:1] for array in answers.values()}
+    if asked.by_row and counts != {array.shape[:1] for array in asked.arrays.values()}:
+        raise wrong(
+            f"{asked.signature.name} does not answer sample by sample: ask in columns, with "
+            "'inputs'."
+        )
     columns = {name: plain(array, name) for name, array in answers.items()}
     alone = next(iter(columns.values())) if len(columns) == 1 else None
     if not asked.by_row:
         return {"outputs": columns if alone is None else alone}
-    counts = {len(array) if array.ndim else -1 for array in answers.values()}
-    if len(counts) != 1 or -1 in counts:
-        shapes = ", ".join(f"{name!r} {[*array.shape]}" for name, array in answers.items())
-        raise wrong(
-            f"{asked.signature.name} does not answer each sample by itself, the shapes are "
-            f"{shapes}: ask in columns, with 'inputs'."
-        )
     if alone is not None:
         return {"predictions": alone}
     rows = zip(*columns.values(), strict=True)

@@ -68,7 +68,11 @@ def _numbers(value: Any, tensor: Tensor) -> "np.ndarray":
         kind = "i" if all(type(item) is int for item in found.flat) else "f"  # beyond 64 bits
     allowed = {"i": "iu", "u": "iu", "b": "b"}.get(wanted.kind, "fiu")  # bfloat16's kind is V
     if kind not in allowed:
-        got = {"O": "a mixture, a null or an object", "U": "text", "b": "true or false"}
+        got = {
+            "O": "a mixture, a null, an object or too large a number",
+            "U": "text",
+            "b": "true or false",
+        }
         named = got.get(kind, "numbers with a fraction")
         raise wrong(f"{tensor.name!r} takes {tensor.dtype}, got {named}.")
     if wanted.kind in "iu":
@@ -168,7 +172,7 @@ def encoded(text: str, what: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise wrong(f"{what} holds half of a character: {text[:20]!a}.") from None
+        raise wrong(f"{what} holds half a character: {text[:20]!a}.") from None
 
 
 def decoded(text: str, what: str) -> bytes:
