@@ -258,7 +258,12 @@ class _Endpoints:
 
             asked = await _beside(read, len(body))
             answers = await self._answers(request, served, asked)
-            content, head = v2.inferred(served.servable, asked, answers)
+
+            def write() -> tuple[bytes, int | None]:
+                return v2.inferred(served.servable, asked, answers)
+
+            size = sum(array.nbytes for array in answers.values())
+            content, head = await _beside(write, size * 8)
         if head is None:
             return Response(content, media_type="application/json")
         headers = {"Inference-Header-Content-Length": str(head)}

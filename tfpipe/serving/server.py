@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 _SWITCH = 0.0005
 _BACKLOG = 2048
 _HEADER = 10.0  # seconds that the header of a request may take
+_HEADER_BYTES = 1 << 16
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"Connection: close\r\nContent-Length: 0\r\n\r\n"
+)
 _TAKING = 60.0  # seconds in which a client has to read some of its answer
 # Longer than proxies keep their connections, so that none of them asks as it is closed.
 _KEEP_ALIVE = 75
@@ -38,15 +43,25 @@ _ACCEPTING, _READING = 0.05, 0.5
 
 
 class Connection(HttpToolsProtocol):
-    """A connection that ends when a header does not come, or an answer is not read, in time."""
+    """A connection that ends when a header is too slow or too large, or an answer is not read."""
 
     _timer: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
+    _header = 0  # bytes of a header that has not ended
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
         super().connection_made(transport)
         self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Read what has come; end the connection when it is more than a header has."""
+        super().data_received(data)
+        if self._timer is not None:
+            self._header += len(data)
+            if self._header > _HEADER_BYTES:
+                self.transport.write(_TOO_LARGE)
+                self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
@@ -77,6 +92,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Wait for the rest of the header, of which something has come."""
         super().on_message_begin()
+        self._header = 0
         self._stop()
         self._wait()
 

@@ -129,6 +129,7 @@ def serve_in_workers(
 
         running = [start(place) for place in range(options.workers)]
         failures, told = [0] * options.workers, False
+        due: dict[int, float] = {}  # when those that ended are started again
         try:
             while not stops():
                 for place, worker in enumerate(running):
@@ -137,12 +138,16 @@ def serve_in_workers(
                         continue
                     if worker.error is not None:
                         raise _error(*worker.error)
+                    if place in due:
+                        if time.monotonic() >= due[place]:
+                            del due[place]
+                            running[place] = start(place)
+                        continue
                     failures[place] += 1
                     pause = min(_BACKOFF * 2 ** (failures[place] - 1), _LONGEST)
                     notify(f"process {place + 1} ended ({describe(code)}) and is started again")
-                    time.sleep(pause)
                     worker.end(0)
-                    running[place] = start(place)
+                    due[place] = time.monotonic() + pause
                 if not told and all(worker.ready.is_set() for worker in running):
                     up()
                     told = True

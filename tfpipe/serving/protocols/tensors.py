@@ -64,8 +64,20 @@ def _numbers(value: Any, tensor: Tensor) -> "np.ndarray":
     kind, wanted = found.dtype.kind, _dtype(tensor)
     if found.size == 0:
         return found.astype(wanted)
-    if kind == "O" and all(type(item) in (int, float) for item in found.flat):
-        kind = "i" if all(type(item) is int for item in found.flat) else "f"  # beyond 64 bits
+    if kind == "O":
+        numbers = (int, float)
+        odd = next((item for item in found.flat if type(item) not in numbers), 0)
+        if is_base64(odd):
+            raise wrong(
+                f"{tensor.name!r} takes {tensor.dtype} arrays, got encoded bytes: name the "
+                'signature that takes them, such as "signature_name": "serving_bytes".'
+            )
+        if odd is None and wanted.kind == "f":
+            raise wrong(
+                f"{tensor.name!r} takes {tensor.dtype}, got null: write NaN where it is missing."
+            )
+        if type(odd) in numbers:  # some are beyond 64 bits
+            kind = "i" if all(type(item) is int for item in found.flat) else "f"
     allowed = {"i": "iu", "u": "iu", "b": "b"}.get(wanted.kind, "fiu")  # bfloat16's kind is V
     if kind not in allowed:
         got = {
