@@ -2,11 +2,15 @@
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import tensorflow as tf
 from google.protobuf import json_format
 from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
+
+from tests.serving.conftest import serving
 
 PREDICT = [
     # One input comes bare, and one output goes bare.
@@ -240,3 +244,47 @@ def test_status_metadata_and_addresses(client: Any) -> None:
     )
     status, found, _ = client.ask("/v1/models/sums/metadata", {})
     assert (status, found) == (405, {"error": "Malformed request: POST /v1/models/sums/metadata"})
+
+
+def test_the_published_example_on_a_model_of_tensorflow_1(tmp_path: Path) -> None:
+    """half_plus_three, whose regression takes serialised tf.Example."""
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        encoded = v1.placeholder(tf.string, [None])
+        x = v1.parse_example(encoded, {"x": v1.FixedLenFeature([], tf.float32)})["x"]
+        y = x * v1.Variable(0.5) + v1.Variable(3.0)
+        session.run(v1.global_variables_initializer())
+        info = v1.saved_model.build_tensor_info
+        sides = {
+            "serving_default": ({"x": info(x)}, {"y": info(y)}, "predict"),
+            "tensorflow/serving/regress": (
+                {"inputs": info(encoded)},
+                {"outputs": info(y)},
+                "regress",
+            ),
+        }
+        builder = v1.saved_model.Builder(str(tmp_path / "half" / "123"))
+        signatures = {
+            name: v1.saved_model.build_signature_def(given, answered, f"tensorflow/serving/{kind}")
+            for name, (given, answered, kind) in sides.items()
+        }
+        builder.add_meta_graph_and_variables(session, ["serve"], signatures)
+        builder.save()
+    with serving({"half_plus_three": tmp_path / "half"}) as client:
+        (state,) = client.ask("/v1/models/half_plus_three")[1]["model_version_status"]
+        assert (state["version"], state["state"]) == ("123", "AVAILABLE")
+        body: dict[str, Any] = {"instances": [1.0, 2.0, 5.0]}
+        found = client.predict(body, "half_plus_three")
+        assert found == (200, {"predictions": [3.5, 4.0, 5.5]})
+        name = "tensorflow/serving/regress"
+        body = {"signature_name": name, "examples": [{"x": 1.0}, {"x": 2.0}]}
+        assert client.predict(body, "half_plus_three", "regress") == (200, {"results": [3.5, 4.0]})
+        body = {"signature_name": name, "examples": [{"x": 1.0}, {"x": 2}]}
+        status, found = client.predict(body, "half_plus_three", "regress")
+        said = "The model cannot answer sample 1: "
+        assert (status, found["error"][: len(said)]) == (400, said)
+        assert found["error"].endswith("Data type: int64 but expected type: float")
+        assert client.predict({"instances": [1.0, 5.0]}, "half") == (
+            404,
+            {"error": "Servable not found for request: Latest(half)"},
+        )

@@ -21,6 +21,9 @@ from typing import TYPE_CHECKING, Any
 from tfpipe.serving.refusals import RequestRefused, overloaded, too_late, wrong
 from tfpipe.serving.servable import Signature
 
+# What lines begin with that say where a graph was built.
+_PLACES = ("  File ", "    ", "<stack traces", "Detected at ")
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -285,16 +288,26 @@ def filled(rows: int) -> int:
 
 def failure(error: Exception, job: Job) -> RequestRefused:
     """Return what a request is told whose samples the model cannot take."""
-    reason = " ".join(str(error).split())[:500]
-    first, last = 0, job.rows
+    reason, first, last = reason_of(error), 0, job.rows
     while job.batches and last - first > 1:
         middle = (first + last) // 2
         try:
             job.signature({name: array[first:middle] for name, array in job.arrays.items()})
             first = middle
         except Exception as own:  # noqa: BLE001 (as above)
-            last, reason = middle, " ".join(str(own).split())[:500]
+            last, reason = middle, reason_of(own)
     return wrong(f"The model cannot answer sample {first}: {reason}")
+
+
+def reason_of(error: Exception) -> str:
+    """Return what an error of TensorFlow says, without where its graph was built."""
+    before, _, _ = str(error).partition("[[{{node")
+    reason: list[str] = []
+    for line in reversed(before.splitlines()):
+        if reason and (not line.strip() or line.startswith(_PLACES)):
+            break
+        reason = [*line.split(), *reason]
+    return " ".join(reason)[:500]
 
 
 def deliver(results: "list[tuple[Job, Answers | RequestRefused]]") -> None:
