@@ -1,6 +1,7 @@
 """The process that listens: its socket, its event loop, and how it ends."""
 
 import asyncio
+import contextlib
 import errno
 import logging
 import math
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 # turns at every request; at the default of 5 ms each of them waits for the other.
 _SWITCH = 0.0005
 _BACKLOG = 2048
+_FILES = 1024  # that are open besides the connections
 _HEADER = 10.0  # seconds that the header of a request may take
 _HEADER_BYTES = 1 << 16
 _TOO_LARGE = (
@@ -194,8 +196,27 @@ def serve(
         logger.setLevel(logging.INFO)
         logger.propagate = False
     sys.setswitchinterval(_SWITCH)
+    allow_files(options.connections + _FILES)
     Server(application(repository, options, metrics), repository, options).run([listener])
     repository.close()
+
+
+def allow_files(count: int) -> None:
+    """Have this process open so many files at a time, as far as the system lets it.
+
+    Without a file more no version is loaded, and connections are open files; 1,024 is the usual
+    number.
+
+    Args:
+        count: of files and connections together.
+    """
+    with contextlib.suppress(ImportError, OSError, ValueError):  # not on Windows
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+        if soft != resource.RLIM_INFINITY and soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def listen(host: str, port: int) -> socket.socket:
