@@ -141,10 +141,19 @@ def test_classify_and_regress(client: Any) -> None:
     examples = {"signature_name": "classes", "examples": [{"x": 0.25}, {"x": 1.0}]}
     assert client.predict(examples, verb="classify") == (
         200,
-        {"result": [[["0", 0.25], ["1", 0.75]], [["0", 1.0], ["1", 0.0]]]},
+        {"results": [[["", 0.25], ["", 0.75]], [["", 1.0], ["", 0.0]]]},
     )
     shared = {"signature_name": "values", "context": {"x": 2.0}, "examples": [{}, {"x": 1.5}]}
-    assert client.predict(shared, verb="regress") == (200, {"result": [20.0, 15.0]})
+    assert client.predict(shared, verb="regress") == (200, {"results": [20.0, 15.0]})
+    # A feature is a list; one of a single value may be given bare, and the other way round.
+    listed = {"signature_name": "values", "examples": [{"x": [1.0]}, {"x": 2.0}]}
+    assert client.predict(listed, verb="regress") == (200, {"results": [10.0, 20.0]})
+    two = {"signature_name": "values", "examples": [{"x": [1.0, 2.0]}]}
+    status, found = client.predict(two, verb="regress")
+    assert (status, found) == (
+        400,
+        {"error": "'x' has shape [1, 2], expected [-1] (-1 is any length)."},
+    )
     status, found = client.predict({"examples": [{"x": 1.0}]}, verb="classify")
     assert (status, found["error"][:36]) == (400, "This signature does not classify: it")
     status, found = client.predict({"examples": [{"x": 1.0}]}, verb="regress")

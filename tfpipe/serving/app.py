@@ -96,7 +96,7 @@ def application(repository: Repository, options: ServingOptions, metrics: Metric
         Route("/metrics", counts, methods=["GET"]),
         Route("/openapi.json", described, methods=["GET"]),
     ]
-    handlers: Any = {RequestRefused: refused, 404: malformed, 405: malformed}
+    handlers: Any = {RequestRefused: refused, 404: malformed, 405: malformed, Exception: failed}
     return Around(
         Starlette(routes=routes, exception_handlers=handlers), repository, options, metrics
     )
@@ -111,6 +111,11 @@ async def malformed(request: Request, error: Any) -> Response:
     """Say that an address is none, or takes another method."""
     message = f"Malformed request: {request.method} {request.url.path}"
     return JSONResponse({"error": message}, error.status_code, error.headers)
+
+
+async def failed(request: Request, error: Exception) -> Response:
+    """Say that the fault is here; what it is goes to the log."""
+    return JSONResponse({"error": f"The server failed: {type(error).__name__}."}, 500)
 
 
 class _Endpoints:
@@ -132,6 +137,8 @@ class _Endpoints:
         return held.enter_context(model.lease(names.get("version", ""), names.get("label", "")))
 
     async def _body(self, request: Request, held: ExitStack) -> bytes:
+        if (coding := request.headers.get("content-encoding", "identity")) != "identity":
+            raise RequestRefused(415, f"The body is encoded as {coding!r}: send it as it is.")
         until, now = request.state.until, time.monotonic()
         declared = request.headers.get("content-length")
         take = held.enter_context(self._bodies.room())
@@ -242,7 +249,12 @@ class _Endpoints:
 
             asked = await _beside(read, len(body))
             answers = await self._answers(request, served, asked)
-            content, head = v2.inferred(served.servable, asked, answers)
+
+            def write() -> tuple[bytes, int | None]:
+                return v2.inferred(served.servable, asked, answers)
+
+            size = sum(array.nbytes for array in answers.values())
+            content, head = await _beside(write, size * 8)
         if head is None:
             return Response(content, media_type="application/json")
         headers = {"Inference-Header-Content-Length": str(head)}
@@ -336,7 +348,8 @@ class Around:
         token = self._options.token
         if token is None or path in _OPEN:
             return True
-        return secrets.compare_digest(authorization, f"Bearer {token}".encode())
+        scheme, _, given = authorization.partition(b" ")
+        return scheme.lower() == b"bearer" and secrets.compare_digest(given, token.encode())
 
     def _note(self, scope: "Scope", identity: str, code: int, seconds: float) -> None:
         names = scope.get("path_params", {})

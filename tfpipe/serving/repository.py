@@ -188,9 +188,10 @@ class Model:
                 raise RequestRefused(404, f"Unrecognized servable version label: {label}")
             return loaded[place]
         if version:
-            if not version.isdecimal() or int(version) not in self._served:
+            numbers = {str(number): number for number in loaded}
+            if version not in numbers:
                 raise not_found(self.name, version)
-            return int(version)
+            return numbers[version]
         if not loaded:
             raise not_found(self.name)
         return loaded[-1]

@@ -61,7 +61,8 @@ def question(body: object, servable: Servable, kind: str = PREDICT) -> Question:
         context = body.get("context", {})
         if not isinstance(context, dict):
             raise wrong("'context' should be an object of features that all examples share.")
-        return Question(signature, _rows([context | row for row in rows], signature), True)
+        rows = [_features(context | row, signature) for row in rows]
+        return Question(signature, _rows(rows, signature), True)
     if ("instances" in body) == ("inputs" in body):
         raise wrong(
             "The body should have either 'instances' (rows) or 'inputs' (columns), it has "
@@ -93,6 +94,19 @@ def _rows(rows: Sequence[Any], signature: Signature) -> "Arrays":
     else:
         columns = _by_name(rows, signature)
     return {name: array_of(columns[name], t) for name, t in signature.inputs.items()}
+
+
+def _features(example: Mapping[str, Any], signature: Signature) -> dict[str, Any]:
+    """Return an example with each single value as its input takes it: bare, or in a list."""
+    found = {}
+    for name, value in example.items():
+        shape = signature.inputs[name].shape if name in signature.inputs else None
+        if shape == (None,) and isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        elif shape == (None, 1) and not isinstance(value, list):
+            value = [value]
+        found[name] = value
+    return found
 
 
 def _only(row: Any, name: str) -> Any:
@@ -167,9 +181,15 @@ def classified(servable: Servable, answers: "Arrays") -> dict[str, Any]:
     scores = answers.get("probabilities", answers.get("scores"))
     if scores is None or scores.ndim != 2:
         raise wrong("This signature does not classify: it answers no probabilities of classes.")
-    labels = servable.labels or tuple(str(i) for i in range(scores.shape[1]))
     values = plain(scores, "scores")
-    return {"result": [[[n, v] for n, v in zip(labels, row, strict=True)] for row in values]}
+    classes = answers.get("classes")  # of a signature that says them itself, as of estimators
+    if classes is not None and classes.shape == scores.shape:
+        labels = plain(classes, "classes")
+    else:
+        known = len(servable.labels) == scores.shape[1]
+        labels = [servable.labels if known else [""] * scores.shape[1]] * len(values)
+    pairs = zip(labels, values, strict=True)
+    return {"results": [[[n, v] for n, v in zip(*pair, strict=True)] for pair in pairs]}
 
 
 def regressed(answers: "Arrays") -> dict[str, Any]:
@@ -179,7 +199,7 @@ def regressed(answers: "Arrays") -> dict[str, Any]:
         raise wrong("This signature does not regress: it answers no values.")
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    return {"result": plain(values, "values")}
+    return {"results": plain(values, "values")}
 
 
 def metadata(servable: Servable) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from tfpipe.serving.refusals import RequestRefused, wrong
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _B64 = "b64"
+DEEPEST = 32  # lists in lists; NumPy has at most 64 dimensions
 
 
 def array_of(value: Any, tensor: Tensor, missing_rows: int = 0) -> "np.ndarray":
@@ -61,6 +63,10 @@ def _numbers(value: Any, tensor: Tensor) -> "np.ndarray":
     kind, wanted = found.dtype.kind, _dtype(tensor)
     if found.size == 0:
         return found.astype(wanted)
+    if kind == "O" and wanted.kind == "f" and {*map(type, found.flat)} <= {int, float}:
+        with contextlib.suppress(OverflowError):  # of 64 bits or more, as JSON may have them
+            found = found.astype(np.float64)
+            kind = "f"
     if kind == "O" and "'b64'" in repr(value)[:200]:
         raise wrong(
             f"{tensor.name!r} takes {tensor.dtype} arrays, got encoded bytes: name the signature "
@@ -120,12 +126,18 @@ def _strings(value: Any, tensor: Tensor) -> "np.ndarray":
         kind = "an object" if isinstance(item, dict) else repr(item)[:40]
         raise wrong(f'{tensor.name!r} takes text, or bytes as {{"b64": "..."}}, got {kind}.')
 
-    nested = of(value)
-    shape = []
+    too_deep = wrong(f"{tensor.name!r} has lists that are nested too deeply.")
+    try:
+        nested = of(value)
+    except RecursionError:
+        raise too_deep from None
+    shape: list[int] = []
     level = nested
     while isinstance(level, list):
         shape.append(len(level))
         level = level[0] if level else None
+    if len(shape) > DEEPEST:
+        raise too_deep
     array = np.empty(shape, object)
     try:
         if shape and 0 not in shape:
