@@ -47,7 +47,8 @@ def test_token_names_and_limits(
         assert len(answered["x-request-id"]) >= 8
         assert "\t" not in answered["x-request-id"]
         assert answered["x-content-type-options"] == "nosniff"
-        assert client.ask(path, ONE, {"Authorization": "bearer secret"})[0] == 200
+        for given, expected in (("bearer secret", 200), ("Bearer", 401), ("Basic secret", 401)):
+            assert client.ask(path, ONE, {"Authorization": given})[0] == expected
         status, found, _ = client.ask(path, {"instances": [0.0] * 900}, token)
         assert (status, found) == (413, {"error": "The body is larger than 2,000 bytes."})
         status, found, _ = client.ask(path, {"instances": [0] * 51}, token)
@@ -102,7 +103,14 @@ def test_bodies_that_come_compressed(sums: Path) -> None:
 def test_a_header_without_an_end(client: Any) -> None:
     with socket.create_connection(("127.0.0.1", client.port), timeout=10) as asking:
         asking.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X-Many: a\r\n" * 7000)
-        assert asking.recv(4096).startswith(b"HTTP/1.1 431 ")
+        answer = asking.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+        assert answer.endswith(b'\r\n\r\n{"error": "The header is larger than 65,536 bytes."}')
+    with socket.create_connection(("127.0.0.1", client.port), timeout=10) as asking:
+        asking.sendall(b"nothing\r\n\r\n")
+        answer = asking.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert answer.endswith(b'{"error": "Invalid HTTP request received."}')
     assert client.ask("/healthz", headers={"X-Long": "a" * 50_000})[0] == 200
 
 

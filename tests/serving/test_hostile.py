@@ -1,9 +1,13 @@
 """Requests that nobody sends by mistake: each is answered in JSON, and never with 500."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.serving.conftest import serving
+from tfpipe.serving.protocols import tensorflow_api as v1
 
 LONE = "\ud800"  # half of a character, which JSON can name and UTF-8 cannot hold
 
@@ -78,3 +82,11 @@ def test_numbers_of_thousands_of_digits(client: Any) -> None:
 def test_large_numbers_are_numbers(client: Any) -> None:
     status, found = client.predict(b'{"instances": [1%s, -1]}' % (b"0" * 30))
     assert (status, found) == (200, {"predictions": [5e29, 1.5]})
+
+
+def test_what_fails_here_is_said_in_json(sums: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(v1, "metadata", lambda servable: 1 // 0)
+    with serving({"sums": sums}) as client:
+        said = {"error": "The server could not answer: its log says why."}
+        assert client.ask("/v1/models/sums/metadata")[:2] == (500, said)
+        assert client.predict({"instances": [0.0]})[0] == 200

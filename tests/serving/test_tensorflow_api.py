@@ -154,10 +154,16 @@ def test_classify_and_regress(client: Any) -> None:
     examples = {"signature_name": "classes", "examples": [{"x": 0.25}, {"x": 1.0}]}
     assert client.predict(examples, verb="classify") == (
         200,
-        {"results": [[["0", 0.25], ["1", 0.75]], [["0", 1.0], ["1", 0.0]]]},
+        {"results": [[["", 0.25], ["", 0.75]], [["", 1.0], ["", 0.0]]]},
     )
     shared = {"signature_name": "values", "context": {"x": 2.0}, "examples": [{}, {"x": 1.5}]}
     assert client.predict(shared, verb="regress") == (200, {"results": [20.0, 15.0]})
+    # A feature is a list; one of a single value may be given bare, and the other way round.
+    listed = {"signature_name": "values", "examples": [{"x": [1.0]}, {"x": 2.0}]}
+    assert client.predict(listed, verb="regress") == (200, {"results": [10.0, 20.0]})
+    both = {"signature_name": "values", "examples": [{"x": [1.0, 2.0]}]}
+    said = "'x' has shape [1, 2], expected [-1] (-1 is any length)."
+    assert client.predict(both, verb="regress") == (400, {"error": said})
     # The documentation's example of serialised tf.Example, and its image with a caption.
     examples = {"signature_name": "regress_x", "examples": [{"x": 1.0}, {"x": [2.0]}]}
     assert client.predict(examples, verb="regress") == (200, {"results": [3.5, 4.0]})

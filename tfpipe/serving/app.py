@@ -281,7 +281,7 @@ def _written(
     verb: str, servable: Servable, asked: v1.Question, answers: "dict[str, np.ndarray]"
 ) -> dict[str, Any]:
     if verb == v1.CLASSIFY:
-        return v1.classified(servable, asked, answers)
+        return v1.classified(servable, answers)
     return v1.regressed(answers) if verb == v1.REGRESS else v1.predicted(asked, answers)
 
 

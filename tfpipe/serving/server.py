@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import json
 import logging
 import math
 import os
@@ -33,10 +34,6 @@ _BACKLOG = 2048
 _FILES = 1024  # that are open besides the connections
 _HEADER = 10.0  # seconds that the header of a request may take
 _HEADER_BYTES = 1 << 16
-_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"Connection: close\r\nContent-Length: 0\r\n\r\n"
-)
 _TAKING = 60.0  # seconds in which a client has to read some of its answer
 # Longer than proxies keep their connections, so that none of them asks as it is closed.
 _KEEP_ALIVE = 75
@@ -62,8 +59,18 @@ class Connection(HttpToolsProtocol):
         if self._timer is not None:
             self._header += len(data)
             if self._header > _HEADER_BYTES:
-                self.transport.write(_TOO_LARGE)
-                self.transport.close()
+                most = f"The header is larger than {_HEADER_BYTES:,} bytes."
+                self._refuse("431 Request Header Fields Too Large", most)
+
+    def send_400_response(self, msg: str) -> None:
+        """Say that what has come is no request."""
+        self._refuse("400 Bad Request", msg)
+
+    def _refuse(self, status: str, reason: str) -> None:
+        body = json.dumps({"error": reason})
+        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        self.transport.write(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""

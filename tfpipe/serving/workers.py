@@ -65,6 +65,7 @@ class _Process:
             env={**os.environ, _SHARED: shared},
             text=True,
         )
+        self.began = time.monotonic()
         self.ready = threading.Event()
         self.error: tuple[int, str] | None = None
         self._said = said
@@ -136,16 +137,18 @@ def serve_in_workers(
                     code = worker.process.poll()
                     if code is None:
                         continue
-                    if worker.error is not None:
+                    if worker.error is not None and not told:
                         raise _error(*worker.error)
                     if place in due:
                         if time.monotonic() >= due[place]:
                             del due[place]
                             running[place] = start(place)
                         continue
-                    failures[place] += 1
+                    lived = time.monotonic() - worker.began > _LONGEST
+                    failures[place] = 1 if lived else failures[place] + 1
                     pause = min(_BACKOFF * 2 ** (failures[place] - 1), _LONGEST)
-                    notify(f"process {place + 1} ended ({describe(code)}) and is started again")
+                    reason = describe(code) if worker.error is None else worker.error[1]
+                    notify(f"process {place + 1} ended ({reason}) and is started again")
                     worker.end(0)
                     due[place] = time.monotonic() + pause
                 if not told and all(worker.ready.is_set() for worker in running):

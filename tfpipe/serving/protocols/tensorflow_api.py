@@ -62,6 +62,7 @@ def question(body: object, servable: Servable, kind: str = PREDICT) -> Question:
             if not rows:
                 raise wrong("There should be at least one sample.")
             return Question(signature, examples_of(rows, signature), True)
+        rows = [_features(row, signature) for row in rows]
         return Question(signature, _rows(rows, signature), True)
     if ("instances" in body) == ("inputs" in body):
         raise wrong(
@@ -94,6 +95,19 @@ def _rows(rows: Sequence[Any], signature: Signature) -> "Arrays":
     else:
         columns = _by_name(rows, signature)
     return {name: array_of(columns[name], t) for name, t in signature.inputs.items()}
+
+
+def _features(example: Mapping[str, Any], signature: Signature) -> dict[str, Any]:
+    """Return an example with each single value as its input takes it: bare, or in a list."""
+    found = {}
+    for name, value in example.items():
+        shape = signature.inputs[name].shape if name in signature.inputs else None
+        if shape == (None,) and isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        elif shape == (None, 1) and not isinstance(value, list):
+            value = [value]
+        found[name] = value
+    return found
 
 
 def _only(row: Any, name: str) -> Any:
@@ -169,15 +183,14 @@ def predicted(asked: Question, answers: "Arrays") -> dict[str, Any]:
     return {"predictions": [dict(zip(columns, row, strict=True)) for row in rows]}
 
 
-def classified(servable: Servable, asked: Question, answers: "Arrays") -> dict[str, Any]:
+def classified(servable: Servable, answers: "Arrays") -> dict[str, Any]:
     """Return the answer to :classify: pairs of label and score for each sample.
 
     The key is `results`, as TensorFlow Serving writes it; one of its documentation's two pages on
     this has `result`.
 
     Args:
-        servable: the model, which knows the names of its classes.
-        asked: the question.
+        servable: the model, which may know the names of its classes; else they are empty.
         answers: by output.
 
     Raises:
@@ -192,10 +205,8 @@ def classified(servable: Servable, asked: Question, answers: "Arrays") -> dict[s
     if names is not None and names.shape == either.shape:
         labels = plain(names, "classes")
     else:
-        unnamed = [str(i) for i in range(classes)]
-        if takes_examples(asked.signature):
-            unnamed = [""] * classes  # as TensorFlow Serving has it
-        labels = [servable.labels or unnamed] * samples
+        known = len(servable.labels) == classes
+        labels = [servable.labels if known else [""] * classes] * samples
     pairs = zip(labels, values, strict=True)
     return {"results": [[[n, v] for n, v in zip(*pair, strict=True)] for pair in pairs]}
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _B64 = "b64"
 _BASE64 = str.maketrans("-_", "+/", " \t\r\n")
-_DEEPEST = 32  # how deep lists may be nested
+DEEPEST = 32  # how deep lists may be nested
 
 
 def array_of(value: Any, tensor: Tensor, missing_rows: int = 0) -> "np.ndarray":
@@ -127,8 +127,8 @@ def _strings(value: Any, tensor: Tensor) -> "np.ndarray":
 
     def of(item: Any, depth: int = 0) -> Any:
         if isinstance(item, list):
-            if depth == _DEEPEST:
-                raise wrong(f"{tensor.name!r} has lists in lists, {_DEEPEST} deep and deeper.")
+            if depth == DEEPEST:
+                raise wrong(f"{tensor.name!r} has lists in lists, {DEEPEST} deep and deeper.")
             return [of(one, depth + 1) for one in item]
         if isinstance(item, str):
             return encoded(item, repr(tensor.name))
@@ -138,7 +138,7 @@ def _strings(value: Any, tensor: Tensor) -> "np.ndarray":
         raise wrong(f'{tensor.name!r} takes text, or bytes as {{"b64": "..."}}, got {kind}.')
 
     nested = of(value)
-    shape = []
+    shape: list[int] = []
     level = nested
     while isinstance(level, list):
         shape.append(len(level))
