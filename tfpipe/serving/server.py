@@ -2,8 +2,10 @@
 
 import asyncio
 import errno
+import json
 import logging
 import os
+import resource
 import socket
 import sys
 import time
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 # turns at every request; at the default of 5 ms each of them waits for the other.
 _SWITCH = 0.0005
 _BACKLOG = 2048
-_HEADER = 10.0  # seconds that the header of a request may take
+_HEADER, _HEADER_BYTES = 10.0, 1 << 16  # seconds and bytes that the header of a request may take
+_FILES = 256  # that a process has open beside its connections
 # Longer than proxies keep their connections, so that none of them asks as it is closed.
 _KEEP_ALIVE = 75
 # Seconds for which connections are accepted, and requests are read, after the signal to end.
@@ -36,9 +39,10 @@ _ACCEPTING, _READING = 0.05, 0.5
 
 
 class Connection(HttpToolsProtocol):
-    """A connection that is closed when the header of its request does not come in time."""
+    """A connection that is closed when the header of its request is too slow or too long."""
 
     _timer: asyncio.TimerHandle | None = None
+    _size = 0  # bytes of a header that is not whole yet
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
@@ -49,6 +53,25 @@ class Connection(HttpToolsProtocol):
         """Wait no more."""
         self._stop()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, but no header without end."""
+        in_header = self._timer is not None
+        super().data_received(data)
+        self._size = self._size + len(data) if in_header and self._timer is not None else 0
+        if self._size > _HEADER_BYTES:
+            self._refuse("431 Request Header Fields Too Large", "The header is too large.")
+
+    def send_400_response(self, msg: str) -> None:
+        """Say what is no HTTP."""
+        self._refuse("400 Bad Request", msg)
+
+    def _refuse(self, status: str, reason: str) -> None:
+        body = json.dumps({"error": reason})
+        head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\n"
+        text = f"{head}content-length: {len(body)}\r\n\r\n{body}"
+        self.transport.write(text.encode())
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         """Wait for the rest of the header, of which something has come."""
@@ -154,6 +177,11 @@ def serve(
         logger.setLevel(logging.INFO)
         logger.propagate = False
     sys.setswitchinterval(_SWITCH)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)  # often 1,024 and far more
+    files = options.connections + _FILES
+    if soft < files:
+        most = files if hard == resource.RLIM_INFINITY else min(files, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     Server(application(repository, options, metrics), repository, options).run([listener])
     repository.close()
 
