@@ -145,3 +145,22 @@ def test_a_contract_that_is_none_is_refused_and_others_go_on(sums: Path, tmp_pat
     for version in range(2, 7):
         (text,) = [text for text in said if f"version {version} is refused" in text]
         assert text.endswith("Version 1 stays.")
+
+
+def test_a_version_that_is_still_being_copied(sums: Path, tmp_path: Path) -> None:
+    """It is left alone while it changes, and tried again when a file in it was filled later."""
+    folder, said = tmp_path / "sums", []
+    shutil.copytree(sums, folder)
+    Arithmetic(plus=9.0).save(tmp_path / "new")
+    with serving({"sums": folder}, said, poll=0.2) as client:
+        shutil.copytree(tmp_path / "new", folder / "2", ignore=shutil.ignore_patterns("*.data-*"))
+        copy = folder / "2" / "variables" / "variables.data-00000-of-00001"
+        values = (tmp_path / "new" / "variables" / copy.name).read_bytes()
+        with copy.open("wb", buffering=0) as file:
+            for start in range(12):
+                file.write(values[start : start + 1])
+                time.sleep(0.1)
+            assert [text for text in said if "version 2" in text] == []
+            until(lambda: any("version 2 is refused" in text for text in said))
+            file.write(values[12:])
+        until(lambda: client.predict(ONE) == (200, {"predictions": [9.0]}))

@@ -20,6 +20,7 @@ from tfpipe.serving.warm_up import warm_up
 
 LOADING, AVAILABLE, UNLOADING, END = "LOADING", "AVAILABLE", "UNLOADING", "END"
 _NAME = re.compile(r"[\w.-]+")
+Stamp = tuple[tuple[str, int, int], ...]
 _LABELS = {"latest": -1, "previous": -2}
 
 
@@ -65,7 +66,8 @@ class Model:
         self._options, self._watch, self._notify = options, watch, notify
         self._lock = threading.Lock()
         self._served: dict[int, LoadedVersion] = {}
-        self._refused: dict[int, tuple[float, str]] = {}
+        self._refused: dict[int, Stamp] = {}
+        self._stamps: dict[int, Stamp] = {}  # of the last look
         self._loading: set[int] = set()
         self.states: dict[int, tuple[str, str]] = {}
 
@@ -73,35 +75,41 @@ class Model:
         """Load what is new and wanted, and retire what is not wanted any more.
 
         A version that does not load, or does not answer as it should, is refused and said once;
-        what is served then stays.
+        what is served then stays. One that changes from one look to the next is being copied, and
+        is left for later.
         """
         there = versions_in(self.folder)
-        good = [v for v in sorted(there) if not self._was_refused(v, there[v])]
+        before, self._stamps = self._stamps, {v: stamp_of(there[v]) for v in there}
+        whole = [
+            v
+            for v, stamp in sorted(self._stamps.items())
+            if v in self._served or not before or before.get(v) == stamp
+        ]
+        self._take([v for v in whole if self._refused.get(v) != self._stamps[v]], there)
+
+    def _take(self, good: list[int], there: dict[int, Path]) -> None:
+        """Load the newest of some versions, and retire the others."""
         wanted = good[-self._options.versions :]
         for version in reversed(wanted):
             if version not in self._served and not self._load(version, there[version]):
-                return self.look()  # without it, another one may be wanted
+                # Without it, another one may be wanted.
+                return self._take([v for v in good if v != version], there)
         loaded = [v for v in wanted if v in self._served]
         for version in [*self._served]:
             if loaded and version not in loaded:
                 self._retire(version)
 
-    def _was_refused(self, version: int, folder: Path) -> bool:
-        """Whether a version was refused, and has not been written anew since."""
-        refused = self._refused.get(version)
-        return refused is not None and refused[0] == _written(folder)
-
     def _load(self, version: int, folder: Path) -> bool:
         """Load a version; return whether it is good."""
         self.states[version] = (LOADING, "")
-        written, began = _written(folder), time.perf_counter()
+        began = time.perf_counter()
         try:
             servable = load(folder, self.name, version)
             warm_up(servable, folder, self._options.max_batch)
             drift = Drift(servable.contract)
         except Exception as known:  # noqa: BLE001 (whatever is in its files, the others go on)
             error = known if isinstance(known, TfpipeError) else damaged(folder, known)
-            self._refused[version] = written, str(error)
+            self._refused[version] = self._stamps[version]
             self.states[version] = (END, str(error))
             kept = f" Version {max(self._served)} stays." if self._served else ""
             self._notify(f"{self.name} version {version} is refused: {error}{kept}")
@@ -290,14 +298,13 @@ def damaged(folder: Path, error: Exception) -> ModelError:
     return ModelError(f"{folder} is damaged: {type(error).__name__}: {reason}")
 
 
-def _written(folder: Path) -> float:
-    """Return when a version was written last; 0 for one that is gone."""
+def stamp_of(folder: Path) -> Stamp:
+    """Return what changes when something in a version does: names, sizes and times of its files."""
     try:
-        places = (folder, *(folder / name for name in ("saved_model.pb", "variables", "assets")))
-        places = tuple(place for place in places if place.exists())
-        return max(place.stat().st_mtime for place in places)
-    except OSError:
-        return 0.0
+        files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+        return tuple((str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files)
+    except OSError:  # gone for the moment
+        return ()
 
 
 def find_models(targets: tuple[str, ...], root: Path) -> dict[str, Path]:
