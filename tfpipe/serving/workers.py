@@ -73,6 +73,7 @@ class _Process:
             env=environ,
             text=True,
         )
+        self.began = time.monotonic()
         self.ready = threading.Event()
         self.error: tuple[int, str] | None = None
         self._said = said
@@ -138,20 +139,27 @@ def serve_in_workers(
 
         running = [start(place) for place in range(options.workers)]
         failures, told = [0] * options.workers, False
+        again: dict[int, float] = {}  # when those that have ended are started
         try:
             while not stops():
                 for place, worker in enumerate(running):
+                    now = time.monotonic()
+                    if place in again:
+                        if now >= again[place]:
+                            running[place] = start(place)
+                            del again[place]
+                        continue
                     code = worker.process.poll()
                     if code is None:
                         continue
-                    if worker.error is not None:
+                    if worker.error is not None and not told:
                         raise _error(*worker.error)
-                    failures[place] += 1
-                    pause = min(_BACKOFF * 2 ** (failures[place] - 1), _LONGEST)
-                    notify(f"process {place + 1} ended ({describe(code)}) and is started again")
-                    time.sleep(pause)
+                    lived = now - worker.began > _LONGEST
+                    failures[place] = 1 if lived else failures[place] + 1
+                    again[place] = now + min(_BACKOFF * 2 ** (failures[place] - 1), _LONGEST)
+                    reason = describe(code) if worker.error is None else worker.error[1]
+                    notify(f"process {place + 1} ended ({reason}) and is started again")
                     worker.end(0)
-                    running[place] = start(place)
                 if not told and all(worker.ready.is_set() for worker in running):
                     up()
                     told = True
