@@ -101,20 +101,6 @@ def test_bodies_that_come_compressed(sums: Path) -> None:
                 assert found.as_numpy("y") == [2.0]
 
 
-def test_a_header_without_an_end(client: Any) -> None:
-    with socket.create_connection(("127.0.0.1", client.port), timeout=10) as asking:
-        asking.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X-Many: a\r\n" * 7000)
-        answer = asking.recv(4096)
-        assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
-        assert answer.endswith(b'\r\n\r\n{"error": "The header is larger than 65,536 bytes."}')
-    with socket.create_connection(("127.0.0.1", client.port), timeout=10) as asking:
-        asking.sendall(b"nothing\r\n\r\n")
-        answer = asking.recv(4096)
-        assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
-        assert answer.endswith(b'{"error": "Invalid HTTP request received."}')
-    assert client.ask("/healthz", headers={"X-Long": "a" * 50_000})[0] == 200
-
-
 def test_an_answer_that_nobody_reads(sums: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ends its connection, and one that is read slowly does not."""
     monkeypatch.setattr(server, "_TAKING", 0.5)

@@ -205,6 +205,9 @@ class _Endpoints:
     async def status(self, request: Request) -> Response:
         """Say how the versions are."""
         names = request.path_params
+        path = request.url.path
+        if path.rpartition(":")[2] in _METHODS:
+            raise RequestRefused(405, f"Malformed request: GET {path}", {"Allow": "POST"})
         model = self._repository.model(names["name"])
         states = dict(model.states)
         if "label" in names:

@@ -76,7 +76,8 @@ class Model:
         """Load what is new and wanted, and retire what is not wanted any more.
 
         A version that does not load, or does not answer as it should, is refused and said once;
-        what is served then stays.
+        what is served then stays. One that changes from one look to the next is being copied, and
+        is left for later.
         """
         there = versions_in(self.folder)
         good = [v for v in sorted(there) if v in self._served or self._whole(v, there[v])]

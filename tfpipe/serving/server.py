@@ -59,8 +59,7 @@ class Connection(HttpToolsProtocol):
         if self._timer is not None:
             self._header += len(data)
             if self._header > _HEADER_BYTES:
-                most = f"The header is larger than {_HEADER_BYTES:,} bytes."
-                self._refuse("431 Request Header Fields Too Large", most)
+                self._refuse("431 Request Header Fields Too Large", "The header is too large.")
 
     def send_400_response(self, msg: str) -> None:
         """Say that what has come is no request."""
