@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from tfpipe.serving import server
 from tfpipe.serving.app import application
@@ -53,6 +54,29 @@ class Arithmetic(tf.Module):
     def values(self, x: Any) -> Any:
         return {"values": x[:, None] * 10}
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, "x")])
+    def unique(self, x: Any) -> Any:
+        return {"values": tf.unique(x)[0]}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])
+    def mean(self, x: Any) -> Any:
+        return {"mean": tf.reduce_mean(x), "x": x}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
+    def regress_x(self, inputs: Any) -> Any:
+        features = tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([1], tf.float32)})
+        return {"outputs": features["x"] * 0.5 + 3}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
+    def classify_objects(self, inputs: Any) -> Any:
+        of = {name: tf.io.FixedLenFeature([1], tf.string) for name in ("image", "caption")}
+        features = tf.io.parse_example(inputs, of)
+        lengths = tf.strings.length(tf.concat([features["image"], features["caption"]], 1))
+        return {
+            "classes": tf.concat([features["image"], features["caption"]], 1),
+            "scores": tf.cast(lengths, tf.float32),
+        }
+
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])
     def positive(self, x: Any) -> Any:
         return {"y": tf.boolean_mask(x, x > 0)}
@@ -65,12 +89,19 @@ class Arithmetic(tf.Module):
         """Write it as a SavedModel."""
         signatures = {
             "serving_default": self.half_plus_two,
-            **{
-                n: getattr(self, n)
-                for n in ("two", "texts", "classes", "values", "positive", "alone")
-            },
+            **{n: getattr(self, n) for n in ("two", "texts", "classes", "values", "alone")},
+            **{n: getattr(self, n) for n in ("unique", "mean", "positive")},
+            **{n: getattr(self, n) for n in ("regress_x", "classify_objects")},
         }
         tf.saved_model.save(self, str(folder), signatures=signatures)
+        # TensorFlow 2 calls all of them predict; TensorFlow 1 and its Estimators say what they are.
+        file = folder / "saved_model.pb"
+        saved = SavedModel.FromString(file.read_bytes())
+        for name in ("regress", "classify"):
+            for signature, definition in saved.meta_graphs[0].signature_def.items():
+                if signature.startswith(f"{name}_"):
+                    definition.method_name = f"tensorflow/serving/{name}"
+        file.write_bytes(saved.SerializeToString())
 
 
 @dataclass

@@ -55,7 +55,7 @@ def test_a_siege(model: Path, attacked: tuple[Any, int, list[Good]]) -> None:
         assert set(outcome.statuses) == {"good", *outcome.sent}
         assert outcome.sent["decompression bomb"] > 0
 
-        found = await versions(model, port, goods, patience=0.5)
+        found = await versions(model, port, goods, patience=1.5)
         assert found["wrong"] == []
         assert found["requests"] > 100
         states = {int(state["version"]): state["state"] for state in found["states"]}

@@ -134,7 +134,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     for folder in folders.values():
         (folder / "3").mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(repository, "load", lambda folder, name, version: servable(name))
+        patch.setattr(repository, "load", lambda folder, name, *of: servable(name))
         with serving(folders, token=TOKEN, poll=0.0) as found:
             yield found
 

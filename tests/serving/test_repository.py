@@ -1,6 +1,7 @@
 """Versions that come, go, are broken, and are asked for by label."""
 
 import json
+import re
 import shutil
 import threading
 import time
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 
 from tests.serving.conftest import Arithmetic, serving
-from tfpipe.errors import ModelError
+from tfpipe.errors import ConfigError, ModelError
+from tfpipe.serving import repository
+from tfpipe.serving.options import parse_labels
 from tfpipe.serving.repository import find_models
 
 ONE = {"instances": [0.0]}
@@ -73,6 +76,79 @@ def test_a_new_version_takes_over_without_a_failed_request(sums: Path, tmp_path:
         Arithmetic(plus=4.0).save(tmp_path / "again")
         (tmp_path / "again").rename(folder / "3")
         until(lambda: client.predict(ONE)[1] == {"predictions": [4.0]})
+
+
+def test_a_version_that_is_being_copied_is_left_until_it_is_whole(
+    sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, said = tmp_path / "sums", []
+    shutil.copytree(sums, folder)
+    Arithmetic(plus=3.0).save(tmp_path / "new")
+    file = "variables/variables.data-00000-of-00001"
+    whole = (tmp_path / "new" / file).read_bytes()
+    with serving({"sums": folder}, said, poll=0.2) as client:
+        (tmp_path / "new" / file).write_bytes(b"")
+        shutil.copytree(tmp_path / "new", folder / "2")
+        with (folder / "2" / file).open("wb", buffering=0) as copied:
+            for place in range(0, len(whole), -(-len(whole) // 20)):
+                copied.write(whole[place : place + -(-len(whole) // 20)])
+                time.sleep(0.03)
+        until(lambda: client.predict(ONE) == (200, {"predictions": [3.0]}))
+        assert not any("refused" in text for text in said)
+
+        # One that stops in the middle is refused, and loaded when the rest has come.
+        shutil.copytree(folder / "2", tmp_path / "half")
+        (tmp_path / "half" / file).write_bytes(whole[:3])
+        (tmp_path / "half").rename(folder / "3")
+        until(lambda: any("version 3 is refused" in text for text in said))
+        (folder / "3" / file).write_bytes(whole)
+        until(lambda: client.repository.models["sums"].states[3][0] == "AVAILABLE")
+
+        # Whatever goes wrong with one, the next is looked at.
+        def fails(*given: Any) -> set[str]:
+            raise RuntimeError("it breaks")
+
+        monkeypatch.setattr(repository, "warm_up", fails)
+        shutil.copytree(folder / "2", folder / "4")
+        until(lambda: any("version 4 is refused" in text for text in said))
+        assert any(text.endswith("RuntimeError: it breaks Version 3 stays.") for text in said)
+        monkeypatch.undo()
+        Arithmetic(plus=5.0).save(folder / "5")
+        until(lambda: client.predict(ONE) == (200, {"predictions": [5.0]}))
+
+
+def test_labels_keep_their_versions(sums: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "sums"
+    for version in (1, 2, 4):
+        Arithmetic(plus=float(version)).save(folder / str(version))
+    labels = parse_labels(["stable=1", "sums/canary=4", "other/canary=9"])
+    assert labels == {"stable": 1, "sums/canary": 4, "other/canary": 9}
+    with serving({"sums": folder}, labels=labels) as client:
+        there = [("labels/stable", 1.0), ("labels/canary", 4.0), ("labels/latest", 4.0)]
+        for path, value in [*there, ("versions/1", 1.0)]:
+            asked = client.ask(f"/v1/models/sums/{path}:predict", ONE)[:2]
+            assert asked == (200, {"predictions": [value]}), path
+        assert client.ask("/v1/models/sums/versions/2:predict", ONE)[0] == 404
+        Arithmetic(plus=8.0).save(tmp_path / "new")
+        (tmp_path / "new").rename(folder / "8")
+        until(lambda: client.predict(ONE) == (200, {"predictions": [8.0]}))
+        for path, value in there[:2]:
+            assert client.ask(f"/v1/models/sums/{path}:predict", ONE)[1] == {"predictions": [value]}
+        described = client.ask("/openapi.json")[1]["paths"]["/v1/models/{name}/labels/{label}"]
+        (label,) = (p for p in described["get"]["parameters"] if p["name"] == "label")
+        assert label["schema"]["enum"] == ["latest", "previous", "stable", "canary"]
+    with (
+        pytest.raises(ModelError, match=r"label 'stable' is for version 3 of sums, which cannot "),
+        serving({"sums": folder}, labels={"stable": 3}),
+    ):
+        pass
+    for word, said in (
+        ("stable", "--label stable: expected is LABEL=VERSION, as in stable=3."),
+        ("stable=new", "--label stable=new: expected is LABEL=VERSION, as in stable=3."),
+        ("latest=3", "--label latest=3: latest, previous go with the newest versions."),
+    ):
+        with pytest.raises(ConfigError, match=re.escape(said)):
+            parse_labels([word])
 
 
 def test_two_versions_and_two_models(sums: Path, tmp_path: Path) -> None:

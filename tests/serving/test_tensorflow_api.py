@@ -2,11 +2,15 @@
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import tensorflow as tf
 from google.protobuf import json_format
 from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
+
+from tests.serving.conftest import serving
 
 PREDICT = [
     # One input comes bare, and one output goes bare.
@@ -44,7 +48,16 @@ PREDICT = [
         {"signature_name": "texts", "inputs": ["é"]},
         {"outputs": {"same_bytes": [{"b64": "w6k="}], "upper": ["é"]}},
     ),
+    # Outputs without a batch, or of other lengths, come in columns.
+    ({"signature_name": "mean", "inputs": [1, 3]}, {"outputs": {"mean": 2.0, "x": [1.0, 3.0]}}),
+    ({"signature_name": "unique", "inputs": [3, 3, 1]}, {"outputs": [3, 1]}),
+    # Base64 may come in lines.
+    (
+        {"signature_name": "texts", "inputs": [{"b64": "YWJj\nZGVm\n"}]},
+        {"outputs": {"same_bytes": [{"b64": "YWJjZGVm"}], "upper": ["ABCDEF"]}},
+    ),
     # Other fields are not looked at.
+    ({"inputs": {"x": [1.0], "z": [1.0]}}, {"outputs": [2.5]}),
     ({"instances": [2.0], "comment": "mine"}, {"predictions": [3.0]}),
 ]
 
@@ -141,10 +154,40 @@ def test_classify_and_regress(client: Any) -> None:
     examples = {"signature_name": "classes", "examples": [{"x": 0.25}, {"x": 1.0}]}
     assert client.predict(examples, verb="classify") == (
         200,
-        {"result": [[["0", 0.25], ["1", 0.75]], [["0", 1.0], ["1", 0.0]]]},
+        {"results": [[["", 0.25], ["", 0.75]], [["", 1.0], ["", 0.0]]]},
     )
     shared = {"signature_name": "values", "context": {"x": 2.0}, "examples": [{}, {"x": 1.5}]}
-    assert client.predict(shared, verb="regress") == (200, {"result": [20.0, 15.0]})
+    assert client.predict(shared, verb="regress") == (200, {"results": [20.0, 15.0]})
+    # A feature is a list; one of a single value may be given bare, and the other way round.
+    listed = {"signature_name": "values", "examples": [{"x": [1.0]}, {"x": 2.0}]}
+    assert client.predict(listed, verb="regress") == (200, {"results": [10.0, 20.0]})
+    both = {"signature_name": "values", "examples": [{"x": [1.0, 2.0]}]}
+    said = "'x' has shape [1, 2], expected [-1] (-1 is any length)."
+    assert client.predict(both, verb="regress") == (400, {"error": said})
+    # The documentation's example of serialised tf.Example, and its image with a caption.
+    examples = {"signature_name": "regress_x", "examples": [{"x": 1.0}, {"x": [2.0]}]}
+    assert client.predict(examples, verb="regress") == (200, {"results": [3.5, 4.0]})
+    images = [("aW1hZ2UgYnl0ZXM=", "seaside"), ("YXdlc29tZSBpbWFnZSBieXRlcw==", "mountains")]
+    objects = {
+        "signature_name": "classify_objects",
+        "examples": [{"image": {"b64": image}, "caption": caption} for image, caption in images],
+    }
+    pairs = [
+        [["image bytes", 11.0], ["seaside", 7.0]],
+        [["awesome image bytes", 19.0], ["mountains", 9.0]],
+    ]
+    assert client.predict(objects, verb="classify") == (200, {"results": pairs})
+    shared = {"context": {"caption": "both"}, "signature_name": "classify_objects"}
+    examples = shared | {"examples": [{"image": "one"}, {"image": "two", "caption": "own"}]}
+    assert client.predict(examples, verb="classify") == (
+        200,
+        {"results": [[["one", 3.0], ["both", 4.0]], [["two", 3.0], ["own", 3.0]]]},
+    )
+    status, found = client.predict(
+        {"signature_name": "regress_x", "examples": [{"x": [1.0, "a"]}]}, verb="regress"
+    )
+    said = "Example 0: feature 'x' should have texts, whole numbers or floats, and all of one kind."
+    assert (status, found) == (400, {"error": said})
     status, found = client.predict({"examples": [{"x": 1.0}]}, verb="classify")
     assert (status, found["error"][:36]) == (400, "This signature does not classify: it")
     status, found = client.predict({"examples": [{"x": 1.0}]}, verb="regress")
@@ -207,3 +250,47 @@ def test_status_metadata_and_addresses(client: Any) -> None:
     )
     status, found, _ = client.ask("/v1/models/sums/metadata", {})
     assert (status, found) == (405, {"error": "Malformed request: POST /v1/models/sums/metadata"})
+
+
+def test_the_published_example_on_a_model_of_tensorflow_1(tmp_path: Path) -> None:
+    """half_plus_three, whose regression takes serialised tf.Example."""
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        encoded = v1.placeholder(tf.string, [None])
+        x = v1.parse_example(encoded, {"x": v1.FixedLenFeature([], tf.float32)})["x"]
+        y = x * v1.Variable(0.5) + v1.Variable(3.0)
+        session.run(v1.global_variables_initializer())
+        info = v1.saved_model.build_tensor_info
+        sides = {
+            "serving_default": ({"x": info(x)}, {"y": info(y)}, "predict"),
+            "tensorflow/serving/regress": (
+                {"inputs": info(encoded)},
+                {"outputs": info(y)},
+                "regress",
+            ),
+        }
+        builder = v1.saved_model.Builder(str(tmp_path / "half" / "123"))
+        signatures = {
+            name: v1.saved_model.build_signature_def(given, answered, f"tensorflow/serving/{kind}")
+            for name, (given, answered, kind) in sides.items()
+        }
+        builder.add_meta_graph_and_variables(session, ["serve"], signatures)
+        builder.save()
+    with serving({"half_plus_three": tmp_path / "half"}) as client:
+        (state,) = client.ask("/v1/models/half_plus_three")[1]["model_version_status"]
+        assert (state["version"], state["state"]) == ("123", "AVAILABLE")
+        body: dict[str, Any] = {"instances": [1.0, 2.0, 5.0]}
+        found = client.predict(body, "half_plus_three")
+        assert found == (200, {"predictions": [3.5, 4.0, 5.5]})
+        name = "tensorflow/serving/regress"
+        body = {"signature_name": name, "examples": [{"x": 1.0}, {"x": 2.0}]}
+        assert client.predict(body, "half_plus_three", "regress") == (200, {"results": [3.5, 4.0]})
+        body = {"signature_name": name, "examples": [{"x": 1.0}, {"x": 2}]}
+        status, found = client.predict(body, "half_plus_three", "regress")
+        said = "The model cannot answer sample 1: "
+        assert (status, found["error"][: len(said)]) == (400, said)
+        assert found["error"].endswith("Data type: int64 but expected type: float")
+        assert client.predict({"instances": [1.0, 5.0]}, "half") == (
+            404,
+            {"error": "Servable not found for request: Latest(half)"},
+        )

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from tfpipe.serving.collector import RepositoryCollector
-from tfpipe.serving.limits import Bodies, body_of, check_images
+from tfpipe.serving.limits import Bodies, body_of, check_images, inflated
 from tfpipe.serving.metrics import CONTENT_TYPE, Metrics
 from tfpipe.serving.options import ServingOptions
 from tfpipe.serving.page.page import OPEN as PAGE
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tfpipe.serving")
 _LARGE = 1 << 18  # bytes of JSON that are read in a thread, while others are answered
+_DEFLATED = 8  # times that a body that comes compressed is larger, as a guess
 _BODIES = 8  # times the largest body: what all of them together may hold
 # One thread: JSON is read under Python's lock, so that two take as long and twice the memory.
 _READER = ThreadPoolExecutor(1, "json")
@@ -66,10 +67,8 @@ def application(repository: Repository, options: ServingOptions, metrics: Metric
     async def counts(request: Request) -> Response:
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 
-    description = openapi(repository, options)
-
     async def described(request: Request) -> Response:
-        return JSONResponse(description)
+        return JSONResponse(openapi(repository, options))
 
     one = "/v1/models/{name}"
     versions = ("", "/versions/{version}", "/labels/{label}")
@@ -96,7 +95,12 @@ def application(repository: Repository, options: ServingOptions, metrics: Metric
         Route("/metrics", counts, methods=["GET"]),
         Route("/openapi.json", described, methods=["GET"]),
     ]
-    handlers: Any = {RequestRefused: refused, 404: malformed, 405: malformed}
+    handlers: Any = {
+        RequestRefused: refused,
+        404: malformed,
+        405: malformed,
+        Exception: broken,
+    }
     return Around(
         Starlette(routes=routes, exception_handlers=handlers), repository, options, metrics
     )
@@ -111,6 +115,11 @@ async def malformed(request: Request, error: Any) -> Response:
     """Say that an address is none, or takes another method."""
     message = f"Malformed request: {request.method} {request.url.path}"
     return JSONResponse({"error": message}, error.status_code, error.headers)
+
+
+async def broken(request: Request, error: Exception) -> Response:
+    """Say that the server is wrong; what went wrong is in its log."""
+    return JSONResponse({"error": "The server could not answer: its log says why."}, 500)
 
 
 class _Endpoints:
@@ -135,13 +144,20 @@ class _Endpoints:
         until, now = request.state.until, time.monotonic()
         declared = request.headers.get("content-length")
         take = held.enter_context(self._bodies.room())
+        most = self._options.max_body
         try:
             async with asyncio.timeout(until - now):
-                return await body_of(request.receive, declared, self._options.max_body, take)
+                body = await body_of(request.receive, declared, most, take)
         except TimeoutError:
             raise RequestRefused(
                 408, "The body did not come in time.", {"Connection": "close"}
             ) from None
+        encoding = request.headers.get("content-encoding", "identity").strip().lower()
+        if encoding == "identity":
+            return body
+        plain = await _beside(lambda: inflated(body, encoding, most), len(body) * _DEFLATED)
+        take(len(plain))
+        return plain
 
     async def _answers(
         self, request: Request, served: LoadedVersion, asked: v1.Question | v2.Inference
@@ -189,6 +205,9 @@ class _Endpoints:
     async def status(self, request: Request) -> Response:
         """Say how the versions are."""
         names = request.path_params
+        path = request.url.path
+        if path.rpartition(":")[2] in _METHODS:
+            raise RequestRefused(405, f"Malformed request: GET {path}", {"Allow": "POST"})
         model = self._repository.model(names["name"])
         states = dict(model.states)
         if "label" in names:
@@ -242,7 +261,12 @@ class _Endpoints:
 
             asked = await _beside(read, len(body))
             answers = await self._answers(request, served, asked)
-            content, head = v2.inferred(served.servable, asked, answers)
+
+            def write() -> tuple[bytes, int | None]:
+                return v2.inferred(served.servable, asked, answers)
+
+            size = sum(array.nbytes for array in answers.values())
+            content, head = await _beside(write, size * 8)
         if head is None:
             return Response(content, media_type="application/json")
         headers = {"Inference-Header-Content-Length": str(head)}
@@ -336,7 +360,9 @@ class Around:
         token = self._options.token
         if token is None or path in _OPEN:
             return True
-        return secrets.compare_digest(authorization, f"Bearer {token}".encode())
+        scheme, _, given = authorization.partition(b" ")
+        right = secrets.compare_digest(given.strip(), token.encode())
+        return right and scheme.lower() == b"bearer"
 
     def _note(self, scope: "Scope", identity: str, code: int, seconds: float) -> None:
         names = scope.get("path_params", {})

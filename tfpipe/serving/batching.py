@@ -13,13 +13,16 @@ import collections
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tfpipe.serving.refusals import RequestRefused, overloaded, too_late, wrong
 from tfpipe.serving.servable import Signature
+
+# What lines begin with that say where a graph was built.
+_PLACES = ("  File ", "    ", "<stack traces", "Detected at ")
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +44,7 @@ class Job:
         loop: the event loop that waits for it.
         weight: the pixels that are decoded for it.
         heavy: whether they are too many for a whole batch of such samples.
+        batches: whether it may be asked together with others.
     """
 
     signature: Signature
@@ -51,11 +55,12 @@ class Job:
     loop: asyncio.AbstractEventLoop = field(repr=False)
     weight: int = 0
     heavy: bool = False
+    batches: bool = True
 
     @cached_property
     def kind(self) -> tuple[Any, ...] | None:
         """What jobs have to have in common to be asked together; None for one that goes alone."""
-        if not self.signature.batches:
+        if not self.batches:
             return None
         shapes = ((n, a.shape[1:]) for n, a in self.arrays.items())
         return self.signature.name, self.heavy, *shapes
@@ -69,6 +74,7 @@ class Batcher:
         max_queue: samples that may wait.
         watch: told the rows of each batch and its seconds.
         max_weight: pixels that are decoded for a batch, at most.
+        alone: signatures that do not answer sample by sample; one that is found to is added.
     """
 
     def __init__(
@@ -77,9 +83,10 @@ class Batcher:
         max_queue: int,
         watch: Callable[[int, float], None] = lambda rows, seconds: None,
         max_weight: int = 1,
+        alone: Iterable[str] = (),
     ) -> None:
         self._max_batch, self._max_queue, self._watch = max_batch, max_queue, watch
-        self._max_weight = max_weight
+        self._max_weight, self._alone = max_weight, {*alone}
         self._last: tuple[Any, ...] | None = None  # the kind of the last batch
         self._jobs: collections.deque[Job] = collections.deque()
         self._waiting = self._asked = 0  # samples that wait; and those that are being answered too
@@ -108,13 +115,14 @@ class Batcher:
             RequestRefused: when the queue is full, the deadline passes, or the model cannot answer.
         """
         loop = asyncio.get_running_loop()
-        rows = len(next(iter(arrays.values()))) if signature.batches else 1
+        batches = signature.batches and signature.name not in self._alone
+        rows = len(next(iter(arrays.values()))) if batches else 1
         weight = sum(weights)
         if rows > self._max_batch or (rows > 1 and weight > self._max_weight):
             return await self._in_parts(signature, arrays, until, rows, weights)
         heavy = weight * self._max_batch > self._max_weight * rows
         answer = loop.create_future()
-        job = Job(signature, arrays, rows, until, answer, loop, weight, heavy)
+        job = Job(signature, arrays, rows, until, answer, loop, weight, heavy, batches)
         with self._some:
             if self._waiting and self._waiting + rows > self._max_queue:
                 raise overloaded()
@@ -159,6 +167,8 @@ class Batcher:
             except RequestRefused as error:
                 error.message += f" (of the samples from {part.start} on)" if part.start else ""
                 raise
+            if signature.name in self._alone:
+                return await self.ask(signature, arrays, until)
         return {name: np.concatenate([answers[name] for answers in found]) for name in found[0]}
 
     def close(self) -> None:
@@ -219,6 +229,12 @@ class Batcher:
             return
         try:
             answers = together(jobs)
+        except Uneven:
+            self._alone.add(jobs[0].signature.name)
+            for job in jobs:
+                job.batches = False
+                self._answer([job])
+            return
         except Exception as error:  # noqa: BLE001 (whatever the model raises is its answer)
             if len(jobs) > 1:
                 half = len(jobs) // 2
@@ -230,30 +246,34 @@ class Batcher:
         deliver([*zip(jobs, answers, strict=True)])
 
 
-class NotRowByRow(Exception):
-    """A signature answers with more or fewer rows than it is asked: requests go one by one."""
+class Uneven(Exception):
+    """A signature has answered with another number of samples than it was asked."""
 
 
 def together(jobs: list[Job]) -> "list[Answers]":
-    """Return the answers to each of some jobs of one kind, asked as one batch."""
+    """Return the answers to each of some jobs of one kind, asked as one batch.
+
+    Args:
+        jobs: of one kind.
+
+    Raises:
+        Uneven: when it cannot be said which answer is whose.
+    """
     import numpy as np
 
     signature, rows = jobs[0].signature, sum(job.rows for job in jobs)
-    if not signature.batches:
+    if not jobs[0].batches:
         return [signature(jobs[0].arrays)]
+    asked = rows if jobs[0].heavy else filled(rows)
     arrays = {}
     for name in jobs[0].arrays:
         parts = [job.arrays[name] for job in jobs]
-        if not jobs[0].heavy and (missing := filled(rows) - rows):
-            parts.append(np.repeat(parts[-1][-1:], missing, axis=0))
+        if asked > rows:
+            parts.append(np.repeat(parts[-1][-1:], asked - rows, axis=0))
         arrays[name] = np.concatenate(parts) if len(parts) > 1 else parts[0]
     answers, found, start = signature(arrays), [], 0
-    size = max(len(array) for array in arrays.values())
-    if any(len(values) != size for values in answers.values()):
-        if len(jobs) > 1:
-            raise NotRowByRow
-        # Its answers are not one a sample, and must not be told apart by their places.
-        return [signature(jobs[0].arrays)]
+    if any(values.shape[:1] != (asked,) for values in answers.values()):
+        raise Uneven
     for job in jobs:
         stop = start + job.rows
         found.append({name: values[start:stop] for name, values in answers.items()})
@@ -268,16 +288,26 @@ def filled(rows: int) -> int:
 
 def failure(error: Exception, job: Job) -> RequestRefused:
     """Return what a request is told whose samples the model cannot take."""
-    reason = " ".join(str(error).split())[:500]
-    first, last = 0, job.rows
-    while job.signature.batches and last - first > 1:
+    reason, first, last = reason_of(error), 0, job.rows
+    while job.batches and last - first > 1:
         middle = (first + last) // 2
         try:
             job.signature({name: array[first:middle] for name, array in job.arrays.items()})
             first = middle
         except Exception as own:  # noqa: BLE001 (as above)
-            last, reason = middle, " ".join(str(own).split())[:500]
+            last, reason = middle, reason_of(own)
     return wrong(f"The model cannot answer sample {first}: {reason}")
+
+
+def reason_of(error: Exception) -> str:
+    """Return what an error of TensorFlow says, without where its graph was built."""
+    before, _, _ = str(error).partition("[[{{node")
+    reason: list[str] = []
+    for line in reversed(before.splitlines()):
+        if reason and (not line.strip() or line.startswith(_PLACES)):
+            break
+        reason = [*line.split(), *reason]
+    return " ".join(reason)[:500]
 
 
 def deliver(results: "list[tuple[Job, Answers | RequestRefused]]") -> None:

@@ -115,8 +115,11 @@ class RepositoryCollector(Collector):
         if self._file is None:
             return
         for file in self._file.parent.glob("models-*.json"):
-            if file != self._file and time.time() - file.stat().st_mtime < _OLD:
-                for name, labels, value in json.loads(file.read_bytes()):
+            if file == self._file:
+                continue
+            old = time.time() - file.stat().st_mtime >= _OLD
+            for name, labels, value in json.loads(file.read_bytes()):
+                if name in _SUMMED or not old:  # what has been counted stays counted
                     yield name, tuple(labels), value
 
     def _leave(self) -> None:

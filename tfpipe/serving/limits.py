@@ -4,15 +4,19 @@ import asyncio
 import contextlib
 import io
 import warnings
+import zlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from tfpipe.serving.refusals import RequestRefused, overloaded, wrong
+from tfpipe.text import listed
 
 _PATIENCE = 1.0  # seconds that the rest of a body that is too large may take
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
 _PNG, _JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8"
+_ENCODINGS = ("gzip", "deflate")
+_EITHER = 32  # tells zlib to look which of the two it is
 _GIF_FRAME = 0x2C
 _GIF_BLOCKS = (_GIF_FRAME, 0x21)  # 0x21 is an extension
 
@@ -99,6 +103,33 @@ async def _drop(receive: Callable[[], Awaitable[Any]], most: int) -> None:
                 if message["type"] == "http.disconnect" or not message.get("more_body", False):
                     return
                 most -= len(message["body"])
+
+
+def inflated(body: bytes, encoding: str, limit: int) -> bytes:
+    """Return a body that came compressed, as it was before.
+
+    Args:
+        body: what came.
+        encoding: how, as Content-Encoding says.
+        limit: how many bytes it may have in the end.
+
+    Raises:
+        RequestRefused: when it is larger, damaged, or compressed otherwise.
+    """
+    if encoding not in _ENCODINGS:
+        raise RequestRefused(
+            415, f"The body is encoded as {encoding[:40]!r}; {listed(_ENCODINGS)} can be read."
+        )
+    reading = zlib.decompressobj(zlib.MAX_WBITS | _EITHER)
+    try:
+        plain = reading.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise wrong(f"The body is not what Content-Encoding: {encoding} says: {error}") from None
+    if len(plain) > limit:
+        raise RequestRefused(413, f"The body is larger than {limit:,} bytes.")
+    if not reading.eof:
+        raise wrong(f"The body breaks off, as Content-Encoding: {encoding} reads it.")
+    return plain
 
 
 def check_images(encoded: Sequence[bytes], max_pixels: int) -> list[int]:

@@ -1,8 +1,16 @@
 """How models are served: one frozen value, from the command line or from Python."""
 
-from dataclasses import dataclass
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tfpipe.errors import ConfigError
+from tfpipe.text import listed
 
 MEGABYTE = 1 << 20
+OWN_LABELS = {"latest": -1, "previous": -2}  # places among the versions that answer
+_LABEL = re.compile(r"([^/=]+/)?[\w.-]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,9 @@ class ServingOptions:
         log: whether to write a line for each request.
         grace: seconds that accepted requests get when the server is stopped.
         connections: connections at once, before more are sent away with 503.
+        labels: versions by LABEL, or by MODEL/LABEL; they answer beside the newest ones.
+        threads: of TensorFlow's operations in each process; 0 for one less than the processors, so
+            that one is left to read requests and to write answers.
         workers: processes that answer; more than one pays where the model does not use all cores.
     """
 
@@ -41,4 +52,31 @@ class ServingOptions:
     log: bool = True
     grace: float = 30.0
     connections: int = 2048
+    labels: Mapping[str, int] = field(default_factory=dict)
+    threads: int = 0
     workers: int = 1
+
+    @property
+    def threads_each(self) -> int:
+        """Return the threads of TensorFlow's operations in each process."""
+        return self.threads or max(1, ((os.cpu_count() or 1) - 1) // self.workers)
+
+
+def parse_labels(words: Sequence[str]) -> dict[str, int]:
+    """Return the labels of versions that are written as LABEL=VERSION, or MODEL/LABEL=VERSION.
+
+    Args:
+        words: as a person writes them.
+
+    Raises:
+        ConfigError: when one is written otherwise.
+    """
+    labels = {}
+    for word in words:
+        label, _, version = word.partition("=")
+        if not (_LABEL.fullmatch(label) and version.isdecimal() and version.isascii()):
+            raise ConfigError(f"--label {word}: expected is LABEL=VERSION, as in stable=3.")
+        if label.rpartition("/")[2] in OWN_LABELS:
+            raise ConfigError(f"--label {word}: {listed(OWN_LABELS)} go with the newest versions.")
+        labels[label] = int(version)
+    return labels

@@ -4,15 +4,15 @@ import gc
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tfpipe.errors import ModelError, TfpipeError, suggest
 from tfpipe.serving.batching import Batcher
 from tfpipe.serving.drift import Drift
-from tfpipe.serving.options import ServingOptions
+from tfpipe.serving.options import OWN_LABELS, ServingOptions
 from tfpipe.serving.protocols.tensorflow_api import not_found
 from tfpipe.serving.refusals import RequestRefused
 from tfpipe.serving.servable import Servable, load
@@ -20,7 +20,9 @@ from tfpipe.serving.warm_up import warm_up
 
 LOADING, AVAILABLE, UNLOADING, END = "LOADING", "AVAILABLE", "UNLOADING", "END"
 _NAME = re.compile(r"[\w.-]+")
-_LABELS = {"latest": -1, "previous": -2}
+_DIGITS = 20  # of a version's number
+# When a folder was written last, in nanoseconds, how many files it has and how many bytes.
+Written = tuple[int, int, int]
 
 
 @dataclass
@@ -65,43 +67,52 @@ class Model:
         self._options, self._watch, self._notify = options, watch, notify
         self._lock = threading.Lock()
         self._served: dict[int, LoadedVersion] = {}
-        self._refused: dict[int, tuple[float, str]] = {}
-        self._loading: set[int] = set()
+        self._refused: dict[int, tuple[Written, str]] = {}
+        self._written: dict[int, Written] = {}
+        self.labels = labels_of(name, options.labels)
         self.states: dict[int, tuple[str, str]] = {}
 
     def look(self) -> None:
         """Load what is new and wanted, and retire what is not wanted any more.
 
         A version that does not load, or does not answer as it should, is refused and said once;
-        what is served then stays.
+        what is served then stays. One that changes from one look to the next is being copied, and
+        is left for later.
         """
         there = versions_in(self.folder)
-        good = [v for v in sorted(there) if not self._was_refused(v, there[v])]
-        wanted = good[-self._options.versions :]
-        for version in reversed(wanted):
-            if version not in self._served and not self._load(version, there[version]):
-                return self.look()  # without it, another one may be wanted
-        loaded = [v for v in wanted if v in self._served]
+        good = [v for v in sorted(there) if v in self._served or self._whole(v, there[v])]
+        wanted = self._wanted(good)
+        while new := [v for v in wanted if v not in self._served]:
+            if not self._load(new[-1], there[new[-1]]):
+                good.remove(new[-1])  # without it, another one may be wanted
+                wanted = self._wanted(good)
         for version in [*self._served]:
-            if loaded and version not in loaded:
+            if wanted and version not in wanted:
                 self._retire(version)
 
-    def _was_refused(self, version: int, folder: Path) -> bool:
-        """Whether a version was refused, and has not been written anew since."""
+    def _wanted(self, good: list[int]) -> list[int]:
+        """Return which of some versions should answer: the newest, and those with a label."""
+        newest, labelled = good[-self._options.versions :], self.labels.values()
+        return [version for version in good if version in newest or version in labelled]
+
+    def _whole(self, version: int, folder: Path) -> bool:
+        """Whether to load a version: it is not being copied, and was not refused as it is."""
+        before, now = self._written.get(version), written(folder)
+        self._written[version] = now
         refused = self._refused.get(version)
-        return refused is not None and refused[0] == _written(folder)
+        return (refused is None or refused[0] != now) and (before == now or not self._served)
 
     def _load(self, version: int, folder: Path) -> bool:
         """Load a version; return whether it is good."""
         self.states[version] = (LOADING, "")
-        written, began = _written(folder), time.perf_counter()
+        began = time.perf_counter()
         try:
-            servable = load(folder, self.name, version)
-            warm_up(servable, folder, self._options.max_batch)
+            servable = load(folder, self.name, version, self._options.threads_each)
+            alone = warm_up(servable, folder, self._options.max_batch)
             drift = Drift(servable.contract)
         except Exception as known:  # noqa: BLE001 (whatever is in its files, the others go on)
             error = known if isinstance(known, TfpipeError) else damaged(folder, known)
-            self._refused[version] = written, str(error)
+            self._refused[version] = self._written[version], str(error)
             self.states[version] = (END, str(error))
             kept = f" Version {max(self._served)} stays." if self._served else ""
             self._notify(f"{self.name} version {version} is refused: {error}{kept}")
@@ -111,7 +122,7 @@ class Model:
             self._watch(self.name, rows, seconds)
 
         options = self._options
-        batcher = Batcher(options.max_batch, options.max_queue, watch, options.max_pixels)
+        batcher = Batcher(options.max_batch, options.max_queue, watch, options.max_pixels, alone)
         with self._lock:
             self._served[version] = LoadedVersion(servable, batcher, drift)
         self.states[version] = (AVAILABLE, "")
@@ -162,7 +173,7 @@ class Model:
 
         Args:
             version: its number; the newest one when empty.
-            label: `latest`, or `previous` where more than one is served.
+            label: one of the options, `latest`, or `previous` where more than one is served.
 
         Raises:
             RequestRefused: when it is not served.
@@ -183,14 +194,17 @@ class Model:
     def _number(self, version: str, label: str) -> int:
         loaded = sorted(self._served)
         if label:
-            place = _LABELS.get(label)
+            if self.labels.get(label) in self._served:
+                return self.labels[label]
+            place = OWN_LABELS.get(label)
             if place is None or len(loaded) < -place:
                 raise RequestRefused(404, f"Unrecognized servable version label: {label}")
             return loaded[place]
         if version:
-            if not version.isdecimal() or int(version) not in self._served:
-                raise not_found(self.name, version)
-            return int(version)
+            number = int(version) if version.isdecimal() and len(version) < _DIGITS else -1
+            if number not in self._served:
+                raise not_found(self.name, version[:_DIGITS])
+            return number
         if not loaded:
             raise not_found(self.name)
         return loaded[-1]
@@ -229,6 +243,13 @@ class Repository:
                 if not model.ready:
                     reasons = [f" {problem}" for _, problem in model.states.values() if problem]
                     raise ModelError(f"{model.folder} has no version to serve.{''.join(reasons)}")
+                there = [servable.version for servable in model.servables()]
+                for label, version in model.labels.items():
+                    if version not in there:
+                        raise ModelError(
+                            f"The label {label!r} is for version {version} of {model.name}, which "
+                            f"cannot be served; of those that can, {max(there)} is the newest."
+                        )
         finally:
             gc.enable()
         gc.freeze()
@@ -289,14 +310,25 @@ def damaged(folder: Path, error: Exception) -> ModelError:
     return ModelError(f"{folder} is damaged: {type(error).__name__}: {reason}")
 
 
-def _written(folder: Path) -> float:
-    """Return when a version was written last; 0 for one that is gone."""
-    try:
-        places = (folder, *(folder / name for name in ("saved_model.pb", "variables", "assets")))
-        places = tuple(place for place in places if place.exists())
-        return max(place.stat().st_mtime for place in places)
-    except OSError:
-        return 0.0
+def written(folder: Path) -> Written:
+    """Return what changes while a version is copied: its last time, its files and their bytes."""
+    last = files = size = 0
+    for place in (folder, *folder.rglob("*")):
+        with suppress(OSError):  # gone for the moment
+            found = place.stat()
+            last, files, size = max(last, found.st_mtime_ns), files + 1, size + found.st_size
+    return last, files, size
+
+
+def labels_of(name: str, labels: Mapping[str, int]) -> dict[str, int]:
+    """Return the labels of a model's versions.
+
+    Args:
+        name: the model's.
+        labels: by LABEL for every model, or by MODEL/LABEL for one.
+    """
+    own = {label.removeprefix(f"{name}/"): version for label, version in labels.items()}
+    return {label: version for label, version in own.items() if "/" not in label}
 
 
 def find_models(targets: tuple[str, ...], root: Path) -> dict[str, Path]:

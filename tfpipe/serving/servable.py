@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,13 +123,14 @@ def without_keras() -> Iterator[None]:
         del sys.modules["keras"]
 
 
-def load(folder: Path, name: str, version: int) -> Servable:
+def load(folder: Path, name: str, version: int, threads: int = 0) -> Servable:
     """Load a version, and prove that it answers as its golden samples say.
 
     Args:
         folder: of a SavedModel.
         name: the model's.
         version: its number.
+        threads: of TensorFlow's operations, if it starts with this; 0 for as many as it takes.
 
     Raises:
         ModelError: when it is no SavedModel, or a damaged one.
@@ -139,6 +140,10 @@ def load(folder: Path, name: str, version: int) -> Servable:
         from tfpipe.devices import start_tensorflow
 
         tf = start_tensorflow()
+    if threads:
+        with suppress(RuntimeError):  # it has computed something already
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
     if not (folder / "saved_model.pb").is_file():
         raise ModelError(f"{folder} is no SavedModel: it has no saved_model.pb.")
     contract = _contract(folder)

@@ -1,8 +1,11 @@
 """The process that listens: its socket, its event loop, and how it ends."""
 
 import asyncio
+import contextlib
 import errno
+import json
 import logging
+import math
 import os
 import socket
 import sys
@@ -28,7 +31,10 @@ if TYPE_CHECKING:
 # turns at every request; at the default of 5 ms each of them waits for the other.
 _SWITCH = 0.0005
 _BACKLOG = 2048
+_FILES = 1024  # that are open besides the connections
 _HEADER = 10.0  # seconds that the header of a request may take
+_HEADER_BYTES = 1 << 16
+_TAKING = 60.0  # seconds in which a client has to read some of its answer
 # Longer than proxies keep their connections, so that none of them asks as it is closed.
 _KEEP_ALIVE = 75
 # Seconds for which connections are accepted, and requests are read, after the signal to end.
@@ -36,23 +42,65 @@ _ACCEPTING, _READING = 0.05, 0.5
 
 
 class Connection(HttpToolsProtocol):
-    """A connection that is closed when the header of its request does not come in time."""
+    """A connection that ends when a header is too slow or too large, or an answer is not read."""
 
     _timer: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
+    _header = 0  # bytes of a header that has not ended
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
         super().connection_made(transport)
         self._wait()
 
+    def data_received(self, data: bytes) -> None:
+        """Read what has come; end the connection when it is more than a header has."""
+        super().data_received(data)
+        if self._timer is not None:
+            self._header += len(data)
+            if self._header > _HEADER_BYTES:
+                self._refuse("431 Request Header Fields Too Large", "The header is too large.")
+
+    def send_400_response(self, msg: str) -> None:
+        """Say that what has come is no request."""
+        self._refuse("400 Bad Request", msg)
+
+    def _refuse(self, status: str, reason: str) -> None:
+        body = json.dumps({"error": reason})
+        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        self.transport.write(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+        self.transport.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._stop()
+        if self._reading is not None:
+            self._reading.cancel()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Wait for the client to read what it has been answered so far."""
+        super().pause_writing()
+        self._look(math.inf)
+
+    def _look(self, before: float) -> None:
+        """End the connection when nothing of an answer has been read since the last look."""
+        unread = self.transport.get_write_buffer_size()
+        if unread < before:
+            self._reading = self.loop.call_later(_TAKING, self._look, unread)
+        else:
+            self.transport.abort()
+
+    def resume_writing(self) -> None:
+        """Wait no more."""
+        if self._reading is not None:
+            self._reading.cancel()
+        super().resume_writing()
 
     def on_message_begin(self) -> None:
         """Wait for the rest of the header, of which something has come."""
         super().on_message_begin()
+        self._header = 0
         self._stop()
         self._wait()
 
@@ -154,8 +202,27 @@ def serve(
         logger.setLevel(logging.INFO)
         logger.propagate = False
     sys.setswitchinterval(_SWITCH)
+    allow_files(options.connections + _FILES)
     Server(application(repository, options, metrics), repository, options).run([listener])
     repository.close()
+
+
+def allow_files(count: int) -> None:
+    """Have this process open so many files at a time, as far as the system lets it.
+
+    Without a file more no version is loaded, and connections are open files; 1,024 is the usual
+    number.
+
+    Args:
+        count: of files and connections together.
+    """
+    with contextlib.suppress(ImportError, OSError, ValueError):  # not on Windows
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+        if soft != resource.RLIM_INFINITY and soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def listen(host: str, port: int) -> socket.socket:

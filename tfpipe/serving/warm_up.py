@@ -11,25 +11,66 @@ from tfpipe.serving.servable import Servable, Signature
 if TYPE_CHECKING:
     import numpy as np
 
+_MOST = 1 << 22  # values of an input
 
-def warm_up(servable: Servable, folder: Path, max_batch: int) -> None:
+
+def warm_up(servable: Servable, folder: Path, max_batch: int) -> set[str]:
     """Ask each signature with the golden samples, in each size that a batch is filled up to.
+
+    Where there are none it is asked with zeros, once, if it takes them.
 
     Args:
         servable: the model.
         folder: with its golden samples.
         max_batch: samples in a batch, at most.
+
+    Returns:
+        the signatures that answer with another number of samples than they are asked, as a search
+        for unique values would: what they are asked cannot be put together.
+    """
+    alone = set()
+    for name, signature in servable.signatures.items():
+        if not signature.batches:
+            continue
+        if samples := samples_of(folder, signature):
+            sizes = [1 << i for i in range(filled(max_batch).bit_length())]
+            kept = all(keeps_samples(signature, samples, size) for size in sizes)
+        else:
+            try:
+                kept = keeps_samples(signature, zeros_of(signature), 3)
+            except Exception:  # noqa: BLE001 (it does not take zeros, or no such shape)
+                kept = True
+        if not kept:
+            alone.add(name)
+    return alone
+
+
+def keeps_samples(signature: Signature, samples: "dict[str, np.ndarray]", size: int) -> bool:
+    """Return whether a signature answers as many samples as it is asked.
+
+    Args:
+        signature: the one to ask.
+        samples: what to ask, repeated as often as it takes.
+        size: how many of them.
     """
     import numpy as np
 
-    for signature in servable.signatures.values():
-        samples = samples_of(folder, signature)
-        if not samples or not signature.batches:
-            continue
-        size = 1
-        while size <= filled(max_batch):
-            signature({name: np.resize(a, (size, *a.shape[1:])) for name, a in samples.items()})
-            size *= 2
+    answers = signature({n: np.resize(a, (size, *a.shape[1:])) for n, a in samples.items()})
+    return all(values.shape[:1] == (size,) for values in answers.values())
+
+
+def zeros_of(signature: Signature) -> "dict[str, np.ndarray]":
+    """Return a sample of zeros and empty texts, with 1 for each length that is free."""
+    import numpy as np
+
+    zeros = {}
+    for name, tensor in signature.inputs.items():
+        shape = [length or 1 for length in tensor.shape or ()]
+        if np.prod(shape, dtype=float) > _MOST:
+            raise ValueError(f"{name} is too large to be asked for nothing")
+        text = tensor.dtype == "string"
+        zeros[name] = np.full(shape, b"", object) if text else np.zeros(shape, tensor.dtype)
+    return zeros
 
 
 def samples_of(folder: Path, signature: Signature) -> "dict[str, np.ndarray]":

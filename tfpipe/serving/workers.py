@@ -39,13 +39,11 @@ class WorkerSpec:
         folders: of the models, by name.
         options: how they are served.
         descriptor: of the socket that all of them listen at.
-        threads: for TensorFlow's operations.
     """
 
     folders: dict[str, str]
     options: dict[str, Any]
     descriptor: int
-    threads: int
 
 
 class _Process:
@@ -58,21 +56,16 @@ class _Process:
     """
 
     def __init__(self, spec: WorkerSpec, shared: str, said: Callable[[str], None]) -> None:
-        environ = {
-            **os.environ,
-            _SHARED: shared,
-            "TF_NUM_INTRAOP_THREADS": str(spec.threads),
-            "TF_NUM_INTEROP_THREADS": str(spec.threads),
-        }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tfpipe.serving.workers", json.dumps(asdict(spec))],
             stdin=subprocess.PIPE,  # it ends with this pipe
             stdout=subprocess.PIPE,
             pass_fds=[spec.descriptor],
             start_new_session=True,
-            env=environ,
+            env={**os.environ, _SHARED: shared},
             text=True,
         )
+        self.began = time.monotonic()
         self.ready = threading.Event()
         self.error: tuple[int, str] | None = None
         self._said = said
@@ -124,9 +117,8 @@ def serve_in_workers(
     listener.set_inheritable(True)
     spec = WorkerSpec(
         {name: str(folder) for name, folder in folders.items()},
-        {**asdict(options), "workers": 1},
+        {**asdict(options), "workers": 1, "threads": options.threads_each},
         listener.fileno(),
-        max(1, (os.cpu_count() or 1) // options.workers),
     )
     with (
         tempfile.TemporaryDirectory(prefix="tfpipe-serve-") as shared,
@@ -138,20 +130,27 @@ def serve_in_workers(
 
         running = [start(place) for place in range(options.workers)]
         failures, told = [0] * options.workers, False
+        due: dict[int, float] = {}  # when those that ended are started again
         try:
             while not stops():
                 for place, worker in enumerate(running):
                     code = worker.process.poll()
                     if code is None:
                         continue
-                    if worker.error is not None:
+                    if worker.error is not None and not told:
                         raise _error(*worker.error)
-                    failures[place] += 1
+                    if place in due:
+                        if time.monotonic() >= due[place]:
+                            del due[place]
+                            running[place] = start(place)
+                        continue
+                    lived = time.monotonic() - worker.began > _LONGEST
+                    failures[place] = 1 if lived else failures[place] + 1
                     pause = min(_BACKOFF * 2 ** (failures[place] - 1), _LONGEST)
-                    notify(f"process {place + 1} ended ({describe(code)}) and is started again")
-                    time.sleep(pause)
+                    reason = describe(code) if worker.error is None else worker.error[1]
+                    notify(f"process {place + 1} ended ({reason}) and is started again")
                     worker.end(0)
-                    running[place] = start(place)
+                    due[place] = time.monotonic() + pause
                 if not told and all(worker.ready.is_set() for worker in running):
                     up()
                     told = True

@@ -36,6 +36,13 @@ from tfpipe.cli.options import debug_option, root_option
     help="How many of the newest versions answer; 1.",
 )
 @click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="LABEL=VERSION",
+    help="Keep a version, and call it so: as in stable=3, or MODEL/stable=3.",
+)
+@click.option(
     "--poll",
     type=click.FloatRange(0),
     default=1.0,
@@ -84,6 +91,13 @@ from tfpipe.cli.options import debug_option, root_option
     metavar="N",
     help="Processes that answer, each with the models in memory; 1.",
 )
+@click.option(
+    "--threads",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Of TensorFlow's operations in each process; one less than the processors.",
+)
 @click.option("--no-log", is_flag=True, help="Write no line for each request.")
 @root_option
 @debug_option
@@ -93,6 +107,7 @@ def command(
     port: int,
     token_file: Path | None,
     versions: int,
+    labels: tuple[str, ...],
     poll: float,
     max_batch: int,
     max_queue: int,
@@ -100,6 +115,7 @@ def command(
     max_pixels: int,
     deadline: float,
     workers: int,
+    threads: int,
     no_log: bool,
     root: Path,
 ) -> None:
@@ -108,7 +124,7 @@ def command(
     MODEL is the folder of an exported model, its name in saved_models/, or NAME=FOLDER. The
     requests are those of TensorFlow Serving's REST API and of KServe's protocol version 2.
     """
-    from tfpipe.serving.options import MEGABYTE, ServingOptions
+    from tfpipe.serving.options import MEGABYTE, ServingOptions, parse_labels
     from tfpipe.serving.token import token_of
     from tfpipe.terminal import Terminal
     from tfpipe.verbs.serving.serve import serve
@@ -118,6 +134,7 @@ def command(
         port=port,
         token=token_of(token_file),
         versions=versions,
+        labels=parse_labels(labels),
         poll=poll,
         max_batch=max_batch,
         max_queue=max_queue,
@@ -125,6 +142,7 @@ def command(
         max_pixels=max_pixels,
         deadline=deadline,
         workers=workers,
+        threads=threads,
         log=not no_log,
     )
     serve(models, options, root=root, terminal=Terminal())

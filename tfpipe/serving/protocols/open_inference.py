@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tfpipe.serving.protocols.tensorflow_api import check_rows
-from tfpipe.serving.protocols.tensors import array_of, check_shape, named, plain
+from tfpipe.serving.protocols.tensors import DEEPEST, array_of, check_shape, named, plain
 from tfpipe.serving.refusals import RequestRefused, wrong
 from tfpipe.serving.servable import Servable, Signature, Tensor
 
@@ -61,8 +61,9 @@ def inference(body: bytes, header_length: str | None, servable: Servable) -> Inf
     """
     length = len(body)
     if header_length is not None:
-        if not header_length.isdecimal() or int(header_length) > length:
-            raise wrong(f"{HEADER_LENGTH} is {header_length!r}, and the body has {length} bytes.")
+        given = header_length[:20]  # Python reads no numbers of thousands of digits
+        if not given.isdecimal() or int(given) > length:
+            raise wrong(f"{HEADER_LENGTH} is {given!r}, and the body has {length} bytes.")
         length = int(header_length)
     asked = _json(body[:length])
     parameters = _object(asked, "parameters")
@@ -132,6 +133,8 @@ def _array(given: Mapping[str, Any], tensor: Tensor, content: bytes | None) -> "
     if not isinstance(shape, list) or not all(type(n) is int and 0 <= n < 2**31 for n in shape):
         raise wrong(f"{tensor.name!r} should have a shape, a list of lengths.")
     check_shape(tuple(shape), tensor.shape, tensor)
+    if len(shape) > DEEPEST:
+        raise wrong(f"{tensor.name!r} has {len(shape)} dimensions; at most {DEEPEST} are taken.")
     count = int(np.prod(shape, dtype=object)) if shape else 1
     if content is not None:
         flat = _from_binary(content, tensor)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tfpipe.serving.options import ServingOptions
+from tfpipe.serving.options import OWN_LABELS, ServingOptions
 from tfpipe.serving.servable import Signature, Tensor
 
 if TYPE_CHECKING:
@@ -21,14 +21,21 @@ def openapi(repository: "Repository", options: ServingOptions) -> dict[str, Any]
     """
     names = {"type": "string", "enum": [*repository.models]}
     paths: dict[str, Any] = {}
-    for suffix, extra in _VERSIONS.items():
+    own = {label.rpartition("/")[2]: None for label in options.labels}
+    labels = [*OWN_LABELS, *own]
+    versions: dict[str, list[dict[str, Any]]] = {
+        "": [],
+        "/versions/{version}": [_path("version", {"type": "string", "pattern": "^[0-9]+$"})],
+        "/labels/{label}": [_path("label", {"type": "string", "enum": labels})],
+    }
+    for suffix, extra in versions.items():
         parameters = [_path("name", names), *extra]
         base = f"/v1/models/{{name}}{suffix}"
         paths[base] = _get("How the versions of a model are.", parameters)
         paths[f"{base}/metadata"] = _get("What a model takes and answers.", parameters)
         for verb, body in _BODIES.items():
             paths[f"{base}:{verb}"] = _post(f"Ask a model: {verb}.", parameters, body)
-    for suffix, extra in list(_VERSIONS.items())[:2]:
+    for suffix, extra in [*versions.items()][:2]:
         parameters = [_path("name", names), *extra]
         base = f"/v2/models/{{name}}{suffix}"
         paths[base] = _get("What a model takes and answers.", parameters)
@@ -55,11 +62,6 @@ def _path(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-_VERSIONS: dict[str, list[dict[str, Any]]] = {
-    "": [],
-    "/versions/{version}": [_path("version", {"type": "string", "pattern": "^[0-9]+$"})],
-    "/labels/{label}": [_path("label", {"type": "string", "enum": ["latest", "previous"]})],
-}
 _BODIES = {"predict": "Predict", "classify": "Examples", "regress": "Examples"}
 _OTHERS = {
     "/healthz": "Whether the server lives.",

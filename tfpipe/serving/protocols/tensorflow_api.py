@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tfpipe.serving.protocols.tensors import array_of, named, plain
+from tfpipe.serving.protocols.examples import examples_of, takes_examples
+from tfpipe.serving.protocols.tensors import array_of, is_base64, named, plain
 from tfpipe.serving.refusals import RequestRefused, wrong
 from tfpipe.serving.servable import Servable, Signature, Tensor
 
@@ -34,11 +35,6 @@ class Question:
     arrays: "Arrays"
     by_row: bool
 
-    @property
-    def samples(self) -> int:
-        """How many samples are asked."""
-        return len(next(iter(self.arrays.values())))
-
 
 def question(body: object, servable: Servable, kind: str = PREDICT) -> Question:
     """Return what the body of a request asks.
@@ -61,7 +57,13 @@ def question(body: object, servable: Servable, kind: str = PREDICT) -> Question:
         context = body.get("context", {})
         if not isinstance(context, dict):
             raise wrong("'context' should be an object of features that all examples share.")
-        return Question(signature, _rows([context | row for row in rows], signature), True)
+        rows = [context | row for row in rows]
+        if takes_examples(signature):
+            if not rows:
+                raise wrong("There should be at least one sample.")
+            return Question(signature, examples_of(rows, signature), True)
+        rows = [_features(row, signature) for row in rows]
+        return Question(signature, _rows(rows, signature), True)
     if ("instances" in body) == ("inputs" in body):
         raise wrong(
             "The body should have either 'instances' (rows) or 'inputs' (columns), it has "
@@ -95,6 +97,19 @@ def _rows(rows: Sequence[Any], signature: Signature) -> "Arrays":
     return {name: array_of(columns[name], t) for name, t in signature.inputs.items()}
 
 
+def _features(example: Mapping[str, Any], signature: Signature) -> dict[str, Any]:
+    """Return an example with each single value as its input takes it: bare, or in a list."""
+    found = {}
+    for name, value in example.items():
+        shape = signature.inputs[name].shape if name in signature.inputs else None
+        if shape == (None,) and isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        elif shape == (None, 1) and not isinstance(value, list):
+            value = [value]
+        found[name] = value
+    return found
+
+
 def _only(row: Any, name: str) -> Any:
     """Return a sample of a signature with one input, which may be given by its name or bare."""
     return row[name] if isinstance(row, dict) and row.keys() == {name} else row
@@ -105,29 +120,26 @@ def _by_name(rows: Sequence[Any], signature: Signature) -> dict[str, list[Any]]:
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
             raise wrong(f"Sample {number} should be an object with {named(names)}.")
-        _check_names(row, signature, f"Sample {number}")
+        if missing := names - row.keys():
+            raise wrong(f"Sample {number} lacks {named(sorted(missing))}.")
+        if unknown := row.keys() - names:
+            raise wrong(
+                f"Sample {number} has {named(sorted(unknown))}, which {signature.name} does not "
+                f"take; it takes {named(names)}."
+            )
     return {name: [row[name] for row in rows] for name in names}
-
-
-def _check_names(given: Mapping[str, Any], signature: Signature, what: str) -> None:
-    if missing := signature.inputs.keys() - given.keys():
-        raise wrong(f"{what} lacks {named(sorted(missing))}.")
-    if unknown := given.keys() - signature.inputs.keys():
-        raise wrong(
-            f"{what} has {named(sorted(unknown))}, which {signature.name} does not take; it takes "
-            f"{named(signature.inputs)}."
-        )
 
 
 def _columns(inputs: Any, signature: Signature) -> "Arrays":
     """Return the arrays of samples that came input by input."""
     names = signature.inputs
-    if len(names) == 1 and not (isinstance(inputs, dict) and inputs.keys() == names.keys()):
+    if len(names) == 1 and (is_base64(inputs) or not isinstance(inputs, dict)):
         (name,) = names
         inputs = {name: inputs}
     if not isinstance(inputs, dict):
         raise wrong(f"'inputs' should be an object with {named(names)}.")
-    _check_names(inputs, signature, "'inputs'")
+    if missing := names.keys() - inputs.keys():  # others are not looked at
+        raise wrong(f"'inputs' lacks {named(sorted(missing))}.")
     arrays = {name: array_of(inputs[name], tensor) for name, tensor in names.items()}
     check_rows(arrays, signature)
     return arrays
@@ -146,14 +158,23 @@ def check_rows(arrays: "Arrays", signature: Signature) -> None:
 
 
 def predicted(asked: Question, answers: "Arrays") -> dict[str, Any]:
-    """Return the answer to :predict as JSON has it."""
-    columns = {name: plain(array, name) for name, array in answers.items()}
-    alone = next(iter(columns.values())) if len(columns) == 1 else None
-    if asked.by_row and any(len(a) != asked.samples for a in answers.values()):
+    """Return the answer to :predict as JSON has it.
+
+    Args:
+        asked: the question.
+        answers: by output.
+
+    Raises:
+        RequestRefused: when it is asked in rows and not answered in rows.
+    """
+    counts = {array.shape[:1] for array in answers.values()}
+    if asked.by_row and counts != {array.shape[:1] for array in asked.arrays.values()}:
         raise wrong(
             f"{asked.signature.name} does not answer sample by sample: ask in columns, with "
             "'inputs'."
         )
+    columns = {name: plain(array, name) for name, array in answers.items()}
+    alone = next(iter(columns.values())) if len(columns) == 1 else None
     if not asked.by_row:
         return {"outputs": columns if alone is None else alone}
     if alone is not None:
@@ -163,13 +184,31 @@ def predicted(asked: Question, answers: "Arrays") -> dict[str, Any]:
 
 
 def classified(servable: Servable, answers: "Arrays") -> dict[str, Any]:
-    """Return the answer to :classify: pairs of label and score for each sample."""
-    scores = answers.get("probabilities", answers.get("scores"))
-    if scores is None or scores.ndim != 2:
+    """Return the answer to :classify: pairs of label and score for each sample.
+
+    The key is `results`, as TensorFlow Serving writes it; one of its documentation's two pages on
+    this has `result`.
+
+    Args:
+        servable: the model, which may know the names of its classes; else they are empty.
+        answers: by output.
+
+    Raises:
+        RequestRefused: when the signature does not answer classes.
+    """
+    names, scores = answers.get("classes"), answers.get("probabilities", answers.get("scores"))
+    either = names if scores is None else scores
+    if either is None or either.ndim != 2:
         raise wrong("This signature does not classify: it answers no probabilities of classes.")
-    labels = servable.labels or tuple(str(i) for i in range(scores.shape[1]))
-    values = plain(scores, "scores")
-    return {"result": [[[n, v] for n, v in zip(labels, row, strict=True)] for row in values]}
+    samples, classes = either.shape
+    values = [[0.0] * classes] * samples if scores is None else plain(scores, "scores")
+    if names is not None and names.shape == either.shape:
+        labels = plain(names, "classes")
+    else:
+        known = len(servable.labels) == classes
+        labels = [servable.labels if known else [""] * classes] * samples
+    pairs = zip(labels, values, strict=True)
+    return {"results": [[[n, v] for n, v in zip(*pair, strict=True)] for pair in pairs]}
 
 
 def regressed(answers: "Arrays") -> dict[str, Any]:
@@ -179,7 +218,7 @@ def regressed(answers: "Arrays") -> dict[str, Any]:
         raise wrong("This signature does not regress: it answers no values.")
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    return {"result": plain(values, "values")}
+    return {"results": plain(values, "values")}
 
 
 def metadata(servable: Servable) -> dict[str, Any]:

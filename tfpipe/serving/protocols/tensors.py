@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from tfpipe.serving.refusals import RequestRefused, wrong
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 _B64 = "b64"
+_BASE64 = str.maketrans("-_", "+/", " \t\r\n")
+DEEPEST = 32  # how deep lists may be nested
 
 
 def array_of(value: Any, tensor: Tensor, missing_rows: int = 0) -> "np.ndarray":
@@ -61,16 +64,21 @@ def _numbers(value: Any, tensor: Tensor) -> "np.ndarray":
     kind, wanted = found.dtype.kind, _dtype(tensor)
     if found.size == 0:
         return found.astype(wanted)
-    if kind == "O" and "'b64'" in repr(value)[:200]:
-        raise wrong(
-            f"{tensor.name!r} takes {tensor.dtype} arrays, got encoded bytes: name the signature "
-            'that takes them, such as "signature_name": "serving_bytes".'
-        )
-    if kind == "O" and wanted.kind == "f" and "None" in repr(value)[:200]:
-        raise wrong(
-            f"{tensor.name!r} takes {tensor.dtype}, got null: write NaN where it is missing."
-        )
-    allowed = {"f": "fiu", "i": "iu", "u": "iu", "b": "b", "c": "fiu"}[wanted.kind]
+    if kind == "O":
+        numbers = (int, float)
+        odd = next((item for item in found.flat if type(item) not in numbers), 0)
+        if is_base64(odd):
+            raise wrong(
+                f"{tensor.name!r} takes {tensor.dtype} arrays, got encoded bytes: name the "
+                'signature that takes them, such as "signature_name": "serving_bytes".'
+            )
+        if odd is None and wanted.kind == "f":
+            raise wrong(
+                f"{tensor.name!r} takes {tensor.dtype}, got null: write NaN where it is missing."
+            )
+        if type(odd) in numbers:  # some are beyond 64 bits
+            kind = "i" if all(type(item) is int for item in found.flat) else "f"
+    allowed = {"i": "iu", "u": "iu", "b": "b"}.get(wanted.kind, "fiu")  # bfloat16's kind is V
     if kind not in allowed:
         got = {
             "O": "a mixture, a null, an object or too large a number",
@@ -84,9 +92,19 @@ def _numbers(value: Any, tensor: Tensor) -> "np.ndarray":
         if found.min() < limits.min or found.max() > limits.max:
             raise wrong(
                 f"{tensor.name!r} takes {tensor.dtype}, from {limits.min} to {limits.max}, got "
-                f"numbers from {found.min()} to {found.max()}."
+                f"numbers from {str(found.min())[:24]} to {str(found.max())[:24]}."
             )
-    return found.astype(wanted)
+        return found.astype(wanted)
+    try:
+        with np.errstate(over="ignore"):
+            array = found.astype(wanted)
+        infinite = ~np.isfinite(array)
+        lost = infinite.any() and np.isfinite(found[infinite].astype(np.float64)).any()
+    except OverflowError:  # a whole number of hundreds of digits
+        lost = True
+    if lost:
+        raise wrong(f"{tensor.name!r} has a number that {tensor.dtype} does not hold.")
+    return array
 
 
 def _dtype(tensor: Tensor) -> "np.dtype[Any]":
@@ -107,21 +125,20 @@ def _dtype(tensor: Tensor) -> "np.dtype[Any]":
 def _strings(value: Any, tensor: Tensor) -> "np.ndarray":
     import numpy as np
 
-    def of(item: Any) -> Any:
+    def of(item: Any, depth: int = 0) -> Any:
         if isinstance(item, list):
-            return [of(one) for one in item]
+            if depth == DEEPEST:
+                raise wrong(f"{tensor.name!r} has lists in lists, {DEEPEST} deep and deeper.")
+            return [of(one, depth + 1) for one in item]
         if isinstance(item, str):
-            try:
-                return item.encode()
-            except UnicodeEncodeError:
-                raise wrong(f"{tensor.name!r} holds half a character: {item[:20]!r}.") from None
-        if isinstance(item, dict) and item.keys() == {_B64} and isinstance(item[_B64], str):
-            return decoded(item[_B64], tensor.name)
+            return encoded(item, repr(tensor.name))
+        if is_base64(item):
+            return decoded(item[_B64], repr(tensor.name))
         kind = "an object" if isinstance(item, dict) else repr(item)[:40]
         raise wrong(f'{tensor.name!r} takes text, or bytes as {{"b64": "..."}}, got {kind}.')
 
     nested = of(value)
-    shape = []
+    shape: list[int] = []
     level = nested
     while isinstance(level, list):
         shape.append(len(level))
@@ -152,18 +169,38 @@ def _object_array(nested: list[Any], depth: int) -> "np.ndarray":
     return np.stack([_object_array(item, depth - 1) for item in nested])
 
 
-def decoded(text: str, name: str) -> bytes:
+def is_base64(value: object) -> bool:
+    """Return whether a JSON value stands for bytes: {"b64": TEXT}."""
+    return isinstance(value, dict) and value.keys() == {_B64} and isinstance(value[_B64], str)
+
+
+def encoded(text: str, what: str) -> bytes:
+    """Return a text's bytes; raise RequestRefused where half of a character is in it.
+
+    Args:
+        text: from JSON, which can name what UTF-8 does not hold.
+        what: whose it is.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise wrong(f"{what} holds half a character: {text[:20]!a}.") from None
+
+
+def decoded(text: str, what: str) -> bytes:
     """Return the bytes of base64; raise RequestRefused for what is none.
 
     Args:
-        text: with or without padding, in the usual alphabet or that for addresses.
-        name: whose it is.
+        text: with or without padding, in lines or not, in the usual alphabet or that for addresses.
+        what: whose it is.
     """
-    plain = text.translate(str.maketrans("-_", "+/"))
+    with contextlib.suppress(ValueError):
+        return binascii.a2b_base64(text, strict_mode=True)
+    plain = text.translate(_BASE64)
     try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise wrong(f"{name!r} holds what is no base64: {text[:20]!r}...") from None
+        return binascii.a2b_base64(plain + "=" * (-len(plain) % 4), strict_mode=True)
+    except ValueError:
+        raise wrong(f"{what} holds what is no base64: {text[:20]!a}...") from None
 
 
 def plain(array: "np.ndarray", name: str) -> Any:
