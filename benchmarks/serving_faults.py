@@ -33,6 +33,7 @@ from tfpipe.serving.bench.timing import golden_samples
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTIONS = 128
+_PATIENCE = 60.0  # seconds within which a version is taken or refused
 
 
 def main(saved: str, requests: str = "10000") -> None:
@@ -197,8 +198,8 @@ async def versions(
     )
     for number, spoil, expected in steps:
         await asyncio.to_thread(add, model, number, spoil)
-        wait = patience if spoil else None
-        newest, states = await settled(port, model.name, expected, wait)
+        wait = patience if spoil else 0.0
+        newest, states = await settled(port, model.name, number, expected, wait)
         if newest != expected:
             wrong.append(f"after version {number}, version {newest} answers: {states}")
     on = False
@@ -237,22 +238,27 @@ def empty(folder: Path) -> None:
     folder.mkdir()
 
 
-async def settled(port: int, name: str, expected: int, wait: float | None) -> tuple[int, Any]:
+async def settled(port: int, name: str, number: int, expected: int, wait: float) -> tuple[int, Any]:
     """The newest version that answers, and the states of all.
 
     Args:
         port: where the model is served.
         name: the model's.
-        expected: the version to wait for.
-        wait: the seconds to wait where that one answers already; None: a minute, or until it does.
+        number: the version that was added; it is waited for until it answers or is refused.
+        expected: the version that should answer then.
+        wait: the seconds to wait at least.
     """
-    until = time.monotonic() + (60 if wait is None else wait)
+    began = time.monotonic()
     while True:
         await asyncio.sleep(0.2)
         states = await asyncio.to_thread(status, port, name)
         there = [int(s["version"]) for s in states if s["state"] == "AVAILABLE"]
         newest = max(there, default=0)
-        if time.monotonic() > until or (newest == expected and wait is None):
+        seen = any(
+            int(s["version"]) == number and s["state"] in ("AVAILABLE", "END") for s in states
+        )
+        waited = time.monotonic() - began
+        if (seen and newest == expected and waited >= wait) or waited > _PATIENCE:
             return newest, states
 
 
