@@ -1,6 +1,8 @@
 """Drift: what counts as unlike training, for each kind of input and of answer."""
 
 import io
+import sys
+import threading
 import weakref
 from typing import Any
 
@@ -78,6 +80,49 @@ def test_what_waits_to_be_counted_is_bounded() -> None:
         drift.add({name: asked}, answered(1))
         del asked
         assert there() is None, name
+
+
+def test_of_many_long_texts_some_are_looked_at() -> None:
+    """A text of 30 megabytes, or 512 long ones, keep nobody waiting for half a second."""
+    text = {"name": "text", "kind": "text", "shape": []}
+    training = {"inputs": {"text": {"lengths": {"min": 1, "max": 1000}}}}
+    drift = Drift({"inputs": [text], "training": training})
+    drift.add({"text": files(b"a " * (1 << 24))}, {})
+    assert (drift.inputs(), drift.outside()) == ({"text": 1}, {("text", "above"): 1})
+    drift.add({"text": files(*[b"a " * (1 << 15)] * 512)}, {})
+    assert (drift.inputs(), drift.outside()) == ({"text": 65}, {("text", "above"): 65})
+
+
+def test_a_date_or_a_number_in_words_is_no_unknown_word() -> None:
+    columns = [{"name": kind, "kind": kind, "shape": []} for kind in ("date", "number", "category")]
+    words = {name: {"words": {"2024-02-29": 1.0}} for name in ("date", "number", "category")}
+    drift = Drift({"inputs": columns, "training": {"inputs": words}})
+    drift.add({name: files(b"2025-01-31") for name in words}, {})
+    assert drift.outside() == {("category", "unknown"): 1}
+
+
+def test_who_asks_meanwhile_changes_no_count() -> None:
+    x = {"name": "x", "kind": "number", "shape": []}
+    drift = Drift({"inputs": [x], "training": {"inputs": {"x": {"min": 0, "max": 1}}}})
+    usual, done = sys.getswitchinterval(), threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            drift.inputs()
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for _ in range(3000):
+            drift.add({"x": np.array([2.0])}, {})
+    finally:
+        done.set()
+        sys.setswitchinterval(usual)
+        for thread in threads:
+            thread.join()
+    assert (drift.inputs(), drift.outside()) == ({"x": 3000}, {("x", "above"): 3000})
 
 
 def test_several_answers_at_once_are_counted_each() -> None:
