@@ -20,6 +20,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tfpipe.declare.spec import Label
 from tfpipe.exports import signatures
 from tfpipe.exports.comparison import compared
+from tfpipe.exports.onnx import OPSET
+from tfpipe.exports.parity import onnx_answers
 from tfpipe.exports.versions import next_version
 from tfpipe.tasks.task import task_of
 
@@ -219,3 +221,25 @@ def test_numbers_and_classes_are_compared_by_what_they_mean() -> None:
     assert found.largest_difference == pytest.approx(0.2)
     assert (found.equal_answers, found.trained, found.converted) == (0.75, 0.75, 0.5)
     assert found.lost() == 0.25
+
+
+def test_words_beyond_ascii_go_to_onnx_as_they_are(tmp_path: Path) -> None:
+    text = onnx.helper.make_tensor_value_info("town", onnx.TensorProto.STRING, [None])
+    same = onnx.helper.make_tensor_value_info("same", onnx.TensorProto.STRING, [None])
+    node = onnx.helper.make_node("Identity", ["town"], ["same"])
+    graph = onnx.helper.make_graph([node], "towns", [text], [same])
+    opset = [onnx.helper.make_opsetid("", OPSET)]
+    model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=8)
+    onnx.save_model(model, str(tmp_path / "towns.onnx"))
+    answers = onnx_answers(tmp_path / "towns.onnx")
+    towns = np.array(["Köln".encode(), b"Oslo", "東京".encode()])
+    assert answers({"town": towns})["same"].tolist() == ["Köln", "Oslo", "東京"]
+
+
+def test_names_of_classes_in_another_order_are_noticed(tfpipe: Any, small: Path) -> None:
+    assert tfpipe("run", small, "epochs=1").code == 0
+    labels = Path("saved_models/small/1/assets/labels.txt")
+    labels.write_text("bright\ngrey\ndark\n")
+    answer = tfpipe("verify", "small")
+    assert answer.code == 3
+    assert "labels.txt does not have the classes of contract.json" in answer.err

@@ -107,6 +107,8 @@ def test_what_is_no_model(sums: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken" / "1"
     broken.mkdir(parents=True)
     (broken / "saved_model.pb").write_bytes(b"nothing")
+    with pytest.raises(ModelError, match=r"m\.onnx is one file, and SavedModels are"):
+        find_models(("m.onnx",), tmp_path)
     with pytest.raises(ModelError, match=r"'a b' is no name that an address can have: expected"):
         find_models((f"a b={sums}",), tmp_path)
     with (

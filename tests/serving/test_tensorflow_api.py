@@ -73,11 +73,9 @@ WRONG = [
     ({"instances": 1}, 400, "'instances' should be a list of at least one sample."),
     ({"instances": ["a"]}, 400, "'x' takes float32, got text."),
     ({"instances": [True]}, 400, "'x' takes float32, got true or false."),
-    (
-        {"instances": [None]},
-        400,
-        "'x' takes float32, got a mixture, a null, an object or too large a number.",
-    ),
+    ({"instances": [None]}, 400, "'x' takes float32, got null: write NaN where it is missing."),
+    ({"instances": [{"b64": "AA=="}]}, 400, 'such as "signature_name": "serving_bytes".'),
+    ({"instances": [{}]}, 400, "'x' takes float32, got a mixture, a null, an object or too"),
     ({"instances": [[1.0]]}, 400, "'x' has shape [1, 1], expected [-1] (-1 is any length)."),
     ({"instances": [[1], [1, 2]]}, 400, "'x' has lists of different lengths."),
     (

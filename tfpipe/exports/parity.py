@@ -140,6 +140,7 @@ def assets_of(model: Path) -> tuple["Arrays", dict[str, Any]]:
         if sum((assets / n).stat().st_size for n in there) > MOST:
             raise ValueError("its assets are too large")
         files = {name: (assets / name).read_bytes() for name in there}
+        _check_labels(assets, json.loads(files.get(CONTRACT, b"{}")))
     if missing := {GOLDEN, CONTRACT} - files.keys():
         raise ValueError(f"it has no {sorted(missing)[0]}, as exports of tfpipe have")
     with zipfile.ZipFile(io.BytesIO(files[GOLDEN])) as packed:
@@ -147,6 +148,14 @@ def assets_of(model: Path) -> tuple["Arrays", dict[str, Any]]:
             raise ValueError("its golden samples are too large")
     with np.load(io.BytesIO(files[GOLDEN]), allow_pickle=False) as golden:
         return dict(golden.items()), json.loads(files[CONTRACT])
+
+
+def _check_labels(assets: Path, contract: Mapping[str, Any]) -> None:
+    """Refuse names of classes that are others, or in another order, than the contract has."""
+    classes = contract.get("label", {}).get("classes", [])
+    file = assets / LABELS
+    if classes and (not file.is_file() or file.read_text("utf-8").splitlines() != classes):
+        raise ValueError(f"{LABELS} does not have the classes of {CONTRACT}")
 
 
 def _of_onnx(model: Path) -> dict[str, bytes]:
@@ -162,6 +171,7 @@ def _of_onnx(model: Path) -> dict[str, bytes]:
 
 def onnx_answers(model: Path) -> "Callable[[Arrays], Arrays]":
     """Return what answers arrays with an ONNX file, on the CPU."""
+    import numpy as np
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
@@ -170,7 +180,9 @@ def onnx_answers(model: Path) -> "Callable[[Arrays], Arrays]":
 
     def ask(arrays: "Arrays") -> "Arrays":
         given = {
-            name: array.astype("U").astype(object) if name in texts else array
+            name: np.char.decode(array.astype("S"), "utf-8").astype(object)
+            if name in texts
+            else array
             for name, array in arrays.items()
         }
         return dict(zip(names, session.run(names, given), strict=True))

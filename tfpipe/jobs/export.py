@@ -1,5 +1,6 @@
 """Exporting a trained model with samples and statistics of its data."""
 
+import contextlib
 import json
 import tempfile
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ import numpy as np
 
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.errors import CheckFailed
+from tfpipe.errors import CheckFailed, TfpipeError
 from tfpipe.evaluation.predict import answers
 from tfpipe.exports import litert, onnx
 from tfpipe.exports.comparison import Comparison, compared, latency
@@ -141,7 +142,13 @@ class TrainedPipeline:
                 report.update(self._convert(to, saved, version / to.file, max_loss))
             (version / "report.json").write_text(json.dumps(report, indent=2) + "\n")
 
-        return next_version(folder, write) / to.file, report
+        try:
+            return next_version(folder, write) / to.file, report
+        except TfpipeError:
+            for empty in (folder, folder.parent):  # what was made for nothing
+                with contextlib.suppress(OSError):
+                    empty.rmdir()
+            raise
 
     def _convert(
         self, to: ExportFormat, saved: Path, file: Path, max_loss: float
@@ -216,13 +223,13 @@ def _tolerance(to: ExportFormat, found: list[Comparison], max_loss: float) -> fl
                 raise CheckFailed(
                     f"{to.name} loses too much{output}: {one.measure} {one.converted:.4g} instead "
                     f"of {one.trained:.4g} on {one.samples:,} held-out samples; --max-loss "
-                    f"{max_loss:g} is allowed. Nothing was exported."
+                    f"{max_loss:g} is allowed. It was not exported."
                 )
         elif not one.largest_difference <= to.tolerance * one.scale:
             raise CheckFailed(
                 f"{to.name} is not the trained model: an answer{output} differs by "
                 f"{one.largest_difference:.3g} on {one.samples:,} held-out samples (at most "
-                f"{to.tolerance * one.scale:.3g} is allowed). Nothing was exported."
+                f"{to.tolerance * one.scale:.3g} is allowed). It was not exported."
             )
     if to.tolerance is not None:
         return to.tolerance * max(one.scale for one in found)

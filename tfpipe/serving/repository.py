@@ -316,6 +316,11 @@ def find_models(targets: tuple[str, ...], root: Path) -> dict[str, Path]:
         place = place if equals else target
         places = (Path(place).expanduser(), root / place, root / "saved_models" / place)
         folder = next((p for p in places if versions_in(p)), None)
+        if folder is None and Path(place).suffix in (".onnx", ".tflite"):
+            raise ModelError(
+                f"{place} is one file, and SavedModels are served: export the run as one with "
+                "tfpipe export RUN, and serve its folder."
+            )
         if folder is None:
             known = [p.name for p in (root / "saved_models").glob("*") if versions_in(p)]
             raise ModelError(

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.markup import escape
 
 from tfpipe.cli.options import RunName, debug_option, json_option, print_json, root_option
+from tfpipe.errors import TfpipeError
 from tfpipe.text import byte_size
 
 if TYPE_CHECKING:
@@ -67,22 +69,26 @@ def command(
     from tfpipe.verbs.serving.export import export
 
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
-    written = []
-    for name in formats:
-        own = to / name if to is not None and len(formats) > 1 else to
-        written.append(
-            export(
-                run,
-                format=name,
-                checkpoint=checkpoint,
-                to=own,
-                max_loss=max_loss,
-                overrides=overrides,
-                root=root,
-                terminal=terminal,
+    written: list[dict[str, Any]] = []
+    try:
+        for name in dict.fromkeys(formats):
+            own = to / name if to is not None and len(formats) > 1 else to
+            written.append(
+                export(
+                    run,
+                    format=name,
+                    checkpoint=checkpoint,
+                    to=own,
+                    max_loss=max_loss,
+                    overrides=overrides,
+                    root=root,
+                    terminal=terminal,
+                )
             )
-        )
-        terminal.say(f"exported to [bold]{written[-1]['path']}[/]")
+            terminal.say(f"exported to [bold]{escape(written[-1]['path'])}[/]")
+    except TfpipeError:  # of one format; those before it are there
+        show(terminal, [one for one in written if "outputs" in one])
+        raise
     if as_json:
         print_json(written[0] if len(written) == 1 else written)
         return

@@ -61,6 +61,15 @@ def _numbers(value: Any, tensor: Tensor) -> "np.ndarray":
     kind, wanted = found.dtype.kind, _dtype(tensor)
     if found.size == 0:
         return found.astype(wanted)
+    if kind == "O" and "'b64'" in repr(value)[:200]:
+        raise wrong(
+            f"{tensor.name!r} takes {tensor.dtype} arrays, got encoded bytes: name the signature "
+            'that takes them, such as "signature_name": "serving_bytes".'
+        )
+    if kind == "O" and wanted.kind == "f" and "None" in repr(value)[:200]:
+        raise wrong(
+            f"{tensor.name!r} takes {tensor.dtype}, got null: write NaN where it is missing."
+        )
     allowed = {"f": "fiu", "i": "iu", "u": "iu", "b": "b", "c": "fiu"}[wanted.kind]
     if kind not in allowed:
         got = {
