@@ -3,6 +3,9 @@
 import contextlib
 import io
 import json
+import os
+import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -172,7 +175,9 @@ def serving_all(folder: Path) -> Iterator[Client]:
     for each in folders.values():
         (each / "3").mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(repository, "load", lambda folder, name, version: servable(name, version))
+        patch.setattr(
+            repository, "load", lambda folder, name, version, *of: servable(name, version)
+        )
         with serving(folders, token=TOKEN, poll=0.0) as found:
             yield found
 
@@ -204,3 +209,13 @@ def choose(page: Tab, model: str) -> None:
         "(() => { const box = document.getElementById('model');"
         f" box.value = '{model}'; box.onchange(); }})()"
     )
+
+
+def run_command(page: Tab, folder: Path) -> None:
+    """Run the command that the page shows, as it is; it must be answered."""
+    if shutil.which("curl") is None:
+        pytest.skip("there is no curl")
+    environ = {"TFPIPE_TOKEN": TOKEN, "PATH": os.environ["PATH"]}
+    command = ["sh", "-c", page.run(CURL)]
+    done = subprocess.run(command, capture_output=True, cwd=folder, env=environ, check=True)
+    assert json.loads(done.stdout)["predictions"]

@@ -1,9 +1,8 @@
 """What the page makes of a model, and what it does with words, numbers, tokens and errors."""
 
 import dataclasses
-import json
-import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,6 @@ from tests.chromium import BROWSER, Tab, tab
 from tests.serving.conftest import Client
 from tests.serving.page_models import (
     CONTRACTS,
-    CURL,
     FIRST,
     FUNCTIONS,
     PROBLEM,
@@ -20,6 +18,7 @@ from tests.serving.page_models import (
     choose,
     fill,
     opened,
+    run_command,
     servable,
     serving_all,
 )
@@ -197,15 +196,12 @@ def test_a_model_that_says_nothing_of_itself(browser: Tab, client: Client) -> No
     assert browser.run("document.documentElement.scrollWidth") <= 360
 
 
-def test_the_command_asks_the_same(browser: Tab, client: Client) -> None:
+def test_the_command_asks_the_same(browser: Tab, client: Client, tmp_path: Path) -> None:
     opened(browser, client, "text")
     text = 'it\'s 7% of $HOME, `ls` \\n "quoted" \n and a line'
     fill(browser, "sentence", text)
     browser.until(FIRST)
-    command = browser.run(CURL)
-    environ = {"TFPIPE_TOKEN": TOKEN, "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(["sh", "-c", command], capture_output=True, env=environ, check=True)
-    assert json.loads(done.stdout)["predictions"]
+    run_command(browser, tmp_path)
     first, second = (asked["text"][0] for asked in FUNCTIONS["text"].asked[-2:])
     assert first == second == text.encode()
 

@@ -1,8 +1,6 @@
 """Drawings and files on the page: what the model gets of them."""
 
 import io
-import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +15,10 @@ from tests.serving.page_models import (
     FIRST,
     FUNCTIONS,
     PROBLEM,
-    TOKEN,
     choose,
     opened,
     picture,
+    run_command,
     serving_all,
 )
 
@@ -144,10 +142,7 @@ def test_a_file_is_turned_as_in_training(
     assert note == ("Turned to light on dark, as in training." if inverted else "")
     # What the model gets is shown, and a command in a shell asks the same.
     assert np.abs(np.array(browser.run(PAPER)).reshape(28, 28, 4)[..., 0] - shrunk).mean() < 6
-    environ = {"TFPIPE_TOKEN": TOKEN, "PATH": "/usr/bin:/bin"}
-    command = ["sh", "-c", browser.run(CURL)]
-    done = subprocess.run(command, capture_output=True, cwd=tmp_path, env=environ, check=True)
-    assert json.loads(done.stdout)["predictions"]
+    run_command(browser, tmp_path)
     assert np.array_equal(got("fashion"), asked)
 
 
