@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfpipe.serving.drift import Drift, mean_of
+from tfpipe.serving.drift import Drift, mean_of, stability_of
 
 IMAGES = {
     "inputs": [{"name": "image", "kind": "image", "shape": [8, 8, 3]}],
@@ -123,6 +123,29 @@ def test_who_asks_meanwhile_changes_no_count() -> None:
         for thread in threads:
             thread.join()
     assert (drift.inputs(), drift.outside()) == ({"x": 3000}, {("x", "above"): 3000})
+
+
+def test_recent_answers_are_compared_with_training() -> None:
+    """A long time without drift does not hide a short one with it, and chance is no drift."""
+    drift = Drift(IMAGES)
+    for _ in range(100):  # half of each class, as in training
+        drift.add({}, {"probabilities": np.array([[0.7, 0.3]] * 50 + [[0.3, 0.7]] * 50)})
+    assert drift.answers() == {("y", "a"): 5000, ("y", "b"): 5000}
+    recent = drift.recent()
+    assert recent["y", "a"] == recent["y", "b"] < 500
+    assert stability_of([0.5, 0.5], [*recent.values()]) == 0
+    for _ in range(6):
+        drift.add({}, answered(100))
+    recent = drift.recent()
+    counts = [recent["y", name] for name in "ab"]
+    assert stability_of([0.5, 0.5], counts) > 0.25
+    assert stability_of([0.5, 0.5], [5600, 5000]) < 0.01  # of all answers it would be hidden
+    rng = np.random.default_rng(0)
+    for classes in (2, 20, 100, 1000):
+        shares = [1 / classes] * classes
+        assert stability_of(shares, rng.multinomial(20 * classes - 1, shares).tolist()) is None
+        enough = rng.multinomial(max(100, 20 * classes), shares).tolist()
+        assert stability_of(shares, enough) < 0.1
 
 
 def test_several_answers_at_once_are_counted_each() -> None:

@@ -29,7 +29,9 @@ _READ = 1 << 16  # bytes of a text whose words are counted
 _PIXELS = 1 << 18  # of a file that is decoded: a larger one would keep others waiting
 _LIKELY = 0.5  # from where on one of several answers is a yes
 _DEVIATIONS = 3.0  # of an image's mean pixel from the usual one
-_ENOUGH = 100  # answers, before their shares say anything
+_ENOUGH = 100  # answers, at least, before their shares say anything
+_ENOUGH_EACH = 20  # times the classes: with fewer, chance alone makes an index of 0.05 and more
+_RECENT = 5  # times as many answers; then the older ones count half
 _LEAST = 1e-4  # of a share, where there is none: else one sample would be infinitely strange
 
 
@@ -69,6 +71,7 @@ class Drift:
         self._seen: Counter[str] = Counter()
         self._outside: Counter[tuple[str, str]] = Counter()
         self._answers: Counter[tuple[str, str]] = Counter()
+        self._recent: dict[str, Counter[str]] = {}
 
     def add(self, arrays: "Arrays", answers: "Arrays") -> None:
         """Take note of a request; it is counted with others, when there are some or it is asked.
@@ -110,6 +113,13 @@ class Drift:
             self._count()
             return dict(self._answers)
 
+    def recent(self) -> dict[tuple[str, str], int]:
+        """Return the same of the last answers; the older they are, the less they count."""
+        with self._lock:
+            self._count()
+            counts = self._recent.items()
+            return {(output, c): n for output, found in counts for c, n in found.items()}
+
     def _count(self) -> None:
         waiting, self._waiting = self._waiting, []
         file, self._file = self._file, b""
@@ -142,7 +152,12 @@ class Drift:
             counts = (values >= _LIKELY).sum(axis=0).tolist()
         else:
             counts = np.bincount(values.argmax(axis=1), minlength=len(classes)).tolist()
-        self._answers.update({(output, c): n for c, n in zip(classes, counts, strict=True) if n})
+        found = {c: n for c, n in zip(classes, counts, strict=True) if n}
+        self._answers.update({(output, c): n for c, n in found.items()})
+        recent = self._recent.get(output, Counter()) + Counter(found)
+        while recent.total() > _RECENT * enough(len(classes)):
+            recent = Counter({c: n // 2 for c, n in recent.items()})
+        self._recent[output] = recent
 
 
 def together(requests: "Iterable[Arrays]") -> "list[tuple[str, np.ndarray]]":
@@ -226,6 +241,11 @@ def _ranges(values: "np.ndarray", training: Mapping[str, float]) -> dict[str, in
     return found
 
 
+def enough(classes: int) -> int:
+    """Return how many answers say something of the shares of so many classes."""
+    return max(_ENOUGH, _ENOUGH_EACH * classes)
+
+
 def stability_of(expected: list[float], counts: list[int]) -> float | None:
     """Return the stability index of answers; None where there are too few to say anything.
 
@@ -233,7 +253,8 @@ def stability_of(expected: list[float], counts: list[int]) -> float | None:
         expected: the shares of training.
         counts: how often each was answered.
     """
-    return stability_index(expected, counts) if sum(counts) >= _ENOUGH and any(expected) else None
+    few = sum(counts) < enough(len(expected))
+    return None if few or not any(expected) else stability_index(expected, counts)
 
 
 def stability_index(expected: list[float], counts: list[int]) -> float:
