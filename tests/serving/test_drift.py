@@ -1,6 +1,8 @@
 """Drift: what counts as unlike training, for each kind of input and of answer."""
 
 import io
+import sys
+import threading
 import weakref
 from typing import Any
 
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfpipe.serving.drift import Drift, mean_of
+from tfpipe.serving.drift import Drift, mean_of, stability_of
 
 IMAGES = {
     "inputs": [{"name": "image", "kind": "image", "shape": [8, 8, 3]}],
@@ -78,6 +80,72 @@ def test_what_waits_to_be_counted_is_bounded() -> None:
         drift.add({name: asked}, answered(1))
         del asked
         assert there() is None, name
+
+
+def test_of_many_long_texts_some_are_looked_at() -> None:
+    """A text of 30 megabytes, or 512 long ones, keep nobody waiting for half a second."""
+    text = {"name": "text", "kind": "text", "shape": []}
+    training = {"inputs": {"text": {"lengths": {"min": 1, "max": 1000}}}}
+    drift = Drift({"inputs": [text], "training": training})
+    drift.add({"text": files(b"a " * (1 << 24))}, {})
+    assert (drift.inputs(), drift.outside()) == ({"text": 1}, {("text", "above"): 1})
+    drift.add({"text": files(*[b"a " * (1 << 15)] * 512)}, {})
+    assert (drift.inputs(), drift.outside()) == ({"text": 65}, {("text", "above"): 65})
+
+
+def test_a_date_or_a_number_in_words_is_no_unknown_word() -> None:
+    columns = [{"name": kind, "kind": kind, "shape": []} for kind in ("date", "number", "category")]
+    words = {name: {"words": {"2024-02-29": 1.0}} for name in ("date", "number", "category")}
+    drift = Drift({"inputs": columns, "training": {"inputs": words}})
+    drift.add({name: files(b"2025-01-31") for name in words}, {})
+    assert drift.outside() == {("category", "unknown"): 1}
+
+
+def test_who_asks_meanwhile_changes_no_count() -> None:
+    x = {"name": "x", "kind": "number", "shape": []}
+    drift = Drift({"inputs": [x], "training": {"inputs": {"x": {"min": 0, "max": 1}}}})
+    usual, done = sys.getswitchinterval(), threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            drift.inputs()
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for _ in range(3000):
+            drift.add({"x": np.array([2.0])}, {})
+    finally:
+        done.set()
+        sys.setswitchinterval(usual)
+        for thread in threads:
+            thread.join()
+    assert (drift.inputs(), drift.outside()) == ({"x": 3000}, {("x", "above"): 3000})
+
+
+def test_recent_answers_are_compared_with_training() -> None:
+    """A long time without drift does not hide a short one with it, and chance is no drift."""
+    drift = Drift(IMAGES)
+    for _ in range(100):  # half of each class, as in training
+        drift.add({}, {"probabilities": np.array([[0.7, 0.3]] * 50 + [[0.3, 0.7]] * 50)})
+    assert drift.answers() == {("y", "a"): 5000, ("y", "b"): 5000}
+    recent = drift.recent()
+    assert recent["y", "a"] == recent["y", "b"] < 500
+    assert stability_of([0.5, 0.5], [*recent.values()]) == 0
+    for _ in range(6):
+        drift.add({}, answered(100))
+    recent = drift.recent()
+    counts = [recent["y", name] for name in "ab"]
+    assert stability_of([0.5, 0.5], counts) > 0.25
+    assert stability_of([0.5, 0.5], [5600, 5000]) < 0.01  # of all answers it would be hidden
+    rng = np.random.default_rng(0)
+    for classes in (2, 20, 100, 1000):
+        shares = [1 / classes] * classes
+        assert stability_of(shares, rng.multinomial(20 * classes - 1, shares).tolist()) is None
+        enough = rng.multinomial(max(100, 20 * classes), shares).tolist()
+        assert stability_of(shares, enough) < 0.1
 
 
 def test_several_answers_at_once_are_counted_each() -> None:

@@ -167,6 +167,15 @@ def test_drift_is_counted(models: dict[str, Path]) -> None:
         assert sum(float(line.rpartition(" ")[2]) for line in answers) == 3
         assert value("tfpipe_training_share", answer="0") == pytest.approx(0.5, abs=0.1)
         assert "tfpipe_answers_stability_index{" not in text  # of three answers nothing is said
+        for _ in range(2):
+            assert client.predict({"instances": rows[:1] * 100}, model="table")[0] == 200
+        text = client.ask("/metrics")[1].decode()
+        shares = [value("tfpipe_answers_share", answer=answer) for answer in "01"]
+        assert sum(shares) == pytest.approx(1.0)
+        trained = [value("tfpipe_training_share", answer=answer) for answer in "01"]
+        counts = [round(203 * share) for share in shares]
+        index = value("tfpipe_answers_stability_index", output="left")
+        assert index == pytest.approx(stability_index(trained, counts), rel=1e-3)
 
 
 def test_counts_of_drift() -> None:

@@ -34,6 +34,11 @@ _FAMILIES: Mapping[str, tuple[type[Metric], str, Sequence[str]]] = {
         ("input", "why"),
     ),
     "tfpipe_answers": (CounterMetricFamily, "Answers by class.", ("output", "answer")),
+    "tfpipe_answers_share": (
+        GaugeMetricFamily,
+        "Share of a class in recent answers.",
+        ("output", "answer"),
+    ),
     "tfpipe_training_share": (
         GaugeMetricFamily,
         "Share of a class in training.",
@@ -41,12 +46,13 @@ _FAMILIES: Mapping[str, tuple[type[Metric], str, Sequence[str]]] = {
     ),
     "tfpipe_answers_stability_index": (
         GaugeMetricFamily,
-        "Of answers and training; above 0.25 they differ.",
+        "Of recent answers and training; above 0.25 they differ.",
         ("output",),
     ),
 }
 # Of these each process has its own, and all have the same of the others.
 _SUMMED = ("tfpipe_inputs", "tfpipe_inputs_outside", "tfpipe_answers")
+_RECENT = "recent answers"  # which become shares, when those of all processes are together
 
 # (name, labels, value)
 Row = tuple[str, tuple[str, ...], float]
@@ -71,12 +77,12 @@ class RepositoryCollector(Collector):
         summed: Counter[tuple[str, tuple[str, ...]]] = Counter()
         same: dict[tuple[str, tuple[str, ...]], float] = {}
         for name, labels, value in [*self._rows(), *self._others()]:
-            if name in _SUMMED or name == "tfpipe_queue_samples":
+            if name in (*_SUMMED, _RECENT, "tfpipe_queue_samples"):
                 summed[name, labels] += value  # type: ignore[assignment]
             else:
                 same[name, labels] = value
         found = {**same, **summed}
-        found |= _stability(found)
+        found |= _compared(found)
         waiting = GaugeMetricFamily(
             "tfpipe_queue_samples", "Samples that wait for their answers.", labels=["model"]
         )
@@ -90,7 +96,8 @@ class RepositoryCollector(Collector):
         for name, (family, text, own) in _FAMILIES.items():
             families[name] = family(name, text, labels=[*_VERSION, *own])  # type: ignore[call-arg]
         for (name, labels), value in found.items():
-            families[name].add_metric(labels, value)
+            if name != _RECENT:
+                families[name].add_metric(labels, value)
         yield from families.values()
 
     def _rows(self) -> Iterator[Row]:
@@ -106,6 +113,8 @@ class RepositoryCollector(Collector):
                     yield "tfpipe_inputs_outside", (*named, *pair), count
                 for pair, count in drift.answers().items():
                     yield "tfpipe_answers", (*named, *pair), count
+                for pair, count in drift.recent().items():
+                    yield _RECENT, (*named, *pair), count
                 for output, shares in drift.shares.items():
                     for answer, share in shares.items():
                         yield "tfpipe_training_share", (*named, output, answer), share
@@ -129,17 +138,20 @@ class RepositoryCollector(Collector):
             time.sleep(_OFTEN)
 
 
-def _stability(
+def _compared(
     found: Mapping[tuple[str, tuple[str, ...]], float],
 ) -> dict[tuple[str, tuple[str, ...]], float]:
-    """Return how far the answers of each output are from training, of all processes together."""
+    """Return the shares of recent answers, and how far those of each output are from training."""
     shares: dict[tuple[str, ...], dict[str, float]] = {}
     for (name, labels), value in found.items():
         if name == "tfpipe_training_share":
             shares.setdefault(labels[:3], {})[labels[3]] = value
-    indices = {}
+    compared: dict[tuple[str, tuple[str, ...]], float] = {}
     for output, known in shares.items():
-        counts = [int(found.get(("tfpipe_answers", (*output, a)), 0)) for a in known]
-        if (index := stability_of([*known.values()], counts)) is not None:
-            indices["tfpipe_answers_stability_index", output] = index
-    return indices
+        counts = [int(found.get((_RECENT, (*output, a)), 0)) for a in known]
+        if (index := stability_of([*known.values()], counts)) is None:
+            continue
+        compared["tfpipe_answers_stability_index", output] = index
+        for answer, count in zip(known, counts, strict=True):
+            compared["tfpipe_answers_share", (*output, answer)] = count / sum(counts)
+    return compared

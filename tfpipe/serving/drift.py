@@ -6,8 +6,11 @@ brightness of images, shares of classes. Here requests are counted against that.
 
 import io
 import math
+import threading
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from tfpipe.serving.limits import size_of
@@ -22,10 +25,13 @@ BELOW, ABOVE, MISSING, UNKNOWN = "below", "above", "missing", "unknown"
 MOST_WORDS = 50  # that an export tells; of more it is not known which there were
 _TOGETHER = 64  # samples that are looked at in one go; of image files one of them is decoded
 _HELD = 1 << 22  # bytes that wait for it, at most
+_READ = 1 << 16  # bytes of a text whose words are counted
 _PIXELS = 1 << 18  # of a file that is decoded: a larger one would keep others waiting
 _LIKELY = 0.5  # from where on one of several answers is a yes
 _DEVIATIONS = 3.0  # of an image's mean pixel from the usual one
-_ENOUGH = 100  # answers, before their shares say anything
+_ENOUGH = 100  # answers, at least, before their shares say anything
+_ENOUGH_EACH = 20  # times the classes: with fewer, chance alone makes an index of 0.05 and more
+_RECENT = 5  # times as many answers; then the older ones count half
 _LEAST = 1e-4  # of a share, where there is none: else one sample would be infinitely strange
 
 
@@ -58,11 +64,14 @@ class Drift:
             for part in parts
             if part["classes"]
         }
+        # Requests are counted where they are answered, and asked about from another thread.
+        self._lock = threading.RLock()
         self._waiting: list[tuple[Arrays, Arrays]] = []
         self._rows = self._held = 0
         self._seen: Counter[str] = Counter()
         self._outside: Counter[tuple[str, str]] = Counter()
         self._answers: Counter[tuple[str, str]] = Counter()
+        self._recent: dict[str, Counter[str]] = {}
 
     def add(self, arrays: "Arrays", answers: "Arrays") -> None:
         """Take note of a request; it is counted with others, when there are some or it is asked.
@@ -74,31 +83,42 @@ class Drift:
         if not self._inputs and not self.shares:
             return
         known = {name: array for name, array in arrays.items() if name in self._inputs}
-        if self._image and not self._file and "bytes" in arrays and arrays["bytes"].size:
-            self._file = arrays["bytes"].reshape(-1)[0]
         fields = {field for field, classes in self._outputs.values() if classes}
-        self._waiting.append((known, {n: a for n, a in answers.items() if n in fields}))
-        self._rows += max((len(a) for a in arrays.values() if a.ndim), default=0)
-        for array in known.values():
-            texts = array.dtype.kind == "O"
-            self._held += sum(map(len, array.reshape(-1))) if texts else array.nbytes
-        if self._rows >= _TOGETHER or self._held + len(self._file) > _HELD:
-            self._count()
+        with self._lock:
+            if self._image and not self._file and "bytes" in arrays and arrays["bytes"].size:
+                self._file = arrays["bytes"].reshape(-1)[0]
+            self._waiting.append((known, {n: a for n, a in answers.items() if n in fields}))
+            self._rows += max((len(a) for a in arrays.values() if a.ndim), default=0)
+            for array in known.values():
+                texts = array.dtype.kind == "O"
+                self._held += sum(map(len, array.reshape(-1))) if texts else array.nbytes
+            if self._rows >= _TOGETHER or self._held + len(self._file) > _HELD:
+                self._count()
 
     def inputs(self) -> dict[str, int]:
         """Return how many values of each input were looked at."""
-        self._count()
-        return dict(self._seen)
+        with self._lock:
+            self._count()
+            return dict(self._seen)
 
     def outside(self) -> dict[tuple[str, str], int]:
         """Return how many values of an input were below, above, missing or unknown."""
-        self._count()
-        return dict(self._outside)
+        with self._lock:
+            self._count()
+            return dict(self._outside)
 
     def answers(self) -> dict[tuple[str, str], int]:
         """Return how often an output had each of its classes."""
-        self._count()
-        return dict(self._answers)
+        with self._lock:
+            self._count()
+            return dict(self._answers)
+
+    def recent(self) -> dict[tuple[str, str], int]:
+        """Return the same of the last answers; the older they are, the less they count."""
+        with self._lock:
+            self._count()
+            counts = self._recent.items()
+            return {(output, c): n for output, found in counts for c, n in found.items()}
 
     def _count(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -117,6 +137,8 @@ class Drift:
                 self._count_answers(output, classes, values)
 
     def _count_input(self, name: str, values: "np.ndarray") -> None:
+        if self._kinds[name] == "text":
+            values = values[: _read_of(values)]
         found = outside(values, self._inputs[name], self._kinds[name])
         self._seen[name] += len(values)
         self._outside.update({(name, reason): n for reason, n in found.items() if n})
@@ -130,7 +152,12 @@ class Drift:
             counts = (values >= _LIKELY).sum(axis=0).tolist()
         else:
             counts = np.bincount(values.argmax(axis=1), minlength=len(classes)).tolist()
-        self._answers.update({(output, c): n for c, n in zip(classes, counts, strict=True) if n})
+        found = {c: n for c, n in zip(classes, counts, strict=True) if n}
+        self._answers.update({(output, c): n for c, n in found.items()})
+        recent = self._recent.get(output, Counter()) + Counter(found)
+        while recent.total() > _RECENT * enough(len(classes)):
+            recent = Counter({c: n // 2 for c, n in recent.items()})
+        self._recent[output] = recent
 
 
 def together(requests: "Iterable[Arrays]") -> "list[tuple[str, np.ndarray]]":
@@ -159,14 +186,13 @@ def outside(values: "np.ndarray", training: Mapping[str, Any], kind: str) -> dic
     """
     import numpy as np
 
-    if len(training.get("words", {})) >= MOST_WORDS:
-        return {}
-    if "words" in training:
-        known = {word.encode() for word in training["words"]}
+    words = training.get("words", {})
+    if words and kind == "category" and len(words) < MOST_WORDS:
+        known = {word.encode() for word in words}
         texts = [t if isinstance(t, bytes) else str(t).encode() for t in values.reshape(-1)]
         return {UNKNOWN: sum(text not in known for text in texts)}
     if kind == "text":
-        lengths = [len(text.split()) for text in values.reshape(-1)]
+        lengths = [len(text[:_READ].split()) for text in values.reshape(-1)]
         return _ranges(np.asarray(lengths, np.float64), training.get("lengths", {}))
     if values.dtype.kind not in "fiub":
         return {}
@@ -175,7 +201,13 @@ def outside(values: "np.ndarray", training: Mapping[str, Any], kind: str) -> dic
         spread = _DEVIATIONS * training["std"]
         middle = training["mean"]
         return _ranges(means, {"min": middle - spread, "max": middle + spread})
-    return _ranges(values.astype(np.float64).reshape(-1), training)
+    return _ranges(values, training)
+
+
+def _read_of(texts: "np.ndarray") -> int:
+    """Return how many texts can be read without keeping others waiting."""
+    sizes = (min(len(text), _READ) for text in texts.reshape(-1))
+    return max(1, bisect_right([*accumulate(sizes)], _HELD))
 
 
 def mean_of(file: bytes, channels: int) -> "np.ndarray | None":
@@ -209,6 +241,11 @@ def _ranges(values: "np.ndarray", training: Mapping[str, float]) -> dict[str, in
     return found
 
 
+def enough(classes: int) -> int:
+    """Return how many answers say something of the shares of so many classes."""
+    return max(_ENOUGH, _ENOUGH_EACH * classes)
+
+
 def stability_of(expected: list[float], counts: list[int]) -> float | None:
     """Return the stability index of answers; None where there are too few to say anything.
 
@@ -216,7 +253,8 @@ def stability_of(expected: list[float], counts: list[int]) -> float | None:
         expected: the shares of training.
         counts: how often each was answered.
     """
-    return stability_index(expected, counts) if sum(counts) >= _ENOUGH and any(expected) else None
+    few = sum(counts) < enough(len(expected))
+    return None if few or not any(expected) else stability_index(expected, counts)
 
 
 def stability_index(expected: list[float], counts: list[int]) -> float:

@@ -1,12 +1,8 @@
 // Answers: a name and bars for classes, a value and its place for numbers.
 
-const SHOWN = 10;
+import { brief, element } from "./elements.js";
 
-function element(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
+const SHOWN = 10;
 
 // Put a model's answer to one sample into a place of the page; return it in a few words.
 export function showAnswer(place, model, prediction) {
@@ -28,7 +24,8 @@ export function showAnswer(place, model, prediction) {
 }
 
 function classes(output, values) {
-  const pairs = output.classes.map((name, i) => [name, values[i] ?? 0]).sort((a, b) => b[1] - a[1]);
+  const pairs = output.classes.map((name, i) => [name, values[i] === undefined ? 0 : values[i]]).sort((a, b) => b[1] - a[1]);
+  if (pairs.some(([, value]) => value === null)) return [element("p", { className: "first", textContent: "not a number" })];
   const chosen = output.several ? pairs.filter(([, value]) => value >= 0.5).map(([name]) => name).join(", ") || "none" : pairs[0][0];
   const rows = pairs.slice(0, SHOWN).map(([name, value], i) =>
     element("tr", { className: i ? "" : "best" },
@@ -44,22 +41,21 @@ function classes(output, values) {
 
 function numbers(output, values, alone) {
   const { min, max } = output.training;
-  const names = output.columns.length === values.length ? output.columns : values.map(() => output.name);
-  return values.flatMap((value, i) => {
-    const text = value === null ? "not a number" : Number(value.toPrecision(5)).toLocaleString("en", { maximumFractionDigits: 6 });
+  const names = output.columns.length === values.length ? output.columns : values.map((_, i) => (values.length > 1 ? `${output.name} ${i + 1}` : output.name));
+  const left = values.length - SHOWN;
+  const more = left > 0 ? [element("p", { className: "note", textContent: `and ${left.toLocaleString("en")} more` })] : [];
+  const blocks = values.slice(0, SHOWN).flatMap((value, i) => {
+    const text = value === null ? "not a number" : Math.abs(value) < 1e-4 && value ? value.toExponential(3) : Number(value.toPrecision(5)).toLocaleString("en", { maximumFractionDigits: 6 });
     const title = values.length > 1 ? [element("h3", { textContent: names[i] })] : [];
     const shown = [...title, element("p", { className: "first", textContent: values.length > 1 || !alone ? text : `${names[i]}: ${text}` })];
     if (min === undefined || !(max > min) || value === null) return shown;
     const share = Math.min(1, Math.max(0, (value - min) / (max - min)));
-    const outside = value < min || value > max ? ", outside of what was trained on" : "";
+    const outside = value < min || value > max ? "; this is outside of it" : "";
     return [
       ...shown,
       element("progress", { max: 1, value: share, ariaLabel: `${names[i]} within the range of training` }),
       element("p", { className: "note", textContent: `training had ${brief(min)} to ${brief(max)}${outside}` }),
     ];
   });
-}
-
-export function brief(value) {
-  return Number(value.toPrecision(4)).toLocaleString("en", { maximumFractionDigits: 4 });
+  return [...blocks, ...more];
 }

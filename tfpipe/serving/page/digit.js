@@ -1,8 +1,10 @@
 // Drawings as MNIST has its digits: 28 x 28 pixels, the ink in 20 x 20, its centre of mass in the middle.
 
-const SIZE = 28;
+export const SIZE = 28;
 const INK = 20;
 const FAINT = [0.06, 0.4]; // of the strongest ink: what is less is paper, by how even the border is
+const EVEN = 30; // from the paper's grey, at most, to that of what belongs to it
+const CLEAR = 80; // from light or dark to what is neither
 
 const STEP = 10; // of 280, at a press of an arrow
 const ARROWS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
@@ -15,7 +17,7 @@ export class Drawing {
     this.context = canvas.getContext("2d", { willReadFrequently: true });
     this.changed = changed;
     this.dark = false;
-    this.clear();
+    this.wipe();
     let last = null;
     const at = (event) => {
       const box = canvas.getBoundingClientRect();
@@ -23,29 +25,35 @@ export class Drawing {
     };
     canvas.onpointerdown = (event) => {
       event.preventDefault();
+      if (!event.isPrimary || event.button) return; // one finger draws, and one button
       try { canvas.setPointerCapture(event.pointerId); } catch { /* of an event that was made up */ }
       last = at(event);
       this.line(last, last);
     };
     canvas.onpointermove = (event) => {
-      if (!last) return;
+      if (!last || !event.isPrimary) return;
       const here = at(event);
       this.line(last, here);
       last = here;
     };
-    canvas.onpointerup = canvas.onpointercancel = () => { last = null; };
+    canvas.onpointerup = canvas.onpointercancel = (event) => { if (event.isPrimary) last = null; };
     canvas.onkeydown = (event) => this.pressed(event);
   }
 
   // Begin anew, on paper that is light or dark.
   clear(dark = this.dark) {
+    this.wipe(dark);
+    this.changed();
+  }
+
+  // The same when the drawing is not what is asked about any more.
+  wipe(dark = this.dark) {
     this.dark = dark;
     this.context.fillStyle = dark ? "#000" : "#fff";
     this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
     this.pen = [this.canvas.width / 2, this.canvas.height / 4];
     this.down = false;
     this.show();
-    this.changed();
   }
 
   // Move the pen by a key: with it, what is below is drawn on when it is down.
@@ -111,13 +119,32 @@ export function prepared({ width, height, values }, { cut: wanted, light }) {
   });
 }
 
-// How much ink each pixel has, from 0 to 1: the paper is what the border is, light or dark.
-function inkOf({ width, height, values }) {
+// What the model gets of grey values that are only shrunk, as the server does it.
+export function plain({ width, height, values }) {
+  const levels = values.map((value) => value / 255);
+  return Uint8Array.from(shrunk(levels, width, height, 0, 0, width, height, SIZE, SIZE, 0, 0), (value) => Math.round(255 * value));
+}
+
+// Whether a picture is clearly dark on light where a model was trained on light on dark, or the reverse.
+export function opposite({ width, height, values }, mean) {
+  if (mean === undefined) return false;
+  const { border, paper } = borderOf({ width, height, values });
+  const even = border.filter((value) => Math.abs(value - paper) <= EVEN).length > 0.6 * border.length;
+  return even && (paper > 255 - CLEAR ? mean < 128 : paper < CLEAR && mean >= 128);
+}
+
+// The grey values along the border, sorted, and that of the paper: the one in the middle.
+function borderOf({ width, height, values }) {
   const border = [];
   for (let x = 0; x < width; x++) border.push(values[x], values[(height - 1) * width + x]);
   for (let y = 0; y < height; y++) border.push(values[y * width], values[y * width + width - 1]);
   border.sort((a, b) => a - b);
-  const paper = border[border.length >> 1];
+  return { border, paper: border[border.length >> 1] };
+}
+
+// How much ink each pixel has, from 0 to 1: the paper is what the border is, light or dark.
+function inkOf({ width, height, values }) {
+  const { border, paper } = borderOf({ width, height, values });
   const range = paper > 127 ? paper : 255 - paper;
   const ink = values.map((value) => Math.min(1, Math.max(0, (paper > 127 ? paper - value : value - paper) / range)));
   const strongest = ink.reduce((a, b) => Math.max(a, b), 0);

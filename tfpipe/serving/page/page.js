@@ -7,6 +7,7 @@ const PAUSE = 120; // milliseconds without a change before the model is asked
 const $ = (id) => document.getElementById(id);
 
 let token = "";
+let shown = null; // the model that is tried
 let latest = 0; // the number of the newest request: the answers of older ones are dropped
 let timer = 0;
 
@@ -19,10 +20,14 @@ function problem(text) {
   $("problem").hidden = !text;
 }
 
+function described() {
+  return fetch("/page/models.json", { headers: headers() });
+}
+
 async function load() {
   let answer;
   try {
-    answer = await fetch("/page/models.json", { headers: headers() });
+    answer = await described();
   } catch {
     problem("The server does not answer.");
     return;
@@ -50,7 +55,17 @@ async function load() {
   choose(wanted());
 }
 
+// Who comes back to the page sees the version that answers now.
+async function refresh() {
+  if (document.visibilityState !== "visible" || !shown) return;
+  const answer = await described().catch(() => null);
+  const models = answer?.ok ? await answer.json() : [];
+  const now = models.find((model) => model.name === shown.name);
+  if (now && now.version !== shown.version) load();
+}
+
 function choose(model) {
+  shown = model;
   $("model").value = model.name;
   history.replaceState(null, "", `#${encodeURIComponent(model.name)}`); // another look finds it again
   $("name").textContent = model.name;
@@ -59,7 +74,11 @@ function choose(model) {
   $("about").textContent = `version ${model.version} · ${model.task || "SavedModel"}${generated}`;
   forget();
   problem("");
-  inputsOf(model, $("input"), (request) => (request ? later(model, request) : forget()), problem);
+  inputsOf(model, $("input"), (request) => {
+    if (shown !== model) return; // a file of another model that was read late
+    if (request) later(model, request);
+    else forget();
+  }, problem);
 }
 
 // Take back the answer, and do not wait for the one that is on its way.
@@ -94,15 +113,21 @@ async function ask(model, request) {
   let body;
   try {
     const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json", ...headers() }, body: JSON.stringify(request.body) });
-    body = parsed(await answer.text());
+    const text = await answer.text();
     if (number !== latest) return;
+    body = parsed(text);
     if (!answer.ok) noAnswer();
     if (answer.status === 401) {
       askForToken();
       return;
     }
     if (!answer.ok) {
-      problem(body.error ?? `The server answers ${answer.status}.`);
+      problem(body?.error ?? `The server answers ${answer.status}.`);
+      return;
+    }
+    if (!body?.predictions) {
+      noAnswer();
+      problem("What came back is no answer of a model.");
       return;
     }
   } catch {
@@ -121,12 +146,16 @@ async function ask(model, request) {
 }
 
 // The server writes NaN and Infinity as TensorFlow Serving does, which JSON.parse does not know.
+// Of what is no JSON, such as a proxy's own page, it is null.
 function parsed(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return JSON.parse(text.replace(/(?<=[[,:\s])-?(?:NaN|Infinity)(?=[\],}\s])/g, "null"));
+  for (const json of [text, text.replace(/(?<=[[,:\s])-?(?:NaN|Infinity)(?=[\],}\s])/g, "null")]) {
+    try {
+      return JSON.parse(json);
+    } catch {
+      // The other may be.
+    }
   }
+  return null;
 }
 
 function quoted(text) {
@@ -158,4 +187,9 @@ $("locked").onsubmit = (event) => {
   token = $("token").value.trim();
   load();
 };
+document.addEventListener("visibilitychange", refresh);
+// A file that misses its place does not replace the page.
+for (const kind of ["dragover", "drop"]) {
+  window.addEventListener(kind, (event) => { if (event.dataTransfer?.types.includes("Files")) event.preventDefault(); });
+}
 load();

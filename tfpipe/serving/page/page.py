@@ -22,14 +22,17 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
 _FILES = {
     "page.css": "text/css",
     "page.js": "text/javascript",
     "answers.js": "text/javascript",
-    "inputs.js": "text/javascript",
     "digit.js": "text/javascript",
+    "elements.js": "text/javascript",
+    "images.js": "text/javascript",
+    "inputs.js": "text/javascript",
 }
 OPEN = frozenset({"/", *(f"/page/{name}" for name in _FILES)})
 
