@@ -75,6 +75,7 @@ PUBLIC = {
         "MobileNet",
         "NASNetMobile",
         "TextClassifier",
+        "WhitenedCNN",
         "VGG16",
     ],
     "tfpipe.declare.hp": ["Bool", "Choice", "Float", "Int", "Range"],

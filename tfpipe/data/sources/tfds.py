@@ -150,7 +150,7 @@ class TFDS(StoredSplits):
 
         def one_pass(number: int) -> "tf.data.Dataset":
             examples = encoded.enumerate()
-            examples = examples.filter(lambda i, _: mine[i]).map(lambda _, e: e)
+            examples = examples.filter(lambda i, _: mine[i])
             if not options.shuffle:
                 return examples
             seed = int(np.random.default_rng([options.seed, number]).integers(2**31))
@@ -165,17 +165,24 @@ class TFDS(StoredSplits):
         examples = examples.skip(first % size + skipped).take(max(0, last - first - skipped))
         whole = options.drop_remainder or options.steps is not None
         batches = examples.batch(options.batch_size, drop_remainder=whole)
-        batches = batches.map(self._decode_batch(feature), tf.data.AUTOTUNE)
+        decode = self._decode_batch(feature)
+        batches = batches.map(lambda rows, batch: (rows, decode(*batch)), tf.data.AUTOTUNE)
         if options.augment or feature.resize:
             starts = tf.data.Dataset.range(first + skipped, 2**62, options.batch_size)
             seed = tf.constant([options.seed, 0], tf.int64)
             batches = tf.data.Dataset.zip(starts, batches).map(
                 lambda start, batch: (
-                    augmented(options.augment, batch[0], start, seed, feature),
-                    batch[1],
+                    batch[0],
+                    (
+                        augmented(
+                            options.augment, batch[1][0], start, seed, feature, batch[0], size
+                        ),
+                        batch[1][1],
+                    ),
                 ),
                 tf.data.AUTOTUNE,
             )
+        batches = batches.map(lambda _, batch: batch)
         return batches.prefetch(tf.data.AUTOTUNE)
 
     def read_from(self) -> list[Path]:
