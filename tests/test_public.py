@@ -75,8 +75,8 @@ PUBLIC = {
         "MobileNet",
         "NASNetMobile",
         "TextClassifier",
-        "WhitenedCNN",
         "VGG16",
+        "WhitenedCNN",
     ],
     "tfpipe.declare.hp": ["Bool", "Choice", "Float", "Int", "Range"],
 }

@@ -1,4 +1,4 @@
-"""LookaheadSGD: gradient descent whose weights return, now and then, to a slow average of theirs."""
+"""LookaheadSGD: gradient descent whose weights return, now and then, to their slow average."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @keras.saving.register_keras_serializable(package="tfpipe")
-class LookaheadSGD(keras.optimizers.SGD):  # type: ignore[misc]
+class LookaheadSGD(keras.optimizers.SGD):
     """SGD with a lookahead average (Zhang et al., 2019, arXiv:1907.08610) and rates by layer.
 
     Every few steps the slow weights move a part of the way to the weights, and the weights go where

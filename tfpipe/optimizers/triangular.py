@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 @keras.saving.register_keras_serializable(package="tfpipe")
-class Triangular(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+class Triangular(keras.optimizers.schedules.LearningRateSchedule):
     """Rise from a share of the peak to the peak and fall to another share, over a whole training.
 
     Args:

@@ -220,9 +220,10 @@ def _optimizer(pipeline: Pipeline, total_steps: int) -> Any:
         total_steps: what it or its schedule gets where they leave `total_steps` open.
     """
     optimizer = build_named("optimizer", pipeline.optimizer, "optimizers")
-    for timed in (optimizer, getattr(optimizer, "_learning_rate", None)):
-        if getattr(timed, "total_steps", total_steps) is None:
-            timed.total_steps = total_steps
+    timed: list[Any] = [optimizer, getattr(optimizer, "_learning_rate", None)]
+    for part in timed:
+        if getattr(part, "total_steps", total_steps) is None:
+            part.total_steps = total_steps
     options: dict[str, Any] = {}
     if pipeline.gradient_accumulation > 1:
         options["gradient_accumulation_steps"] = pipeline.gradient_accumulation

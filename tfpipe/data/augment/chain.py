@@ -11,7 +11,6 @@ from tfpipe.data.images.sizes import centre
 from tfpipe.declare.kinds import Augmentation
 from tfpipe.declare.spec import Feature
 
-
 # Numbers of float32 in [0, 1) that have an exact 1 - u below 1.
 _STEPS = 2**24
 

@@ -104,6 +104,7 @@ class WhitenedCNN(ModelBuilder):
     def _convolved(self, x: Any, width: int, place: str, pool: bool) -> Any:
         import keras
 
+        from tfpipe.models.whitened_cnn.fused import FusedBatchNormalization
         from tfpipe.models.whitened_cnn.layers import PartlyIdentity
 
         x = keras.layers.Conv2D(
@@ -116,7 +117,7 @@ class WhitenedCNN(ModelBuilder):
         )(x)
         if pool:
             x = keras.layers.MaxPooling2D(2)(x)
-        x = keras.layers.BatchNormalization(
+        x = FusedBatchNormalization(
             scale=False, momentum=self.momentum, epsilon=1e-5, name=f"norm_{place}"
         )(x)
         return self._activated(x)
@@ -124,9 +125,10 @@ class WhitenedCNN(ModelBuilder):
     def _activated(self, x: Any) -> Any:
         import keras
 
-        return keras.layers.Activation(
-            named("activations", "WhitenedCNN.activation", self.activation)
-        )(x)
+        from tfpipe.models.whitened_cnn.fused import Gelu
+
+        known = named("activations", "WhitenedCNN.activation", self.activation)
+        return Gelu()(x) if known == "gelu" else keras.layers.Activation(known)(x)
 
     @classmethod
     def example(cls) -> Self:

@@ -29,7 +29,7 @@ VIEWS = {
 
 
 @keras.saving.register_keras_serializable(package="tfpipe")
-class PartlyIdentity(keras.initializers.Initializer):  # type: ignore[misc]
+class PartlyIdentity(keras.initializers.Initializer):
     """Convolutions whose first filters hand on their inputs, as many as there are; others random.
 
     The others are drawn evenly up to one over the square root of the inputs of a filter.
@@ -54,7 +54,7 @@ class PartlyIdentity(keras.initializers.Initializer):  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable(package="tfpipe")
-class WhiteningConv(keras.layers.Conv2D):  # type: ignore[misc]
+class WhiteningConv(keras.layers.Conv2D):
     """A convolution whose kernel stays as it is; its bias is trained."""
 
     def build(self, input_shape: Shape) -> None:
@@ -63,7 +63,7 @@ class WhiteningConv(keras.layers.Conv2D):  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable(package="tfpipe")
-class Views(keras.layers.Layer):  # type: ignore[misc]
+class Views(keras.layers.Layer):
     """Several views of each image, one after the other in the batch; one alone in training.
 
     Args:
@@ -99,7 +99,7 @@ class Views(keras.layers.Layer):  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable(package="tfpipe")
-class MeanOfViews(keras.layers.Layer):  # type: ignore[misc]
+class MeanOfViews(keras.layers.Layer):
     """The weighted mean of what a network makes of an image's views, [views x batch, units].
 
     Args:
