@@ -175,13 +175,14 @@ def _alternating(
     places = start + tf.range(tf.cast(count, tf.int64), dtype=tf.int64)
     rows, size = (places, 2**62) if stored is None else stored
     odd = (places // size % 2 == 1)[:, None]
-    shuffled = tf.stack(
-        [
-            tf.random.experimental.index_shuffle(
-                rows % _STEPS, tf.stack([seed[0], column]), _STEPS - 1
-            )
-            for column in range(columns)
-        ],
-        axis=1,
-    )
-    return tf.cast(tf.where(odd, _STEPS - 1 - shuffled, shuffled), tf.float32) / _STEPS
+    shuffled = [
+        tf.raw_ops.RandomIndexShuffle(
+            index=rows % _STEPS,
+            seed=tf.stack([*tf.unstack(tf.cast(seed, tf.int64)), column]),
+            max_index=tf.constant(_STEPS - 1, tf.int64),
+            rounds=16,  # after TensorFlow's own four, neighbouring rows are still alike
+        )
+        for column in range(columns)
+    ]
+    u = tf.stack(shuffled, axis=1)
+    return tf.cast(tf.where(odd, _STEPS - 1 - u, u), tf.float32) / _STEPS

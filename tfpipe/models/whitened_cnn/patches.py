@@ -41,10 +41,11 @@ def whitening(channels: int, train: Training | None, size: int, scale: float) ->
     covariance = np.eye(_SIDE * _SIDE * channels)
     if train is not None:
         images = _some(train, max(1, size // _IMAGES)) * scale
-        axes = (0, 1, 2)
-        mean, deviation = images.mean(axis=axes), images.std(axis=axes)
-        deviation = np.where(deviation > 0, deviation, 1.0)
-        covariance = _covariance((images - mean) / deviation)
+        values = images.reshape(-1, channels)
+        mean = np.asarray(values.mean(axis=0, dtype=np.float64))
+        spread = values.std(axis=0, dtype=np.float64)
+        deviation = np.where(spread > 0, spread, 1.0)
+        covariance = _covariance(((images - mean) / deviation).astype(np.float32))
     values, vectors = np.linalg.eigh(covariance)
     # A vector and its negative are both eigenvectors: the largest number is positive by choice.
     largest = np.abs(vectors).argmax(axis=0)
