@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpipe.models.whitened_cnn.fused import FusedBatchNormalization, Gelu
+from tfpipe.models.whitened_cnn.fused import FastConv, FusedBatchNormalization, Gelu
 
 X = np.random.default_rng(0).normal(1.0, 2.0, (6, 5, 4, 3)).astype(np.float32)
 
@@ -51,6 +51,22 @@ def test_batch_normalisation_is_that_of_keras() -> None:
     for own, keras_own in zip(fused.weights, plain.weights, strict=True):
         np.testing.assert_allclose(own, keras_own, rtol=1e-5)
     np.testing.assert_allclose(fused(X), plain(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("kernel", [3, (2, 5)])
+def test_a_convolution_of_many_inputs_is_that_of_keras(kernel: Any) -> None:
+    x = np.random.default_rng(1).normal(size=(2, 5, 7, 128)).astype(np.float32)
+    options: Any = {"padding": "same", "use_bias": False}
+    fast, plain = FastConv(6, kernel, **options), keras.layers.Conv2D(6, kernel, **options)
+    for layer in (fast, plain):
+        layer.build(x.shape)
+    plain.kernel.assign(fast.kernel)
+    outputs, slopes = gradients(fast, x)
+    expected, expected_slopes = gradients(plain, x)
+    np.testing.assert_allclose(outputs, expected, atol=1e-4)
+    for slope, wanted in zip(slopes, expected_slopes, strict=True):
+        np.testing.assert_allclose(slope, wanted, atol=1e-4)
+    np.testing.assert_allclose(fast(x), plain(x), atol=1e-4)
 
 
 def test_a_frozen_batch_normalisation_keeps_its_statistics() -> None:

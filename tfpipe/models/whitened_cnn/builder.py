@@ -104,10 +104,10 @@ class WhitenedCNN(ModelBuilder):
     def _convolved(self, x: Any, width: int, place: str, pool: bool) -> Any:
         import keras
 
-        from tfpipe.models.whitened_cnn.fused import FusedBatchNormalization
+        from tfpipe.models.whitened_cnn.fused import FastConv, FusedBatchNormalization
         from tfpipe.models.whitened_cnn.layers import PartlyIdentity
 
-        x = keras.layers.Conv2D(
+        x = FastConv(
             width,
             3,
             padding="same",
