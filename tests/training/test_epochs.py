@@ -1,23 +1,18 @@
 """Steps in one call or in many: the same numbers to the last bit, stopped and resumed too."""
 
 import csv
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import tfpipe
 from tfpipe import Pipeline
-from tfpipe.data import Arrays
-from tfpipe.data import augment
-from tfpipe.errors import Interrupted
+from tfpipe.data import Arrays, augment
 from tfpipe.models import MLP, TextClassifier
-from tfpipe.training import checkpoint, epochs
-from tfpipe.training.epochs import Grouping, asks_for_batches
+from tfpipe.training import checkpoint
 
 
 def points() -> Any:
@@ -56,7 +51,7 @@ class Averaged(Points):
     ema = 0.9
     clip_norm = 0.5
     gradient_accumulation = 2
-    class_weights = {"0": 2.0}
+    class_weights = {"0": 2.0}  # noqa: RUF012
 
 
 class Table(Points):

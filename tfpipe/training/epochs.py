@@ -105,7 +105,7 @@ class Epochs:
     def __init__(
         self,
         pipeline: Pipeline,
-        model: Any,
+        model: keras.Model,
         position: Position,
         callbacks: keras.callbacks.CallbackList,
         validated: bool,
@@ -200,7 +200,7 @@ class Epochs:
         return found
 
 
-def asks_for_batches(callback: Any) -> bool:
+def asks_for_batches(callback: keras.callbacks.Callback) -> bool:
     """Return whether a callback wants to be called for each batch."""
     if isinstance(callback, keras.callbacks.TerminateOnNaN):
         return False

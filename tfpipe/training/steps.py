@@ -50,7 +50,7 @@ class InputWait:
         return seconds
 
 
-def set_functions(model: Any, wait: InputWait, requests: Requests) -> bool:
+def set_functions(model: keras.Model, wait: InputWait, requests: Requests) -> bool:
     """Give a compiled, built model its training and its test function.
 
     Args:
@@ -68,14 +68,14 @@ def set_functions(model: Any, wait: InputWait, requests: Requests) -> bool:
     return True
 
 
-def makes_functions(model: Any) -> bool:
+def makes_functions(model: keras.Model) -> bool:
     """Whether a model makes its own training function, or runs without a compiled one."""
     names = ("make_train_function", "make_test_function", "_make_function")
     own = any(getattr(type(model), n, None) is not getattr(keras.Model, n, None) for n in names)
     return own or bool(model.run_eagerly)
 
 
-def _train_function(model: Any, wait: InputWait, requests: Requests) -> Callable[..., Any]:
+def _train_function(model: keras.Model, wait: InputWait, requests: Requests) -> Callable[..., Any]:
     steps = _several(model, model.train_step, wait)
     if not requests.together:
         return steps
@@ -94,7 +94,9 @@ def _train_function(model: Any, wait: InputWait, requests: Requests) -> Callable
     return function
 
 
-def _several(model: Any, step: Callable[[Any], Any], wait: InputWait) -> Callable[[Any], Any]:
+def _several(
+    model: keras.Model, step: Callable[[Any], Any], wait: InputWait
+) -> Callable[[Any], Any]:
     """A function that takes as many steps as one call should, or as there are batches left."""
     steps = Steps(model, step)
 
@@ -126,7 +128,7 @@ class Steps:
         step: its train_step or test_step.
     """
 
-    def __init__(self, model: Any, step: Callable[[Any], Any]) -> None:
+    def __init__(self, model: keras.Model, step: Callable[[Any], Any]) -> None:
         self._model = model
         self._step = step
         self._compiled: dict[str, Callable[[Any], Any]] = {}
@@ -220,7 +222,7 @@ class RowSteps:
 
     def __init__(
         self,
-        model: Any,
+        model: keras.Model,
         step: Callable[[Any], Any],
         rows: RowsInMemory,
         weigh: Callable[..., Any] | None,
