@@ -1,6 +1,9 @@
 """WhitenedCNN: what it is made of, what it whitens, and the views that it answers to."""
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -117,6 +120,27 @@ def test_views_of_images() -> None:
     np.testing.assert_array_equal(seen[2][:2, :3], images[0, 1:, 1:, 0])
     np.testing.assert_array_equal(seen[4][1:, 1:], images[0, :2, :3, 0])
     np.testing.assert_array_equal(np.asarray(Views("shifted")(images, training=True)), images)
+
+
+LOAD = """
+import sys
+from pathlib import Path
+import numpy as np
+from tfpipe.jobs.predict.best_model import load_model
+folder = Path(sys.argv[1])
+np.save(folder / "found.npy", load_model(folder / "best.keras", None)(np.load(folder / "x.npy")))
+"""
+
+
+def test_a_saved_model_answers_the_same_in_another_process(
+    spec_of: MakeSpec, training: MakeTraining, tmp_path: Path
+) -> None:
+    model = small("mirrored").build(spec_of((12, 12, 3)), "auto", training(IMAGES))
+    x = IMAGES[:4].astype(np.float32)
+    model.save(tmp_path / "best.keras")
+    np.save(tmp_path / "x.npy", x)
+    subprocess.run([sys.executable, "-c", LOAD, str(tmp_path)], check=True)
+    np.testing.assert_allclose(np.load(tmp_path / "found.npy"), model(x), atol=1e-6)
 
 
 def test_an_activation_by_name(spec_of: MakeSpec) -> None:
