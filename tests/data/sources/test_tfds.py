@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfpipe.data import TFDS, free_memory
+from tfpipe.data import TFDS, augment, free_memory
 from tfpipe.data import probe as reach
 from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import DataError
@@ -35,6 +35,21 @@ def test_what_is_read_is_what_was_prepared(data_dir: str, images: Callable[..., 
         for cache in (True, False):
             for x, y in source.input_fn(split, batch_size=64, cache=cache).as_numpy_iterator():
                 assert [known[image.tobytes()] for image in x] == y.tolist()
+
+
+def test_flips_alternate_alike_streamed_and_kept(data_dir: str) -> None:
+    source = TFDS("mnist", validation=0.1, data_dir=data_dir)
+
+    def epoch(number: int, cache: bool, flip: bool = True) -> np.ndarray:
+        parts = (augment.flip(alternate=True),) if flip else (augment.crop(1, fill="constant"),)
+        options = {"batch_size": 60, "augment": parts, "epoch": number, "seed": 3}
+        return np.concatenate([x for x, _ in source.input_fn("train", cache=cache, **options)])
+
+    for number in (0, 1):
+        np.testing.assert_array_equal(epoch(number, True), epoch(number, False))
+    np.testing.assert_array_equal(epoch(0, False), epoch(1, False)[:, :, ::-1])
+    np.testing.assert_array_equal(epoch(0, False), epoch(2, False))
+    np.testing.assert_array_equal(epoch(1, True, flip=False), epoch(1, False, flip=False))
 
 
 def test_tfds_data_dir_says_where(data_dir: str, monkeypatch: pytest.MonkeyPatch) -> None:
