@@ -128,7 +128,8 @@ def train(
         reporter: told of each step and epoch.
         resumed: what to go on from.
         chief: whether this process writes; of several workers one does.
-        extra: callbacks that come after all others.
+        extra: callbacks that come after all others; one with a method `set_callbacks(callbacks)`
+            is given all of them before training begins.
 
     Raises:
         Interrupted: when a person stopped it; the state is saved.
@@ -238,19 +239,23 @@ class _Training:
             pipeline.batch_size,
             self._wait.take if measured else None,
         )
+        callbacks = [
+            *self._averaged,
+            self._batch_norm,
+            Guard(self.position, declared, validated),
+            *added_board,
+            *declared,
+            *([best] if self._chief else []),
+            self.logger,
+            tensorboard.SpeedBoard(self._boards, self.logger.rows),
+            self._saver,
+            *extra,
+        ]
+        for callback in extra:
+            if hasattr(callback, "set_callbacks"):
+                callback.set_callbacks(callbacks)
         self.callbacks = OneTraining(
-            [
-                *self._averaged,
-                self._batch_norm,
-                Guard(self.position, declared, validated),
-                *added_board,
-                *declared,
-                *([best] if self._chief else []),
-                self.logger,
-                tensorboard.SpeedBoard(self._boards, self.logger.rows),
-                self._saver,
-                *extra,
-            ],
+            callbacks,
             add_history=True,
             model=self._model,
             epochs=pipeline.epochs,

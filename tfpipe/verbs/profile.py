@@ -1,0 +1,175 @@
+"""`tfpipe profile FILE`: where the time of a training step goes, and what to try."""
+
+import contextlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfpipe.data import disk_cache
+from tfpipe.declare.loading import Loaded, load, loaded_from
+from tfpipe.declare.pipeline import Pipeline
+from tfpipe.devices.cluster.membership import find_cluster
+from tfpipe.errors import ConfigError
+from tfpipe.jobs.first_look import for_first_look
+from tfpipe.jobs.prepare import Prepared, prepare
+from tfpipe.jobs.run import RunPlan
+from tfpipe.runs.directory import cache_folder, check_writable, initialise
+from tfpipe.storage import new_folder, storage, write_whole
+from tfpipe.terminal import Silent, Terminal
+
+if TYPE_CHECKING:
+    from tfpipe.evaluation.profile.epochs import EpochTimes
+
+SECONDS = 1.0
+FILE = "profile.json"
+_TRACED, _COSTLIEST = 10, 10
+_FEWEST, _MOST = 5, 400  # steps of a short epoch
+
+
+def profile(
+    target: str | Pipeline | Loaded,
+    *,
+    overrides: Iterable[str] = (),
+    sample: int | bool | None = None,
+    seconds: float = SECONDS,
+    to: str | Path | None = None,
+    root: str | Path = ".",
+    terminal: Terminal | None = None,
+) -> dict[str, Any]:
+    """Measure where the time of a training step goes, on a model that is thrown away.
+
+    Args:
+        target: a pipeline, or its file.
+        overrides: `a.b=value` texts.
+        sample: measure on generated data instead: True, or how many samples.
+        seconds: how long to look at each part.
+        to: the folder for the trace; a new one in ROOT/runs/NAME when None.
+        root: the folder for runs/.
+        terminal: told what is slow.
+
+    Returns:
+        See docs/profile.md.
+
+    Raises:
+        TfpipeError: for a declaration or data that cannot be used.
+
+    Example:
+        tfpipe.profile("pipelines/cifar10_cnn.py")["parts"]
+    """
+    if find_cluster(None, None, os.environ) is not None:
+        raise ConfigError(
+            "A profile is of one process, and the environment says that this is one of several "
+            "workers: unset TF_CONFIG, or call it outside of the cluster's job."
+        )
+    terminal, root = terminal or Silent(), Path(root)
+    loaded = load(target, overrides) if isinstance(target, str) else loaded_from(target)
+    loaded = for_first_look(loaded, sample)
+    check_writable(root)
+    disk_cache.folder.set(cache_folder(root))
+    prepared = prepare(loaded, sample, terminal)
+    from tfpipe.jobs.features import with_features
+    from tfpipe.jobs.first_batch import read_first_batch
+
+    read_first_batch(prepared, terminal)
+    if prepared.pipeline.cache_features:
+        prepared = with_features(prepared, terminal)
+    with storage(root):
+        folder = Path(to) if to else new_folder(root / "runs" / loaded.name, datetime.now())
+        folder.mkdir(parents=True, exist_ok=True)
+    found = _measured(prepared, seconds, folder, terminal)
+    write_whole(folder / FILE, (json.dumps(found, indent=2) + "\n").encode())
+    return found
+
+
+def _measured(
+    prepared: Prepared, seconds: float, folder: Path, terminal: Terminal
+) -> dict[str, Any]:
+    from tfpipe.evaluation.profile.input import input_times, trace
+    from tfpipe.evaluation.profile.limit import measured_limit, step_operations
+    from tfpipe.evaluation.profile.operations import Scopes, operations, read
+    from tfpipe.evaluation.profile.parts import whole_of
+    from tfpipe.evaluation.profile.step import TURNS, pieces_of, step_times
+    from tfpipe.training.datasets import dataset, steps_of
+
+    trained, strategy = prepared.trained, prepared.picked.strategy
+    pipeline, model = trained.pipeline, trained.compiled.model
+    batches = dataset(pipeline, "train")
+    epoch = steps_of(pipeline, trained.spec, batches)
+    from tfpipe.evaluation.profile.input import endless
+
+    iterator = endless(strategy, batches)
+    batch, spec = next(iterator), iterator.element_spec
+    pieces, scopes = pieces_of(model, spec), Scopes(model)
+    with terminal.waiting("compiling a step"), scopes.recording():
+        scopes.know(pieces["step"].graph)
+    with terminal.waiting("measuring the parts of a step"):
+        step = step_times(pieces, batch, seconds)
+    steps = min(max(round(seconds / step.whole), _FEWEST), _MOST)
+    with terminal.waiting("measuring the input"):
+        read_times = input_times(strategy, batches, pieces["step"], max(steps // TURNS, 2))
+    with terminal.waiting("tracing some steps"):
+        board = folder / "tensorboard" / "train"
+        file = trace(strategy, batches, pieces["step"], _TRACED, board)
+        costliest = operations(read(file), scopes, _TRACED)
+    with terminal.waiting("multiplying matrices"):
+        limit = measured_limit(strategy, prepared.picked.kind, prepared.precision.name, seconds)
+    with terminal.waiting("training some epochs as a run does"):
+        epochs = _epochs(trained, folder, steps)
+    whole = whole_of(step, read_times, epochs, epoch)
+    computed = step_operations(model, pipeline.batch_size)
+    return {
+        "name": prepared.loaded.name,
+        "device": prepared.picked.device,
+        "precision": prepared.precision.name,
+        "batch_size": pipeline.batch_size,
+        "steps_per_epoch": epoch,
+        "turns": TURNS,
+        "step_ms": 1e3 * whole.seconds,
+        "parts": [
+            {"part": p.name, "ms": 1e3 * p.seconds, "share": p.share, "remark": p.remark}
+            for p in whole.parts
+        ],
+        "input_alone_ms": 1e3 * read_times.alone,
+        "step_in_memory_ms": 1e3 * step.whole,
+        "step_beside_input_ms": 1e3 * read_times.step,
+        "callbacks": {name: 1e3 * taken for name, taken in whole.callbacks.items()},
+        "operations": [
+            {
+                "layer": o.layer,
+                "operation": o.kind,
+                "part": o.part,
+                "calls": o.calls,
+                "ms": 1e3 * o.seconds,
+                "share": o.share,
+            }
+            for o in costliest[:_COSTLIEST]
+        ],
+        "operations_a_step": sum(o.calls for o in costliest),
+        "gflop_a_step": computed / 1e9,
+        "gflop_a_second": computed / step.whole / 1e9,
+        "limit_gflop_a_second": limit / 1e9,
+        "share_of_limit": computed / step.whole / limit,
+        "notes": prepared.notes(),
+        "folder": str(folder),
+        "trace": str(file),
+    }
+
+
+def _epochs(trained: Prepared, folder: Path, steps: int) -> "list[EpochTimes]":
+    """What some epochs took, trained as a run does, in a folder that is then gone."""
+    from tfpipe.evaluation.profile.epochs import train_epochs
+    from tfpipe.jobs.status_reporter import StatusReporter
+
+    with (
+        tempfile.TemporaryDirectory(prefix=".training-", dir=folder) as name,
+        contextlib.redirect_stdout(io.StringIO()),  # what callbacks print
+    ):
+        own = initialise(Path(name))
+        plan = RunPlan(trained, own, folder, Silent())
+        reporter = StatusReporter(plan, 0)
+        return train_epochs(trained.pipeline, trained.spec, trained.compiled, own, reporter, steps)
