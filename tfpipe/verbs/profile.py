@@ -89,32 +89,30 @@ def profile(
 def _measured(
     prepared: Prepared, seconds: float, folder: Path, terminal: Terminal
 ) -> dict[str, Any]:
-    from tfpipe.evaluation.profile.input import input_times, trace
+    from tfpipe.evaluation.profile.input import endless, input_times, trace
     from tfpipe.evaluation.profile.limit import measured_limit, step_operations
     from tfpipe.evaluation.profile.operations import Scopes, operations, read
     from tfpipe.evaluation.profile.parts import whole_of
-    from tfpipe.evaluation.profile.step import TURNS, pieces_of, step_times
+    from tfpipe.evaluation.profile.step import TURNS, Piece, pieces_of, step_times
     from tfpipe.training.datasets import dataset, steps_of
 
     trained, strategy = prepared.trained, prepared.picked.strategy
     pipeline, model = trained.pipeline, trained.compiled.model
     batches = dataset(pipeline, "train")
     epoch = steps_of(pipeline, trained.spec, batches)
-    from tfpipe.evaluation.profile.input import endless
-
     iterator = endless(strategy, batches)
-    batch, spec = next(iterator), iterator.element_spec
-    pieces, scopes = pieces_of(model, spec), Scopes(model)
-    with terminal.waiting("compiling a step"), scopes.recording():
-        scopes.know(pieces["step"].graph)
+    batch, element_spec = next(iterator), iterator.element_spec
+    pieces = pieces_of(model, element_spec)
     with terminal.waiting("measuring the parts of a step"):
         step = step_times(pieces, batch, seconds)
     steps = min(max(round(seconds / step.whole), _FEWEST), _MOST)
     with terminal.waiting("measuring the input"):
         read_times = input_times(strategy, batches, pieces["step"], max(steps // TURNS, 2))
     with terminal.waiting("tracing some steps"):
-        board = folder / "tensorboard" / "train"
-        file = trace(strategy, batches, pieces["step"], _TRACED, board)
+        scopes, anew = Scopes(model), Piece(model, model.train_step, element_spec)
+        with scopes.recording():
+            scopes.know(anew.graph)
+        file = trace(strategy, batches, anew, _TRACED, folder / "tensorboard" / "train")
         costliest = operations(read(file), scopes, _TRACED)
     with terminal.waiting("multiplying matrices"):
         limit = measured_limit(strategy, prepared.picked.kind, prepared.precision.name, seconds)

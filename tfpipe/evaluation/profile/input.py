@@ -3,7 +3,6 @@
 import itertools
 import statistics
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ class InputTimes:
     step: float
 
 
-def endless(strategy: tf.distribute.Strategy, batches: tf.data.Dataset) -> Iterator[Any]:
+def endless(strategy: tf.distribute.Strategy, batches: tf.data.Dataset) -> Any:
     """Return batches without end as training gets them, each replica its part."""
     batches = batches.repeat()
     if strategy.num_replicas_in_sync > 1:
@@ -81,10 +80,12 @@ def trace(
 ) -> Path:
     """Write a trace of some training steps on real batches; return its file.
 
+    TensorFlow leaves out operations that it has found to be short, in a few dozen calls.
+
     Args:
         strategy: what training runs under.
         batches: of the training split.
-        step: trains on a batch.
+        step: trains on a batch; it should be a new one.
         steps: how many to trace.
         folder: the folder that TensorBoard is to be given.
     """

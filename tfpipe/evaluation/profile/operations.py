@@ -127,7 +127,8 @@ def operations(space: "XSpace", scopes: Scopes, steps: int) -> list[Operation]:
     for plane in accelerators or space.planes:
         for line in plane.lines:
             for name, kind, taken in _own_times(plane, line, bool(accelerators)):
-                layer, part = scopes.place(name)
+                by_input = line.name.startswith("tf_data")
+                layer, part = ("", "input") if by_input else scopes.place(name)
                 key = layer, _VENDOR.sub("", kind), part
                 seconds[key] += taken
                 calls[key] += 1
