@@ -2,9 +2,13 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import click
+from rich.markup import escape
 
 from tfpipe.cli.options import (
     SampleCommand,
@@ -15,7 +19,12 @@ from tfpipe.cli.options import (
     root_option,
     sample_option,
     sample_size,
+    sample_words,
 )
+from tfpipe.terminal import Terminal
+from tfpipe.text import clock, counted
+
+_BAR = 24  # columns of the longest bar
 
 
 @click.command("profile", cls=SampleCommand)
@@ -51,7 +60,6 @@ def command(
     A model is trained for some seconds and thrown away. A trace is written for TensorBoard.
     """
     from tfpipe.cli.logs import log_shown
-    from tfpipe.terminal import Terminal
     from tfpipe.verbs.profile import profile
 
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
@@ -68,5 +76,77 @@ def command(
     if as_json:
         print_json(found)
         return
-    print_json(found)
-    terminal.commands([(f"tfpipe run {shlex.join([file, *overrides])}", "train")])
+    words = shlex.join([file, *overrides, *sample_words(sample)])
+    _show(terminal, found, words)
+
+
+def _show(terminal: Terminal, found: dict[str, Any], words: str) -> None:
+    steps, ms = found["steps_per_epoch"], found["step_ms"]
+    facts = {
+        "device": f"{found['device']}, {found['precision']}",
+        "epoch": f"{counted(steps, 'step')} in {clock(ms * steps / 1e3)}",
+    }
+    if found["gflop_a_step"]:
+        facts["computes"] = (
+            f"{found['gflop_a_step']:.3g} GFLOP a step, {found['gflop_a_second']:.3g} GFLOP/s: "
+            f"{found['share_of_limit']:.1%} of the measured limit, "
+            f"{found['limit_gflop_a_second']:,.0f} GFLOP/s"
+        )
+    examples = counted(found["batch_size"], "example")
+    terminal.header(f"{found['name']}: a step of {examples} takes {ms:.3g} ms", facts)
+    for note in found["notes"]:
+        terminal.note(note)
+    parts = [
+        (p["part"], f"{p['ms']:,.3f}", p["share"], p["remark"]) for p in found["parts"] if p["ms"]
+    ]
+    terminal.say()
+    _bars(terminal, ("part", "ms a step", "share", ""), parts)
+    terminal.say()
+    costliest = [
+        (o["layer"], o["operation"], o["part"], f"{o['calls']:g}", f"{o['ms']:,.3f}", o["share"])
+        for o in found["operations"]
+    ]
+    columns = ("layer", "operation", "part", "calls a step", "ms a step", "share")
+    _bars(terminal, columns, costliest)
+    count = found["operations_a_step"]
+    terminal.say(f"[dim]the {len(costliest)} costliest of {count:,.0f} operations a step[/]\n")
+    for sentence in found["advice"]:
+        terminal.say(escape(sentence))
+    terminal.say(f"\n[dim]trace[/]  [bold]{escape(found['trace'])}[/]")
+    if find_spec("tensorboard_plugin_profile") is None:
+        plugin = "pip install tensorboard-plugin-profile"
+        terminal.say(f"[dim]TensorBoard's Profile page shows it with {plugin}.[/]")
+    terminal.say()
+    terminal.commands(
+        [
+            (f"tfpipe tensorboard {shlex.quote(found['folder'])}", "the tables and the trace"),
+            (f"tfpipe data bench {words}", "how fast the input is, stage by stage"),
+            (f"tfpipe run {words}", "train, evaluate, export"),
+        ]
+    )
+
+
+def _bars(
+    terminal: Terminal, columns: Sequence[str], rows: Sequence[Sequence[str | float]]
+) -> None:
+    """Rows of texts and one share, which is drawn as well."""
+    cells = [columns, *([c if isinstance(c, str) else f"{c:.1%}" for c in r] for r in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    place = columns.index("share")
+    for number, row in enumerate(cells):
+        padded = [
+            f"{escape(cell):>{width}}" if _is_number(columns[i]) else f"{escape(cell):<{width}}"
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        if not number:
+            padded.insert(place + 1, " " * _BAR)
+            terminal.say(f"[bold]{'  '.join(padded).rstrip()}[/]")
+            continue
+        share = float(rows[number - 1][place])
+        bar = "█" * round(_BAR * min(max(share, 0.0), 1.0))
+        padded.insert(place + 1, f"[cyan]{bar:<{_BAR}}[/]")
+        terminal.say("  ".join(padded).rstrip())
+
+
+def _is_number(column: str) -> bool:
+    return column in ("ms a step", "calls a step", "share")

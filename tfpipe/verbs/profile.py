@@ -4,8 +4,9 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,22 +14,27 @@ from typing import TYPE_CHECKING, Any
 from tfpipe.data import disk_cache
 from tfpipe.declare.loading import Loaded, load, loaded_from
 from tfpipe.declare.pipeline import Pipeline
+from tfpipe.devices import choose_precision
 from tfpipe.devices.cluster.membership import find_cluster
 from tfpipe.errors import ConfigError
 from tfpipe.jobs.first_look import for_first_look
 from tfpipe.jobs.prepare import Prepared, prepare
 from tfpipe.jobs.run import RunPlan
-from tfpipe.runs.directory import cache_folder, check_writable, initialise
+from tfpipe.runs.directory import PROFILE, cache_folder, check_writable, initialise
 from tfpipe.storage import new_folder, storage, write_whole
 from tfpipe.terminal import Silent, Terminal
 
 if TYPE_CHECKING:
     from tfpipe.evaluation.profile.epochs import EpochTimes
+    from tfpipe.evaluation.profile.parts import Whole
+    from tfpipe.evaluation.profile.tries import Now, Tried
+    from tfpipe.training.compile import Compiled
 
 SECONDS = 1.0
-FILE = "profile.json"
 _TRACED, _COSTLIEST = 10, 10
 _FEWEST, _MOST = 5, 400  # steps of a short epoch
+_MUCH = 0.15  # of the time, from which on what may take less of it is tried
+_AT_ONCE = 32  # steps in a call
 
 
 def profile(
@@ -81,19 +87,27 @@ def profile(
     with storage(root):
         folder = Path(to) if to else new_folder(root / "runs" / loaded.name, datetime.now())
         folder.mkdir(parents=True, exist_ok=True)
-    found = _measured(prepared, seconds, folder, terminal)
-    write_whole(folder / FILE, (json.dumps(found, indent=2) + "\n").encode())
+    try:
+        found = _measured(prepared, seconds, folder, terminal)
+        write_whole(folder / PROFILE, (json.dumps(found, indent=2) + "\n").encode())
+    except BaseException:
+        if to is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     return found
 
 
 def _measured(
     prepared: Prepared, seconds: float, folder: Path, terminal: Terminal
 ) -> dict[str, Any]:
+    from tfpipe.evaluation.profile.advice import advice
+    from tfpipe.evaluation.profile.board import write_text
     from tfpipe.evaluation.profile.input import endless, input_times, trace
     from tfpipe.evaluation.profile.limit import measured_limit, step_operations
-    from tfpipe.evaluation.profile.operations import Scopes, operations, read
+    from tfpipe.evaluation.profile.operations import Scopes, layer_shares, operations, read
     from tfpipe.evaluation.profile.parts import whole_of
     from tfpipe.evaluation.profile.step import TURNS, Piece, pieces_of, step_times
+    from tfpipe.evaluation.profile.tries import Now
     from tfpipe.training.datasets import dataset, steps_of
 
     trained, strategy = prepared.trained, prepared.picked.strategy
@@ -117,10 +131,16 @@ def _measured(
     with terminal.waiting("multiplying matrices"):
         limit = measured_limit(strategy, prepared.picked.kind, prepared.precision.name, seconds)
     with terminal.waiting("training some epochs as a run does"):
-        epochs = _epochs(trained, folder, steps)
+        epochs = _epochs(prepared, trained.compiled, pipeline, folder, steps)
     whole = whole_of(step, read_times, epochs, epoch)
-    computed = step_operations(model, pipeline.batch_size)
-    return {
+    now = Now(
+        pipeline, trained.spec, trained.compiled, pieces["step"], batch, element_spec, seconds
+    )
+    with terminal.waiting("trying what may be faster"):
+        tried = list(_tried(prepared, now, whole, folder, steps, epoch))
+    computed, shares = step_operations(model, pipeline.batch_size), layer_shares(costliest)
+    beside = read_times.step / step.whole
+    found = {
         "name": prepared.loaded.name,
         "device": prepared.picked.device,
         "precision": prepared.precision.name,
@@ -147,18 +167,52 @@ def _measured(
             }
             for o in costliest[:_COSTLIEST]
         ],
-        "operations_a_step": sum(o.calls for o in costliest),
+        "operations_a_step": sum(o.calls for o in costliest if o.part != "input"),
+        "layers": shares,
         "gflop_a_step": computed / 1e9,
         "gflop_a_second": computed / step.whole / 1e9,
         "limit_gflop_a_second": limit / 1e9,
         "share_of_limit": computed / step.whole / limit,
+        "tried": [vars(one) | {"factor": one.factor} for one in tried],
+        "advice": list(advice(whole, tried, shares, beside, epoch)),
         "notes": prepared.notes(),
         "folder": str(folder),
         "trace": str(file),
     }
+    write_text(folder / "tensorboard" / "train", found)
+    return found
 
 
-def _epochs(trained: Prepared, folder: Path, steps: int) -> "list[EpochTimes]":
+def _tried(
+    prepared: Prepared, now: "Now", whole: "Whole", folder: Path, steps: int, epoch: int
+) -> "Iterator[Tried]":
+    """Yield what was tried, of what may be faster where the time goes."""
+    from tfpipe.evaluation.profile.parts import REST, epoch_seconds
+    from tfpipe.evaluation.profile.tries import Tried, another_precision, rebuilt, twice_the_batch
+
+    pipeline, precision = now.pipeline, prepared.precision.name
+    if prepared.on_features is not None:  # its head has no builder of its own
+        return
+    computing = whole.share("call", "forward", "backward", "update", "step")
+    native = choose_precision("auto", prepared.picked).name
+    if (
+        computing >= _MUCH
+        and (other := native if precision == "float32" else "float32") != precision
+    ):
+        yield another_precision(now, other)
+    if computing >= _MUCH and (larger := twice_the_batch(now)):
+        yield larger
+    if pipeline.steps_per_execution == 1 and whole.share("call", "callbacks", REST) >= _MUCH:
+        changed = pipeline.replace(steps_per_execution=min(_AT_ONCE, epoch))
+        epochs = _epochs(prepared, rebuilt(now, changed, precision), changed, folder, steps)
+        taken = epoch_seconds(epochs, epoch)
+        change = f"steps_per_execution={changed.steps_per_execution}"
+        yield Tried(change, 1e3 * whole.seconds, 1e3 * taken)
+
+
+def _epochs(
+    prepared: Prepared, compiled: "Compiled", pipeline: Pipeline, folder: Path, steps: int
+) -> "list[EpochTimes]":
     """What some epochs took, trained as a run does, in a folder that is then gone."""
     from tfpipe.evaluation.profile.epochs import train_epochs
     from tfpipe.jobs.status_reporter import StatusReporter
@@ -168,6 +222,5 @@ def _epochs(trained: Prepared, folder: Path, steps: int) -> "list[EpochTimes]":
         contextlib.redirect_stdout(io.StringIO()),  # what callbacks print
     ):
         own = initialise(Path(name))
-        plan = RunPlan(trained, own, folder, Silent())
-        reporter = StatusReporter(plan, 0)
-        return train_epochs(trained.pipeline, trained.spec, trained.compiled, own, reporter, steps)
+        reporter = StatusReporter(RunPlan(prepared, own, folder, Silent()), 0)
+        return train_epochs(pipeline, prepared.trained.spec, compiled, own, reporter, steps)

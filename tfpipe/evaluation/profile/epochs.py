@@ -53,10 +53,6 @@ class EpochTimes:
     validation: float = 0.0
     waited: float | None = None
 
-    def left(self, steps: int) -> float:
-        """Return the seconds of an epoch that do not grow with its steps, by what it took."""
-        return max(self.whole - self.step * steps, 0.0)
-
 
 def median(values: Sequence[float]) -> float:
     """Return the median of what some epochs took; 0 without any."""

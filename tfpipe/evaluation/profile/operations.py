@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +137,15 @@ def operations(space: "XSpace", scopes: Scopes, steps: int) -> list[Operation]:
         Operation(*key, calls[key] / steps, taken / steps, taken / total)
         for key, taken in sorted(seconds.items(), key=lambda item: -item[1])
     ]
+
+
+def layer_shares(costs: Iterable[Operation]) -> dict[str, float]:
+    """Return the share of each layer in the time of all operations, the greatest first."""
+    shares: defaultdict[str, float] = defaultdict(float)
+    for one in costs:
+        if one.part != "update" and one.layer not in ("", "loss"):
+            shares[one.layer] += one.share
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
 
 def _own_times(

@@ -46,6 +46,17 @@ class Whole:
         return sum(part.share for part in self.parts if part.name in names)
 
 
+def epoch_seconds(epochs: Sequence[EpochTimes], steps: int) -> float:
+    """Return the seconds of a step with what falls to it of a whole epoch's beginning and end.
+
+    Args:
+        epochs: short ones.
+        steps: how many a whole one has.
+    """
+    once = median([max(e.whole - e.step * e.steps, 0.0) for e in epochs])
+    return median([e.step for e in epochs]) + once / steps
+
+
 def whole_of(step: StepTimes, read: InputTimes, epochs: Sequence[EpochTimes], steps: int) -> Whole:
     """Put together what was measured, each the median of some turns.
 
@@ -55,7 +66,6 @@ def whole_of(step: StepTimes, read: InputTimes, epochs: Sequence[EpochTimes], st
         epochs: short ones, as a run has them.
         steps: how many steps a whole epoch has.
     """
-    within = median([e.step for e in epochs])
     once = median([max(e.whole - e.step * e.steps, 0.0) for e in epochs])
     waits = [e.waited / e.steps for e in epochs if e.waited is not None]
     names = {name for e in epochs for name in (*e.in_steps, *e.in_epoch)}
@@ -76,7 +86,7 @@ def whole_of(step: StepTimes, read: InputTimes, epochs: Sequence[EpochTimes], st
         "validation": validation / steps,
         "epoch": max(once - validation - sum(in_epoch.values()), 0.0) / steps,
     }
-    whole = within + once / steps
+    whole = epoch_seconds(epochs, steps)
     known = {name: taken for name, taken in seconds.items() if taken is not None}
     known[REST] = whole - sum(known.values())
     remarks = _REMARKS | {"input": f"waiting; by itself it needs {1e3 * read.alone:.3g} ms a batch"}

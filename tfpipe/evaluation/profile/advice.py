@@ -1,0 +1,76 @@
+"""What to try, in sentences that follow from what was measured."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from tfpipe.evaluation.profile.parts import REST, Whole
+from tfpipe.evaluation.profile.tries import Tried
+
+MUCH = 0.15  # of the time, from which on a part is named
+WORTH = 1.15  # times as fast, from which on a change is
+_BUSY = -0.1  # of the time, by which the parts may be more than the whole
+
+
+def advice(
+    whole: Whole,
+    tried: Sequence[Tried],
+    layers: Mapping[str, float],
+    beside_input: float,
+    steps: int,
+) -> Iterator[str]:
+    """Yield what to look at and what to try, the greatest first.
+
+    Args:
+        whole: the parts of a step.
+        tried: the changes that were measured.
+        layers: the share of each layer in the time of all operations, the greatest first.
+        beside_input: how many times as long a step takes while the input works beside it.
+        steps: how many an epoch has.
+    """
+    taken, ms = {part.name: part for part in whole.parts}, 1e3 * whole.seconds
+    if taken[REST].share < _BUSY:
+        yield (
+            f"The parts together take {1 - taken[REST].share:.0%} of the step, so something else "
+            "used the machine while they were measured: measure again when it is quiet."
+        )
+    sentences: list[tuple[float, str]] = []
+    if (share := taken["input"].share) >= MUCH:
+        text = (
+            f"Training waits for its input {share:.0%} of the time: without that a step would take "
+            f"{_ms(ms * (1 - share))} instead of {_ms(ms)}. tfpipe data bench says which stage is "
+            "slow, and tries what is faster."
+        )
+        sentences.append((share, text))
+    elif beside_input >= WORTH:
+        text = (
+            f"While the input works beside it a step takes {beside_input:.2f} times as long as on a "
+            "batch in memory: they share the processor. tfpipe data bench tries what is faster."
+        )
+        sentences.append((taken["input"].share, text))
+    if (share := taken["callbacks"].share) >= MUCH:
+        name, most = next(iter(whole.callbacks.items()))
+        text = (
+            f"Callbacks take {share:.0%} of the time, the most {name}: {_ms(1e3 * most)} of "
+            f"{_ms(ms)} a step."
+        )
+        sentences.append((share, text))
+    if (share := taken["validation"].share) >= MUCH:
+        sentences.append((share, f"Validation, once in {steps:,} steps, takes {share:.0%}."))
+    if (share := taken["epoch"].share) >= MUCH:
+        text = f"Beginning an epoch, once in {steps:,} steps, takes {share:.0%} of the time."
+        sentences.append((share, text))
+    yield from (text for _, text in sorted(sentences, key=lambda pair: -pair[0]))
+    for one in sorted(tried, key=lambda one: -one.factor):
+        figures = f"{_ms(one.after)} instead of {_ms(one.before)}"
+        if one.factor >= WORTH:
+            remark = f", {one.remark}" if one.remark else ""
+            yield f"Tried: {one.change}{remark}: {one.factor:.2f} times as fast, {figures}."
+        else:
+            yield f"Tried: {one.change}: no faster, {figures}."
+    named = {name: share for name, share in layers.items() if name}
+    if named:
+        name, share = next(iter(named.items()))
+        yield f"The layer that costs most is {name}, with {share:.0%} of the operations' time."
+
+
+def _ms(milliseconds: float) -> str:
+    return f"{milliseconds:.3g} ms"
