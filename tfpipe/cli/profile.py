@@ -82,15 +82,17 @@ def command(
 
 def _show(terminal: Terminal, found: dict[str, Any], words: str) -> None:
     steps, ms = found["steps_per_epoch"], found["step_ms"]
+    seconds = ms * steps / 1e3
     facts = {
         "device": f"{found['device']}, {found['precision']}",
-        "epoch": f"{counted(steps, 'step')} in {clock(ms * steps / 1e3)}",
+        "epoch": f"{counted(steps, 'step')} in "
+        + (clock(seconds) if seconds >= 10 else f"{seconds:.2g} s"),
     }
     if found["gflop_a_step"]:
         facts["computes"] = (
-            f"{found['gflop_a_step']:.3g} GFLOP a step, {found['gflop_a_second']:.3g} GFLOP/s: "
-            f"{found['share_of_limit']:.1%} of the measured limit, "
-            f"{found['limit_gflop_a_second']:,.0f} GFLOP/s"
+            f"{_flop(found['gflop_a_step'])} a step, {_flop(found['gflop_a_second'])}/s: "
+            f"{_percent(found['share_of_limit'])} of the limit, which is a large matrix product's "
+            f"{_flop(found['limit_gflop_a_second'])}/s"
         )
     examples = counted(found["batch_size"], "example")
     terminal.header(f"{found['name']}: a step of {examples} takes {ms:.3g} ms", facts)
@@ -99,6 +101,7 @@ def _show(terminal: Terminal, found: dict[str, Any], words: str) -> None:
     parts = [
         (p["part"], f"{p['ms']:,.3f}", p["share"], p["remark"]) for p in found["parts"] if p["ms"]
     ]
+    parts.append(("the whole step", f"{ms:,.3f}", 1.0, ""))
     terminal.say()
     _bars(terminal, ("part", "ms a step", "share", ""), parts)
     terminal.say()
@@ -138,14 +141,25 @@ def _bars(
             f"{escape(cell):>{width}}" if _is_number(columns[i]) else f"{escape(cell):<{width}}"
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
-        if not number:
-            padded.insert(place + 1, " " * _BAR)
-            terminal.say(f"[bold]{'  '.join(padded).rstrip()}[/]")
-            continue
-        share = float(rows[number - 1][place])
+        share = float(rows[number - 1][place]) if number else 0.0
         bar = "█" * round(_BAR * min(max(share, 0.0), 1.0))
-        padded.insert(place + 1, f"[cyan]{bar:<{_BAR}}[/]")
-        terminal.say("  ".join(padded).rstrip())
+        space = " " * (_BAR - len(bar)) if any(row[place + 1 :]) else ""
+        padded.insert(place + 1, f"[cyan]{bar}[/]{space}" if bar else space)
+        line = "  ".join(padded).rstrip()
+        terminal.say(line if number else f"[bold]{line}[/]")
+
+
+def _flop(giga: float) -> str:
+    """A number of floating-point operations for people: `7.41 GFLOP`."""
+    value, units = 1e9 * giga, iter(("", "k", "M", "G", "T", "P"))
+    unit = next(units)
+    while value >= 1000 and unit != "P":
+        value, unit = value / 1000, next(units)
+    return f"{value:.3g} {unit}FLOP"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.095 else f"{share:.1%}" if share >= 0.001 else "under 0.1%"
 
 
 def _is_number(column: str) -> bool:

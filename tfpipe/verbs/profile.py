@@ -26,8 +26,8 @@ from tfpipe.terminal import Silent, Terminal
 
 if TYPE_CHECKING:
     from tfpipe.evaluation.profile.epochs import EpochTimes
-    from tfpipe.evaluation.profile.parts import Whole
-    from tfpipe.evaluation.profile.tries import Now, Tried
+    from tfpipe.evaluation.profile.parts import StepCost
+    from tfpipe.evaluation.profile.tries import Attempt, Now
     from tfpipe.training.compile import Compiled
 
 SECONDS = 1.0
@@ -121,7 +121,7 @@ def _measured(
         step = step_times(pieces, batch, seconds)
     steps = min(max(round(seconds / step.whole), _FEWEST), _MOST)
     with terminal.waiting("measuring the input"):
-        read_times = input_times(strategy, batches, pieces["step"], max(steps // TURNS, 2))
+        read_times = input_times(strategy, batches, pieces["step"], seconds)
     with terminal.waiting("tracing some steps"):
         scopes, anew = Scopes(model), Piece(model, model.train_step, element_spec)
         with scopes.recording():
@@ -132,14 +132,22 @@ def _measured(
         limit = measured_limit(strategy, prepared.picked.kind, prepared.precision.name, seconds)
     with terminal.waiting("training some epochs as a run does"):
         epochs = _epochs(prepared, trained.compiled, pipeline, folder, steps)
+    with terminal.waiting("measuring the parts of a step again"):
+        again = step_times(pieces, batch, seconds)
+    first, step = step, min(step, again, key=lambda times: times.whole)
     whole = whole_of(step, read_times, epochs, epoch)
     now = Now(
         pipeline, trained.spec, trained.compiled, pieces["step"], batch, element_spec, seconds
     )
     with terminal.waiting("trying what may be faster"):
         tried = list(_tried(prepared, now, whole, folder, steps, epoch))
-    computed, shares = step_operations(model, pipeline.batch_size), layer_shares(costliest)
-    beside = read_times.step / step.whole
+    by_layer = step_operations(model, pipeline.batch_size)
+    computed = sum(by_layer.values())
+    layers = {
+        name: {"time": share, "computed": by_layer.get(name, 0.0) / (computed or 1.0)}
+        for name, share in layer_shares(costliest).items()
+    }
+    same, beside = (first.whole, again.whole), read_times.step / step.whole
     found = {
         "name": prepared.loaded.name,
         "device": prepared.picked.device,
@@ -168,13 +176,13 @@ def _measured(
             for o in costliest[:_COSTLIEST]
         ],
         "operations_a_step": sum(o.calls for o in costliest if o.part != "input"),
-        "layers": shares,
+        "layers": layers,
         "gflop_a_step": computed / 1e9,
         "gflop_a_second": computed / step.whole / 1e9,
         "limit_gflop_a_second": limit / 1e9,
         "share_of_limit": computed / step.whole / limit,
         "tried": [vars(one) | {"factor": one.factor} for one in tried],
-        "advice": list(advice(whole, tried, shares, beside, epoch)),
+        "advice": list(advice(whole, tried, layers, beside, epoch, same)),
         "notes": prepared.notes(),
         "folder": str(folder),
         "trace": str(file),
@@ -184,30 +192,33 @@ def _measured(
 
 
 def _tried(
-    prepared: Prepared, now: "Now", whole: "Whole", folder: Path, steps: int, epoch: int
-) -> "Iterator[Tried]":
+    prepared: Prepared, now: "Now", whole: "StepCost", folder: Path, steps: int, epoch: int
+) -> "Iterator[Attempt]":
     """Yield what was tried, of what may be faster where the time goes."""
     from tfpipe.evaluation.profile.parts import REST, epoch_seconds
-    from tfpipe.evaluation.profile.tries import Tried, another_precision, rebuilt, twice_the_batch
+    from tfpipe.evaluation.profile.tries import Attempt, another_precision, rebuilt, twice_the_batch
 
     pipeline, precision = now.pipeline, prepared.precision.name
     if prepared.on_features is not None:  # its head has no builder of its own
         return
     computing = whole.share("call", "forward", "backward", "update", "step")
     native = choose_precision("auto", prepared.picked).name
-    if (
-        computing >= _MUCH
-        and (other := native if precision == "float32" else "float32") != precision
-    ):
+    other = native if precision == "float32" else "float32"
+    if computing >= _MUCH and other != precision:
         yield another_precision(now, other)
     if computing >= _MUCH and (larger := twice_the_batch(now)):
         yield larger
-    if pipeline.steps_per_execution == 1 and whole.share("call", "callbacks", REST) >= _MUCH:
-        changed = pipeline.replace(steps_per_execution=min(_AT_ONCE, epoch))
-        epochs = _epochs(prepared, rebuilt(now, changed, precision), changed, folder, steps)
-        taken = epoch_seconds(epochs, epoch)
-        change = f"steps_per_execution={changed.steps_per_execution}"
-        yield Tried(change, 1e3 * whole.seconds, 1e3 * taken)
+    if pipeline.steps_per_execution != 1 or whole.share("call", "callbacks", REST) < _MUCH:
+        return
+    changed = pipeline.replace(steps_per_execution=min(_AT_ONCE, epoch))
+
+    def taken(pipeline: Pipeline) -> float:
+        compiled = rebuilt(now, pipeline, precision)
+        return 1e3 * epoch_seconds(_epochs(prepared, compiled, pipeline, folder, steps), epoch)
+
+    after = taken(changed)
+    before = min(taken(pipeline), 1e3 * whole.seconds)  # whatever else the machine does slows it
+    yield Attempt(f"steps_per_execution={changed.steps_per_execution}", before, after)
 
 
 def _epochs(

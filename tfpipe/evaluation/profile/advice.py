@@ -2,35 +2,37 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from tfpipe.evaluation.profile.parts import REST, Whole
-from tfpipe.evaluation.profile.tries import Tried
+from tfpipe.evaluation.profile.parts import StepCost
+from tfpipe.evaluation.profile.tries import Attempt
 
 MUCH = 0.15  # of the time, from which on a part is named
 WORTH = 1.15  # times as fast, from which on a change is
-_BUSY = -0.1  # of the time, by which the parts may be more than the whole
 
 
 def advice(
-    whole: Whole,
-    tried: Sequence[Tried],
-    layers: Mapping[str, float],
+    whole: StepCost,
+    tried: Sequence[Attempt],
+    layers: Mapping[str, Mapping[str, float]],
     beside_input: float,
     steps: int,
+    same_step: Sequence[float],
 ) -> Iterator[str]:
     """Yield what to look at and what to try, the greatest first.
 
     Args:
         whole: the parts of a step.
         tried: the changes that were measured.
-        layers: the share of each layer in the time of all operations, the greatest first.
+        layers: the share of each layer in the time of all operations, and in what is computed;
+            the greatest first.
         beside_input: how many times as long a step takes while the input works beside it.
         steps: how many an epoch has.
+        same_step: seconds of one and the same step, measured now and then.
     """
     taken, ms = {part.name: part for part in whole.parts}, 1e3 * whole.seconds
-    if taken[REST].share < _BUSY:
+    if (slowest := max(same_step)) >= WORTH * (fastest := min(same_step)):
         yield (
-            f"The parts together take {1 - taken[REST].share:.0%} of the step, so something else "
-            "used the machine while they were measured: measure again when it is quiet."
+            f"One and the same step took from {_ms(1e3 * fastest)} to {_ms(1e3 * slowest)} while "
+            "this was measured, so something else uses the machine: measure again when it is quiet."
         )
     sentences: list[tuple[float, str]] = []
     if (share := taken["input"].share) >= MUCH:
@@ -42,8 +44,8 @@ def advice(
         sentences.append((share, text))
     elif beside_input >= WORTH:
         text = (
-            f"While the input works beside it a step takes {beside_input:.2f} times as long as on a "
-            "batch in memory: they share the processor. tfpipe data bench tries what is faster."
+            f"While the input works beside it a step takes {beside_input:.2f} times as long as on "
+            "a batch in memory: they share the processor. tfpipe data bench tries what is faster."
         )
         sentences.append((taken["input"].share, text))
     if (share := taken["callbacks"].share) >= MUCH:
@@ -66,10 +68,11 @@ def advice(
             yield f"Tried: {one.change}{remark}: {one.factor:.2f} times as fast, {figures}."
         else:
             yield f"Tried: {one.change}: no faster, {figures}."
-    named = {name: share for name, share in layers.items() if name}
-    if named:
-        name, share = next(iter(named.items()))
-        yield f"The layer that costs most is {name}, with {share:.0%} of the operations' time."
+    for name, shares in [*layers.items()][:1]:
+        yield (
+            f"The layer that costs most is {name}: {shares['time']:.0%} of the operations' time, "
+            f"for {shares['computed']:.0%} of what is computed."
+        )
 
 
 def _ms(milliseconds: float) -> str:

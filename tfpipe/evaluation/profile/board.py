@@ -15,16 +15,16 @@ def write_text(folder: Path, found: Mapping[str, Any]) -> None:
         found: as `tfpipe.profile` returns it.
     """
     parts = [(p["part"], f"{p['ms']:.3f}", f"{p['share']:.1%}") for p in found["parts"]]
+    columns = ("layer", "operation", "part", "calls", "ms", "share")
     costliest = [
-        (o["layer"], o["operation"], o["part"], f"{o['calls']:g}", f"{o['ms']:.3f}")
-        + (f"{o['share']:.1%}",)
+        (*(o[c] for c in columns[:3]), f"{o['calls']:g}", f"{o['ms']:.3f}", f"{o['share']:.1%}")
         for o in found["operations"]
     ]
     text = "\n\n".join(
         [
             f"A step of {found['batch_size']} examples takes {found['step_ms']:.3g} ms.",
             _table(("part", "ms", "share"), parts),
-            _table(("layer", "operation", "part", "calls", "ms", "share"), costliest),
+            _table(columns, costliest),
             *found["advice"],
         ]
     )

@@ -3,6 +3,7 @@
 import itertools
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ class InputTimes:
     Args:
         wait: of a training step for the next batch.
         alone: from a batch to the next when nothing is trained.
-        step: of a training step while the input works beside it, without the wait.
+        step: of a training step while the input works beside it, without the wait; the least.
     """
 
     wait: float
@@ -41,34 +42,37 @@ def endless(strategy: tf.distribute.Strategy, batches: tf.data.Dataset) -> Any:
 
 
 def input_times(
-    strategy: tf.distribute.Strategy, batches: tf.data.Dataset, step: Piece, steps: int
+    strategy: tf.distribute.Strategy, batches: tf.data.Dataset, step: Piece, seconds: float
 ) -> InputTimes:
-    """Train on real batches, and read them without training, in turns.
+    """Train on real batches, and then read them without training, in some turns.
 
     Args:
         strategy: what training runs under.
         batches: of the training split.
         step: trains on a batch.
-        steps: how many in a turn.
+        seconds: how long to do either.
     """
-    iterator, clock = endless(strategy, batches), InputWait()
-    for batch in itertools.islice(iterator, _FIRST):
-        step(batch)
-    turns: list[tuple[float, float, float]] = []
-    for _ in range(TURNS):
-        clock.take()
-        began = time.perf_counter()
-        for _ in range(steps):
-            step(clock.next(iterator))
-        elapsed, wait = time.perf_counter() - began, clock.take()
-        for _ in itertools.islice(iterator, _FIRST):
-            pass
-        began = time.perf_counter()
-        for _ in itertools.islice(iterator, steps):
-            pass
-        alone = time.perf_counter() - began
-        turns.append((wait / steps, alone / steps, (elapsed - wait) / steps))
-    return InputTimes(*(statistics.median(column) for column in zip(*turns, strict=True)))
+    clock = InputWait()
+
+    def turns(use: Callable[[Any], None]) -> list[tuple[float, float]]:
+        """Seconds of a batch, and of them those of waiting for it, in each turn."""
+        iterator, taken = endless(strategy, batches), []
+        for turn in range(TURNS + 1):
+            clock.take()
+            began, count = time.perf_counter(), 0
+            while (elapsed := time.perf_counter() - began) < seconds / TURNS or count < _FIRST:
+                use(clock.next(iterator))
+                count += 1
+            if turn:  # in the first one there are batches that were made beforehand
+                taken.append((elapsed / count, clock.take() / count))
+        return taken
+
+    trained, read = turns(step), turns(lambda batch: None)
+    return InputTimes(
+        statistics.median(wait for _, wait in trained),
+        statistics.median(each for each, _ in read),
+        min(each - wait for each, wait in trained),
+    )
 
 
 def trace(

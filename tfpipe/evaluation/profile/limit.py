@@ -11,23 +11,24 @@ from tfpipe.evaluation.network import multiply_adds
 _SIDES = {"cpu": (1024, 2048), "gpu": (2048, 4096, 8192), "tpu": (2048, 4096, 8192)}
 
 
-def step_operations(model: keras.Model, batch_size: int) -> float:
-    """Return how many floating-point operations a training step does in convolutions and matrices.
+def step_operations(model: keras.Model, batch_size: int) -> dict[str, float]:
+    """Return how many floating-point operations each layer does in a training step.
 
-    A multiplication and an addition are two. A layer computes its outputs, the gradients of its
-    weights where they are trained, and those of its inputs where something before it is trained:
-    three times the forward pass for most. It is 0 where no layer's size is known.
+    A multiplication and an addition are two; convolutions and products of matrices count. A layer
+    computes its outputs, the gradients of its weights where they are trained, and those of its
+    inputs where something before it is trained: three times the forward pass for most. What a layer
+    does whose size is not known is 0.
 
     Args:
         model: a built model.
         batch_size: samples in a step.
     """
-    total, trained_before = 0, False
+    operations, trained_before = {}, False
     for layer in _leaves(model):
         passes = 1 + bool(layer.trainable_weights) + trained_before
-        total += 2 * passes * multiply_adds(layer)
+        operations[layer.name] = 2.0 * passes * multiply_adds(layer) * batch_size
         trained_before |= bool(layer.trainable_weights)
-    return float(total * batch_size)
+    return operations
 
 
 def _leaves(layer: keras.Layer) -> Iterator[keras.Layer]:
@@ -50,25 +51,23 @@ def measured_limit(
         dtype: the type of the arithmetic.
         seconds: how long to look; the fastest product counts.
     """
+
+    @tf.function(autograph=False)
+    def product(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return strategy.run(lambda: tf.reduce_max(tf.linalg.matmul(a, b)))
+
     best, sides = 0.0, _SIDES[kind]
     for side in sides:
-
-        @tf.function(autograph=False)
-        def product(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-            return strategy.run(lambda: tf.reduce_max(tf.linalg.matmul(a, b)))
-
         a, b = (
             tf.cast(tf.random.stateless_uniform((side, side), (seed, 0)), dtype) for seed in (1, 2)
         )
         operations = 2.0 * side**3 * strategy.num_replicas_in_sync
-        began = time.perf_counter()
-        for call in range(1_000_000):
+        began, calls = time.perf_counter(), 0
+        while calls < 2 or time.perf_counter() - began < seconds / len(sides):
             before = time.perf_counter()
             for value in strategy.experimental_local_results(product(a, b)):
                 value.numpy()
-            now = time.perf_counter()
-            if call:  # the first one compiles
-                best = max(best, operations / (now - before))
-            if call and now - began > seconds / len(sides):
-                break
+            if calls:  # the first one compiles
+                best = max(best, operations / (time.perf_counter() - before))
+            calls += 1
     return best

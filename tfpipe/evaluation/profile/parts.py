@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from tfpipe.evaluation.profile.epochs import EpochTimes, median
 from tfpipe.evaluation.profile.input import InputTimes
-from tfpipe.evaluation.profile.step import StepTimes
+from tfpipe.evaluation.profile.step import PieceTimes
 
 REST = "not explained"
 
 
 @dataclass(frozen=True)
-class Part:
+class TimePart:
     """A part of the time of a step.
 
     Args:
@@ -28,7 +28,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Whole:
+class StepCost:
     """A step, with what falls to it of the epoch's beginning and end.
 
     Args:
@@ -38,7 +38,7 @@ class Whole:
     """
 
     seconds: float
-    parts: Sequence[Part]
+    parts: Sequence[TimePart]
     callbacks: Mapping[str, float]
 
     def share(self, *names: str) -> float:
@@ -57,7 +57,9 @@ def epoch_seconds(epochs: Sequence[EpochTimes], steps: int) -> float:
     return median([e.step for e in epochs]) + once / steps
 
 
-def whole_of(step: StepTimes, read: InputTimes, epochs: Sequence[EpochTimes], steps: int) -> Whole:
+def whole_of(
+    step: PieceTimes, read: InputTimes, epochs: Sequence[EpochTimes], steps: int
+) -> StepCost:
     """Put together what was measured, each the median of some turns.
 
     Args:
@@ -90,9 +92,9 @@ def whole_of(step: StepTimes, read: InputTimes, epochs: Sequence[EpochTimes], st
     known = {name: taken for name, taken in seconds.items() if taken is not None}
     known[REST] = whole - sum(known.values())
     remarks = _REMARKS | {"input": f"waiting; by itself it needs {1e3 * read.alone:.3g} ms a batch"}
-    return Whole(
+    return StepCost(
         whole,
-        [Part(n, taken, taken / whole, remarks[n]) for n, taken in known.items()],
+        [TimePart(n, taken, taken / whole, remarks[n]) for n, taken in known.items()],
         dict(sorted(callbacks.items(), key=lambda item: -item[1])),
     )
 

@@ -15,7 +15,7 @@ _WARM_UP = 3  # calls; the first ones compile
 
 
 @dataclass(frozen=True)
-class StepTimes:
+class PieceTimes:
     """What the parts of a step take on a batch that is in memory, in seconds.
 
     Args:
@@ -80,7 +80,7 @@ def pieces_of(model: keras.Model, element_spec: Any) -> dict[str, Piece]:
     return {name: Piece(model, part, element_spec) for name, part in parts.items()}
 
 
-def step_times(pieces: Mapping[str, Piece], batch: Any, seconds: float) -> StepTimes:
+def step_times(pieces: Mapping[str, Piece], batch: Any, seconds: float) -> PieceTimes:
     """Time the parts of a training step on a batch in memory, in turns; it trains the model.
 
     Args:
@@ -91,11 +91,11 @@ def step_times(pieces: Mapping[str, Piece], batch: Any, seconds: float) -> StepT
     times = timed({name: partial(piece, batch) for name, piece in pieces.items()}, seconds)
     call, whole = times["call"], times["step"]
     if "forward" not in times:
-        return StepTimes(call, None, None, None, whole)
+        return PieceTimes(call, None, None, None, whole)
     # What is left of noise is not less than nothing.
     forward = max(times["forward"] - call, 0.0)
     backward = max(times["backward"] - times["forward"], 0.0)
-    return StepTimes(call, forward, backward, max(whole - times["backward"], 0.0), whole)
+    return PieceTimes(call, forward, backward, max(whole - times["backward"], 0.0), whole)
 
 
 def timed(pieces: Mapping[str, Callable[[], None]], seconds: float) -> dict[str, float]:

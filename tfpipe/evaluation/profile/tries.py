@@ -16,7 +16,7 @@ from tfpipe.training.datasets import dataset
 
 
 @dataclass(frozen=True)
-class Tried:
+class Attempt:
     """A change that was made, and what it gave.
 
     Args:
@@ -65,7 +65,7 @@ class Now:
         return self.compiled.model.distribute_strategy
 
 
-def another_precision(now: Now, precision: str) -> Tried:
+def another_precision(now: Now, precision: str) -> Attempt:
     """Train in another precision, on a new model.
 
     Args:
@@ -78,10 +78,10 @@ def another_precision(now: Now, precision: str) -> Tried:
         {"now": partial(now.step, now.batch), "other": partial(other, now.batch)}, now.seconds
     )
     change = f"precision={precision}"
-    return Tried(change, 1e3 * times["now"], 1e3 * times["other"], "which rounds otherwise")
+    return Attempt(change, 1e3 * times["now"], 1e3 * times["other"], "which rounds otherwise")
 
 
-def twice_the_batch(now: Now) -> Tried | None:
+def twice_the_batch(now: Now) -> Attempt | None:
     """Train on batches twice as large; None where there are no such batches."""
     size = 2 * now.pipeline.batch_size
     if size > now.spec.splits["train"]:
@@ -96,7 +96,7 @@ def twice_the_batch(now: Now) -> Tried | None:
         {"now": partial(now.step, now.batch), "other": partial(other, batch)}, now.seconds
     )
     remark = "which is another training, and may need another learning rate"
-    return Tried(f"batch_size={size}", 1e3 * times["now"], 1e3 * times["other"] / 2, remark)
+    return Attempt(f"batch_size={size}", 1e3 * times["now"], 1e3 * times["other"] / 2, remark)
 
 
 def rebuilt(now: Now, pipeline: Pipeline, precision: str) -> Compiled:
