@@ -20,7 +20,7 @@ from tfpipe.data import Arrays
 
 class Slow(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def rows(size=320):
@@ -42,7 +42,7 @@ class Wide(Pipeline):
 
 
 class Calling(Pipeline):
-    data = Arrays(rows)
+    data = Arrays(lambda: rows(3200))
     callbacks = (
         tfpipe.deferred("slow.Slow")(),
         tfpipe.keras.callbacks.CSVLogger("mine.csv"),
@@ -140,7 +140,6 @@ def test_a_wide_layer_is_named_first_and_all_is_in_json(tfpipe: Any, slow: Path)
         "epoch",
         "not explained",
     ]
-    assert found["parts"][3]["ms"] > 0
     changes = [one["change"] for one in found["tried"]]
     assert "batch_size=64" in changes
     assert {"change", "before", "after", "factor", "remark"} == set(found["tried"][0])
@@ -164,19 +163,19 @@ def test_a_wide_layer_is_named_first_and_all_is_in_json(tfpipe: Any, slow: Path)
 
 
 def test_a_slow_callback_is_named(tfpipe: Any, slow: Path) -> None:
-    words = (f"{slow}::Calling", "--sample", "320", "--seconds", "0.1", "--to", "there")
+    words = (f"{slow}::Calling", "--sample", "3200", "--seconds", "0.1", "--to", "there")
     answer = tfpipe("profile", *words)
     assert answer.code == 0, answer.err
     found = json.loads(Path("there/profile.json").read_text())
     assert largest(found) == "callbacks"
     assert next(iter(found["callbacks"])) == "Slow"
-    assert found["callbacks"]["Slow"] > 19
+    assert found["callbacks"]["Slow"] > 50
     lines = answer.out.splitlines()
     assert lines[0] == f"slow.Calling: a step of 32 examples takes {found['step_ms']:.3g} ms"
     assert any(line.startswith("Generated data stood in for Arrays") for line in lines)
     assert any(line.startswith("callbacks") and "█" in line for line in lines)
     assert any(
-        line.startswith("Callbacks take ") and ", the most Slow: 2" in line for line in lines
+        line.startswith("Callbacks take ") and ", the most Slow: 5" in line for line in lines
     )
     assert lines[-3].startswith("  tfpipe tensorboard there ")
     assert not Path("mine.csv").exists()  # which the callback would write in a run

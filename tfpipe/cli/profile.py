@@ -103,16 +103,16 @@ def _show(terminal: Terminal, found: dict[str, Any], words: str) -> None:
     ]
     parts.append(("the whole step", f"{ms:,.3f}", 1.0, ""))
     terminal.say()
-    _bars(terminal, ("part", "ms a step", "share", ""), parts)
+    _bars(terminal, ("part", "ms", "share", ""), parts)
     terminal.say()
     costliest = [
         (o["layer"], o["operation"], o["part"], f"{o['calls']:g}", f"{o['ms']:,.3f}", o["share"])
         for o in found["operations"]
     ]
-    columns = ("layer", "operation", "part", "calls a step", "ms a step", "share")
+    columns = ("layer", "operation", "part", "calls", "ms", "share")
     _bars(terminal, columns, costliest)
     count = found["operations_a_step"]
-    terminal.say(f"[dim]the {len(costliest)} costliest of {count:,.0f} operations a step[/]\n")
+    terminal.say(f"[dim]the costliest of {count:,.0f} operations a step[/]\n")
     for sentence in found["advice"]:
         terminal.say(escape(sentence))
     terminal.say(f"\n[dim]trace[/]  [bold]{escape(found['trace'])}[/]")
@@ -136,14 +136,15 @@ def _bars(
     cells = [columns, *([c if isinstance(c, str) else f"{c:.1%}" for c in r] for r in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     place = columns.index("share")
+    longest = max(min(_BAR, terminal.console.width - sum(widths) - 2 * len(widths)), 0)
     for number, row in enumerate(cells):
         padded = [
             f"{escape(cell):>{width}}" if _is_number(columns[i]) else f"{escape(cell):<{width}}"
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         share = float(rows[number - 1][place]) if number else 0.0
-        bar = "█" * round(_BAR * min(max(share, 0.0), 1.0))
-        space = " " * (_BAR - len(bar)) if any(row[place + 1 :]) else ""
+        bar = "█" * round(longest * min(max(share, 0.0), 1.0))
+        space = " " * (longest - len(bar)) if any(row[place + 1 :]) else ""
         padded.insert(place + 1, f"[cyan]{bar}[/]{space}" if bar else space)
         line = "  ".join(padded).rstrip()
         terminal.say(line if number else f"[bold]{line}[/]")
@@ -163,4 +164,4 @@ def _percent(share: float) -> str:
 
 
 def _is_number(column: str) -> bool:
-    return column in ("ms a step", "calls a step", "share")
+    return column in ("ms", "calls", "share")

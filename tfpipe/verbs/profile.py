@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 SECONDS = 1.0
 _TRACED, _COSTLIEST = 10, 10
-_FEWEST, _MOST = 5, 400  # steps of a short epoch
+_MOST = 400  # steps of a short epoch
+_LONGER = 2  # times as long as other parts are looked at, an epoch may take
 _MUCH = 0.15  # of the time, from which on what may take less of it is tried
 _AT_ONCE = 32  # steps in a call
 
@@ -119,7 +120,7 @@ def _measured(
     pieces = pieces_of(model, element_spec)
     with terminal.waiting("measuring the parts of a step"):
         step = step_times(pieces, batch, seconds)
-    steps = min(max(round(seconds / step.whole), _FEWEST), _MOST)
+    steps = min(max(round(seconds / step.whole), 2 * TURNS), _MOST)
     with terminal.waiting("measuring the input"):
         read_times = input_times(strategy, batches, pieces["step"], seconds)
     with terminal.waiting("tracing some steps"):
@@ -131,7 +132,7 @@ def _measured(
     with terminal.waiting("multiplying matrices"):
         limit = measured_limit(strategy, prepared.picked.kind, prepared.precision.name, seconds)
     with terminal.waiting("training some epochs as a run does"):
-        epochs = _epochs(prepared, trained.compiled, pipeline, folder, steps)
+        epochs = _epochs(prepared, trained.compiled, pipeline, folder, steps, seconds)
     with terminal.waiting("measuring the parts of a step again"):
         again = step_times(pieces, batch, seconds)
     first, step = step, min(step, again, key=lambda times: times.whole)
@@ -214,7 +215,9 @@ def _tried(
 
     def taken(pipeline: Pipeline) -> float:
         compiled = rebuilt(now, pipeline, precision)
-        return 1e3 * epoch_seconds(_epochs(prepared, compiled, pipeline, folder, steps), epoch)
+        return 1e3 * epoch_seconds(
+            _epochs(prepared, compiled, pipeline, folder, steps, now.seconds), epoch
+        )
 
     after = taken(changed)
     before = min(taken(pipeline), 1e3 * whole.seconds)  # whatever else the machine does slows it
@@ -222,7 +225,12 @@ def _tried(
 
 
 def _epochs(
-    prepared: Prepared, compiled: "Compiled", pipeline: Pipeline, folder: Path, steps: int
+    prepared: Prepared,
+    compiled: "Compiled",
+    pipeline: Pipeline,
+    folder: Path,
+    steps: int,
+    seconds: float,
 ) -> "list[EpochTimes]":
     """What some epochs took, trained as a run does, in a folder that is then gone."""
     from tfpipe.evaluation.profile.epochs import train_epochs
@@ -234,4 +242,6 @@ def _epochs(
     ):
         own = initialise(Path(name))
         reporter = StatusReporter(RunPlan(prepared, own, folder, Silent()), 0)
-        return train_epochs(pipeline, prepared.trained.spec, compiled, own, reporter, steps)
+        return train_epochs(
+            pipeline, prepared.trained.spec, compiled, own, reporter, steps, _LONGER * seconds
+        )

@@ -22,6 +22,8 @@ from tfpipe.training.reporting import EpochRow, Reporter
 
 _IN_STEPS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 _IN_EPOCHS = ("on_epoch_begin", "on_epoch_end", "on_test_begin", "on_test_end")
+_FEWEST = 5  # steps of an epoch, however long they take
+_MANY = 100  # steps of a validation, from which on it may be cut short
 # Where Keras's callbacks write, which would be beside the pipeline.
 _PLACES = {
     keras.callbacks.BackupAndRestore: "backup_dir",
@@ -66,10 +68,13 @@ def train_epochs(
     run: RunDirectory,
     reporter: Reporter,
     steps: int,
+    seconds: float,
 ) -> list[EpochTimes]:
     """Train some epochs as a run does; return what those after the first took.
 
-    A training in phases is looked at in its first one. What stops training early is not heard.
+    A training in phases is looked at in its first one. What stops training early is not heard. An
+    epoch ends early where its steps take long with what callbacks do, and so does a validation of
+    many steps, whose time is then that of its first ones for each.
 
     Args:
         pipeline: the declaration, its ranges resolved.
@@ -78,6 +83,7 @@ def train_epochs(
         run: where callbacks write.
         reporter: told of each step and epoch.
         steps: how many an epoch here has; the whole epoch where it is no longer.
+        seconds: how long the steps of an epoch may take.
     """
     epochs = TURNS + 1
     changes: dict[str, Any] = {"epochs": epochs}
@@ -88,7 +94,8 @@ def train_epochs(
     if steps < whole:
         changes["steps_per_epoch"] = steps
     short = pipeline.replace(**changes)
-    meter = Meter(run.path, min(steps, whole), whole)
+    validation = -(-spec.splits.get("validation", 0) // pipeline.batch_size)
+    meter = Meter(run.path, min(steps, whole), whole, validation, seconds)
     rows = train(short, spec, compiled, run, reporter, extra=[meter]).rows
     for times, row in zip(meter.epochs, rows, strict=False):
         times.waited = _waited(row, times.steps * pipeline.batch_size, spec)
@@ -116,6 +123,8 @@ class Meter(keras.callbacks.Callback):
         folder: where Keras's own callbacks are to write.
         steps: how many steps an epoch has.
         done: how many steps count as trained before; averages that settle over an epoch have.
+        validation: how many steps a validation has.
+        seconds: how long the steps of an epoch may take, and a validation of many steps.
         clock: seconds, rising.
     """
 
@@ -124,6 +133,8 @@ class Meter(keras.callbacks.Callback):
         folder: Path,
         steps: int,
         done: int,
+        validation: int,
+        seconds: float,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__()
@@ -134,6 +145,9 @@ class Meter(keras.callbacks.Callback):
         self._ended: dict[int, float] = {}  # when, by step, callbacks included
         self._began = self._test_began = self._test_hooks = 0.0
         self._loop_began = 0.0
+        self._validation, self._validated, self._seconds = validation, validation, seconds
+        if validation > _MANY:
+            setattr(self, "on_test_batch_end", self._stop_validation)  # noqa: B010 (for some only)
 
     def set_callbacks(self, callbacks: Sequence[keras.callbacks.Callback]) -> None:
         """Time the hooks of callbacks that have some, from now on."""
@@ -166,6 +180,8 @@ class Meter(keras.callbacks.Callback):
                     self._test_hooks += now - began if hook.startswith("on_test") else 0.0
                 if hook == "on_train_batch_end":
                     self._ended[int(args[0])] = now
+                    late = now - self._loop_began > self._seconds
+                    self.model.stop_training |= late and int(args[0]) + 1 >= _FEWEST
 
         return timing
 
@@ -180,14 +196,22 @@ class Meter(keras.callbacks.Callback):
         self._test_began, self._test_hooks = self._clock(), 0.0
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        self._now.validation = self._clock() - self._test_began - self._test_hooks
+        taken = self._clock() - self._test_began - self._test_hooks
+        self._now.validation = taken * self._validation / max(self._validated, 1)
+        self._now.whole = self._now.validation - taken  # which was cut short
+
+    def _stop_validation(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._validated = batch + 1
+        if self._clock() - self._test_began > self._seconds:
+            self.model.stop_evaluating = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         now, times = self._clock(), self._now
-        times.whole = now - self._began
+        times.whole += now - self._began
         first, last = min(self._ended, default=0), max(self._ended, default=0)
         if last > first:
             times.step = (self._ended[last] - self._ended[first]) / (last - first)
+            times.steps = min(last + 1, self._steps)
         else:  # all steps were one call, or one step was all
             times.step = (self._ended.get(last, now) - self._loop_began) / self._steps
         self.epochs.append(times)

@@ -91,7 +91,7 @@ def whole_of(
     whole = epoch_seconds(epochs, steps)
     known = {name: taken for name, taken in seconds.items() if taken is not None}
     known[REST] = whole - sum(known.values())
-    remarks = _REMARKS | {"input": f"waiting; by itself it needs {1e3 * read.alone:.3g} ms a batch"}
+    remarks = _REMARKS | {"input": f"waiting; alone {1e3 * read.alone:.3g} ms a batch"}
     return StepCost(
         whole,
         [TimePart(n, taken, taken / whole, remarks[n]) for n, taken in known.items()],
@@ -104,9 +104,9 @@ _REMARKS = {
     "forward": "forward pass and loss",
     "backward": "gradients",
     "update": "optimizer and metrics",
-    "step": "the model has a training step of its own, which is not taken apart",
-    "callbacks": "between steps, and at an epoch's end",
+    "step": "a train_step of its own",
+    "callbacks": "between steps, at epoch ends",
     "validation": "once an epoch",
-    "epoch": "beginning an epoch, once",
-    REST: "the loop, and what competes for the processor",
+    "epoch": "beginning an epoch",
+    REST: "loop, and competing threads",
 }
