@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tfpipe.text import milliseconds
 from tfpipe.verbs.tensorboard import boards_of
 
 PIPELINES = """
@@ -171,7 +172,7 @@ def test_a_slow_callback_is_named(tfpipe: Any, slow: Path) -> None:
     assert next(iter(found["callbacks"])) == "Slow"
     assert found["callbacks"]["Slow"] > 50
     lines = answer.out.splitlines()
-    assert lines[0] == f"slow.Calling: a step of 32 examples takes {found['step_ms']:.3g} ms"
+    assert lines[0] == f"slow.Calling: a step of 32 examples takes {milliseconds(found['step_ms'])}"
     assert any(line.startswith("Generated data stood in for Arrays") for line in lines)
     assert any(line.startswith("callbacks") and "█" in line for line in lines)
     assert any(

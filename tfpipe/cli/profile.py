@@ -22,9 +22,10 @@ from tfpipe.cli.options import (
     sample_words,
 )
 from tfpipe.terminal import Terminal
-from tfpipe.text import clock, counted
+from tfpipe.text import clock, counted, milliseconds
 
 _BAR = 24  # columns of the longest bar
+_LONGEST = 32  # characters of a layer's name
 
 
 @click.command("profile", cls=SampleCommand)
@@ -95,7 +96,7 @@ def _show(terminal: Terminal, found: dict[str, Any], words: str) -> None:
             f"{_flop(found['limit_gflop_a_second'])}/s"
         )
     examples = counted(found["batch_size"], "example")
-    terminal.header(f"{found['name']}: a step of {examples} takes {ms:.3g} ms", facts)
+    terminal.header(f"{found['name']}: a step of {examples} takes {milliseconds(ms)}", facts)
     for note in found["notes"]:
         terminal.note(note)
     parts = [
@@ -106,7 +107,14 @@ def _show(terminal: Terminal, found: dict[str, Any], words: str) -> None:
     _bars(terminal, ("part", "ms", "share", ""), parts)
     terminal.say()
     costliest = [
-        (o["layer"], o["operation"], o["part"], f"{o['calls']:g}", f"{o['ms']:,.3f}", o["share"])
+        (
+            _short(o["layer"]),
+            o["operation"],
+            o["part"],
+            f"{o['calls']:g}",
+            f"{o['ms']:,.3f}",
+            o["share"],
+        )
         for o in found["operations"]
     ]
     columns = ("layer", "operation", "part", "calls", "ms", "share")
@@ -148,6 +156,10 @@ def _bars(
         padded.insert(place + 1, f"[cyan]{bar}[/]{space}" if bar else space)
         line = "  ".join(padded).rstrip()
         terminal.say(line if number else f"[bold]{line}[/]")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 3]}..."
 
 
 def _flop(giga: float) -> str:

@@ -211,7 +211,10 @@ def _tried(
         yield larger
     if pipeline.steps_per_execution != 1 or whole.share("call", "callbacks", REST) < _MUCH:
         return
-    changed = pipeline.replace(steps_per_execution=min(_AT_ONCE, epoch))
+    try:
+        changed = pipeline.replace(steps_per_execution="auto")
+    except ConfigError:
+        changed = pipeline.replace(steps_per_execution=min(_AT_ONCE, epoch))
 
     def taken(pipeline: Pipeline) -> float:
         compiled = rebuilt(now, pipeline, precision)

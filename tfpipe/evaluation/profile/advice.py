@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tfpipe.evaluation.profile.parts import StepCost
 from tfpipe.evaluation.profile.tries import Attempt
+from tfpipe.text import milliseconds
 
 MUCH = 0.15  # of the time, from which on a part is named
 WORTH = 1.15  # times as fast, from which on a change is
@@ -31,14 +32,14 @@ def advice(
     taken, ms = {part.name: part for part in whole.parts}, 1e3 * whole.seconds
     if (slowest := max(same_step)) >= WORTH * (fastest := min(same_step)):
         yield (
-            f"One and the same step took from {_ms(1e3 * fastest)} to {_ms(1e3 * slowest)} while "
+            f"One and the same step took from {milliseconds(1e3 * fastest)} to {milliseconds(1e3 * slowest)} while "
             "this was measured, so something else uses the machine: measure again when it is quiet."
         )
     sentences: list[tuple[float, str]] = []
     if (share := taken["input"].share) >= MUCH:
         text = (
             f"Training waits for its input {share:.0%} of the time: without that a step would take "
-            f"{_ms(ms * (1 - share))} instead of {_ms(ms)}. tfpipe data bench says which stage is "
+            f"{milliseconds(ms * (1 - share))} instead of {milliseconds(ms)}. tfpipe data bench says which stage is "
             "slow, and tries what is faster."
         )
         sentences.append((share, text))
@@ -51,8 +52,8 @@ def advice(
     if (share := taken["callbacks"].share) >= MUCH:
         name, most = next(iter(whole.callbacks.items()))
         text = (
-            f"Callbacks take {share:.0%} of the time, the most {name}: {_ms(1e3 * most)} of "
-            f"{_ms(ms)} a step."
+            f"Callbacks take {share:.0%} of the time, the most {name}: {milliseconds(1e3 * most)} of "
+            f"{milliseconds(ms)} a step."
         )
         sentences.append((share, text))
     if (share := taken["validation"].share) >= MUCH:
@@ -62,18 +63,15 @@ def advice(
         sentences.append((share, text))
     yield from (text for _, text in sorted(sentences, key=lambda pair: -pair[0]))
     for one in sorted(tried, key=lambda one: -one.factor):
-        figures = f"{_ms(one.after)} instead of {_ms(one.before)}"
+        figures = f"{milliseconds(one.after)} instead of {milliseconds(one.before)}"
         if one.factor >= WORTH:
             remark = f", {one.remark}" if one.remark else ""
             yield f"Tried: {one.change}{remark}: {one.factor:.2f} times as fast, {figures}."
         else:
             yield f"Tried: {one.change}: no faster, {figures}."
     for name, shares in [*layers.items()][:1]:
+        computed = f", for {shares['computed']:.0%} of what is computed"
         yield (
-            f"The layer that costs most is {name}: {shares['time']:.0%} of the operations' time, "
-            f"for {shares['computed']:.0%} of what is computed."
+            f"The layer that costs most is {name}: {shares['time']:.0%} of the operations' time"
+            f"{computed if shares['computed'] >= 0.005 else ''}."
         )
-
-
-def _ms(milliseconds: float) -> str:
-    return f"{milliseconds:.3g} ms"

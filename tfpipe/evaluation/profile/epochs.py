@@ -179,9 +179,10 @@ class Meter(keras.callbacks.Callback):
                     times[name] += now - began
                     self._test_hooks += now - began if hook.startswith("on_test") else 0.0
                 if hook == "on_train_batch_end":
-                    self._ended[int(args[0])] = now
+                    batch = min(int(args[0]), self._steps - 1)  # Keras may count past the end
+                    self._ended[batch] = now
                     late = now - self._loop_began > self._seconds
-                    self.model.stop_training |= late and int(args[0]) + 1 >= _FEWEST
+                    self.model.stop_training |= late and batch + 1 >= _FEWEST
 
         return timing
 
@@ -211,7 +212,7 @@ class Meter(keras.callbacks.Callback):
         first, last = min(self._ended, default=0), max(self._ended, default=0)
         if last > first:
             times.step = (self._ended[last] - self._ended[first]) / (last - first)
-            times.steps = min(last + 1, self._steps)
+            times.steps = last + 1
         else:  # all steps were one call, or one step was all
             times.step = (self._ended.get(last, now) - self._loop_began) / self._steps
         self.epochs.append(times)
