@@ -92,8 +92,8 @@ def _show(terminal: Terminal, found: dict[str, Any], words: str) -> None:
     if found["gflop_a_step"]:
         facts["computes"] = (
             f"{_flop(found['gflop_a_step'])} a step, {_flop(found['gflop_a_second'])}/s: "
-            f"{_percent(found['share_of_limit'])} of the limit, which is a large matrix product's "
-            f"{_flop(found['limit_gflop_a_second'])}/s"
+            f"{_percent(found['share_of_limit'])} of the {_flop(found['limit_gflop_a_second'])}/s "
+            "of a large matrix product"
         )
     examples = counted(found["batch_size"], "example")
     terminal.header(f"{found['name']}: a step of {examples} takes {milliseconds(ms)}", facts)

@@ -37,10 +37,10 @@ def advice(
         )
     sentences: list[tuple[float, str]] = []
     if (share := taken["input"].share) >= MUCH:
+        without = f"{milliseconds(ms * (1 - share))} instead of {milliseconds(ms)}"
         text = (
             f"Training waits for its input {share:.0%} of the time: without that a step would take "
-            f"{milliseconds(ms * (1 - share))} instead of {milliseconds(ms)}. tfpipe data bench says which stage is "
-            "slow, and tries what is faster."
+            f"{without}. tfpipe data bench says which stage is slow, and tries what is faster."
         )
         sentences.append((share, text))
     elif beside_input >= WORTH:
@@ -52,8 +52,8 @@ def advice(
     if (share := taken["callbacks"].share) >= MUCH:
         name, most = next(iter(whole.callbacks.items()))
         text = (
-            f"Callbacks take {share:.0%} of the time, the most {name}: {milliseconds(1e3 * most)} of "
-            f"{milliseconds(ms)} a step."
+            f"Callbacks take {share:.0%} of the time, the most {name}: {milliseconds(1e3 * most)} "
+            f"of {milliseconds(ms)} a step."
         )
         sentences.append((share, text))
     if (share := taken["validation"].share) >= MUCH:
