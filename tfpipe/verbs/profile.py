@@ -6,8 +6,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,10 +105,10 @@ def _measured(
     from tfpipe.evaluation.profile.advice import advice
     from tfpipe.evaluation.profile.board import write_text
     from tfpipe.evaluation.profile.input import endless, input_times, trace
-    from tfpipe.evaluation.profile.limit import measured_limit, step_operations
+    from tfpipe.evaluation.profile.limit import Limit, step_operations
     from tfpipe.evaluation.profile.operations import Scopes, layer_shares, operations, read
     from tfpipe.evaluation.profile.parts import whole_of
-    from tfpipe.evaluation.profile.step import TURNS, Piece, pieces_of, step_times
+    from tfpipe.evaluation.profile.step import TURNS, Piece, Turns, pieces_of, step_times
     from tfpipe.evaluation.profile.tries import Now
     from tfpipe.training.datasets import dataset, steps_of
 
@@ -119,8 +120,10 @@ def _measured(
     batch, element_spec = next(iterator), iterator.element_spec
     pieces = pieces_of(model, element_spec)
     with terminal.waiting("measuring the parts of a step"):
-        step = step_times(pieces, batch, seconds)
-    steps = min(max(round(seconds / step.whole), 2 * TURNS), _MOST)
+        turns = Turns({name: partial(piece, batch) for name, piece in pieces.items()}, seconds)
+        limit = Limit(strategy, prepared.picked.kind, prepared.precision.name)
+        turns.turn()
+    steps = min(max(round(seconds / turns.medians()["step"]), 2 * TURNS), _MOST)
     with terminal.waiting("measuring the input"):
         read_times = input_times(strategy, batches, pieces["step"], seconds)
     with terminal.waiting("tracing some steps"):
@@ -129,13 +132,14 @@ def _measured(
             scopes.know(anew.graph)
         file = trace(strategy, batches, anew, _TRACED, folder / "tensorboard" / "train")
         costliest = operations(read(file), scopes, _TRACED)
-    with terminal.waiting("multiplying matrices"):
-        limit = measured_limit(strategy, prepared.picked.kind, prepared.precision.name, seconds)
-    with terminal.waiting("training some epochs as a run does"):
-        epochs = _epochs(prepared, trained.compiled, pipeline, folder, steps, seconds)
-    with terminal.waiting("measuring the parts of a step again"):
-        again = step_times(pieces, batch, seconds)
-    first, step = step, min(step, again, key=lambda times: times.whole)
+
+    def measure() -> None:
+        turns.turn()
+        limit.measure(seconds / TURNS)
+
+    with terminal.waiting("training some epochs as a run does, and measuring between them"):
+        epochs = _epochs(prepared, trained.compiled, pipeline, folder, steps, seconds, measure)
+    step = step_times(turns.medians())
     whole = whole_of(step, read_times, epochs, epoch)
     now = Now(
         pipeline, trained.spec, trained.compiled, pieces["step"], batch, element_spec, seconds
@@ -148,7 +152,7 @@ def _measured(
         name: {"time": share, "computed": by_layer.get(name, 0.0) / (computed or 1.0)}
         for name, share in layer_shares(costliest).items()
     }
-    same, beside = (first.whole, again.whole), read_times.step / step.whole
+    beside, share = read_times.step / step.whole, computed / step.whole / limit.fastest
     found = {
         "name": prepared.loaded.name,
         "device": prepared.picked.device,
@@ -180,10 +184,10 @@ def _measured(
         "layers": layers,
         "gflop_a_step": computed / 1e9,
         "gflop_a_second": computed / step.whole / 1e9,
-        "limit_gflop_a_second": limit / 1e9,
-        "share_of_limit": computed / step.whole / limit,
+        "limit_gflop_a_second": limit.fastest / 1e9,
+        "share_of_limit": share,
         "tried": [vars(one) | {"factor": one.factor} for one in tried],
-        "advice": list(advice(whole, tried, layers, beside, epoch, same)),
+        "advice": list(advice(whole, tried, layers, beside, epoch, turns.seconds["step"])),
         "notes": prepared.notes(),
         "folder": str(folder),
         "trace": str(file),
@@ -218,9 +222,9 @@ def _tried(
 
     def taken(pipeline: Pipeline) -> float:
         compiled = rebuilt(now, pipeline, precision)
-        return 1e3 * epoch_seconds(
-            _epochs(prepared, compiled, pipeline, folder, steps, now.seconds), epoch
-        )
+        longer = min(max(steps, 4 * _AT_ONCE), epoch)
+        epochs = _epochs(prepared, compiled, pipeline, folder, longer, now.seconds)
+        return 1e3 * epoch_seconds(epochs, epoch)
 
     # Whatever else the machine does only slows it.
     after = taken(changed)
@@ -236,6 +240,7 @@ def _epochs(
     folder: Path,
     steps: int,
     seconds: float,
+    between: Callable[[], None] = lambda: None,
 ) -> "list[EpochTimes]":
     """What some epochs took, trained as a run does, in a folder that is then gone."""
     from tfpipe.evaluation.profile.epochs import train_epochs
@@ -247,6 +252,5 @@ def _epochs(
     ):
         own = initialise(Path(name))
         reporter = StatusReporter(RunPlan(prepared, own, folder, Silent()), 0)
-        return train_epochs(
-            pipeline, prepared.trained.spec, compiled, own, reporter, steps, _LONGER * seconds
-        )
+        spec, most = prepared.trained.spec, _LONGER * seconds
+        return train_epochs(pipeline, spec, compiled, own, reporter, steps, most, between)

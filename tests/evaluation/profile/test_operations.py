@@ -16,7 +16,7 @@ def trained() -> tuple[keras.Model, Scopes]:
     inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, name="dense_1")], name="in")
     layers = [inner, keras.layers.Dense(4, name="dense"), keras.layers.Dense(1, name="dense_1_1")]
     model = keras.Sequential([keras.Input((4,)), *layers], name="out")
-    model.compile("adam", "mse")
+    model.compile(keras.optimizers.Adam(name="adam"), "mse")
     batch = (np.zeros((2, 4), "float32"), np.zeros((2, 1), "float32"))
     spec = tf.nest.map_structure(lambda array: tf.TensorSpec(array.shape, array.dtype), batch)
     scopes, step = Scopes(model), Piece(model, model.train_step, spec)

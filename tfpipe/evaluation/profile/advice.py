@@ -27,13 +27,15 @@ def advice(
             the greatest first.
         beside_input: how many times as long a step takes while the input works beside it.
         steps: how many an epoch has.
-        same_step: seconds of one and the same step, measured now and then.
+        same_step: seconds of one and the same step, measured now and then, five times or more.
     """
     taken, ms = {part.name: part for part in whole.parts}, 1e3 * whole.seconds
-    if (slowest := max(same_step)) >= WORTH * (fastest := min(same_step)):
+    fastest, *_, slowest = sorted(same_step)[1:-1]  # one of each may be chance
+    if slowest >= WORTH * fastest:
         yield (
-            f"One and the same step took from {milliseconds(1e3 * fastest)} to {milliseconds(1e3 * slowest)} while "
-            "this was measured, so something else uses the machine: measure again when it is quiet."
+            f"One and the same step took from {milliseconds(1e3 * fastest)} to "
+            f"{milliseconds(1e3 * slowest)} while this was measured, so something else uses the "
+            "machine: measure again when it is quiet."
         )
     sentences: list[tuple[float, str]] = []
     if (share := taken["input"].share) >= MUCH:

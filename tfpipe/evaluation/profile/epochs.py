@@ -69,6 +69,7 @@ def train_epochs(
     reporter: Reporter,
     steps: int,
     seconds: float,
+    between: Callable[[], None] = lambda: None,
 ) -> list[EpochTimes]:
     """Train some epochs as a run does; return what those after the first took.
 
@@ -84,6 +85,7 @@ def train_epochs(
         reporter: told of each step and epoch.
         steps: how many an epoch here has; the whole epoch where it is no longer.
         seconds: how long the steps of an epoch may take.
+        between: called after each epoch; its time is not counted.
     """
     epochs = TURNS + 1
     changes: dict[str, Any] = {"epochs": epochs}
@@ -95,7 +97,7 @@ def train_epochs(
         changes["steps_per_epoch"] = steps
     short = pipeline.replace(**changes)
     validation = -(-spec.splits.get("validation", 0) // pipeline.batch_size)
-    meter = Meter(run.path, min(steps, whole), whole, validation, seconds)
+    meter = Meter(run.path, min(steps, whole), whole, validation, seconds, between)
     rows = train(short, spec, compiled, run, reporter, extra=[meter]).rows
     for times, row in zip(meter.epochs, rows, strict=False):
         times.waited = _waited(row, times.steps * pipeline.batch_size, spec)
@@ -125,6 +127,7 @@ class Meter(keras.callbacks.Callback):
         done: how many steps count as trained before; averages that settle over an epoch have.
         validation: how many steps a validation has.
         seconds: how long the steps of an epoch may take, and a validation of many steps.
+        between: called after each epoch; its time is not counted.
         clock: seconds, rising.
     """
 
@@ -135,6 +138,7 @@ class Meter(keras.callbacks.Callback):
         done: int,
         validation: int,
         seconds: float,
+        between: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__()
@@ -144,7 +148,7 @@ class Meter(keras.callbacks.Callback):
         self._inside = 0  # a hook may call another one
         self._ended: dict[int, float] = {}  # when, by step, callbacks included
         self._began = self._test_began = self._test_hooks = 0.0
-        self._loop_began = 0.0
+        self._loop_began, self._between = 0.0, between
         self._validation, self._validated, self._seconds = validation, validation, seconds
         if validation > _MANY:
             setattr(self, "on_test_batch_end", self._stop_validation)  # noqa: B010 (for some only)
@@ -216,7 +220,8 @@ class Meter(keras.callbacks.Callback):
         else:  # all steps were one call, or one step was all
             times.step = (self._ended.get(last, now) - self._loop_began) / self._steps
         self.epochs.append(times)
-        self._now, self._ended, self._began = EpochTimes(self._steps), {}, now
+        self._between()
+        self._now, self._ended, self._began = EpochTimes(self._steps), {}, self._clock()
         self.model.stop_training = False
 
 

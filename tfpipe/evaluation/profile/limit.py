@@ -40,34 +40,40 @@ def _leaves(layer: keras.Layer) -> Iterator[keras.Layer]:
             yield inner
 
 
-def measured_limit(
-    strategy: tf.distribute.Strategy, kind: str, dtype: str, seconds: float
-) -> float:
-    """Return the floating-point operations a second of a large matrix product on all replicas.
+class Limit:
+    """The fastest large matrix product, on all replicas together.
 
     Args:
         strategy: what training runs under.
         kind: "cpu", "gpu" or "tpu": on how large matrices.
         dtype: the type of the arithmetic.
-        seconds: how long to look; the fastest product counts.
+        fastest: floating-point operations a second.
     """
 
-    @tf.function(autograph=False)
-    def product(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        return strategy.run(lambda: tf.reduce_max(tf.linalg.matmul(a, b)))
-
-    best, sides = 0.0, _SIDES[kind]
-    for side in sides:
-        a, b = (
-            tf.cast(tf.random.stateless_uniform((side, side), (seed, 0)), dtype) for seed in (1, 2)
+    def __init__(self, strategy: tf.distribute.Strategy, kind: str, dtype: str) -> None:
+        self._strategy, self.fastest = strategy, 0.0
+        self._matrices = [
+            [
+                tf.cast(tf.random.stateless_uniform((side, side), (seed, 0)), dtype)
+                for seed in (1, 2)
+            ]
+            for side in _SIDES[kind]
+        ]
+        self._product = tf.function(
+            lambda a, b: strategy.run(lambda: tf.reduce_max(tf.linalg.matmul(a, b))),
+            autograph=False,
         )
-        operations = 2.0 * side**3 * strategy.num_replicas_in_sync
-        began, calls = time.perf_counter(), 0
-        while calls < 2 or time.perf_counter() - began < seconds / len(sides):
-            before = time.perf_counter()
-            for value in strategy.experimental_local_results(product(a, b)):
-                value.numpy()
-            if calls:  # the first one compiles
-                best = max(best, operations / (time.perf_counter() - before))
-            calls += 1
-    return best
+        for a, b in self._matrices:
+            self._product(a, b)
+
+    def measure(self, seconds: float) -> None:
+        """Multiply for some time, each size once at the least; the fastest product counts."""
+        for a, b in self._matrices:
+            operations = 2.0 * a.shape[0] ** 3 * self._strategy.num_replicas_in_sync
+            began, taken = time.perf_counter(), 0.0
+            while not taken or time.perf_counter() - began < seconds / len(self._matrices):
+                before = time.perf_counter()
+                for value in self._strategy.experimental_local_results(self._product(a, b)):
+                    value.numpy()
+                taken = time.perf_counter() - before
+                self.fastest = max(self.fastest, operations / taken)

@@ -4,7 +4,6 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import keras
@@ -80,15 +79,8 @@ def pieces_of(model: keras.Model, element_spec: Any) -> dict[str, Piece]:
     return {name: Piece(model, part, element_spec) for name, part in parts.items()}
 
 
-def step_times(pieces: Mapping[str, Piece], batch: Any, seconds: float) -> PieceTimes:
-    """Time the parts of a training step on a batch in memory, in turns; it trains the model.
-
-    Args:
-        pieces: from `pieces_of`.
-        batch: as training gets it.
-        seconds: how long to look at each.
-    """
-    times = timed({name: partial(piece, batch) for name, piece in pieces.items()}, seconds)
+def step_times(times: Mapping[str, float]) -> PieceTimes:
+    """Return the parts of a step from what the pieces of `pieces_of` took."""
     call, whole = times["call"], times["step"]
     if "forward" not in times:
         return PieceTimes(call, None, None, None, whole)
@@ -98,6 +90,39 @@ def step_times(pieces: Mapping[str, Piece], batch: Any, seconds: float) -> Piece
     return PieceTimes(call, forward, backward, max(whole - times["backward"], 0.0), whole)
 
 
+class Turns:
+    """Times some pieces one after the other, again and again, so that all have the same luck.
+
+    Args:
+        pieces: what to call.
+        seconds: how long to look at each, in `TURNS` turns together.
+    """
+
+    def __init__(self, pieces: Mapping[str, Callable[[], None]], seconds: float) -> None:
+        self._pieces = pieces
+        self._counts: dict[str, int] = {}
+        self.seconds: dict[str, list[float]] = {name: [] for name in pieces}
+        for name, piece in pieces.items():
+            for _ in range(_WARM_UP):
+                piece()
+            began = time.perf_counter()
+            piece()
+            once = max(time.perf_counter() - began, 1e-6)
+            self._counts[name] = max(round(seconds / TURNS / once), 1)
+
+    def turn(self) -> None:
+        """Call each piece for some time."""
+        for name, piece in self._pieces.items():
+            began = time.perf_counter()
+            for _ in range(self._counts[name]):
+                piece()
+            self.seconds[name].append((time.perf_counter() - began) / self._counts[name])
+
+    def medians(self) -> dict[str, float]:
+        """The seconds of a call of each piece."""
+        return {name: statistics.median(turns) for name, turns in self.seconds.items()}
+
+
 def timed(pieces: Mapping[str, Callable[[], None]], seconds: float) -> dict[str, float]:
     """Return the seconds of a call of each piece: the median of some turns.
 
@@ -105,22 +130,10 @@ def timed(pieces: Mapping[str, Callable[[], None]], seconds: float) -> dict[str,
         pieces: what to call.
         seconds: how long to look at each, in all turns together.
     """
-    counts: dict[str, int] = {}
-    for name, piece in pieces.items():
-        for _ in range(_WARM_UP):
-            piece()
-        began = time.perf_counter()
-        piece()
-        once = max(time.perf_counter() - began, 1e-6)
-        counts[name] = max(round(seconds / TURNS / once), 1)
-    turns: dict[str, list[float]] = {name: [] for name in pieces}
+    turns = Turns(pieces, seconds)
     for _ in range(TURNS):
-        for name, piece in pieces.items():
-            began = time.perf_counter()
-            for _ in range(counts[name]):
-                piece()
-            turns[name].append((time.perf_counter() - began) / counts[name])
-    return {name: statistics.median(times) for name, times in turns.items()}
+        turns.turn()
+    return turns.medians()
 
 
 def _forward(model: keras.Model) -> Callable[[Any], Any]:
