@@ -79,6 +79,7 @@ KEYS = {
     "batch_size",
     "steps_per_epoch",
     "turns",
+    "steps_in_a_call",
     "step_ms",
     "parts",
     "input_alone_ms",

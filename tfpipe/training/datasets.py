@@ -2,11 +2,11 @@
 
 import tensorflow as tf
 
-from tfpipe.data.input_fn import steps_per_epoch
+from tfpipe.data.input_fn import RowsInMemory, steps_per_epoch
 from tfpipe.declare.pipeline import Pipeline, current_epoch, has_own_input
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, DataError
-from tfpipe.training.weights import weighted
+from tfpipe.training.weights import weighing
 
 
 def dataset(pipeline: Pipeline, split: str, epoch: int = 0, position: int = 0) -> tf.data.Dataset:
@@ -19,8 +19,8 @@ def dataset(pipeline: Pipeline, split: str, epoch: int = 0, position: int = 0) -
         position: how many batches to leave out.
     """
     batches = _batches(pipeline, split, epoch, position)
-    if split == "train":
-        batches = weighted(pipeline, batches)
+    if split == "train" and (weigh := weighing(pipeline)):
+        batches = batches.map(weigh, num_parallel_calls=tf.data.AUTOTUNE)
     # Workers divide the batches; TensorFlow's default may give each of them its own files.
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
@@ -45,6 +45,21 @@ def _batches(pipeline: Pipeline, split: str, epoch: int, position: int) -> tf.da
     return own.skip(position) if position else own
 
 
+def rows_in_memory(pipeline: Pipeline, split: str) -> RowsInMemory | None:
+    """Return a split's rows where they are in memory; None for an own input_fn and for streams.
+
+    Args:
+        pipeline: the declaration, its ranges resolved.
+        split: "train", "validation" or "test".
+    """
+    if has_own_input(pipeline):
+        return None
+    assert pipeline.data is not None
+    rows = pipeline.data.rows_in_memory(split, **pipeline.batch_options(split))
+    assert rows is None or isinstance(rows, RowsInMemory)
+    return rows
+
+
 def steps_of(pipeline: Pipeline, spec: ElementSpec, batches: tf.data.Dataset) -> int:
     """Return how many steps an epoch has.
 
@@ -59,11 +74,11 @@ def steps_of(pipeline: Pipeline, spec: ElementSpec, batches: tf.data.Dataset) ->
     known = int(batches.cardinality())
     if known > 0:
         return known
-    if pipeline.steps_per_execution > 1:
+    if pipeline.steps_per_execution not in ("auto", 1):
         raise ConfigError(
             f"steps_per_execution={pipeline.steps_per_execution} needs to know how many batches "
             "there are: end input_fn with .apply(tf.data.experimental.assert_cardinality(n)), or "
-            "leave it at 1."
+            'leave it at "auto".'
         )
     return steps_per_epoch(
         spec.splits["train"],

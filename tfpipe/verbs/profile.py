@@ -24,6 +24,7 @@ from tfpipe.jobs.run import RunPlan
 from tfpipe.runs.directory import PROFILE, cache_folder, check_writable, initialise
 from tfpipe.storage import new_folder, storage, write_whole
 from tfpipe.terminal import Silent, Terminal
+from tfpipe.text import listed
 
 if TYPE_CHECKING:
     from tfpipe.evaluation.profile.epochs import EpochTimes
@@ -36,7 +37,6 @@ _TRACED, _COSTLIEST = 10, 10
 _MOST = 400  # steps of a short epoch
 _LONGER = 2  # times as long as other parts are looked at, an epoch may take
 _MUCH = 0.15  # of the time, from which on what may take less of it is tried
-_AT_ONCE = 32  # steps in a call
 
 
 def profile(
@@ -160,6 +160,7 @@ def _measured(
         "batch_size": pipeline.batch_size,
         "steps_per_epoch": epoch,
         "turns": TURNS,
+        "steps_in_a_call": whole.together,
         "step_ms": 1e3 * whole.seconds,
         "parts": [
             {"part": p.name, "ms": 1e3 * p.seconds, "share": p.share, "remark": p.remark}
@@ -202,6 +203,7 @@ def _tried(
     """Yield what was tried, of what may be faster where the time goes."""
     from tfpipe.evaluation.profile.parts import REST, epoch_seconds
     from tfpipe.evaluation.profile.tries import Attempt, another_precision, rebuilt, twice_the_batch
+    from tfpipe.training.epochs import asks_for_batches
 
     pipeline, precision = now.pipeline, prepared.precision.name
     if prepared.on_features is not None:  # its head has no builder of its own
@@ -213,24 +215,28 @@ def _tried(
         yield another_precision(now, other)
     if computing >= _MUCH and (larger := twice_the_batch(now)):
         yield larger
-    if pipeline.steps_per_execution != 1 or whole.share("call", "callbacks", REST) < _MUCH:
+    if whole.share("call", "callbacks", REST) < _MUCH:
         return
-    try:
-        changed = pipeline.replace(steps_per_execution="auto")
-    except ConfigError:
-        changed = pipeline.replace(steps_per_execution=min(_AT_ONCE, epoch))
+    changed, change = pipeline.replace(steps_per_execution="auto"), "steps_per_execution=auto"
+    if pipeline.steps_per_execution == "auto":
+        built = [*zip(pipeline.callbacks, pipeline.build_callbacks(), strict=False)]
+        asking = [type(one).__name__ for _, one in built if asks_for_batches(one)]
+        if whole.together > 1 or not asking:
+            return
+        quiet = tuple(declared for declared, one in built if not asks_for_batches(one))
+        changed = pipeline.replace(callbacks=quiet)
+        change = f"without {listed(asking)}, asking for each batch, so that steps share a call"
 
     def taken(pipeline: Pipeline) -> float:
         compiled = rebuilt(now, pipeline, precision)
-        longer = min(max(steps, 4 * _AT_ONCE), epoch)
-        epochs = _epochs(prepared, compiled, pipeline, folder, longer, now.seconds)
+        epochs = _epochs(prepared, compiled, pipeline, folder, steps, now.seconds)
         return 1e3 * epoch_seconds(epochs, epoch)
 
     # Whatever else the machine does only slows it.
     after = taken(changed)
     before = min(taken(pipeline), 1e3 * whole.seconds)
     after = min(taken(changed), after)
-    yield Attempt(f"steps_per_execution={changed.steps_per_execution}", before, after)
+    yield Attempt(change, before, after)
 
 
 def _epochs(

@@ -39,6 +39,7 @@ class EpochTimes:
 
     Args:
         steps: how many steps it had.
+        calls: in how many calls they were taken.
         step: from the end of a step to the end of the next.
         whole: the epoch, with all that happens between two.
         in_steps: what each callback took in all steps, by name.
@@ -48,6 +49,7 @@ class EpochTimes:
     """
 
     steps: int
+    calls: int = 0
     step: float = 0.0
     whole: float = 0.0
     in_steps: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -214,6 +216,7 @@ class Meter(keras.callbacks.Callback):
         now, times = self._clock(), self._now
         times.whole += now - self._began
         first, last = min(self._ended, default=0), max(self._ended, default=0)
+        times.calls = len(self._ended)
         if last > first:
             times.step = (self._ended[last] - self._ended[first]) / (last - first)
             times.steps = last + 1

@@ -64,7 +64,7 @@ def input_times(
                 use(clock.next(iterator))
                 count += 1
             if turn:  # in the first one there are batches that were made beforehand
-                taken.append((elapsed / count, clock.take() / count))
+                taken.append((elapsed / count, (clock.take() or 0.0) / count))
         return taken
 
     trained, read = turns(step), turns(lambda batch: None)

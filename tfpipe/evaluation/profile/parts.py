@@ -35,11 +35,13 @@ class StepCost:
         seconds: of a step.
         parts: which add up to it; the last is what is not explained, and may be below nothing.
         callbacks: the seconds that each takes of a step, the most first.
+        together: how many steps are one call.
     """
 
     seconds: float
     parts: Sequence[TimePart]
     callbacks: Mapping[str, float]
+    together: float
 
     def share(self, *names: str) -> float:
         """Return what some parts take of the whole."""
@@ -75,11 +77,17 @@ def whole_of(
     in_epoch = {n: median([e.in_epoch.get(n, 0.0) for e in epochs]) for n in names}
     callbacks = {n: in_steps[n] + in_epoch[n] / steps for n in names}
     validation = median([e.validation for e in epochs])
+    together = median([e.steps / max(e.calls, 1) for e in epochs])
     # A callback gives the input time, and the first batch of an epoch is waited for once.
-    wait = min([read.wait, median(waits)] if waits else [read.wait])
+    wait = min([read.wait, *([median(waits)] if waits else [])])
+    gathered = not waits and together > 1
+    told = "gathered in the same call" if gathered else "waiting"
+    remarks = _REMARKS | {"input": f"{told}; alone {1e3 * read.alone:.3g} ms a batch"}
+    if together > 1:
+        remarks["call"] = f"once in {together:,.0f} steps"
     seconds = {
-        "input": wait,
-        "call": step.call,
+        "input": 0.0 if gathered else wait,
+        "call": step.call / together,
         "forward": step.forward,
         "backward": step.backward,
         "update": step.update,
@@ -91,11 +99,11 @@ def whole_of(
     whole = epoch_seconds(epochs, steps)
     known = {name: taken for name, taken in seconds.items() if taken is not None}
     known[REST] = whole - sum(known.values())
-    remarks = _REMARKS | {"input": f"waiting; alone {1e3 * read.alone:.3g} ms a batch"}
     return StepCost(
         whole,
         [TimePart(n, taken, taken / whole, remarks[n]) for n, taken in known.items()],
         dict(sorted(callbacks.items(), key=lambda item: -item[1])),
+        together,
     )
 
 
