@@ -139,6 +139,8 @@ def _measured(
 
     with terminal.waiting("training some epochs as a run does, and measuring between them"):
         epochs = _epochs(prepared, trained.compiled, pipeline, folder, steps, seconds, measure)
+        while len(turns.seconds["step"]) <= TURNS:
+            measure()
     step = step_times(turns.medians())
     whole = whole_of(step, read_times, epochs, epoch)
     now = Now(

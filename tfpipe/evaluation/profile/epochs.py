@@ -1,10 +1,11 @@
 """The epochs of a training as a run has them: what its callbacks take, and what is theirs alone."""
 
 import functools
+import itertools
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ from tfpipe.declare.spec import ElementSpec
 from tfpipe.evaluation.profile.step import TURNS
 from tfpipe.runs.directory import RunDirectory
 from tfpipe.training.compile import Compiled
+from tfpipe.training.datasets import dataset, steps_of
 from tfpipe.training.loop import train
 from tfpipe.training.reporting import EpochRow, Reporter
 
 _IN_STEPS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 _IN_EPOCHS = ("on_epoch_begin", "on_epoch_end", "on_test_begin", "on_test_end")
+_ENDLESS = 1_000_000  # epochs, of which the last is found by the clock
 _FEWEST = 5  # steps of an epoch, however long they take
 _MANY = 100  # steps of a validation, from which on it may be cut short
 # Where Keras's callbacks write, which would be beside the pipeline.
@@ -35,7 +38,7 @@ _PLACES = {
 
 @dataclass
 class EpochTimes:
-    """What an epoch took, in seconds.
+    """What an epoch took, in seconds; or what several took on average.
 
     Args:
         steps: how many steps it had.
@@ -73,11 +76,12 @@ def train_epochs(
     seconds: float,
     between: Callable[[], None] = lambda: None,
 ) -> list[EpochTimes]:
-    """Train some epochs as a run does; return what those after the first took.
+    """Train some epochs as a run does, in turns; return what an epoch took in each turn.
 
-    A training in phases is looked at in its first one. What stops training early is not heard. An
-    epoch ends early where its steps take long with what callbacks do, and so does a validation of
-    many steps, whose time is then that of its first ones for each.
+    Short epochs share a turn, as what is done once a second falls to all of them. The first epoch
+    is not counted. A training in phases is looked at in its first one. What stops training early is
+    not heard. An epoch ends early where its steps take long with what callbacks do, and so does a
+    validation of many steps, whose time is then that of its first ones for each.
 
     Args:
         pipeline: the declaration, its ranges resolved.
@@ -86,36 +90,50 @@ def train_epochs(
         run: where callbacks write.
         reporter: told of each step and epoch.
         steps: how many an epoch here has; the whole epoch where it is no longer.
-        seconds: how long the steps of an epoch may take.
-        between: called after each epoch; its time is not counted.
+        seconds: how long the steps of an epoch may take, and half of it a turn of short epochs.
+        between: called after each epoch that is a turn of its own; its time is not counted.
     """
-    epochs = TURNS + 1
-    changes: dict[str, Any] = {"epochs": epochs}
+    changes: dict[str, Any] = {"epochs": _ENDLESS}
     if pipeline.fine_tune is not None:
         first = pipeline.fine_tune.phases[0]
-        changes["fine_tune"] = FineTune(phases=(first.replace(epochs=epochs),))
-    whole = _steps(pipeline, spec)
+        changes["fine_tune"] = FineTune(phases=(first.replace(epochs=_ENDLESS),))
+    whole = steps_of(pipeline, spec, dataset(pipeline, "train"))
     if steps < whole:
         changes["steps_per_epoch"] = steps
     short = pipeline.replace(**changes)
     validation = -(-spec.splits.get("validation", 0) // pipeline.batch_size)
     meter = Meter(run.path, min(steps, whole), whole, validation, seconds, between)
     rows = train(short, spec, compiled, run, reporter, extra=[meter]).rows
-    for times, row in zip(meter.epochs, rows, strict=False):
+    for times, row in zip(itertools.chain(*meter.turns), rows, strict=True):
         times.waited = _waited(row, times.steps * pipeline.batch_size, spec)
-    return meter.epochs[1:]
+    return [_mean(turn) for turn in meter.turns[1:]]
+
+
+def _mean(epochs: Sequence[EpochTimes]) -> EpochTimes:
+    def mean(values: Iterable[float]) -> float:
+        return sum(values) / len(epochs)
+
+    def means(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
+        names = {name for times in found for name in times}
+        return {name: mean(times.get(name, 0.0) for times in found) for name in names}
+
+    waits = [e.waited for e in epochs if e.waited is not None]
+    return EpochTimes(
+        steps=epochs[-1].steps,
+        calls=epochs[-1].calls,
+        step=statistics.median(e.step for e in epochs),
+        whole=mean(e.whole for e in epochs),
+        in_steps=means([e.in_steps for e in epochs]),
+        in_epoch=means([e.in_epoch for e in epochs]),
+        validation=mean(e.validation for e in epochs),
+        waited=mean(waits) if len(waits) == len(epochs) else None,
+    )
 
 
 def _waited(row: EpochRow, samples: int, spec: ElementSpec) -> float | None:
     if row.input_wait is None or not row.examples_per_second:
         return None
     return row.input_wait * min(samples, spec.splits["train"]) / row.examples_per_second
-
-
-def _steps(pipeline: Pipeline, spec: ElementSpec) -> int:
-    from tfpipe.training.datasets import dataset, steps_of
-
-    return steps_of(pipeline, spec, dataset(pipeline, "train"))
 
 
 class Meter(keras.callbacks.Callback):
@@ -129,7 +147,7 @@ class Meter(keras.callbacks.Callback):
         done: how many steps count as trained before; averages that settle over an epoch have.
         validation: how many steps a validation has.
         seconds: how long the steps of an epoch may take, and a validation of many steps.
-        between: called after each epoch; its time is not counted.
+        between: called after each epoch that is a turn of its own; its time is not counted.
         clock: seconds, rising.
     """
 
@@ -145,7 +163,7 @@ class Meter(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self._folder, self._steps, self._done, self._clock = folder, steps, done, clock
-        self.epochs: list[EpochTimes] = []
+        self.turns: list[list[EpochTimes]] = [[]]
         self._now = EpochTimes(steps)
         self._inside = 0  # a hook may call another one
         self._ended: dict[int, float] = {}  # when, by step, callbacks included
@@ -222,10 +240,17 @@ class Meter(keras.callbacks.Callback):
             times.steps = last + 1
         else:  # all steps were one call, or one step was all
             times.step = (self._ended.get(last, now) - self._loop_began) / self._steps
-        self.epochs.append(times)
-        self._between()
+        turn = self.turns[-1]
+        turn.append(times)
+        if len(self.turns) == 1 or sum(one.whole for one in turn) >= self._seconds / 2:
+            if len(turn) == 1:
+                self._between()
+            self.turns.append([])
+        over = len(self.turns) > TURNS + 1
+        if over:
+            self.turns.pop()
         self._now, self._ended, self._began = EpochTimes(self._steps), {}, self._clock()
-        self.model.stop_training = False
+        self.model.stop_training = over
 
 
 def _move(callback: keras.callbacks.Callback, place: str, folder: Path) -> None:
