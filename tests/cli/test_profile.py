@@ -172,6 +172,8 @@ def test_a_slow_callback_is_named(tfpipe: Any, slow: Path) -> None:
     assert largest(found) == "callbacks"
     assert next(iter(found["callbacks"])) == "Slow"
     assert found["callbacks"]["Slow"] > 50
+    (without,) = [one for one in found["tried"] if one["change"].startswith("without Slow, ")]
+    assert without["factor"] > 2
     lines = answer.out.splitlines()
     assert lines[0] == f"slow.Calling: a step of 32 examples takes {milliseconds(found['step_ms'])}"
     assert any(line.startswith("Generated data stood in for Arrays") for line in lines)

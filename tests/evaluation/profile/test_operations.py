@@ -66,7 +66,7 @@ def test_whose_operations_are_and_what_they_take() -> None:
     found = operations(space, scopes, 2)
     assert [(o.layer, o.kind, o.part, o.calls) for o in found] == [
         ("", "Cast", "input", 0.5),
-        ("adam", "Mul", "update", 1.5),
+        ("Adam", "Mul", "update", 1.5),
     ]
     assert [o.seconds for o in found] == [7.5e-3, 2.5e-3]
     assert sum(o.share for o in found) == 1
@@ -77,5 +77,5 @@ def test_whose_operations_are_and_what_they_take() -> None:
     add(device, stream, "volta_sgemm_128x64", 0, 3, "adam/mul:Mul")
     add(device, stream, "memcpy", 3, 9)
     assert [(o.layer, o.kind, o.seconds) for o in operations(space, scopes, 1)] == [
-        ("adam", "Mul", 3e-3)
+        ("Adam", "Mul", 3e-3)
     ]

@@ -25,7 +25,7 @@ class Operation:
     """Operations of one kind that one layer does in one part of a step.
 
     Args:
-        layer: its name; the optimizer's, or "loss"; empty for what belongs to neither.
+        layer: its name; the optimizer's class, or "loss"; empty for what belongs to neither.
         kind: as TensorFlow calls it: "Conv2D".
         part: "forward", "backward", "update" or "input".
         calls: in a step.
@@ -53,7 +53,7 @@ class Scopes:
         self._layers: dict[str, str] = {}  # by the scope of names
         self._names: set[str] = set()  # of all operations of the step
         self._optimizer = re.compile(
-            "|".join(rf"(?:^|/){re.escape(n)}(?:_\d+)?/" for n in _optimizers(model))
+            "|".join(rf"(?:^|/){re.escape(one.name)}(?:_\d+)?/" for one in _optimizers(model))
         )
 
     @contextmanager
@@ -90,7 +90,7 @@ class Scopes:
         """Return the layer of an operation, and the part of the step that it is in."""
         bare = _GRADIENT.sub("/", name).lstrip("/")
         if self._optimizer.search(bare):
-            return self._model.optimizer.name, "update"
+            return type(_optimizers(self._model)[-1]).__name__, "update"
         part = "backward" if bare != name else "forward"
         scopes = bare.split("/")
         for length in range(len(scopes) - 1, 0, -1):
@@ -188,7 +188,7 @@ def _first(name: str) -> str:
     return first + slash
 
 
-def _optimizers(model: keras.Model) -> list[str]:
+def _optimizers(model: keras.Model) -> list[keras.optimizers.Optimizer]:
     optimizer = model.optimizer
     inner = getattr(optimizer, "inner_optimizer", None)  # float16 scales the loss
-    return [optimizer.name, *([inner.name] if inner else [])]
+    return [optimizer, *([inner] if inner else [])]
