@@ -241,14 +241,14 @@ class Kill(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-run(Table(callbacks=(), checkpoint_every=3), Path({root!r}), Kill())
+run(Table(callbacks=()), Path({root!r}), Kill())
 """
 
 
 def test_killed_while_records_are_held_it_ends_the_same(
     python: Callable[..., Any], tmp_path: Path
 ) -> None:
-    pipeline = Table(callbacks=(), checkpoint_every=3)
+    pipeline = Table(callbacks=())
     straight = outcome(run(pipeline, tmp_path / "straight").directory)
     process = python("-c", KILLED.format(root=str(tmp_path)), cwd=Path(__file__).parents[2])
     process.wait()
