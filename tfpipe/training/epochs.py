@@ -205,8 +205,8 @@ def asks_for_batches(callback: keras.callbacks.Callback) -> bool:
     if isinstance(callback, keras.callbacks.TerminateOnNaN):
         return False
     frequency = getattr(callback, "save_freq", getattr(callback, "update_freq", None))
-    traces = getattr(callback, "profile_batch", 0) not in (0, None)
-    if isinstance(callback, _BY_FREQUENCY) and frequency == "epoch" and not traces:
+    traced = getattr(callback, "_should_trace", False)  # by TensorBoard
+    if isinstance(callback, _BY_FREQUENCY) and frequency == "epoch" and not traced:
         return False
     if getattr(callback, "takes_calls", False):  # of several steps, and knows it
         return False
