@@ -213,32 +213,38 @@ def _tried(
     computing = whole.share("call", "forward", "backward", "update", "step")
     native = choose_precision("auto", prepared.picked).name
     other = native if precision == "float32" else "float32"
-    if computing >= _MUCH and other != precision:
-        yield another_precision(now, other)
-    if computing >= _MUCH and (larger := twice_the_batch(now)):
-        yield larger
-    if whole.share("call", "callbacks", REST) < _MUCH:
-        return
-    changed, change = pipeline.replace(steps_per_execution="auto"), "steps_per_execution=auto"
-    if pipeline.steps_per_execution == "auto":
-        built = [*zip(pipeline.callbacks, pipeline.build_callbacks(), strict=False)]
-        asking = [type(one).__name__ for _, one in built if asks_for_batches(one)]
-        if whole.together > 1 or not asking:
-            return
-        quiet = tuple(declared for declared, one in built if not asks_for_batches(one))
-        changed = pipeline.replace(callbacks=quiet)
-        change = f"without {listed(asking)}, asking for each batch, so that steps share a call"
 
-    def taken(pipeline: Pipeline) -> float:
+    def taken(pipeline: Pipeline, precision: str) -> float:
         compiled = rebuilt(now, pipeline, precision)
         epochs = _epochs(prepared, compiled, pipeline, folder, steps, now.seconds)
         return 1e3 * epoch_seconds(epochs, epoch)
 
-    # Whatever else the machine does only slows it.
-    after = taken(changed)
-    before = min(taken(pipeline), 1e3 * whole.seconds)
-    after = min(taken(changed), after)
-    yield Attempt(change, before, after)
+    def in_epochs(change: str, changed: Pipeline, other: str, remark: str = "") -> Attempt:
+        # Whatever else the machine does only slows it.
+        after = taken(changed, other)
+        before = min(taken(pipeline, precision), 1e3 * whole.seconds)
+        return Attempt(change, before, min(taken(changed, other), after), remark)
+
+    if whole.together > 1:  # a step by itself, in a call of its own, would tell of the call
+        if computing >= _MUCH and other != precision:
+            yield in_epochs(f"precision={other}", pipeline, other, "which rounds otherwise")
+    elif computing >= _MUCH:
+        if other != precision:
+            yield another_precision(now, other)
+        if larger := twice_the_batch(now):
+            yield larger
+    if whole.share("call", "callbacks", REST) < _MUCH:
+        return
+    if pipeline.steps_per_execution != "auto":
+        changed = pipeline.replace(steps_per_execution="auto")
+        yield in_epochs("steps_per_execution=auto", changed, precision)
+        return
+    built = [*zip(pipeline.callbacks, pipeline.build_callbacks(), strict=False)]
+    asking = [type(one).__name__ for _, one in built if asks_for_batches(one)]
+    if whole.together == 1 and asking:
+        quiet = tuple(declared for declared, one in built if not asks_for_batches(one))
+        change = f"without {listed(asking)}, asking for each batch, so that steps share a call"
+        yield in_epochs(change, pipeline.replace(callbacks=quiet), precision)
 
 
 def _epochs(

@@ -8,6 +8,7 @@ from tfpipe.text import milliseconds
 
 MUCH = 0.15  # of the time, from which on a part is named
 WORTH = 1.15  # times as fast, from which on a change is
+_SAME = 1.02
 
 
 def advice(
@@ -70,7 +71,8 @@ def advice(
             remark = f", {one.remark}" if one.remark else ""
             yield f"Tried: {one.change}{remark}: {one.factor:.2f} times as fast, {figures}."
         else:
-            yield f"Tried: {one.change}: no faster, {figures}."
+            verdict = "hardly faster" if one.factor > _SAME else "no faster"
+            yield f"Tried: {one.change}: {verdict}, {figures}."
     for name, shares in [*layers.items()][:1]:
         computed = f", for {shares['computed']:.0%} of what is computed"
         yield (
