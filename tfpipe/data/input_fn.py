@@ -37,6 +37,7 @@ class Options:
         steps: batches in an epoch; None for one pass over the data. With a number the passes
             follow each other without regard to where an epoch ends.
         cache: True to keep decoded data in memory, False to stream it, "auto" by what fits.
+        shard: which part of each batch to make, from 0, and of how many; see `own_rows`.
     """
 
     batch_size: int
@@ -48,6 +49,7 @@ class Options:
     drop_remainder: bool = False
     steps: int | None = None
     cache: bool | str = "auto"
+    shard: tuple[int, int] = (0, 1)
 
     def first_sample(self, size: int) -> int:
         """Return how many samples came before this epoch since training began."""
@@ -65,6 +67,18 @@ def steps_per_epoch(size: int, batch_size: int, drop_remainder: bool, steps: int
     if steps:
         return steps
     return size // batch_size if drop_remainder else -(-size // batch_size)
+
+
+def own_rows(size: "int | tf.Tensor", shard: tuple[int, int]) -> tuple[Any, Any]:
+    """Return where a shard's rows of a batch begin and end; shards differ by a row at most.
+
+    Args:
+        size: rows in the batch, a number or a scalar int64 tensor.
+        shard: which part, from 0, and of how many.
+    """
+    index, count = shard
+    begin, end = ((size * i + count - 1) // count for i in (index, index + 1))
+    return begin, end
 
 
 def order_of(size: int, options: Options) -> "np.ndarray":
@@ -120,7 +134,7 @@ class InMemory:
         if self.rows is not None:
             order = self.rows[order]
         whole = options.drop_remainder or options.steps is not None
-        key = (batch, options.augment, whole)
+        key = (batch, options.augment, whole, options.shard)
         if key not in self._graphs:
             self._graphs[key] = self._trace(options, whole)
         graph, element_spec = self._graphs[key]
@@ -143,16 +157,18 @@ class InMemory:
         """
         import tensorflow as tf
 
-        size, element_specs = options.batch_size, []
+        size, shard, element_specs = options.batch_size, options.shard, []
 
         def batch(
             place: "tf.Tensor", order: "tf.Tensor", first: "tf.Tensor", seed: "tf.Tensor"
         ) -> tuple[Any, ...]:
-            rows = order[place : place + size]
-            rows = tf.ensure_shape(rows, [size]) if whole else rows
+            left = size if whole else tf.minimum(tf.size(order, tf.int64) - place, size)
+            begin, end = own_rows(left, shard)
+            rows = order[place + begin : place + end]
+            rows = tf.ensure_shape(rows, [end - begin]) if whole else rows
             features = {name: tf.gather(t, rows) for name, t in self._features.items()}
             for image in self.images:
-                stored, start = features[image.name], first + place
+                stored, start = features[image.name], first + place + begin
                 features[image.name] = augmented(options.augment, stored, start, seed, image)
             x = next(iter(features.values())) if len(features) == 1 else features
             labelled = x, tf.nest.map_structure(lambda t: tf.gather(t, rows), self._labels)

@@ -219,7 +219,11 @@ class Pipeline(Part, metaclass=PipelineMeta):
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def input_fn(
-        self, split: str, epoch: int | None = None, position: int = 0
+        self,
+        split: str,
+        epoch: int | None = None,
+        position: int = 0,
+        shard: tuple[int, int] = (0, 1),
     ) -> "tf.data.Dataset":
         """Return batches of (features, label), which the split, the seed and the start decide.
 
@@ -227,6 +231,7 @@ class Pipeline(Part, metaclass=PipelineMeta):
             split: "train", "validation" or "test". Only "train" is shuffled and augmented.
             epoch: which epoch's order to use; the one being trained when None.
             position: how many batches of the epoch to leave out.
+            shard: which part of each batch to make, from 0, and of how many.
 
         An override may take only `split` and return any batched tf.data.Dataset; it is called once
         an epoch, and `super().input_fn(split)` inside it gives that epoch's data.
@@ -244,6 +249,7 @@ class Pipeline(Part, metaclass=PipelineMeta):
             drop_remainder=self.drop_remainder and training,
             steps=self.steps_per_epoch if training else None,
             cache=self.cache,
+            shard=shard,
         )
 
     def build_model(self) -> Any:

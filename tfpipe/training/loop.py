@@ -28,7 +28,7 @@ from tfpipe.training.callbacks.restore_metrics import RestoreMetrics
 from tfpipe.training.callbacks.state_checkpoint import StateCheckpoint
 from tfpipe.training.callbacks.view import replaces_rows, show, view_of
 from tfpipe.training.compile import Compiled, build_state, enter_phase
-from tfpipe.training.datasets import dataset, steps_of
+from tfpipe.training.datasets import dataset, distributed, steps_of
 from tfpipe.training.metrics_file import cut_log
 from tfpipe.training.position import Phases, Position
 from tfpipe.training.reporting import EpochRow, Reporter
@@ -135,7 +135,9 @@ def train(
         TrainingError: when the loss is no longer a number.
         StorageError: when the directory cannot be written.
     """
-    validation = dataset(pipeline, "validation") if "validation" in spec.splits else None
+    strategy, validation = compiled.model.distribute_strategy, None
+    if "validation" in spec.splits:
+        validation = distributed(pipeline, "validation", strategy)
     with count_stop_signals(patience=1) as stops:
         training = _Training(pipeline, spec, compiled, run, reporter, chief, stops)
         training.gather_callbacks(validation is not None, extra, again=resumed is not None)
@@ -143,7 +145,7 @@ def train(
         position = training.position
         while training.has_epoch_left():
             compiled.model.fit(
-                dataset(pipeline, "train", position.epoch, position.first_step),
+                distributed(pipeline, "train", strategy, position.epoch, position.first_step),
                 validation_data=validation,
                 shuffle=False,  # the input function has shuffled
                 initial_epoch=position.epoch,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfpipe.data.columns import Columns
 from tfpipe.data.images.sizes import check_sizes
-from tfpipe.data.input_fn import Options, augmented
+from tfpipe.data.input_fn import Options, augmented, own_rows
 from tfpipe.data.sources.base import HeldOut, StoredSplits
 from tfpipe.data.splits import Split
 from tfpipe.declare.field_types import Positive
@@ -165,17 +165,19 @@ class TFDS(StoredSplits):
         examples = examples.skip(first % size + skipped).take(max(0, last - first - skipped))
         whole = options.drop_remainder or options.steps is not None
         batches = examples.batch(options.batch_size, drop_remainder=whole)
-        batches = batches.map(self._decode_batch(feature), tf.data.AUTOTUNE)
-        if options.augment or feature.resize:
-            starts = tf.data.Dataset.range(first + skipped, 2**62, options.batch_size)
-            seed = tf.constant([options.seed, 0], tf.int64)
-            batches = tf.data.Dataset.zip(starts, batches).map(
-                lambda start, batch: (
-                    augmented(options.augment, batch[0], start, seed, feature),
-                    batch[1],
-                ),
-                tf.data.AUTOTUNE,
-            )
+        starts = tf.data.Dataset.range(first + skipped, 2**62, options.batch_size)
+        decode, seed = self._decode_batch(feature), tf.constant([options.seed, 0], tf.int64)
+
+        def own(start: "tf.Tensor", batch: "tuple[tf.Tensor, tf.Tensor]") -> tuple[Any, Any]:
+            x, y = batch
+            rows = options.batch_size if whole else tf.shape(y, tf.int64)[0]
+            begin, end = own_rows(rows, options.shard)
+            x, y = decode(x[begin:end], y[begin:end])
+            if options.augment or feature.resize:
+                x = augmented(options.augment, x, start + begin, seed, feature)
+            return x, y
+
+        batches = tf.data.Dataset.zip(starts, batches).map(own, tf.data.AUTOTUNE)
         return batches.prefetch(tf.data.AUTOTUNE)
 
     def read_from(self) -> list[Path]:
