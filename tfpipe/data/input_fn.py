@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
+# Bytes: an epoch that is gathered whole where nothing changes it, and a block of a larger one.
+WHOLE, BLOCK = 32 << 20, 16 << 20
+
 
 @dataclass(frozen=True)
 class Options:
@@ -123,6 +126,8 @@ class InMemory:
             self._labels = tf.nest.map_structure(tf.convert_to_tensor, columns.labels)
             weights = columns.weights
             self._weights = None if weights is None else tf.convert_to_tensor(weights, tf.float32)
+        held = tf.nest.flatten((self._features, self._labels))
+        self._row_bytes = sum(t.dtype.size * t.shape[1:].num_elements() for t in held)
         self._graphs: dict[Any, tuple[Callable[..., Any], Any]] = {}
 
     def batches(self, options: Options) -> "tf.data.Dataset":
@@ -134,9 +139,10 @@ class InMemory:
         if self.rows is not None:
             order = self.rows[order]
         whole = options.drop_remainder or options.steps is not None
-        key = (batch, options.augment, whole, options.shard)
+        small = len(order) * self._row_bytes <= WHOLE
+        key = (batch, options.augment, whole, options.shard, small)
         if key not in self._graphs:
-            self._graphs[key] = self._trace(options, whole)
+            self._graphs[key] = self._trace(options, whole, small)
         graph, element_spec = self._graphs[key]
         variant = graph(
             tf.constant(order, tf.int64),
@@ -144,20 +150,19 @@ class InMemory:
             tf.constant(options.first_sample(size), tf.int64),
             tf.constant([options.seed, 0], tf.int64),
         )
-        dataset = tf.data.experimental.from_variant(variant, element_spec)
-        # Rewriting the graph copies what it captures, which is all of the data, and gains nothing.
-        plain = tf.data.Options()
-        plain.experimental_optimization.apply_default_optimizations = False
-        return dataset.with_options(plain)
+        return tf.data.experimental.from_variant(variant, element_spec)
 
-    def _trace(self, options: Options, whole: bool) -> tuple[Callable[..., Any], Any]:
+    def _trace(self, options: Options, whole: bool, small: bool) -> tuple[Callable[..., Any], Any]:
         """Return a graph that makes batches of any epoch's order, and their element spec.
 
         The graph takes (the order, its first place, samples before it, the seed).
         """
         import tensorflow as tf
 
+        from tfpipe.data.tensors import in_blocks, in_one
+
         size, shard, element_specs = options.batch_size, options.shard, []
+        changed = options.augment or any(image.resize for image in self.images)
 
         def batch(
             place: "tf.Tensor", order: "tf.Tensor", first: "tf.Tensor", seed: "tf.Tensor"
@@ -166,28 +171,55 @@ class InMemory:
             begin, end = own_rows(left, shard)
             rows = order[place + begin : place + end]
             rows = tf.ensure_shape(rows, [end - begin]) if whole else rows
-            features = {name: tf.gather(t, rows) for name, t in self._features.items()}
+            features, *others = self._gather(rows)
             for image in self.images:
                 stored, start = features[image.name], first + place + begin
                 features[image.name] = augmented(options.augment, stored, start, seed, image)
-            x = next(iter(features.values())) if len(features) == 1 else features
-            labelled = x, tf.nest.map_structure(lambda t: tf.gather(t, rows), self._labels)
-            return (
-                labelled if self._weights is None else (*labelled, tf.gather(self._weights, rows))
-            )
+            return _only(features), *others
+
+        def as_stored(rows: "tf.Tensor") -> tuple[Any, ...]:
+            features, *others = self._gather(rows)
+            return _only(features), *others
 
         def epoch(
             order: "tf.Tensor", start: "tf.Tensor", first: "tf.Tensor", seed: "tf.Tensor"
         ) -> "tf.Tensor":
-            places = tf.data.Dataset.range(start, tf.size(order, tf.int64), size)
-            batches = places.map(lambda place: batch(place, order, first, seed), tf.data.AUTOTUNE)
-            batches = batches.prefetch(tf.data.AUTOTUNE)
+            # Rewriting the graph copies what it captures, all of the data, and gains nothing.
+            plain = tf.data.Options()
+            plain.experimental_optimization.apply_default_optimizations = False
+            if changed or shard[1] > 1:
+                places = tf.data.Dataset.range(start, tf.size(order, tf.int64), size)
+                batches = places.map(lambda p: batch(p, order, first, seed), tf.data.AUTOTUNE)
+                batches = batches.prefetch(tf.data.AUTOTUNE)
+            else:
+                plain.autotune.enabled = False
+                rows = order[start:]
+                if small:
+                    batches = in_one(as_stored, rows, size, whole)
+                else:
+                    block = max(1, BLOCK // (size * self._row_bytes))
+                    batches = in_blocks(as_stored, rows, size, whole, block)
+            batches = batches.with_options(plain)
             element_specs.append(batches.element_spec)
             return tf.data.experimental.to_variant(batches)
 
         signature = [tf.TensorSpec(shape, tf.int64) for shape in ([None], [], [], [2])]
         graph = tf.function(epoch, input_signature=signature, autograph=False)
         return graph.get_concrete_function(), element_specs[-1]
+
+    def _gather(self, rows: "tf.Tensor") -> tuple[Any, ...]:
+        """Return (features by name, labels), or (features, labels, weights), of rows as stored."""
+        import tensorflow as tf
+
+        held = (self._features, self._labels)
+        columns = held if self._weights is None else (*held, self._weights)
+        gathered: tuple[Any, ...] = tf.nest.map_structure(lambda t: tf.gather(t, rows), columns)
+        return gathered
+
+
+def _only(features: "dict[str, tf.Tensor]") -> "dict[str, tf.Tensor] | tf.Tensor":
+    """Return the features as a model takes them: the tensor alone where there is one."""
+    return next(iter(features.values())) if len(features) == 1 else features
 
 
 def augmented(
