@@ -18,7 +18,7 @@ from tfpipe.declare.tree import resolve
 from tfpipe.evaluation.predictions import Answered, Predictions
 from tfpipe.models import MLP
 from tfpipe.runs.directory import RunDirectory, Status, create_run
-from tfpipe.training.metrics_file import append_row
+from tfpipe.training.metrics_file import append_rows
 from tfpipe.training.reporting import EpochRow
 
 NOW = datetime(2026, 11, 20, 10, 15, 2)
@@ -92,7 +92,7 @@ def record(
     run.write_json("environment.json", ENVIRONMENT | (environment or {}))
     for epoch, loss in enumerate(losses, 1):
         metrics = {"loss": loss, "val_loss": 1.1 * loss}
-        append_row(run.metrics_file, EpochRow(epoch, len(losses), 2.0, 100.0, metrics))
+        append_rows(run.metrics_file, [EpochRow(epoch, len(losses), 2.0, 100.0, metrics)])
     run.write_status(status or Status("finished", epoch=len(losses)))
     if answers is not None:
         (run.path / "predictions").mkdir()

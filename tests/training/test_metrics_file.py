@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tfpipe.errors import StorageError
-from tfpipe.training.metrics_file import append_row, read_rows, write_rows
+from tfpipe.training.metrics_file import append_rows, read_rows, write_rows
 from tfpipe.training.reporting import EpochRow
 
 HEADER = "epoch,loss,val_loss,learning_rate,seconds,examples_per_second,input_wait"
@@ -20,7 +20,7 @@ def row(epoch: int, loss: float = 0.5, wait: float | None = 0.25) -> EpochRow:
 def file(tmp_path: Path) -> Path:
     file = tmp_path / "metrics.csv"
     for epoch in (1, 2, 3):
-        append_row(file, row(epoch))
+        append_rows(file, [row(epoch)])
     return file
 
 
@@ -30,7 +30,7 @@ def test_rows_come_back_as_they_were(file: Path) -> None:
 
 
 def test_a_row_without_a_measured_wait_comes_back(tmp_path: Path) -> None:
-    append_row(tmp_path / "metrics.csv", row(1, wait=None))
+    append_rows(tmp_path / "metrics.csv", [row(1, wait=None)])
     assert read_rows(tmp_path / "metrics.csv", 9) == [row(1, wait=None)]
     assert (tmp_path / "metrics.csv").read_text().splitlines()[1].endswith(",")
 
@@ -38,7 +38,7 @@ def test_a_row_without_a_measured_wait_comes_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [1 / 3, 1e-12, 123456.78, 3.4e38])
 def test_a_rewritten_number_is_the_same_text(tmp_path: Path, value: float) -> None:
     file = tmp_path / "metrics.csv"
-    append_row(file, row(1, loss=value))
+    append_rows(file, [row(1, loss=value)])
     before = file.read_bytes()
     write_rows(file, read_rows(file, 9))
     assert file.read_bytes() == before
@@ -67,7 +67,7 @@ def test_rows_are_cut_and_written_anew(file: Path) -> None:
     with file.open("a", newline="") as stream:
         stream.write("4,0.5,")
     write_rows(file, read_rows(file, 9)[:2])
-    append_row(file, row(3, loss=0.125))
+    append_rows(file, [row(3, loss=0.125)])
     assert read_rows(file, 9) == [row(1), row(2), row(3, loss=0.125)]
     assert file.read_text().splitlines()[0] == HEADER
     assert [p.name for p in file.parent.iterdir()] == ["metrics.csv"]
@@ -77,7 +77,7 @@ def test_cut_to_nothing_there_is_no_file(file: Path) -> None:
     write_rows(file, [])
     assert not file.exists()
     write_rows(file, [])
-    append_row(file, row(1))
+    append_rows(file, [row(1)])
     assert read_rows(file, 9) == [row(1)]
 
 
@@ -89,4 +89,4 @@ def test_columns_that_only_some_rows_have_are_kept(file: Path) -> None:
 
 def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"cannot be written \(No such file or directory\)"):
-        append_row(tmp_path / "gone" / "metrics.csv", row(1))
+        append_rows(tmp_path / "gone" / "metrics.csv", [row(1)])

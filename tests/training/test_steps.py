@@ -78,7 +78,7 @@ def test_only_the_wait_for_batches_is_added_up() -> None:
             yield int(seconds * 4)
 
     wait, iterator = InputWait(clock), batches()
-    assert wait.take() == 0.0
+    assert wait.take() is None
     assert wait.next(iterator) == 2
     clock.now += 7.0  # a training step
     assert wait.next(iterator) == 1
@@ -88,7 +88,7 @@ def test_only_the_wait_for_batches_is_added_up() -> None:
     clock.now += 7.0
     assert wait.next(iterator) == 8
     assert wait.take() == 2.0
-    assert wait.take() == 0.0
+    assert wait.take() is None
 
 
 def test_the_end_of_the_data_is_passed_on() -> None:
@@ -115,7 +115,8 @@ def test_a_slow_input_has_a_larger_share_than_a_quick_one(tmp_path: Path) -> Non
             return quick.map(map_slowly)
 
     slowly, quickly = (
-        float(waits(run(pipeline, tmp_path).directory)[-1]) for pipeline in (Slow(), Points())
+        float(waits(run(pipeline, tmp_path).directory)[-1])
+        for pipeline in (Slow(), Points(steps_per_execution=1))
     )
     assert 0.0 <= quickly < slowly <= 1.0
 

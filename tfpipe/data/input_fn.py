@@ -3,11 +3,12 @@
 Samples in memory are addressed, not streamed. An epoch is a list of row numbers in an order that
 only (seed, pass) decides, so any batch of any epoch can be made directly: resuming skips without
 reading, and several workers agree without talking. Batches are gathered whole from the stored
-arrays, then augmented whole.
+arrays, then augmented whole: by tf.data, which makes them while others are trained on, or by the
+compiled loop of many small steps itself.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -134,23 +135,55 @@ class InMemory:
         """Return the batches of one epoch, from a position on."""
         import tensorflow as tf
 
-        size, batch = self.size, options.batch_size
-        order = order_of(size, options)
-        if self.rows is not None:
-            order = self.rows[order]
+        batch = options.batch_size
         whole = options.drop_remainder or options.steps is not None
-        small = len(order) * self._row_bytes <= WHOLE
+        small = options.samples(self.size) * self._row_bytes <= WHOLE
         key = (batch, options.augment, whole, options.shard, small)
         if key not in self._graphs:
             self._graphs[key] = self._trace(options, whole, small)
         graph, element_spec = self._graphs[key]
-        variant = graph(
-            tf.constant(order, tf.int64),
-            tf.constant(options.position * batch, tf.int64),
-            tf.constant(options.first_sample(size), tf.int64),
-            tf.constant([options.seed, 0], tf.int64),
-        )
+        order, first, seed = self.epoch(options)
+        variant = graph(order, tf.constant(options.position * batch, tf.int64), first, seed)
         return tf.data.experimental.from_variant(variant, element_spec)
+
+    def epoch(self, options: Options) -> tuple["tf.Tensor", "tf.Tensor", "tf.Tensor"]:
+        """Return what decides the batches of an epoch.
+
+        Returns:
+            The stored rows in the order of the epoch, how many samples came before it, the seed.
+        """
+        import tensorflow as tf
+
+        order = order_of(self.size, options)
+        if self.rows is not None:
+            order = self.rows[order]
+        with tf.device("CPU"):
+            first = tf.constant(options.first_sample(self.size), tf.int64)
+            return tf.constant(order, tf.int64), first, tf.constant([options.seed, 0], tf.int64)
+
+    def batch(
+        self,
+        rows: "tf.Tensor",
+        start: "tf.Tensor",
+        seed: "tf.Tensor",
+        augment: tuple[Augmentation, ...],
+    ) -> tuple[Any, ...]:
+        """Return the batch of some stored rows, as TensorFlow's operations.
+
+        Args:
+            rows: their numbers.
+            start: how many samples came before them since training began.
+            seed: the pipeline's, and 0.
+            augment: changes of the images.
+        """
+        import tensorflow as tf
+
+        features = {name: tf.gather(t, rows) for name, t in self._features.items()}
+        for image in self.images:
+            features[image.name] = augmented(augment, features[image.name], start, seed, image)
+        x = next(iter(features.values())) if len(features) == 1 else features
+        labelled = x, tf.nest.map_structure(lambda t: tf.gather(t, rows), self._labels)
+        return labelled if self._weights is None else (*labelled, tf.gather(self._weights, rows))
 
     def _trace(self, options: Options, whole: bool, small: bool) -> tuple[Callable[..., Any], Any]:
         """Return a graph that makes batches of any epoch's order, and their element spec.
@@ -171,15 +204,7 @@ class InMemory:
             begin, end = own_rows(left, shard)
             rows = order[place + begin : place + end]
             rows = tf.ensure_shape(rows, [end - begin]) if whole else rows
-            features, *others = self._gather(rows)
-            for image in self.images:
-                stored, start = features[image.name], first + place + begin
-                features[image.name] = augmented(options.augment, stored, start, seed, image)
-            return _only(features), *others
-
-        def as_stored(rows: "tf.Tensor") -> tuple[Any, ...]:
-            features, *others = self._gather(rows)
-            return _only(features), *others
+            return self.batch(rows, first + place + begin, seed, options.augment)
 
         def epoch(
             order: "tf.Tensor", start: "tf.Tensor", first: "tf.Tensor", seed: "tf.Tensor"
@@ -187,6 +212,10 @@ class InMemory:
             # Rewriting the graph copies what it captures, all of the data, and gains nothing.
             plain = tf.data.Options()
             plain.experimental_optimization.apply_default_optimizations = False
+
+            def as_stored(rows: "tf.Tensor") -> tuple[Any, ...]:
+                return self.batch(rows, first, seed, ())
+
             if changed or shard[1] > 1:
                 places = tf.data.Dataset.range(start, tf.size(order, tf.int64), size)
                 batches = places.map(lambda p: batch(p, order, first, seed), tf.data.AUTOTUNE)
@@ -207,19 +236,26 @@ class InMemory:
         graph = tf.function(epoch, input_signature=signature, autograph=False)
         return graph.get_concrete_function(), element_specs[-1]
 
-    def _gather(self, rows: "tf.Tensor") -> tuple[Any, ...]:
-        """Return (features by name, labels), or (features, labels, weights), of rows as stored."""
-        import tensorflow as tf
 
-        held = (self._features, self._labels)
-        columns = held if self._weights is None else (*held, self._weights)
-        gathered: tuple[Any, ...] = tf.nest.map_structure(lambda t: tf.gather(t, rows), columns)
-        return gathered
+@dataclass(frozen=True)
+class RowsInMemory:
+    """A split in memory, whose batches a compiled loop makes for itself.
 
+    Args:
+        memory: the stored arrays.
+        options: how batches are made of them; the epoch is asked for by itself.
+    """
 
-def _only(features: "dict[str, tf.Tensor]") -> "dict[str, tf.Tensor] | tf.Tensor":
-    """Return the features as a model takes them: the tensor alone where there is one."""
-    return next(iter(features.values())) if len(features) == 1 else features
+    memory: InMemory
+    options: Options
+
+    def epoch(self, number: int) -> tuple["tf.Tensor", "tf.Tensor", "tf.Tensor"]:
+        """Return what decides the batches of an epoch; see `InMemory.epoch`."""
+        return self.memory.epoch(replace(self.options, epoch=number))
+
+    def batch(self, rows: "tf.Tensor", start: "tf.Tensor", seed: "tf.Tensor") -> tuple[Any, ...]:
+        """Return the batch of some stored rows; see `InMemory.batch`."""
+        return self.memory.batch(rows, start, seed, self.options.augment)
 
 
 def augmented(

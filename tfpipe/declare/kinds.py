@@ -54,6 +54,13 @@ class Source(Part):
         """Return batches of (features, label) of a split; see `tfpipe.data.input_fn.Options`."""
         raise NotImplementedError
 
+    def rows_in_memory(self, split: str, **options: Any) -> Any:
+        """Return the rows of a split where they are in memory, else None.
+
+        See `tfpipe.data.input_fn.RowsInMemory`; the batches are those of `input_fn`.
+        """
+        return None
+
     def element(self) -> tuple[tuple[Feature, ...], Label]:
         """Return what one sample consists of, without reading the data where that is possible."""
         spec = self.spec()

@@ -115,7 +115,9 @@ class Pipeline(Part, metaclass=PipelineMeta):
             bfloat16 where the hardware has it, else float32.
         device: "auto", "cpu", "gpu", "gpu:0,1", "tpu", "tpu:NAME", or "cpu:2" for two logical CPUs.
         steps_per_execution: training steps in one call, to save overhead; stops and saved states
-            come between calls.
+            come between calls. "auto" measures the first steps, and where they are short and the
+            data is in memory makes one compiled call of as many as take half a second, at most an
+            epoch. The numbers are the same to the last bit.
         gradient_accumulation: steps whose gradients are averaged for one update of the weights.
         clip_norm: the largest norm of all gradients together; larger ones are scaled down.
         ema: the momentum of a moving average of the weights, such as 0.999. Validation, the best
@@ -148,7 +150,7 @@ class Pipeline(Part, metaclass=PipelineMeta):
     seed: Count = 0
     precision: Precision = "float32"
     device: str = "auto"
-    steps_per_execution: Positive = 1
+    steps_per_execution: Literal["auto"] | Positive = "auto"
     gradient_accumulation: Positive = 1
     clip_norm: PositiveFloat | None = None
     ema: OpenFraction | None = None
@@ -237,20 +239,22 @@ class Pipeline(Part, metaclass=PipelineMeta):
         an epoch, and `super().input_fn(split)` inside it gives that epoch's data.
         """
         assert self.data is not None
+        chosen = current_epoch.get() if epoch is None else epoch
+        options = self.batch_options(split) | {"shard": shard}
+        return self.data.input_fn(split, epoch=chosen, position=position, **options)
+
+    def batch_options(self, split: str) -> dict[str, Any]:
+        """Return how the declared fields make batches of a split, as a source takes it."""
         training = split == "train"
-        return self.data.input_fn(
-            split,
-            seed=self.seed,
-            epoch=current_epoch.get() if epoch is None else epoch,
-            position=position,
-            batch_size=self.batch_size,
-            shuffle=self.shuffle and training,
-            augment=self.augment if training else (),
-            drop_remainder=self.drop_remainder and training,
-            steps=self.steps_per_epoch if training else None,
-            cache=self.cache,
-            shard=shard,
-        )
+        return {
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "shuffle": self.shuffle and training,
+            "augment": self.augment if training else (),
+            "drop_remainder": self.drop_remainder and training,
+            "steps": self.steps_per_epoch if training else None,
+            "cache": self.cache,
+        }
 
     def build_model(self) -> Any:
         """Return the uncompiled keras.Model of logits; override it to write ordinary Keras."""

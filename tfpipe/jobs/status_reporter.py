@@ -42,13 +42,19 @@ class StatusReporter:
         if not self.quiet:
             self._plan.terminal.step(epoch, epochs, step, steps, rate, loss)
 
-    def epoch(self, row: EpochRow) -> None:
-        self._epoch, self._step = row.epoch, 0
+    def epochs(self, rows: Sequence[EpochRow]) -> None:
+        self._epoch, self._step = rows[-1].epoch, 0
         if not self.quiet:
-            self._plan.terminal.epoch(row)
-            if advice := input_advice(self._plan.prepared.pipeline, row):
-                self._plan.terminal.note(advice)
-        self.write(metrics=by_split(row.metrics))
+            for row in rows:
+                self._plan.terminal.epoch(row)
+                if advice := input_advice(self._plan.prepared.pipeline, row):
+                    self._plan.terminal.note(advice)
+        self.write(metrics=by_split(rows[-1].metrics))
+
+    def grouped(self, steps: int, seconds: float) -> None:
+        if not self.quiet:
+            told = f"a step takes {1000 * seconds:.2g} ms: {steps} in one call"
+            self._plan.terminal.say(f"[dim]{told} (steps_per_execution=auto)[/]")
 
     def phase(self, number: int, count: int) -> None:
         if not self.quiet:

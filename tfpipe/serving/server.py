@@ -38,7 +38,7 @@ _TAKING = 60.0  # seconds in which a client has to read some of its answer
 # Longer than proxies keep their connections, so that none of them asks as it is closed.
 _KEEP_ALIVE = 75
 # Seconds for which connections are accepted, and requests are read, after the signal to end.
-_ACCEPTING, _READING = 0.05, 0.5
+_ACCEPTING, _READING = 0.05, 1.0
 
 
 class Connection(HttpToolsProtocol):

@@ -137,7 +137,7 @@ def _compile(compiled: Compiled, pipeline: Pipeline) -> None:
         loss=compiled.task.loss_for(pipeline.loss),
         metrics=compiled.task.metrics_for(pipeline.metrics),
         loss_weights=compiled.task.loss_weights_for(pipeline.loss_weights),
-        steps_per_execution=pipeline.steps_per_execution,
+        steps_per_execution=1 if (steps := pipeline.steps_per_execution) == "auto" else steps,
         jit_compile=compiled.jit_compile,
     )
 

@@ -4,13 +4,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfpipe.data.input_fn import steps_per_epoch
+from tfpipe.data.input_fn import RowsInMemory, steps_per_epoch
 from tfpipe.data.sources.base import StoredSplits
 from tfpipe.declare.pipeline import Pipeline, current_epoch, has_own_input
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.devices.cluster.strategy import is_multi_worker
 from tfpipe.errors import ConfigError, DataError
-from tfpipe.training.weights import weighted
+from tfpipe.training.weights import weighing
 
 Shard = tuple[int, int]
 
@@ -28,8 +28,8 @@ def dataset(
         shard: which part of each batch to make, from 0, and of how many; of declared data only.
     """
     batches = _batches(pipeline, split, epoch, position, shard)
-    if split == "train":
-        batches = weighted(pipeline, batches)
+    if split == "train" and (weigh := weighing(pipeline)):
+        batches = batches.map(weigh, num_parallel_calls=tf.data.AUTOTUNE)
     # Workers divide an own input_fn's batches; by default each might get its own files.
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
@@ -43,7 +43,7 @@ def distributed(
     epoch: int = 0,
     position: int = 0,
 ) -> Any:
-    """Return the batches of a split as a strategy's replicas take them.
+    """Return the batches of a split as a strategy's replicas take them, each its part.
 
     Of several workers each makes its own rows alone, which nobody has to tell it: an epoch's order
     is a pure function. An overridden input_fn makes all of them on every worker, and TensorFlow
@@ -57,11 +57,12 @@ def distributed(
         position: how many batches to leave out.
 
     Returns:
-        A tf.data.Dataset of global batches, or a tf.distribute.DistributedDataset of their parts.
+        A tf.distribute.DistributedDataset; for one replica a tf.data.Dataset.
     """
     declared = isinstance(pipeline.data, StoredSplits) and not has_own_input(pipeline)
     if not (declared and is_multi_worker(strategy)):
-        return dataset(pipeline, split, epoch, position)
+        batches = dataset(pipeline, split, epoch, position)
+        return strategy.experimental_distribute_dataset(batches)
     return strategy.distribute_datasets_from_function(
         lambda worker: own_batches(pipeline, split, worker, epoch, position)
     )
@@ -108,6 +109,21 @@ def _batches(
     return own.skip(position) if position else own
 
 
+def rows_in_memory(pipeline: Pipeline, split: str) -> RowsInMemory | None:
+    """Return a split's rows where they are in memory; None for an own input_fn and for streams.
+
+    Args:
+        pipeline: the declaration, its ranges resolved.
+        split: "train", "validation" or "test".
+    """
+    if has_own_input(pipeline):
+        return None
+    assert pipeline.data is not None
+    rows = pipeline.data.rows_in_memory(split, **pipeline.batch_options(split))
+    assert rows is None or isinstance(rows, RowsInMemory)
+    return rows
+
+
 def steps_of(pipeline: Pipeline, spec: ElementSpec, batches: tf.data.Dataset) -> int:
     """Return how many steps an epoch has.
 
@@ -122,11 +138,11 @@ def steps_of(pipeline: Pipeline, spec: ElementSpec, batches: tf.data.Dataset) ->
     known = int(batches.cardinality())
     if known > 0:
         return known
-    if pipeline.steps_per_execution > 1:
+    if pipeline.steps_per_execution not in ("auto", 1):
         raise ConfigError(
             f"steps_per_execution={pipeline.steps_per_execution} needs to know how many batches "
             "there are: end input_fn with .apply(tf.data.experimental.assert_cardinality(n)), or "
-            "leave it at 1."
+            'leave it at "auto".'
         )
     return steps_per_epoch(
         spec.splits["train"],

@@ -1,8 +1,4 @@
-"""The epochs: one `fit` each, on data that is a pure function of the epoch.
-
-A single `fit` that starts in the middle of an epoch would cut all later epochs short, so each epoch
-is a `fit` of its own; the callbacks are called as for one training that begins and ends once.
-"""
+"""Training: its callbacks, its phases, and where it goes on from."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +7,7 @@ from typing import Any
 
 import keras
 
+from tfpipe.declare.field_types import Duration
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.devices.cluster.strategy import adapt, is_multi_worker
@@ -21,14 +18,17 @@ from tfpipe.training import checkpoint
 from tfpipe.training.callbacks import callback_state, tensorboard
 from tfpipe.training.callbacks.averaged_weights import AveragedWeights
 from tfpipe.training.callbacks.batch_norm import BatchNormStatistics
+from tfpipe.training.callbacks.batched_writes import BatchedWrites
 from tfpipe.training.callbacks.best_model import BestModel, best_monitor
 from tfpipe.training.callbacks.guard import Guard
 from tfpipe.training.callbacks.metrics_logger import MetricsLogger
 from tfpipe.training.callbacks.restore_metrics import RestoreMetrics
 from tfpipe.training.callbacks.state_checkpoint import StateCheckpoint
+from tfpipe.training.callbacks.tensorboard import EpochBoard
 from tfpipe.training.callbacks.view import replaces_rows, show, view_of
 from tfpipe.training.compile import Compiled, build_state, enter_phase
-from tfpipe.training.datasets import dataset, distributed, steps_of
+from tfpipe.training.datasets import dataset, steps_of
+from tfpipe.training.epochs import Epochs, Grouping, asks_for_batches
 from tfpipe.training.metrics_file import cut_log
 from tfpipe.training.position import Phases, Position
 from tfpipe.training.reporting import EpochRow, Reporter
@@ -42,24 +42,6 @@ _WRITING = (
     keras.callbacks.ModelCheckpoint,
     keras.callbacks.TensorBoard,
 )
-
-
-class OneTraining(keras.callbacks.CallbackList):
-    """A callback list whose training begins and ends once, over several calls of `fit`."""
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Do nothing: `begin_training` has called the callbacks."""
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Do nothing: `end_training` will call the callbacks."""
-
-    def begin_training(self) -> None:
-        """Call `on_train_begin` of the callbacks."""
-        super().on_train_begin()
-
-    def end_training(self, logs: dict[str, Any]) -> None:
-        """Call `on_train_end` of the callbacks."""
-        super().on_train_end(logs)
 
 
 @dataclass(frozen=True)
@@ -135,28 +117,21 @@ def train(
         TrainingError: when the loss is no longer a number.
         StorageError: when the directory cannot be written.
     """
-    strategy, validation = compiled.model.distribute_strategy, None
-    if "validation" in spec.splits:
-        validation = distributed(pipeline, "validation", strategy)
     with count_stop_signals(patience=1) as stops:
         training = _Training(pipeline, spec, compiled, run, reporter, chief, stops)
-        training.gather_callbacks(validation is not None, extra, again=resumed is not None)
+        training.gather_callbacks(extra, again=resumed is not None)
         training.begin(resumed)
-        position = training.position
-        while training.has_epoch_left():
-            compiled.model.fit(
-                distributed(pipeline, "train", strategy, position.epoch, position.first_step),
-                validation_data=validation,
-                shuffle=False,  # the input function has shuffled
-                initial_epoch=position.epoch,
-                epochs=position.epoch + 1,
-                callbacks=training.callbacks,
-                verbose=0,
-            )
-            if training.requests.stop and not training.over:
-                raise Interrupted(f"Stopped after epoch {position.epoch}; the state is saved.")
+        try:
+            while training.has_epoch_left():
+                training.epochs.run()
+                if training.requests.stop and not training.over:
+                    training.saver.save_unless_saved()
+                    epoch = training.position.epoch
+                    raise Interrupted(f"Stopped after epoch {epoch}; the state is saved.")
+        finally:
+            training.written.write()
         rows = training.logger.rows
-        training.callbacks.end_training(rows[-1].metrics)
+        training.callbacks.on_train_end(rows[-1].metrics)
     return Trained(rows, len(rows) < pipeline.epochs, training.notes)
 
 
@@ -173,8 +148,11 @@ class _Training:
         stops: how often somebody has asked this process to stop.
     """
 
-    callbacks: OneTraining
+    callbacks: keras.callbacks.CallbackList
+    epochs: Epochs
     logger: MetricsLogger
+    saver: StateCheckpoint
+    written: BatchedWrites
 
     def __init__(
         self,
@@ -198,18 +176,16 @@ class _Training:
         several = is_multi_worker(model.distribute_strategy)
         self.requests = Requests(lambda: stops() > 0, together=several)
 
-    def gather_callbacks(
-        self, validated: bool, extra: Sequence[keras.callbacks.Callback], again: bool
-    ) -> None:
+    def gather_callbacks(self, extra: Sequence[keras.callbacks.Callback], again: bool) -> None:
         """List the callbacks in the order in which they act.
 
         The averaged weights are put in place first, for all that judges an epoch, and the averages
         of batch normalisation that go with them; the guard comes before whatever computes with its
         numbers; the state is saved last, so that it has what the others have made of the epoch.
         """
-        pipeline, run = self._pipeline, self._run
+        pipeline, run, validated = self._pipeline, self._run, "validation" in self._spec.splits
         self._wait = InputWait()
-        measured = set_functions(self._model, self._wait, self.requests)
+        set_functions(self._model, self._wait, self.requests)
         declared = pipeline.build_callbacks()
         if not self._chief:
             declared = [c for c in declared if not _writes(c)]
@@ -217,13 +193,17 @@ class _Training:
         show(declared, view_of(pipeline, self._spec, self._compiled.task, run))
         self._reporter.quiet = replaces_rows(declared)
         self._reporter.callbacks = declared
-        best = BestModel(run.checkpoints / "best.keras", best_monitor(declared, validated))
-        self._stateful = [*declared, best]
+        best = BestModel(
+            run.checkpoints / "best.keras",
+            best_monitor(declared, validated),
+            lambda: self.saver.due_after(self.position.epoch),
+        )
+        self._best, self._stateful = best, [*declared, best]
         boards = tensorboard.boards_of(declared, run, again) if self._chief else ([], [])
         added_board, self._boards = boards
         self._averaged = [AveragedWeights()] if pipeline.ema else []
         self._batch_norm = BatchNormStatistics(lambda epoch: dataset(pipeline, "train", epoch))
-        self._saver = StateCheckpoint(
+        self.saver = StateCheckpoint(
             run.checkpoints,
             self.position,
             pipeline.checkpoint_every,
@@ -238,9 +218,17 @@ class _Training:
             self.position,
             (pipeline.steps_per_epoch or 0) * pipeline.batch_size or self._spec.splits["train"],
             pipeline.batch_size,
-            self._wait.take if measured else None,
+            self._wait.take,
         )
-        self.callbacks = OneTraining(
+        speeds = tensorboard.SpeedBoard(self._boards, self.logger.rows)
+        self.written = BatchedWrites(
+            [
+                *(board.write for board in self._boards if isinstance(board, EpochBoard)),
+                speeds.write,
+                self.logger.write,
+            ]
+        )
+        self.callbacks = keras.callbacks.CallbackList(
             [
                 *self._averaged,
                 self._batch_norm,
@@ -249,8 +237,9 @@ class _Training:
                 *declared,
                 *([best] if self._chief else []),
                 self.logger,
-                tensorboard.SpeedBoard(self._boards, self.logger.rows),
-                self._saver,
+                speeds,
+                self.written,
+                self.saver,
                 *extra,
             ],
             add_history=True,
@@ -259,11 +248,25 @@ class _Training:
             steps=self.position.steps,
             verbose=0,
         )
+        every = pipeline.checkpoint_every
+        self.epochs = Epochs(
+            pipeline,
+            self._model,
+            self.position,
+            self.callbacks,
+            validated,
+            Grouping(
+                pipeline.steps_per_execution,
+                any(map(asks_for_batches, [*self._boards, *declared, *extra])),
+                None if isinstance(every, Duration) else every,
+                self._reporter.grouped,
+            ),
+        )
 
     def begin(self, resumed: Resumed | None) -> None:
         """Begin training with the callbacks, and restore what a saved state holds."""
         if resumed is None:
-            self.callbacks.begin_training()
+            self.callbacks.on_train_begin()
             self._report_phase()
             return
         saved = resumed.saved
@@ -277,18 +280,18 @@ class _Training:
             restore = RestoreMetrics(saved)
             restore.set_model(self._model)
             self.callbacks.callbacks.insert(0, restore)
-        self.callbacks.begin_training()
+        self.callbacks.on_train_begin()
         self._restore(resumed)
         if resumed.callbacks:
             arrays = saved.named("callbacks")
             callback_state.set_states(self._stateful, saved.state.callbacks, arrays)
         self.position.begin(saved.state.epoch, resumed.step)
-        self._saver.begin()
+        self.saver.begin()
         done = saved.state.epoch * self.position.steps + resumed.step
         tensorboard.set_step(self._boards, done)
         self._model.stop_training = resumed.over
         if resumed.save_first:
-            self._saver.save()
+            self.saver.save()
         self._report_phase()
 
     @property
@@ -337,6 +340,7 @@ class _Training:
         self._phases.enter(phase, began)
         enter_phase(self._compiled, self._pipeline, phase, dataset(self._pipeline, "train"))
         set_functions(self._model, self._wait, self.requests)
+        self.epochs.compiled()
         if self._phases.declared:
             tensorboard.count_from(self._boards, began * self.position.steps)
 
@@ -354,6 +358,8 @@ class _Training:
             optimizer.learning_rate = declared
 
     def _before_saving(self) -> None:
+        self.written.write()
+        self._best.write()
         tensorboard.flush(self._boards)
         for averaged in self._averaged:
             averaged.restore_raw()

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +20,16 @@ def as_float32(value: float | str) -> np.float32:
         return np.float32(value)
 
 
-def append_row(file: Path, row: EpochRow) -> None:
-    """Add a row, with the column names first where the file is new."""
-    values = _values(row)
+def append_rows(file: Path, rows: Sequence[EpochRow]) -> None:
+    """Add rows, with the column names first where the file is new."""
+    values = [_values(row) for row in rows]
     with storage(file.parent):
         new = not file.exists()
         with file.open("a", newline="") as stream:
-            writer = csv.DictWriter(stream, list(values))
+            writer = csv.DictWriter(stream, list(values[0]))
             if new:
                 writer.writeheader()
-            writer.writerow(values)
+            writer.writerows(values)
             stream.flush()
             os.fsync(stream.fileno())
 

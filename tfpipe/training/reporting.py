@@ -52,8 +52,16 @@ class Reporter(Protocol):
     ) -> None:
         """A step is done; called after every one."""
 
-    def epoch(self, row: EpochRow) -> None:
-        """An epoch is done."""
+    def epochs(self, rows: Sequence[EpochRow]) -> None:
+        """Epochs are done; several at once where they are short."""
+
+    def grouped(self, steps: int, seconds: float) -> None:
+        """It was measured that steps are short, and several are one call from now on.
+
+        Args:
+            steps: how many, at most.
+            seconds: that a step takes.
+        """
 
     def phase(self, number: int, count: int) -> None:
         """A phase of a training in several begins; told once it can be seen what it trains."""
@@ -70,7 +78,10 @@ class Nobody:
     ) -> None:
         """Nothing."""
 
-    def epoch(self, row: EpochRow) -> None:
+    def epochs(self, rows: Sequence[EpochRow]) -> None:
+        """Nothing."""
+
+    def grouped(self, steps: int, seconds: float) -> None:
         """Nothing."""
 
     def phase(self, number: int, count: int) -> None:

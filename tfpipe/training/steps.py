@@ -12,12 +12,18 @@ that works with deterministic operations.
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tfpipe.data.input_fn import RowsInMemory
+from tfpipe.devices.cluster.strategy import is_multi_worker
 from tfpipe.training.requests import Requests
+
+# Optimised together with what calls it, a step would be another graph in each place.
+_APART = {"_noinline": True}
 
 
 class InputWait:
@@ -29,23 +35,23 @@ class InputWait:
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
-        self._seconds = 0.0
+        self._seconds: float | None = None
 
     def next(self, iterator: Iterator[Any]) -> Any:
         """The iterator's next batch."""
         began = self._clock()
         batch = next(iterator)
-        self._seconds += self._clock() - began
+        self._seconds = (self._seconds or 0.0) + self._clock() - began
         return batch
 
-    def take(self) -> float:
-        """The seconds since the last call."""
-        seconds, self._seconds = self._seconds, 0.0
+    def take(self) -> float | None:
+        """The seconds since the last call; None where no batch was waited for."""
+        seconds, self._seconds = self._seconds, None
         return seconds
 
 
 def set_functions(model: Any, wait: InputWait, requests: Requests) -> bool:
-    """Give a compiled, built model its training function, and where it needs one a test function.
+    """Give a compiled, built model its training and its test function.
 
     Args:
         model: the model.
@@ -55,16 +61,18 @@ def set_functions(model: Any, wait: InputWait, requests: Requests) -> bool:
     Returns:
         Whether waiting is measured: not for a model that makes its own training function.
     """
-    own = any(
-        getattr(type(model), name, None) is not getattr(keras.Model, name, None)
-        for name in ("make_train_function", "make_test_function", "_make_function")
-    )
-    if own or model.run_eagerly:
+    if makes_functions(model):
         return False
     model.train_function = _train_function(model, wait, requests)
-    if model.distribute_strategy.num_replicas_in_sync > 1:
-        model.test_function = _several(model, model.test_step, InputWait())
+    model.test_function = _several(model, model.test_step, InputWait())
     return True
+
+
+def makes_functions(model: Any) -> bool:
+    """Whether a model makes its own training function, or runs without a compiled one."""
+    names = ("make_train_function", "make_test_function", "_make_function")
+    own = any(getattr(type(model), n, None) is not getattr(keras.Model, n, None) for n in names)
+    return own or bool(model.run_eagerly)
 
 
 def _train_function(model: Any, wait: InputWait, requests: Requests) -> Callable[..., Any]:
@@ -88,11 +96,11 @@ def _train_function(model: Any, wait: InputWait, requests: Requests) -> Callable
 
 def _several(model: Any, step: Callable[[Any], Any], wait: InputWait) -> Callable[[Any], Any]:
     """A function that takes as many steps as one call should, or as there are batches left."""
-    steps = _Steps(model, step)
+    steps = Steps(model, step)
 
     def function(batches: Any) -> Any:
         iterator, outputs = iter(batches), None
-        take = steps.of(getattr(iterator, "element_spec", None))
+        take = steps.alone(getattr(iterator, "element_spec", None))
         for _ in range(model.steps_per_execution):
             try:
                 batch = wait.next(iterator)
@@ -106,12 +114,12 @@ def _several(model: Any, step: Callable[[Any], Any], wait: InputWait) -> Callabl
     return function
 
 
-class _Steps:
+class Steps:
     """One step on every replica, each on its part of the batch, with the mean of what they give.
 
     A step is compiled for what the data set says its batches are, never for the batch that happens
     to come first: a run that is resumed at a last, smaller batch would compute with another graph,
-    and its last digits would differ.
+    and its last digits would differ. For the same reason it is never made one with what calls it.
 
     Args:
         model: the model.
@@ -122,6 +130,7 @@ class _Steps:
         self._model = model
         self._step = step
         self._compiled: dict[str, Callable[[Any], Any]] = {}
+        self._alone: dict[str, Callable[[Any], Any]] = {}
 
     def of(self, element_spec: Any) -> Callable[[Any], Any]:
         """The compiled step for batches of a spec; of whatever comes when there is none."""
@@ -129,6 +138,23 @@ class _Steps:
         if key not in self._compiled:
             self._compiled[key] = self._compile(None if element_spec is None else [element_spec])
         return self._compiled[key]
+
+    def alone(self, element_spec: Any) -> Callable[[Any], Any]:
+        """The compiled step for one batch of a spec, in a loop of one, as others are in a loop.
+
+        Several workers, and batches of which nothing is known, have no loop to be equal to.
+        """
+        if element_spec is None or is_multi_worker(self._model.distribute_strategy):
+            return self.of(element_spec)
+        key = str(element_spec)
+        if key not in self._alone:
+            step, first = self.of(element_spec), tf.constant(0, tf.int64)
+            self._alone[key] = tf.function(
+                lambda batch: _loop(step, lambda _: batch, first, 1),
+                input_signature=[element_spec],
+                autograph=False,
+            )
+        return self._alone[key]
 
     def _compile(self, signature: list[Any] | None) -> Callable[[Any], Any]:
         strategy = self._model.distribute_strategy
@@ -141,11 +167,12 @@ class _Steps:
             input_signature=signature,
             jit_compile=self._model.jit_compile,
             autograph=False,
+            experimental_attributes=_APART,
         )
         if strategy.num_replicas_in_sync == 1:
             return compiled
 
-        @tf.function(input_signature=signature, autograph=False)
+        @tf.function(input_signature=signature, autograph=False, experimental_attributes=_APART)
         def reduced(batch: Any) -> Any:
             outputs = compiled(batch)
             return keras.tree.map_structure(
@@ -153,3 +180,102 @@ class _Steps:
             )
 
         return reduced
+
+
+def _loop(
+    step: Any, batch: Callable[[tf.Tensor], Any], first: tf.Tensor, count: tf.Tensor | int
+) -> Any:
+    """Take some steps, as TensorFlow's operations; return what the last of them gives.
+
+    What a step gives is handed on by each: TensorFlow computes a step of which it is not wanted in
+    another way, and the last digits differ.
+    """
+    outputs = step.get_concrete_function().structured_outputs
+    nothing = tf.nest.map_structure(
+        lambda spec: tf.zeros([size or 0 for size in spec.shape], spec.dtype), outputs
+    )
+    shapes = tf.nest.map_structure(lambda spec: spec.shape, outputs)
+    return tf.while_loop(
+        lambda number, _: number < first + count,
+        lambda number, _: (number + 1, step(batch(number))),
+        [first, nothing],
+        shape_invariants=[first.shape, shapes],
+        parallel_iterations=1,
+    )[1]
+
+
+class RowSteps:
+    """Steps over rows in memory, as many as asked for in one compiled call.
+
+    The batches are gathered and augmented inside of it, and are those of `input_fn`; the step is
+    the same function that is called for a single batch, so that the numbers are the same too.
+
+    Args:
+        model: the model.
+        step: its train_step or test_step.
+        rows: the split.
+        weigh: adds the class weights to a batch; None without any.
+        element_spec: of the batches that the data set of these rows gives.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        step: Callable[[Any], Any],
+        rows: RowsInMemory,
+        weigh: Callable[..., Any] | None,
+        element_spec: Any,
+    ) -> None:
+        self._rows, self._weigh = rows, weigh
+        self._strategy = model.distribute_strategy
+        self._step = Steps(model, step).of(element_spec)
+        signature = [tf.TensorSpec(shape, tf.int64) for shape in ([None], [], [2], [], [])]
+        self._steps = tf.function(self._take, input_signature=signature, autograph=False)
+        self._epoch: tuple[int, tuple[tf.Tensor, ...]] | None = None
+
+    @property
+    def count(self) -> int:
+        """How many steps an epoch has."""
+        options = self._rows.options
+        return -(-options.samples(self._rows.memory.size) // options.batch_size)
+
+    def taking(self, epoch: int, first: int, count: int) -> Callable[[], Any]:
+        """What takes some steps of an epoch, and returns what the last of them gives."""
+        if self._epoch is None or self._epoch[0] != epoch:
+            self._epoch = epoch, self._rows.epoch(epoch)
+        place = tf.constant(first, tf.int64), tf.constant(count, tf.int64)
+        return partial(self._steps, *self._epoch[1], *place)
+
+    def _take(
+        self,
+        order: tf.Tensor,
+        before: tf.Tensor,
+        seed: tf.Tensor,
+        first: tf.Tensor,
+        count: tf.Tensor,
+    ) -> Any:
+        size, replicas = self._rows.options.batch_size, self._strategy.num_replicas_in_sync
+
+        def batch(number: tf.Tensor) -> Any:
+            begin = number * size
+            end = tf.minimum(begin + size, tf.size(order, tf.int64))
+
+            def part() -> Any:
+                """A replica's part of the batch; the first ones have what does not divide."""
+                own, more = (end - begin) // replicas, (end - begin) % replicas
+                replica = tf.cast(_replica(), tf.int64)
+                start = begin + replica * own + tf.minimum(replica, more)
+                stop = start + own + tf.cast(replica < more, tf.int64)
+                with tf.device("CPU"):
+                    parts = self._rows.batch(order[start:stop], before + start, seed)
+                return parts if self._weigh is None else self._weigh(*parts)
+
+            return self._strategy.run(part)
+
+        return _loop(self._step, batch, first, count)
+
+
+def _replica() -> tf.Tensor:
+    context = tf.distribute.get_replica_context()
+    assert context is not None
+    return context.replica_id_in_sync_group

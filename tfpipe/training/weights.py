@@ -1,5 +1,6 @@
 """How much each training sample counts: its class's declared weight, times its own."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,24 +10,25 @@ from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import ConfigError, suggest
 
 
-def weighted(pipeline: Pipeline, batches: Any) -> Any:
-    """Training batches with the declared class weights as a third part.
+def weighing(pipeline: Pipeline) -> Callable[..., Any] | None:
+    """What adds the declared class weights to a training batch as a third part; None without any.
+
+    It takes the features, the labels and, where there are some, the samples' own weights.
 
     Args:
         pipeline: the declaration, its ranges resolved.
-        batches: a tf.data.Dataset of (features, label) or (features, label, weight) batches.
 
     Raises:
         ConfigError: for weights that do not fit the classes.
     """
     if pipeline.class_weights is None:
-        return batches
+        return None
     table = tf.constant(class_weights(pipeline), tf.float32)
 
     def weigh(x: Any, y: Any, own: Any = 1.0) -> Any:
         return x, y, tf.gather(table, tf.reshape(y, [-1])) * tf.cast(own, tf.float32)
 
-    return batches.map(weigh, num_parallel_calls=tf.data.AUTOTUNE)
+    return weigh
 
 
 def class_weights(pipeline: Pipeline) -> np.ndarray:

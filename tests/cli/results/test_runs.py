@@ -9,7 +9,7 @@ from recorded import Job, record
 
 from tfpipe import keras
 from tfpipe.runs.directory import Status, create_run
-from tfpipe.training.metrics_file import append_row
+from tfpipe.training.metrics_file import append_rows
 from tfpipe.training.reporting import EpochRow
 
 NOW = datetime(2026, 11, 20, 10, 15, 2)
@@ -121,7 +121,7 @@ def test_a_run_is_shown_with_its_curves_phases_and_origin(tfpipe, tmp_path):
         metrics = {"loss": 1 / epoch, "accuracy": accuracy, "val_accuracy": accuracy}
         metrics |= {"val_loss": math.nan if epoch == 2 else 1 / epoch, "learning_rate": 0.1}
         row = EpochRow(epoch, 4, 40.0, 100.0, {**metrics, "phase": 1 + epoch // 4})
-        append_row(run.metrics_file, row)
+        append_rows(run.metrics_file, [row])
     run.report.mkdir()
     (run.report / "report.html").touch()
     lines = tfpipe("runs", "show", "last").out.splitlines()

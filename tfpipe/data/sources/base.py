@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 import annotated_types
 
 from tfpipe.data.columns import Columns
-from tfpipe.data.input_fn import InMemory, Options, check_options
+from tfpipe.data.input_fn import InMemory, Options, RowsInMemory, check_options
 from tfpipe.data.splits import Split, plan, sizes
 from tfpipe.declare.field_types import Positive, show
 from tfpipe.declare.kinds import Source
@@ -123,20 +123,32 @@ class StoredSplits(Source):
 
     def input_fn(self, split: str, **options: Any) -> "tf.data.Dataset":
         chosen = Options(**options)
-        split_plan = self._plan(chosen)
-        if split not in split_plan:
-            raise DataError(f"{self!r} has no split {split!r}. {suggest(split, split_plan)}")
-        part = split_plan[split]
-        features, _ = self.element()
-        check_options(split, part.size, features, chosen)
+        part = self._known_split(split, chosen)
         if not self._kept(part.stored, chosen.cache):
             return self._stream(part, chosen)
-        images = [f for f in features if f.kind == "image"]
-        memory = self._once(
-            ("memory", split, chosen.seed),
+        return self._memory(split, part, chosen).batches(chosen)
+
+    def rows_in_memory(self, split: str, **options: Any) -> RowsInMemory | None:
+        chosen = Options(**options)
+        part = self._known_split(split, chosen)
+        if not self._kept(part.stored, chosen.cache):
+            return None
+        return RowsInMemory(self._memory(split, part, chosen), chosen)
+
+    def _known_split(self, split: str, options: Options) -> Split:
+        """Return a split that there is, and that the options fit; else raise DataError."""
+        split_plan = self._plan(options)
+        if split not in split_plan:
+            raise DataError(f"{self!r} has no split {split!r}. {suggest(split, split_plan)}")
+        check_options(split, split_plan[split].size, self.element()[0], options)
+        return split_plan[split]
+
+    def _memory(self, split: str, part: Split, options: Options) -> InMemory:
+        images = [f for f in self.element()[0] if f.kind == "image"]
+        return self._once(
+            ("memory", split, options.seed),
             lambda: InMemory(self._columns(part.stored), part.rows, images),
         )
-        return memory.batches(chosen)
 
     def class_counts(self, seed: int = 0) -> dict[str, dict[str, int]]:
         # Class weights ask every epoch, and some sources read their files for the labels.

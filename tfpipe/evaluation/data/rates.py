@@ -147,4 +147,6 @@ def training_steps(
         tf.nest.map_structure(lambda value: value.numpy(), function(iterator))
         steps += 1
     elapsed = time.perf_counter() - began
-    return model.steps_per_execution * steps / elapsed, wait.take() / elapsed if measured else None
+    return model.steps_per_execution * steps / elapsed, (
+        wait.take() or 0.0
+    ) / elapsed if measured else None

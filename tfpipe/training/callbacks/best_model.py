@@ -1,26 +1,37 @@
 """Keep the model of the best epoch."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfpipe.storage import storage
+from tfpipe.training import checkpoint
 from tfpipe.training.reporting import higher_is_better
 
 
 class BestModel(keras.callbacks.Callback):
     """Keeps the model of the best epoch as `best.keras`, which plain Keras loads.
 
+    Between two saved states it is kept in memory: a run that goes on from the first of them comes
+    to it again.
+
     Args:
         path: the file.
         monitor: what is compared; accuracies, AUC and the like go up, losses and errors down.
+        write_now: says whether the state is saved at the end of this epoch.
     """
 
-    def __init__(self, path: Path, monitor: str) -> None:
+    def __init__(
+        self, path: Path, monitor: str, write_now: Callable[[], bool] = lambda: True
+    ) -> None:
         super().__init__()
         self._path = path
+        self._write_now = write_now
+        self._held: list[np.ndarray] | None = None
         self.monitor = monitor
         self.best: float | None = None
         self._sign = 1.0 if higher_is_better(monitor) else -1.0
@@ -30,6 +41,34 @@ class BestModel(keras.callbacks.Callback):
         if value is None or (self.best is not None and self._sign * (value - self.best) <= 0):
             return
         self.best = float(value)
+        if self._write_now():
+            self._held = None
+            self._save()
+        else:
+            self._held = [np.array(variable.numpy()) for variable in self._variables()]
+
+    def write(self) -> None:
+        """Write the model of the best epoch where it is in memory alone."""
+        if self._held is None:
+            return
+        present = [np.array(variable.numpy()) for variable in self._variables()]
+        try:
+            self._assign(self._held)
+            self._save()
+        finally:
+            self._assign(present)
+        self._held = None
+
+    def _variables(self) -> list[Any]:
+        grouped = checkpoint.groups(self.model)
+        return [*grouped["model"], *grouped["optimizer"]]
+
+    def _assign(self, values: list[np.ndarray]) -> None:
+        with self.model.distribute_strategy.scope():
+            for variable, value in zip(self._variables(), values, strict=True):
+                variable.assign(value)
+
+    def _save(self) -> None:
         temporary = self._path.with_name(f".{self._path.stem}.writing.keras")
         with storage(self._path.parent):
             self.model.save(temporary)

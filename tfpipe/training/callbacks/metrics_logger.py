@@ -1,4 +1,4 @@
-"""Write metrics.csv and report the progress of training."""
+"""Collect the rows of metrics.csv and report the progress of training."""
 
 import time
 from collections.abc import Callable
@@ -7,13 +7,15 @@ from typing import Any
 
 import keras
 
-from tfpipe.training.metrics_file import append_row, as_float32
+from tfpipe.training.metrics_file import append_rows, as_float32
 from tfpipe.training.position import Position
 from tfpipe.training.reporting import SETTINGS, EpochRow, Reporter
 
 
 class MetricsLogger(keras.callbacks.Callback):
-    """Writes metrics.csv and tells the reporter how training goes.
+    """Makes the rows of metrics.csv and tells the reporter how training goes.
+
+    The rows are written, and the epochs reported, when `write` is called.
 
     Args:
         file: metrics.csv; None for a worker that does not write.
@@ -22,7 +24,7 @@ class MetricsLogger(keras.callbacks.Callback):
         samples: how many samples; the last step may have fewer than the others.
         batch_size: samples in a step.
         waited: the seconds that training waited for input since it was last asked; None where
-            that is not measured.
+            that is not measured, or not a matter of waiting.
         rows: the epochs that were trained before.
         clock: seconds, rising.
     """
@@ -34,7 +36,7 @@ class MetricsLogger(keras.callbacks.Callback):
         position: Position,
         samples: int,
         batch_size: int,
-        waited: Callable[[], float] | None = None,
+        waited: Callable[[], float | None] = lambda: None,
         rows: list[EpochRow] | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -47,10 +49,10 @@ class MetricsLogger(keras.callbacks.Callback):
         self._waited = waited
         self._clock = clock
         self.rows: list[EpochRow] = rows or []
+        self._held: list[EpochRow] = []
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if self._waited is not None:
-            self._waited()
+        self._waited()
         self._began = self._trained = self._clock()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -66,7 +68,8 @@ class MetricsLogger(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         trained = self._trained - self._began
-        wait = None if self._waited is None or not trained else self._waited() / trained
+        waited = self._waited()
+        wait = None if waited is None or not trained else waited / trained
         row = EpochRow(
             epoch=epoch + 1,
             epochs=self._position.phases.epochs,
@@ -76,9 +79,15 @@ class MetricsLogger(keras.callbacks.Callback):
             input_wait=None if wait is None else min(wait, 1.0),
         )
         self.rows.append(row)
-        if self._file is not None:
-            append_row(self._file, row)
-        self._reporter.epoch(row)
+        self._held.append(row)
+
+    def write(self) -> None:
+        """Write the rows since the last call, and report their epochs."""
+        held, self._held = self._held, []
+        if held and self._file is not None:
+            append_rows(self._file, held)
+        if held:
+            self._reporter.epochs(held)
 
     def _rate(self) -> float:
         elapsed = self._trained - self._began

@@ -14,9 +14,14 @@ from tfpipe.training.callbacks import callback_state
 from tfpipe.training.position import Position
 from tfpipe.training.requests import Requests
 
+SHORT = 5.0  # seconds between the states of short epochs
+
 
 class StateCheckpoint(keras.callbacks.Callback):
-    """Saves the state at the end of each epoch, every so often within one, and when asked to stop.
+    """Saves the state at the end of epochs, every so often within one, and when asked to stop.
+
+    Of short epochs not each is followed by a saved state: some seconds lie between two, but for the
+    end of a phase and of training.
 
     Args:
         folder: the run's checkpoints folder.
@@ -49,6 +54,7 @@ class StateCheckpoint(keras.callbacks.Callback):
         self._before = before
         self._keep = keep
         self._clock = clock
+        self._saved: tuple[int, int] | None = None
         self.begin()
         requests.save_due = self._due
 
@@ -71,7 +77,13 @@ class StateCheckpoint(keras.callbacks.Callback):
             phases.began,
         )
         checkpoint.save(self._folder, self.model, state, arrays, self._keep)
+        self._saved = (position.epoch, position.step)
         self.begin()
+
+    def save_unless_saved(self) -> None:
+        """Save the state where the last epoch was too short to be followed by one."""
+        if self._saved != (self._position.epoch, self._position.step):
+            self.save()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         position, stop = self._position, self._requests.stop
@@ -86,8 +98,24 @@ class StateCheckpoint(keras.callbacks.Callback):
             )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        now = self.due_after(epoch)
         self._position.begin(epoch + 1, 0)
-        self.save(stopped=bool(self.model.stop_training))
+        if now:
+            self.save(stopped=bool(self.model.stop_training))
+        else:
+            self._last_step = 0
+
+    def due_after(self, epoch: int) -> bool:
+        """Whether the state is saved at the end of an epoch.
+
+        Several workers, whose clocks differ, save at the end of each.
+        """
+        position, stop = self._position, bool(self.model.stop_training)
+        if self._requests.together or self._requests.stop:
+            return True
+        if position.phases.over(epoch + 1, stop) or self._due():
+            return True
+        return self._clock() - self._last >= SHORT
 
     def _due(self) -> bool:
         """Whether so much time, or so many steps, have gone by."""

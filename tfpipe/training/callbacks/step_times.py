@@ -17,29 +17,29 @@ _KEPT = 2000
 
 
 class StepTimes(keras.callbacks.Callback):
-    """Measures from the end of a step to the end of the next, the first ones left out.
+    """Measures calls of one step or more, the first ones left out.
 
     Args:
         folder: where steps.json is written after each epoch.
     """
 
+    takes_calls = True
+
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._folder = folder
-        self._steps = 0
+        self._calls = 0
         self._seconds: list[float] = []
-        self._last: tuple[int, float] | None = None
+        self._began = (0, 0.0)
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._last = None
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self._began = batch, time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        now = time.perf_counter()
-        self._steps += 1
-        if self._last is not None and self._steps > _WARM_UP and len(self._seconds) < _KEPT:
-            number, before = self._last
-            self._seconds.append((now - before) / (batch - number))
-        self._last = batch, now
+        first, began = self._began
+        self._calls += 1
+        if self._calls > _WARM_UP and len(self._seconds) < _KEPT:
+            self._seconds.append((time.perf_counter() - began) / (batch - first + 1))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         measured = {
