@@ -51,7 +51,7 @@ class Averaged(Points):
     ema = 0.9
     clip_norm = 0.5
     gradient_accumulation = 2
-    class_weights = {"0": 2.0}
+    class_weights = {"0": 2.0}  # noqa: RUF012
 
 
 class Table(Points):
