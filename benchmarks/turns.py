@@ -12,12 +12,14 @@ ROOT = Path(__file__).parents[1]
 TFPIPE = [sys.executable, "-m", "tfpipe"]
 
 
-def measured(command: list[str], environment: dict[str, str] | None = None) -> dict[str, float]:
+def measured(
+    command: list[str], environment: dict[str, str] | None = None, folder: Path = ROOT
+) -> dict[str, float]:
     """Wall-clock start and seconds, and peak memory, of a command that must succeed."""
     started = time.time()
     process = subprocess.Popen(
         command,
-        cwd=ROOT,
+        cwd=folder,
         env={**os.environ, **(environment or {})},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

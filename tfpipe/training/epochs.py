@@ -17,7 +17,7 @@ from tfpipe.declare.pipeline import Pipeline
 from tfpipe.devices.cluster.strategy import is_multi_worker
 from tfpipe.training.datasets import dataset, distributed, rows_in_memory
 from tfpipe.training.position import Position
-from tfpipe.training.steps import RowSteps, makes_functions
+from tfpipe.training.steps import Functions, RowSteps, Steps
 from tfpipe.training.weights import weighing
 
 SHORT = 0.01  # seconds; a longer step gains less than a twentieth by sharing a call
@@ -95,7 +95,8 @@ class Epochs:
 
     Args:
         pipeline: the declaration, its ranges resolved.
-        model: the compiled model, with its functions.
+        model: the compiled model.
+        functions: its steps; None where it makes its own functions.
         position: where training is; the callbacks keep it up to date.
         callbacks: told of everything, as by `fit`.
         validated: whether there is a validation split.
@@ -105,7 +106,8 @@ class Epochs:
     def __init__(
         self,
         pipeline: Pipeline,
-        model: Any,
+        model: keras.Model,
+        functions: Functions | None,
         position: Position,
         callbacks: keras.callbacks.CallbackList,
         validated: bool,
@@ -116,14 +118,15 @@ class Epochs:
         self._validation: Any = None
         if validated:
             self._validation = distributed(pipeline, "validation", model.distribute_strategy)
-        self.compiled()
+        self.compiled(functions)
 
-    def compiled(self) -> None:
-        """Take note that the model is compiled anew."""
-        self._steps = self._row_steps("train", self._model.train_step)
-        self._test_steps: RowSteps | None = None
-        if self._validation is not None:
-            self._test_steps = self._row_steps("validation", self._model.test_step)
+    def compiled(self, functions: Functions | None) -> None:
+        """Take note that the model is compiled anew, and has other steps."""
+        self._steps = self._test_steps = None
+        if functions is not None:
+            self._steps = self._row_steps("train", functions.train)
+            if self._validation is not None:
+                self._test_steps = self._row_steps("validation", functions.test)
 
     def run(self) -> None:
         """Train an epoch, or what is left of it."""
@@ -139,18 +142,15 @@ class Epochs:
             logs |= {f"val_{name}": value for name, value in self._validate().items()}
         self._callbacks.on_epoch_end(epoch, logs)
 
-    def _row_steps(self, split: str, step: Callable[[Any], Any]) -> RowSteps | None:
-        """Return steps over the rows of a split, where they are in memory and one process trains.
-
-        A model that makes its own functions, or runs without any, gets batches.
-        """
+    def _row_steps(self, split: str, steps: Steps) -> RowSteps | None:
+        """Return steps over a split's rows, where they are in memory and one process trains."""
         model, strategy = self._model, self._model.distribute_strategy
         rows = rows_in_memory(self._pipeline, split)
-        if rows is None or is_multi_worker(strategy) or makes_functions(model):
+        if rows is None or is_multi_worker(strategy):
             return None
         weigh = weighing(self._pipeline) if split == "train" else None
         batches = strategy.experimental_distribute_dataset(dataset(self._pipeline, split))
-        return RowSteps(model, step, rows, weigh, batches.element_spec)
+        return RowSteps(model, steps, rows, weigh, batches.element_spec)
 
     def _train(self) -> Iterator[dict[str, Any]]:
         """Take the steps that are left of the epoch; yield what each call gives."""
@@ -203,13 +203,13 @@ class Epochs:
         return found
 
 
-def asks_for_batches(callback: Any) -> bool:
+def asks_for_batches(callback: keras.callbacks.Callback) -> bool:
     """Return whether a callback wants to be called for each batch."""
     if isinstance(callback, keras.callbacks.TerminateOnNaN):
         return False
     frequency = getattr(callback, "save_freq", getattr(callback, "update_freq", None))
-    traces = getattr(callback, "profile_batch", 0) not in (0, None)
-    if isinstance(callback, _BY_FREQUENCY) and frequency == "epoch" and not traces:
+    traced = getattr(callback, "_should_trace", False)  # by TensorBoard
+    if isinstance(callback, _BY_FREQUENCY) and frequency == "epoch" and not traced:
         return False
     if getattr(callback, "takes_calls", False):  # of several steps, and knows it
         return False

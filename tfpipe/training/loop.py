@@ -185,7 +185,7 @@ class _Training:
         """
         pipeline, run, validated = self._pipeline, self._run, "validation" in self._spec.splits
         self._wait = InputWait()
-        set_functions(self._model, self._wait, self.requests)
+        functions = set_functions(self._model, self._wait, self.requests)
         declared = pipeline.build_callbacks()
         if not self._chief:
             declared = [c for c in declared if not _writes(c)]
@@ -252,6 +252,7 @@ class _Training:
         self.epochs = Epochs(
             pipeline,
             self._model,
+            functions,
             self.position,
             self.callbacks,
             validated,
@@ -339,8 +340,7 @@ class _Training:
     def _enter(self, phase: int, began: int) -> None:
         self._phases.enter(phase, began)
         enter_phase(self._compiled, self._pipeline, phase, dataset(self._pipeline, "train"))
-        set_functions(self._model, self._wait, self.requests)
-        self.epochs.compiled()
+        self.epochs.compiled(set_functions(self._model, self._wait, self.requests))
         if self._phases.declared:
             tensorboard.count_from(self._boards, began * self.position.steps)
 

@@ -12,6 +12,7 @@ that works with deterministic operations.
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -50,7 +51,20 @@ class InputWait:
         return seconds
 
 
-def set_functions(model: Any, wait: InputWait, requests: Requests) -> bool:
+@dataclass(frozen=True)
+class Functions:
+    """A model's steps, which its functions for batches and for rows in memory share.
+
+    Args:
+        train: the training step.
+        test: the step of an evaluation.
+    """
+
+    train: "Steps"
+    test: "Steps"
+
+
+def set_functions(model: keras.Model, wait: InputWait, requests: Requests) -> Functions | None:
     """Give a compiled, built model its training and its test function.
 
     Args:
@@ -59,24 +73,22 @@ def set_functions(model: Any, wait: InputWait, requests: Requests) -> bool:
         requests: with several workers, added up over them in each call.
 
     Returns:
-        Whether waiting is measured: not for a model that makes its own training function.
+        The steps; None for a model that makes its own functions, whose waiting is not measured.
     """
-    if makes_functions(model):
-        return False
-    model.train_function = _train_function(model, wait, requests)
-    model.test_function = _several(model, model.test_step, InputWait())
-    return True
-
-
-def makes_functions(model: Any) -> bool:
-    """Whether a model makes its own training function, or runs without a compiled one."""
     names = ("make_train_function", "make_test_function", "_make_function")
     own = any(getattr(type(model), n, None) is not getattr(keras.Model, n, None) for n in names)
-    return own or bool(model.run_eagerly)
+    if own or model.run_eagerly:
+        return None
+    steps = Functions(Steps(model, model.train_step), Steps(model, model.test_step))
+    model.train_function = _train_function(model, steps.train, wait, requests)
+    model.test_function = _several(model, steps.test, InputWait())
+    return steps
 
 
-def _train_function(model: Any, wait: InputWait, requests: Requests) -> Callable[..., Any]:
-    steps = _several(model, model.train_step, wait)
+def _train_function(
+    model: keras.Model, step: "Steps", wait: InputWait, requests: Requests
+) -> Callable[..., Any]:
+    steps = _several(model, step, wait)
     if not requests.together:
         return steps
     strategy = model.distribute_strategy
@@ -94,9 +106,8 @@ def _train_function(model: Any, wait: InputWait, requests: Requests) -> Callable
     return function
 
 
-def _several(model: Any, step: Callable[[Any], Any], wait: InputWait) -> Callable[[Any], Any]:
+def _several(model: keras.Model, steps: "Steps", wait: InputWait) -> Callable[[Any], Any]:
     """A function that takes as many steps as one call should, or as there are batches left."""
-    steps = Steps(model, step)
 
     def function(batches: Any) -> Any:
         iterator, outputs = iter(batches), None
@@ -126,7 +137,7 @@ class Steps:
         step: its train_step or test_step.
     """
 
-    def __init__(self, model: Any, step: Callable[[Any], Any]) -> None:
+    def __init__(self, model: keras.Model, step: Callable[[Any], Any]) -> None:
         self._model = model
         self._step = step
         self._compiled: dict[str, Callable[[Any], Any]] = {}
@@ -212,7 +223,7 @@ class RowSteps:
 
     Args:
         model: the model.
-        step: its train_step or test_step.
+        steps: its training or its test step.
         rows: the split.
         weigh: adds the class weights to a batch; None without any.
         element_spec: of the batches that the data set of these rows gives.
@@ -220,15 +231,15 @@ class RowSteps:
 
     def __init__(
         self,
-        model: Any,
-        step: Callable[[Any], Any],
+        model: keras.Model,
+        steps: Steps,
         rows: RowsInMemory,
         weigh: Callable[..., Any] | None,
         element_spec: Any,
     ) -> None:
         self._rows, self._weigh = rows, weigh
         self._strategy = model.distribute_strategy
-        self._step = Steps(model, step).of(element_spec)
+        self._step = steps.of(element_spec)
         signature = [tf.TensorSpec(shape, tf.int64) for shape in ([None], [], [2], [], [])]
         self._steps = tf.function(self._take, input_signature=signature, autograph=False)
         self._epoch: tuple[int, tuple[tf.Tensor, ...]] | None = None

@@ -137,7 +137,9 @@ def training_steps(
 
     wait = InputWait()
     measured = set_functions(model, wait, Requests(lambda: False))
-    function = model.train_function if measured else model.make_train_function(force=True)
+    function = (
+        model.train_function if measured is not None else model.make_train_function(force=True)
+    )
     iterator = iter(batches)
     for _ in range(3):
         function(iterator)
@@ -149,4 +151,4 @@ def training_steps(
     elapsed = time.perf_counter() - began
     return model.steps_per_execution * steps / elapsed, (
         wait.take() or 0.0
-    ) / elapsed if measured else None
+    ) / elapsed if measured is not None else None

@@ -84,7 +84,7 @@ class SpeedBoard(keras.callbacks.Callback):
             write_scalars(self._boards[0]._train_writer, speeds, row.epoch - 1)
 
 
-def write_scalars(writer: Any, values: dict[str, Any], epoch: int) -> None:
+def write_scalars(writer: tf.summary.SummaryWriter, values: dict[str, Any], epoch: int) -> None:
     """Write the curves' points of an epoch as one event, which takes a tenth of the time."""
     from tensorboard.plugins.scalar.summary import scalar_pb
 
