@@ -13,7 +13,7 @@ keeps them in a mapped file, `stream` keeps nothing. Measured are
     resume        from nothing, in a new process, to the last batch of the third epoch
     held          the most memory that is not of a file, above that of TensorFlow
 
-The figures are printed and written to benchmarks/large_data.json.
+The figures are printed, and put into benchmarks/large_data.json beside those of other numbers.
 """
 
 import json
@@ -38,7 +38,8 @@ NAME = "tiny"
 
 def main(sizes: tuple[int, ...]) -> None:
     """Measure, print, write."""
-    results: dict[str, Any] = {}
+    file = ROOT / "benchmarks" / "large_data.json"
+    results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     for size in sizes:
         for kind in ("folder", "tfds") if size <= LARGEST_TFDS else ("folder",):
             with tempfile.TemporaryDirectory() as folder:
@@ -49,7 +50,7 @@ def main(sizes: tuple[int, ...]) -> None:
                     found = measure(Path(folder), kind, keeping)
                     results.setdefault(f"{kind}, {keeping}", {})[f"{size:,}"] = found
                     print(f"{size:,} {kind}, {keeping}: {json.dumps(found)}", flush=True)
-    (ROOT / "benchmarks" / "large_data.json").write_text(json.dumps(results, indent=2) + "\n")
+                    file.write_text(json.dumps(results, indent=2) + "\n")
 
 
 def measure(folder: Path, kind: str, keeping: str) -> dict[str, float]:
