@@ -29,8 +29,10 @@ def measure(way: str) -> dict[str, float]:
     count, whole = WAYS[way]
     workers = [start(index, count, whole) for index in range(count)]
     for worker in workers:
+        assert worker.stdout is not None
         worker.stdout.readline()  # it is ready
     for worker in workers:
+        assert worker.stdin is not None
         worker.stdin.write("go\n")
         worker.stdin.flush()
     found = [json.loads(worker.communicate()[0]) for worker in workers]

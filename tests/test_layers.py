@@ -31,6 +31,7 @@ LAYERS = (
     "models",
     "devices",
     "processes",
+    "optimizers",
     "training",
     "evaluation",
     "exports",

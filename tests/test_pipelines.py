@@ -25,6 +25,14 @@ PARAMETERS = {
     "cifar10_cnn.py::Cifar10CNN6": (550_570, 550_570),
     "cifar10_cnn.py::Cifar10CNN6Dropout": (550_570, 550_570),
     "cifar10_lenet.py": (62_006, 62_006),
+    "cifar10_fast.py": (1_973_944, 1_971_352),
+    "cifar10_fast.py::Cifar10Minutes": (570_296, 568_728),
+    "fashion_fast.py": (1_152_680, 1_150_856),
+    "fashion_fast.py::FashionThreeMinutes": (560_808, 559_496),
+    "fashion_fast.py::FashionOneMinute": (290_664, 289_736),
+    "mnist_fast.py": (1_152_680, 1_150_856),
+    "mnist_fast.py::MnistThreeMinutes": (560_808, 559_496),
+    "mnist_fast.py::MnistOneMinute": (290_664, 289_736),
     "mnist_mlp.py": (235_146, 235_146),
     "mnist_cnn.py": (1_199_882, 1_199_882),
     "mnist_webapp_cnn.py": (730_602, 730_602 - 256),
@@ -99,6 +107,9 @@ SIZES: dict[str, tuple[str | None, dict[str, int], int]] = {
         1_484,
     ),
     "cifar10_lenet.py": ("cifar10", {"train": 50_000, "test": 10_000}, 12_500),
+    "cifar10_fast.py": ("cifar10", {"train": 50_000, "test": 10_000}, 97),
+    "fashion_fast.py": ("fashion_mnist", {"train": 60_000, "test": 10_000}, 234),
+    "mnist_fast.py": ("mnist", {"train": 60_000, "test": 10_000}, 234),
     "mnist_mlp.py": ("mnist", {"train": 60_000, "test": 10_000}, 1_875),
     "mnist_cnn.py": ("mnist", {"train": 54_000, "validation": 6_000, "test": 10_000}, 1_688),
     "digits_mlp.py": (None, {"train": 1_707, "test": 90}, 100),
@@ -135,8 +146,10 @@ def test_every_pipeline_has_its_numbers_here() -> None:
 
 @pytest.mark.parametrize("name", [name for name in PARAMETERS if name not in LARGE])
 def test_every_pipeline_runs_on_generated_data_with_its_parameters(tfpipe: Any, name: str) -> None:
-    few = ["steps_per_epoch=4"] if load(str(PIPELINES / name)).pipeline.steps_per_epoch else []
-    answer = tfpipe("run", PIPELINES / name, "--sample", "320", "epochs=1", *few, "--no-export")
+    pipeline = load(str(PIPELINES / name)).pipeline
+    few = ["steps_per_epoch=4"] if pipeline.steps_per_epoch else []
+    size = str(max(320, pipeline.batch_size))
+    answer = tfpipe("run", PIPELINES / name, "--sample", size, "epochs=1", *few, "--no-export")
     assert answer.code == 0, answer.err
     (run,) = Path("runs").glob("*/*")
     parameters, trainable = PARAMETERS[name]

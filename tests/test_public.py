@@ -77,6 +77,7 @@ PUBLIC = {
         "NASNetMobile",
         "TextClassifier",
         "VGG16",
+        "WhitenedCNN",
     ],
     "tfpipe.declare.hp": ["Bool", "Choice", "Float", "Int", "Range"],
 }

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfpipe.data import augment
 from tfpipe.data.augment.base import Geometric, Pixelwise
-from tfpipe.data.augment.chain import _Canvas, _uniform, apply_all, check_all
+from tfpipe.data.augment.chain import Rows, _Canvas, _uniform, apply_all, check_all
 from tfpipe.declare.codec import from_json, to_json
 from tfpipe.declare.kinds import Augmentation
 from tfpipe.declare.spec import Feature
@@ -148,6 +148,38 @@ def test_flip_mirrors_about_half_of_the_images() -> None:
     mirrored = (result == images[:, :, ::-1]).all(axis=(1, 2, 3))
     assert (mirrored | (result == images).all(axis=(1, 2, 3))).all()
     assert 160 < mirrored.sum() < 240
+
+
+def test_alternating_flips_show_both_sides_of_each_image_in_two_passes() -> None:
+    images, size = noise(8), 8
+
+    def seen(start: int, order: list[int], seed: int = 0) -> np.ndarray:
+        stored = Rows(tf.constant(order, tf.int64), size)
+        part = (augment.flip(alternate=True),)
+        first = tf.constant(start, tf.int64)
+        made = apply_all(part, images[order], first, [seed, 0], None, stored)
+        mirrored = (np.asarray(made) == images[order][:, :, ::-1]).all(axis=(1, 2, 3))
+        assert (mirrored | (np.asarray(made) == images[order]).all(axis=(1, 2, 3))).all()
+        return mirrored[np.argsort(order)]
+
+    first = seen(0, [*range(8)])
+    assert 0 < first.sum() < 8
+    np.testing.assert_array_equal(seen(8, [3, 1, 4, 0, 5, 2, 6, 7]), ~first)
+    np.testing.assert_array_equal(seen(16, [7, 6, 5, 4, 3, 2, 1, 0]), first)
+    across = seen(12, [*range(8)])  # a batch in which one pass ends and another begins
+    np.testing.assert_array_equal(across, [*~first[:4], *first[4:]])
+    assert any(not np.array_equal(seen(0, [*range(8)], seed), first) for seed in (1, 2, 3))
+
+
+def test_alternating_flips_are_for_half_of_the_images_in_each_pass() -> None:
+    images = noise(400)
+    stored = Rows(tf.range(400, dtype=tf.int64) * 5, 400)
+    part = (augment.flip(alternate=True, vertical=True),)
+    result = np.asarray(apply_all(part, images, tf.constant(0, tf.int64), [3, 0], None, stored))
+    kinds = [images, images[:, :, ::-1], images[:, ::-1], images[:, ::-1, ::-1]]
+    counts = [(result == kind).all(axis=(1, 2, 3)).sum() for kind in kinds]
+    assert sum(counts) == 400
+    assert 70 < min(counts) <= max(counts) < 130
 
 
 def test_rotate_by_nothing_is_the_identity() -> None:

@@ -19,7 +19,7 @@ from tfpipe.data import Arrays
 from tfpipe.data.images.decoding import decode
 from tfpipe.errors import CheckFailed
 from tfpipe.evaluation.predict import answers
-from tfpipe.models import CNN_2_4_6, MLP
+from tfpipe.models import CNN_2_4_6, MLP, WhitenedCNN
 
 
 def images() -> Any:
@@ -33,9 +33,16 @@ class Images(Pipeline):
     epochs = 1
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return tfpipe.run(Images(), root=tmp_path_factory.mktemp("exported"), quiet=True)
+NETWORKS = {
+    "convolutions": CNN_2_4_6(convs=2, dropout=0.5, batch_norm=True, units=8),
+    "views of each image": WhitenedCNN(widths=(8, 8), views="shifted"),
+}
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    pipeline = Images(model=NETWORKS[request.param])
+    return tfpipe.run(pipeline, root=tmp_path_factory.mktemp("exported"), quiet=True)
 
 
 def encoded(size: tuple[int, int], kind: str) -> bytes:

@@ -142,7 +142,8 @@ def test_raw_samples_go_in_and_float32_logits_come_out(
 ) -> None:
     precision(policy)
     model = case.build(spec_of, "class")
-    model.weights[-1].assign([-100.0] * 5)  # the last bias
+    last = model.weights[-1]  # a bias, or the kernel of a last layer without one
+    last.assign(np.full(last.shape, -100.0))
     logits = np.asarray(model(case.samples))
     assert logits.dtype == np.float32
     assert np.isfinite(logits).all()

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpipe import Pipeline
+from tfpipe import Pipeline, deferred
+from tfpipe import keras as keras_
 from tfpipe.data import Arrays
 from tfpipe.errors import ConfigError, ModelError
 from tfpipe.models import MLP
@@ -82,3 +83,20 @@ def test_metrics_by_name_keep_their_name() -> None:
     model = compiled(Two(metrics=("mse",), loss="binary_crossentropy")).model
     x, y = two_classes()
     assert set(model.evaluate(x, y, verbose=0, return_dict=True)) == {"loss", "mse"}
+
+
+OPTIMIZERS = deferred("tfpipe.optimizers")
+
+
+def test_a_schedule_over_the_whole_training_gets_its_steps() -> None:
+    schedule = OPTIMIZERS.Triangular(1.0)
+    declared = OPTIMIZERS.LookaheadSGD(schedule)
+    optimizer = compiled(Two(optimizer=declared, batch_size=16, epochs=5)).model.optimizer
+    assert optimizer.total_steps == optimizer._learning_rate.total_steps == 3 * 5
+    few = Two(optimizer=declared, steps_per_epoch=7, epochs=2, precision="float16")
+    assert compiled(few).model.optimizer.inner_optimizer.total_steps == 14
+    own = declared.replace(learning_rate=schedule.replace(total_steps=9), total_steps=8)
+    kept = compiled(Two(optimizer=own)).model.optimizer
+    assert (kept.total_steps, kept._learning_rate.total_steps) == (8, 9)
+    plain = Two(optimizer=keras_.optimizers.SGD(schedule), batch_size=40, epochs=3)
+    assert compiled(plain).model.optimizer._learning_rate.total_steps == 3

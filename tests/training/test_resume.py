@@ -32,7 +32,7 @@ from tfpipe import Pipeline
 from tfpipe.data import Arrays, augment
 from tfpipe.declare.loading import load
 from tfpipe.errors import ConfigError
-from tfpipe.models import CNN_2_4_6, MLP
+from tfpipe.models import CNN_2_4_6, MLP, WhitenedCNN
 from tfpipe.training import checkpoint
 
 
@@ -255,7 +255,36 @@ SCHEDULE = tfpipe.keras.optimizers.SGD(
 STOPPING = tfpipe.keras.callbacks.EarlyStopping(
     monitor="val_loss", patience=1, min_delta=1.0, restore_best_weights=True
 )
+LOOKAHEAD = tfpipe.deferred("tfpipe.optimizers").LookaheadSGD(
+    tfpipe.deferred("tfpipe.optimizers").Triangular(0.1),
+    momentum=0.85,
+    nesterov=True,
+    every=3,
+    weight_decay=0.01,
+    rates={"*/beta": 8.0},
+)
+
+
+class Whitened(Job):
+    """The recipe of the fast pipelines: 5 steps of 10 an epoch."""
+
+    augment = (augment.flip(alternate=True), augment.crop(1))
+    model = WhitenedCNN(widths=(4, 4))
+    optimizer = LOOKAHEAD
+    loss = tfpipe.keras.losses.BinaryCrossentropy(label_smoothing=0.2)
+    callbacks = ()
+    epochs = 3
+
+
 DECLARED: dict[str, tuple[Pipeline, list[Any]]] = {
+    "a lookahead average, flips that alternate, and a whitened network": (
+        Whitened(),
+        [(1, 4), (2, 2)],
+    ),
+    "the same in bfloat16, several steps in one call": (
+        Whitened(precision="bfloat16", steps_per_execution=2),
+        [(1, 4)],
+    ),
     "a learning rate schedule, and a last batch that is smaller": (
         Points(optimizer=SCHEDULE, batch_size=8),
         [(1, 4)],

@@ -180,7 +180,8 @@ class InMemory:
 
         features = {name: tf.gather(t, rows) for name, t in self._features.items()}
         for image in self.images:
-            features[image.name] = augmented(augment, features[image.name], start, seed, image)
+            stored = features[image.name]
+            features[image.name] = augmented(augment, stored, start, seed, image, rows, self.size)
         x = next(iter(features.values())) if len(features) == 1 else features
         labelled = x, tf.nest.map_structure(lambda t: tf.gather(t, rows), self._labels)
         return labelled if self._weights is None else (*labelled, tf.gather(self._weights, rows))
@@ -264,14 +265,26 @@ def augmented(
     start: "tf.Tensor",
     seed: "tf.Tensor",
     feature: Feature,
+    rows: "tf.Tensor",
+    size: int,
 ) -> "tf.Tensor":
-    """Return what the model gets of images as they are held; see `augment.chain.apply_all`."""
-    from tfpipe.data.augment.chain import apply_all
+    """Return what the model gets of images as they are held; see `augment.chain.apply_all`.
+
+    Args:
+        augmentations: in order of application.
+        images: as the source holds them.
+        start: how many samples came before them since training began.
+        seed: two int64, of which the first is the pipeline's seed.
+        feature: what the model gets of them.
+        rows: which row each of them is.
+        size: how many samples a pass over the split has.
+    """
+    from tfpipe.data.augment.chain import Rows, apply_all
     from tfpipe.data.images.decoding import seen
 
     if not augmentations:
         return seen(images, feature)
-    return apply_all(augmentations, images, start, seed, feature)
+    return apply_all(augmentations, images, start, seed, feature, Rows(rows, size))
 
 
 def check_batch_size(batch_size: int, size: int) -> None:

@@ -29,6 +29,11 @@ class Augmentation(Part):
     described: ClassVar[str] = "an augmentation such as augment.flip()"
     draws_needed: ClassVar[int] = 0
 
+    @property
+    def alternates(self) -> bool:
+        """Whether its numbers u are drawn once for each row, and are 1 - u in every second pass."""
+        return False
+
 
 class Source(Part):
     """Where data comes from: it has an element spec and, for each split, batches."""

@@ -10,6 +10,7 @@ from tfpipe.models.pretrained.application import Application
 from tfpipe.models.pretrained.hub import Hub
 from tfpipe.models.pretrained.named_networks import VGG16, InceptionV3, MobileNet, NASNetMobile
 from tfpipe.models.text_classifier import TextClassifier
+from tfpipe.models.whitened_cnn.builder import WhitenedCNN
 
 __all__ = [
     "CNN_2_4_6",
@@ -26,4 +27,5 @@ __all__ = [
     "MobileNet",
     "NASNetMobile",
     "TextClassifier",
+    "WhitenedCNN",
 ]

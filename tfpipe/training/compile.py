@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfpipe.data.input_fn import steps_per_epoch
 from tfpipe.declare.deferred import build_named
 from tfpipe.declare.pipeline import Pipeline, overrides
 from tfpipe.declare.spec import ElementSpec
@@ -42,12 +43,14 @@ class Compiled:
         task: what its outputs mean: loss, metrics and answers.
         jit_compile: whether XLA compiles the steps.
         phase: which phase of the training it is compiled for, from 0.
+        steps: training steps in an epoch, for schedules over a whole training.
     """
 
     model: Any
     task: Task
     jit_compile: Any = False
     phase: int = 0
+    steps: int = 0
 
 
 def compile_model(
@@ -84,7 +87,13 @@ def compile_model(
             check_logits(model, task, by)
         for phase in pipeline.fine_tune.phases if pipeline.fine_tune else ():
             unfreeze(_base(model), phase.unfreeze, phase.batch_norm)  # what is wrong is found now
-        compiled = Compiled(model, task.for_model(model), jit_compile)
+        steps = steps_per_epoch(
+            spec.splits.get("train", 0),
+            pipeline.batch_size,
+            pipeline.drop_remainder,
+            pipeline.steps_per_epoch,
+        )
+        compiled = Compiled(model, task.for_model(model), jit_compile, steps=steps)
         _compile(compiled, pipeline)
         if strategy.num_replicas_in_sync > 1:
             synchronize(model)
@@ -116,7 +125,7 @@ def compile_head(compiled: Compiled, head: Any, pipeline: Pipeline) -> Compiled:
         head: a keras.Model of some of its layers.
         pipeline: the declaration, without phases.
     """
-    part = Compiled(head, compiled.task, compiled.jit_compile)
+    part = Compiled(head, compiled.task, compiled.jit_compile, steps=compiled.steps)
     with compiled.model.distribute_strategy.scope():
         _compile(part, pipeline)
     return part
@@ -126,11 +135,12 @@ def _compile(compiled: Compiled, pipeline: Pipeline) -> None:
     """Freeze what the phase does not train, and only then compile, which looks at that."""
     model, fine_tune = compiled.model, pipeline.fine_tune
     if fine_tune is None:
-        optimizer = _optimizer(pipeline)
+        optimizer = _optimizer(pipeline, compiled.steps * pipeline.epochs)
     else:
         base, phase = _base(model), fine_tune.phases[compiled.phase]
         unfreeze(base, phase.unfreeze, phase.batch_norm)
-        optimizer = _optimizer(pipeline.replace(optimizer=phase.optimizer or pipeline.optimizer))
+        declared = pipeline.replace(optimizer=phase.optimizer or pipeline.optimizer)
+        optimizer = _optimizer(declared, compiled.steps * phase.epochs)
         fall_with_depth(optimizer, base, phase.depth_factor)
     model.compile(
         optimizer=optimizer,
@@ -202,9 +212,18 @@ def _explain(model: keras.Model, element_spec: tuple[Any, ...], error: Exception
                 ) from error
 
 
-def _optimizer(pipeline: Pipeline) -> Any:
-    """The declared optimizer with the pipeline's own fields for it."""
+def _optimizer(pipeline: Pipeline, total_steps: int) -> Any:
+    """The declared optimizer with the pipeline's own fields for it.
+
+    Args:
+        pipeline: the declaration, its ranges resolved.
+        total_steps: what it or its schedule gets where they leave `total_steps` open.
+    """
     optimizer = build_named("optimizer", pipeline.optimizer, "optimizers")
+    timed: list[Any] = [optimizer, getattr(optimizer, "_learning_rate", None)]
+    for part in timed:
+        if getattr(part, "total_steps", total_steps) is None:
+            part.total_steps = total_steps
     options: dict[str, Any] = {}
     if pipeline.gradient_accumulation > 1:
         options["gradient_accumulation_steps"] = pipeline.gradient_accumulation

@@ -1,5 +1,7 @@
 """The chain of augmentations over a batch: what each draws, and when pixels are made anew."""
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from tfpipe.data.augment.base import Geometric, Pixelwise
@@ -8,6 +10,21 @@ from tfpipe.data.images.decoding import seen
 from tfpipe.data.images.sizes import centre
 from tfpipe.declare.kinds import Augmentation
 from tfpipe.declare.spec import Feature
+
+# Numbers of float32 in [0, 1) that have an exact 1 - u below 1.
+_STEPS = 2**24
+
+
+class Rows(NamedTuple):
+    """Which rows of a split the images of a batch are.
+
+    Args:
+        numbers: [batch] int64, the same for the same image in every pass.
+        size: how many samples a pass over the split has.
+    """
+
+    numbers: tf.Tensor
+    size: int
 
 
 def check_all(augmentations: tuple[Augmentation, ...], image: Feature) -> None:
@@ -26,6 +43,7 @@ def apply_all(
     start: tf.Tensor,
     seed: tf.Tensor,
     feature: Feature | None = None,
+    stored: Rows | None = None,
 ) -> tf.Tensor:
     """Return a batch of images with every augmentation applied.
 
@@ -35,6 +53,7 @@ def apply_all(
         start: how many samples came before this batch since training began.
         seed: two int64, of which the first is the pipeline's seed.
         feature: what the model gets of them; None where that is what they are.
+        stored: which rows they are; None where each sample is another one.
     """
     needed = sum(a.draws_needed for a in augmentations)
     draws = _uniform(start, tf.shape(images)[0], needed, seed)
@@ -43,6 +62,8 @@ def apply_all(
     for augmentation in augmentations:
         own = draws[:, used : used + augmentation.draws_needed]
         used += augmentation.draws_needed
+        if augmentation.alternates:
+            own = _alternating(start, tf.shape(images)[0], augmentation.draws_needed, seed, stored)
         if isinstance(augmentation, Geometric):
             canvas.move(augmentation.matrices(own, *canvas.size), augmentation.fill)
             if augmentation.draws_its_part and feature is not None:
@@ -145,3 +166,23 @@ def _uniform(start: tf.Tensor, rows: tf.Tensor, columns: int, seed: tf.Tensor) -
     return tf.raw_ops.StatelessRandomUniformV2(
         shape=[rows, width], key=key, counter=counter, alg=1, dtype=tf.float32
     )
+
+
+def _alternating(
+    start: tf.Tensor, count: tf.Tensor, columns: int, seed: tf.Tensor, stored: Rows | None
+) -> tf.Tensor:
+    """[count, columns] numbers u that depend on the seed and the row, and 1 - u in odd passes."""
+    places = start + tf.range(tf.cast(count, tf.int64), dtype=tf.int64)
+    rows, size = (places, 2**62) if stored is None else stored
+    odd = (places // size % 2 == 1)[:, None]
+    shuffled = [
+        tf.raw_ops.RandomIndexShuffle(
+            index=rows % _STEPS,
+            seed=tf.stack([*tf.unstack(tf.cast(seed, tf.int64)), column]),
+            max_index=tf.constant(_STEPS - 1, tf.int64),
+            rounds=16,  # after TensorFlow's own four, neighbouring rows are still alike
+        )
+        for column in range(columns)
+    ]
+    u = tf.stack(shuffled, axis=1)
+    return tf.cast(tf.where(odd, _STEPS - 1 - u, u), tf.float32) / _STEPS

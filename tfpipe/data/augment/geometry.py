@@ -26,11 +26,19 @@ class flip(Geometric):  # noqa: N801 (augmentations read as verbs in a declarati
     Args:
         horizontal: left to right.
         vertical: upside down.
+        alternate: whether each image is mirrored in every second pass over the data, beginning with
+            a pass that is drawn, instead of being drawn anew each time: two passes show both sides
+            of every image (Jordan, 2024, arXiv:2404.00498).
     """
 
     horizontal: bool = True
     vertical: bool = False
+    alternate: bool = False
     draws_needed: ClassVar[int] = 2
+
+    @property
+    def alternates(self) -> bool:
+        return self.alternate
 
     def validate(self) -> None:
         """Refuse a flip that does nothing."""

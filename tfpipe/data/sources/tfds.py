@@ -170,12 +170,13 @@ class TFDS(StoredSplits):
         starts = tf.data.Dataset.range(first + skipped, 2**62, options.batch_size)
         decode, seed = self._decode_batch(feature), tf.constant([options.seed, 0], tf.int64)
 
-        def own(start: "tf.Tensor", *batch: "tf.Tensor") -> tuple[Any, Any]:
-            rows = options.batch_size if whole else tf.shape(batch[-1], tf.int64)[0]
-            begin, end = own_rows(rows, options.shard)
+        def own(start: "tf.Tensor", rows: "tf.Tensor", *batch: "tf.Tensor") -> tuple[Any, Any]:
+            count = options.batch_size if whole else tf.size(rows, tf.int64)
+            begin, end = own_rows(count, options.shard)
             x, y = decode(*parse(*(column[begin:end] for column in batch)))
             if options.augment or feature.resize:
-                x = augmented(options.augment, x, start + begin, seed, feature)
+                place, mine = start + begin, rows[begin:end]
+                x = augmented(options.augment, x, place, seed, feature, mine, size)
             return x, y
 
         batches = tf.data.Dataset.zip(starts, batches)
@@ -185,14 +186,16 @@ class TFDS(StoredSplits):
         return batches.prefetch(tf.data.AUTOTUNE)
 
     def _chosen_samples(self, split: Split) -> "tuple[tf.data.Dataset, Parse]":
-        """Return the samples of a split as `_samples` does, chosen many at a time."""
+        """Return a split's rows and its samples as `_samples` does, chosen many at a time."""
         import numpy as np
         import tensorflow as tf
 
         samples, parse = self._samples(split.stored)
+        stored = self._stored_sizes()[split.stored]
+        samples = tf.data.Dataset.zip(tf.data.Dataset.range(stored), samples)
         if split.rows is None:
             return samples, parse
-        kept = np.zeros(self._stored_sizes()[split.stored], bool)
+        kept = np.zeros(stored, bool)
         kept[split.rows] = True
         chosen = tf.data.Dataset.from_tensor_slices(kept).batch(_TOGETHER)
         pairs = tf.data.Dataset.zip(chosen, samples.batch(_TOGETHER))

@@ -56,7 +56,10 @@ def grad_cam(
         places = tf.zeros_like(units) if single else tf.maximum(units, 0)
         score = tf.reduce_sum(signs * tf.gather(logits, places, axis=1, batch_dims=1))
     gradients = tape.gradient(score, found)
-    return None if gradients is None else weighted(np.asarray(found), np.asarray(gradients))
+    if gradients is None:
+        return None
+    own = slice(len(images))  # a model that sees several views of each has those of the others next
+    return weighted(np.asarray(found)[own], np.asarray(gradients)[own])
 
 
 def weighted(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:

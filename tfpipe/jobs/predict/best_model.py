@@ -68,7 +68,9 @@ def load_model(path: Path, stopped: Stopped) -> Any:
     # By these Keras knows layers of tfpipe by their registered names.
     import tfpipe.models.pretrained.hub_module
     import tfpipe.models.text_columns
-    import tfpipe.models.text_vectorization  # noqa: F401
+    import tfpipe.models.text_vectorization
+    import tfpipe.models.whitened_cnn.fused
+    import tfpipe.models.whitened_cnn.layers  # noqa: F401
 
     try:
         return keras.models.load_model(path, compile=False)

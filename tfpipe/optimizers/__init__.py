@@ -1,0 +1,10 @@
+"""Optimizers and schedules that Keras lacks, declared by name.
+
+optimizers = tfpipe.deferred("tfpipe.optimizers")
+optimizer = optimizers.LookaheadSGD(optimizers.Triangular(1.5), momentum=0.85, nesterov=True)
+"""
+
+from tfpipe.optimizers.lookahead_sgd import LookaheadSGD
+from tfpipe.optimizers.triangular import Triangular
+
+__all__ = ["LookaheadSGD", "Triangular"]
