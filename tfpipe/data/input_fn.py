@@ -73,15 +73,21 @@ def steps_per_epoch(size: int, batch_size: int, drop_remainder: bool, steps: int
     return size // batch_size if drop_remainder else -(-size // batch_size)
 
 
-def own_rows(size: "int | tf.Tensor", shard: tuple[int, int]) -> tuple[Any, Any]:
-    """Return where a shard's rows of a batch begin and end; shards differ by a row at most.
+def own_rows(size: "int | tf.Tensor", shard: tuple["int | tf.Tensor", int]) -> tuple[Any, Any]:
+    """Return where a shard's rows of a batch begin and end; the first ones have a row more.
+
+    So TensorFlow divides a batch over replicas.
 
     Args:
         size: rows in the batch, a number or a scalar int64 tensor.
         shard: which part, from 0, and of how many.
     """
+    import tensorflow as tf
+
     index, count = shard
-    begin, end = ((size * i + count - 1) // count for i in (index, index + 1))
+    own, more = size // count, size % count
+    least = min if isinstance(more, int) else tf.minimum
+    begin, end = (own * i + least(more, i) for i in (index, index + 1))
     return begin, end
 
 
