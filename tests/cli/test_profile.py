@@ -121,7 +121,7 @@ def largest(found: dict[str, Any]) -> str:
 
 
 def test_a_wide_layer_is_named_first_and_all_is_in_json(tfpipe: Any, slow: Path) -> None:
-    found = profiled(tfpipe, f"{slow}::Wide")
+    found = profiled(tfpipe, f"{slow}::Wide", "steps_per_execution=1")
     assert set(found) == KEYS
     assert found["operations"][0]["layer"] in ("wide", "after")
     assert next(iter(found["layers"])) in ("wide", "after")
@@ -131,6 +131,7 @@ def test_a_wide_layer_is_named_first_and_all_is_in_json(tfpipe: Any, slow: Path)
     multiplications = 2 * 64 * 8 + 3 * (8 * 1024 + 1024 * 256 + 256)
     assert found["gflop_a_step"] == pytest.approx(2 * 32 * multiplications / 1e9)
     assert 0 < found["share_of_limit"] < 1
+    assert found["steps_in_a_call"] == 1
     assert [part["part"] for part in found["parts"]] == [
         "input",
         "call",
