@@ -25,6 +25,7 @@ PUBLIC = {
         "hp",
         "keras",
         "predict",
+        "profile",
         "resume",
         "run",
         "search",

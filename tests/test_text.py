@@ -31,6 +31,8 @@ from tfpipe import text
         (text.byte_size(1500), "1.5 kB"),
         (text.byte_size(153_600_000), "154 MB"),
         (text.byte_size(2.5e12), "2500 GB"),
+        (text.milliseconds(0.12345), "0.123 ms"),
+        (text.milliseconds(1590.3), "1,590 ms"),
         (text.clock(0), "0:00"),
         (text.clock(41.6), "0:42"),
         (text.clock(62.5), "1:02"),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # To editors and type checkers the deferred Keras is Keras it
     from tfpipe.verbs.data_show import data_show as data_show
     from tfpipe.verbs.evaluate import evaluate as evaluate
     from tfpipe.verbs.predict import predict as predict
+    from tfpipe.verbs.profile import profile as profile
     from tfpipe.verbs.resume import resume as resume
     from tfpipe.verbs.run import run as run
     from tfpipe.verbs.search.search import search as search
@@ -56,6 +57,7 @@ _WHERE = {
     "hp": "tfpipe.declare.hp",
     "keras": "tfpipe.declare.deferred",
     "predict": "tfpipe.verbs.predict",
+    "profile": "tfpipe.verbs.profile",
     "resume": "tfpipe.verbs.resume",
     "run": "tfpipe.verbs.run",
     "search": "tfpipe.verbs.search.search",
@@ -85,6 +87,7 @@ __all__ = [  # noqa: RUF022 (the order of the README)
     "config",
     "data_show",
     "data_bench",
+    "profile",
     "errors",
 ]
 

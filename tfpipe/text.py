@@ -58,6 +58,11 @@ def byte_size(size: float) -> str:
     return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"
 
 
+def milliseconds(value: float) -> str:
+    """Return a number of milliseconds in three digits: `0.123 ms`, `1,590 ms`."""
+    return f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"
+
+
 def clock(seconds: float) -> str:
     """Return a duration as a clock shows it: `0:42`, `1:02:03`."""
     whole = round(seconds)

@@ -86,7 +86,7 @@ def test_other_phases_change_the_result() -> None:
 TABLE: list[tuple[dict[str, Any], tuple[str, str, str, str]]] = [
     ({"epochs": 40}, ("epochs", "10", "40", "safe")),
     ({"checkpoint_every": 5}, ("checkpoint_every", "10m", "5", "safe")),
-    ({"steps_per_execution": 4}, ("steps_per_execution", "1", "4", "safe")),
+    ({"steps_per_execution": 4}, ("steps_per_execution", "auto", "4", "safe")),
     ({"callbacks": (EARLY, CSV)}, ("callbacks", "", "", "safe")),
     ({"callbacks": (CSV, EARLY)}, ("callbacks", "", "", "safe")),
     ({"callbacks": (EARLY, TRACKER)}, ("callbacks", "", "", "safe")),

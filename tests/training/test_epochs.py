@@ -1,6 +1,8 @@
 """Steps in one call or in many: the same numbers to the last bit, stopped and resumed too."""
 
 import csv
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,13 @@ import numpy as np
 import pytest
 
 import tfpipe
+from tests.killing import assert_equal, outcome, resumed, run
 from tfpipe import Pipeline
 from tfpipe.data import Arrays, augment
+from tfpipe.errors import Interrupted, TrainingError
 from tfpipe.models import MLP, TextClassifier
 from tfpipe.training import checkpoint
+from tfpipe.training.epochs import Grouping, asks_for_batches
 
 
 def points() -> Any:
@@ -89,39 +94,169 @@ class Texts(Points):
     model = TextClassifier()
 
 
-def trained(pipeline: Pipeline, root: Path, **words: Any) -> Any:
-    return tfpipe.run(pipeline, root=root, export=False, quiet=True, **words)
-
-
-def left(run: Any) -> tuple[list[np.ndarray], list[dict[str, str]]]:
-    """The variables of a run's last state, and its rows without their times."""
-    saved = checkpoint.latest(run.directory / "checkpoints")
-    assert saved is not None
-    with (run.directory / "metrics.csv").open(newline="") as file:
-        rows = [
-            {
-                n: v
-                for n, v in row.items()
-                if n not in ("seconds", "examples_per_second", "input_wait")
-            }
-            for row in csv.DictReader(file)
-        ]
-    return list(saved.arrays), rows
-
-
 @pytest.mark.parametrize("pipeline", [Points, Averaged, Table, Images, Texts])
 def test_the_same_bits_one_by_one_and_together(pipeline: type[Pipeline], tmp_path: Path) -> None:
-    runs = [
-        trained(pipeline(steps_per_execution=steps), tmp_path / str(steps))
+    found = [
+        outcome(run(pipeline(steps_per_execution=steps), tmp_path / str(steps)).directory)
         for steps in (1, "auto", 3)
     ]
-    (arrays, rows), *others = map(left, runs)
-    assert len(rows) > 1
-    for other_arrays, other_rows in others:
-        assert other_rows == rows
-        for one, other in zip(arrays, other_arrays, strict=True):
-            np.testing.assert_array_equal(one, other)
-    best = [keras.models.load_model(r.directory / "checkpoints" / "best.keras") for r in runs]
-    for model in best[1:]:
-        for one, other in zip(best[0].get_weights(), model.get_weights(), strict=True):
-            np.testing.assert_array_equal(one, other)
+    assert len(found[0]["metrics.csv"]) > 1
+    for other in found[1:]:
+        assert [name for name in found[0] if other[name] != found[0][name]] == []
+
+
+def test_stopped_between_two_saved_states_it_ends_the_same(tmp_path: Path) -> None:
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 2:
+                signal.raise_signal(signal.SIGINT)
+
+    straight = outcome(run(Table(), tmp_path / "straight").directory)
+    with pytest.raises(Interrupted, match=r"^Stopped after epoch 3; the state is saved\.$"):
+        run(Table(), tmp_path, Stop())
+    (directory,) = tmp_path.glob("runs/*/*")
+    assert (directory / "checkpoints" / "best.keras").is_file()
+    assert checkpoint.states(directory / "checkpoints")[-1].name == "state-0003-000000"
+    resumed(Table(), tmp_path)
+    assert_equal(directory, straight)
+
+
+def test_a_number_that_is_none_stops_a_call_and_names_the_step(tmp_path: Path) -> None:
+    wild = tfpipe.keras.optimizers.SGD(1e30)
+    with pytest.raises(TrainingError, match=r"^The loss became nan in epoch 1, step \d+\."):
+        run(Table(optimizer=wild, steps_per_execution=8), tmp_path)
+    (directory,) = tmp_path.glob("runs/*/*")
+    assert not (directory / "metrics.csv").exists()
+
+
+class Clock:
+    """A clock that is set."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def grouping(declared: int | str = "auto", seen: bool = False, every: int | None = None) -> Any:
+    """A grouping, what it has told, and a call that takes so many seconds."""
+    clock, told = Clock(), []
+    made = Grouping(declared, seen, every, lambda *words: told.append(words), clock)
+
+    def call(steps: int, seconds: float) -> dict[str, Any]:
+        def taking() -> dict[str, float]:
+            clock.now += seconds
+            return {"loss": 1.0}
+
+        found = made.timed(steps, taking)
+        made.settle(50)
+        return found
+
+    return made, told, call
+
+
+def test_short_steps_are_taken_together_once_they_are_measured() -> None:
+    made, told, call = grouping()
+    for seconds in (2.0, 0.004, 0.002, 0.003):  # the first makes the function
+        assert (made.together, made.size(50)) == (True, 1)
+        assert call(1, seconds) == {"loss": 1.0}
+    assert told == [(50, pytest.approx(0.002))]
+    assert (made.together, made.size(50), made.size(9)) == (True, 50, 9)
+    assert made.size(1000) == 250  # half a second
+    call(100, 0.1)
+    assert made.size(1000) > 450
+    assert len(told) == 1
+
+
+def test_long_steps_are_taken_one_by_one() -> None:
+    made, told, call = grouping()
+    for _ in range(4):
+        call(1, 0.02)
+    assert not made.together
+    assert told == []
+
+
+def test_a_number_and_callbacks_that_ask_for_batches_decide() -> None:
+    made, told, call = grouping(7)
+    for _ in range(5):
+        call(7, 0.001)
+    assert (made.together, made.size(50), made.size(3), told) == (True, 7, 3, [])
+    assert not grouping(1)[0].together
+    made, _, _ = grouping(seen=True)
+    assert (made.together, made.size(50)) == (False, 1)
+    assert grouping(5, seen=True)[0].size(50) == 5
+
+
+def test_a_state_that_is_due_ends_a_call() -> None:
+    made, _, _ = grouping(every=20)
+    assert [made.until_saved(step, 50) for step in (0, 15, 20, 39)] == [20, 5, 20, 1]
+    assert grouping()[0].until_saved(3, 50) == 50
+
+
+class Batches(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("callback", "asks"),
+    [
+        (keras.callbacks.EarlyStopping(), False),
+        (keras.callbacks.TerminateOnNaN(), False),
+        (keras.callbacks.ModelCheckpoint("a.keras"), False),
+        (keras.callbacks.ModelCheckpoint("a.keras", save_freq=10), True),
+        (keras.callbacks.TensorBoard("a"), False),
+        (keras.callbacks.TensorBoard("a", update_freq=5), True),
+        (keras.callbacks.TensorBoard("a", profile_batch=3), True),
+        (keras.callbacks.LambdaCallback(on_epoch_end=print), False),
+        (keras.callbacks.LambdaCallback(on_train_batch_begin=print), True),
+        (Batches(), True),
+    ],
+)
+def test_who_asks_for_batches(callback: keras.callbacks.Callback, asks: bool) -> None:
+    assert asks_for_batches(callback) is asks
+
+
+def test_a_callback_that_asks_gets_each_batch(tmp_path: Path) -> None:
+    class Counting(keras.callbacks.Callback):
+        batches = 0
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.batches += 1
+
+    counting = Counting()
+    run(Points(epochs=2), tmp_path, counting)
+    assert counting.batches == 2 * 8
+
+
+KILLED = """
+import os, signal
+import keras
+from pathlib import Path
+from tests.training.test_epochs import Table, run
+
+
+class Kill(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+run(Table(callbacks=()), Path({root!r}), Kill())
+"""
+
+
+def test_killed_while_records_are_held_it_ends_the_same(
+    python: Callable[..., Any], tmp_path: Path
+) -> None:
+    pipeline = Table(callbacks=())
+    straight = outcome(run(pipeline, tmp_path / "straight").directory)
+    process = python("-c", KILLED.format(root=str(tmp_path)), cwd=Path(__file__).parents[2])
+    process.wait()
+    assert process.returncode == -signal.SIGKILL
+    (directory,) = tmp_path.glob("runs/*/*")
+    saved = checkpoint.latest(directory / "checkpoints")
+    assert saved is not None
+    with (directory / "metrics.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) >= saved.state.epoch
+    resumed(pipeline, tmp_path)
+    assert_equal(directory, straight)

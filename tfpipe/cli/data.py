@@ -16,6 +16,7 @@ from tfpipe.cli.options import (
     root_option,
     sample_option,
     sample_size,
+    sample_words,
 )
 
 _BAR = 30  # columns of the longest bar
@@ -242,8 +243,7 @@ def _show_rates(terminal: Any, found: dict[str, Any]) -> None:
 
 def _words(file: str, overrides: tuple[str, ...], sample: int | None) -> str:
     """The same pipeline on a command line, on the same data."""
-    generated = [] if sample is None else ["--sample", *([str(sample)] if sample else [])]
-    return shlex.join([file, *overrides, *generated])
+    return shlex.join([file, *overrides, *sample_words(sample)])
 
 
 def _rate(value: float | None) -> str:

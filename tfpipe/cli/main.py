@@ -19,6 +19,7 @@ VERBS = {
         "Check a pipeline with a few training steps; write nothing.",
     ),
     "data": ("tfpipe.cli.data", "What is in the data, and how fast it comes."),
+    "profile": ("tfpipe.cli.profile", "Where the time of a training step goes, and what to try."),
     "config": ("tfpipe.cli.config", "The resolved declaration, and where each value came from."),
     "run": ("tfpipe.cli.training.run", "Train, evaluate, export."),
     "resume": ("tfpipe.cli.training.resume", "Go on exactly where a run stopped."),

@@ -219,6 +219,11 @@ def sample_size(value: int | None) -> int | bool | None:
     return True if value == 0 else value
 
 
+def sample_words(value: int | None) -> list[str]:
+    """`--sample` as it was given, for another command line."""
+    return [] if value is None else ["--sample", *([str(value)] if value else [])]
+
+
 def print_json(data: Any) -> None:
     """JSON for programs."""
     click.echo(json.dumps(data, indent=2))

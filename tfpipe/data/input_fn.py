@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
+# Bytes: an epoch that is gathered whole where nothing changes it, and a block of a larger one.
+WHOLE, BLOCK = 32 << 20, 16 << 20
+
 
 @dataclass(frozen=True)
 class Options:
@@ -38,6 +41,7 @@ class Options:
         steps: batches in an epoch; None for one pass over the data. With a number the passes
             follow each other without regard to where an epoch ends.
         cache: True to keep decoded data in memory, False to stream it, "auto" by what fits.
+        shard: which part of each batch to make, from 0, and of how many; see `own_rows`.
     """
 
     batch_size: int
@@ -49,6 +53,7 @@ class Options:
     drop_remainder: bool = False
     steps: int | None = None
     cache: bool | str = "auto"
+    shard: tuple[int, int] = (0, 1)
 
     def first_sample(self, size: int) -> int:
         """Return how many samples came before this epoch since training began."""
@@ -66,6 +71,24 @@ def steps_per_epoch(size: int, batch_size: int, drop_remainder: bool, steps: int
     if steps:
         return steps
     return size // batch_size if drop_remainder else -(-size // batch_size)
+
+
+def own_rows(size: "int | tf.Tensor", shard: tuple["int | tf.Tensor", int]) -> tuple[Any, Any]:
+    """Return where a shard's rows of a batch begin and end; the first ones have a row more.
+
+    So TensorFlow divides a batch over replicas.
+
+    Args:
+        size: rows in the batch, a number or a scalar int64 tensor.
+        shard: which part, from 0, and of how many.
+    """
+    import tensorflow as tf
+
+    index, count = shard
+    own, more = size // count, size % count
+    least = min if isinstance(more, int) else tf.minimum
+    begin, end = (own * i + least(more, i) for i in (index, index + 1))
+    return begin, end
 
 
 def order_of(size: int, options: Options) -> "np.ndarray":
@@ -110,6 +133,8 @@ class InMemory:
             self._labels = tf.nest.map_structure(tf.convert_to_tensor, columns.labels)
             weights = columns.weights
             self._weights = None if weights is None else tf.convert_to_tensor(weights, tf.float32)
+        held = tf.nest.flatten((self._features, self._labels))
+        self._row_bytes = sum(t.dtype.size * t.shape[1:].num_elements() for t in held)
         self._graphs: dict[Any, tuple[Callable[..., Any], Any]] = {}
 
     def batches(self, options: Options) -> "tf.data.Dataset":
@@ -118,17 +143,14 @@ class InMemory:
 
         batch = options.batch_size
         whole = options.drop_remainder or options.steps is not None
-        key = (batch, options.augment, whole)
+        small = options.samples(self.size) * self._row_bytes <= WHOLE
+        key = (batch, options.augment, whole, options.shard, small)
         if key not in self._graphs:
-            self._graphs[key] = self._trace(options, whole)
+            self._graphs[key] = self._trace(options, whole, small)
         graph, element_spec = self._graphs[key]
         order, first, seed = self.epoch(options)
         variant = graph(order, tf.constant(options.position * batch, tf.int64), first, seed)
-        dataset = tf.data.experimental.from_variant(variant, element_spec)
-        # Rewriting the graph copies what it captures, which is all of the data, and gains nothing.
-        plain = tf.data.Options()
-        plain.experimental_optimization.apply_default_optimizations = False
-        return dataset.with_options(plain)
+        return tf.data.experimental.from_variant(variant, element_spec)
 
     def epoch(self, options: Options) -> tuple["tf.Tensor", "tf.Tensor", "tf.Tensor"]:
         """Return what decides the batches of an epoch.
@@ -170,28 +192,50 @@ class InMemory:
         labelled = x, tf.nest.map_structure(lambda t: tf.gather(t, rows), self._labels)
         return labelled if self._weights is None else (*labelled, tf.gather(self._weights, rows))
 
-    def _trace(self, options: Options, whole: bool) -> tuple[Callable[..., Any], Any]:
+    def _trace(self, options: Options, whole: bool, small: bool) -> tuple[Callable[..., Any], Any]:
         """Return a graph that makes batches of any epoch's order, and their element spec.
 
         The graph takes (the order, its first place, samples before it, the seed).
         """
         import tensorflow as tf
 
-        size, element_specs = options.batch_size, []
+        from tfpipe.data.tensors import in_blocks, in_one
+
+        size, shard, element_specs = options.batch_size, options.shard, []
+        changed = options.augment or any(image.resize for image in self.images)
 
         def batch(
             place: "tf.Tensor", order: "tf.Tensor", first: "tf.Tensor", seed: "tf.Tensor"
         ) -> tuple[Any, ...]:
-            rows = order[place : place + size]
-            rows = tf.ensure_shape(rows, [size]) if whole else rows
-            return self.batch(rows, first + place, seed, options.augment)
+            left = size if whole else tf.minimum(tf.size(order, tf.int64) - place, size)
+            begin, end = own_rows(left, shard)
+            rows = order[place + begin : place + end]
+            rows = tf.ensure_shape(rows, [end - begin]) if whole else rows
+            return self.batch(rows, first + place + begin, seed, options.augment)
 
         def epoch(
             order: "tf.Tensor", start: "tf.Tensor", first: "tf.Tensor", seed: "tf.Tensor"
         ) -> "tf.Tensor":
-            places = tf.data.Dataset.range(start, tf.size(order, tf.int64), size)
-            batches = places.map(lambda place: batch(place, order, first, seed), tf.data.AUTOTUNE)
-            batches = batches.prefetch(tf.data.AUTOTUNE)
+            # Rewriting the graph copies what it captures, all of the data, and gains nothing.
+            plain = tf.data.Options()
+            plain.experimental_optimization.apply_default_optimizations = False
+
+            def as_stored(rows: "tf.Tensor") -> tuple[Any, ...]:
+                return self.batch(rows, first, seed, ())
+
+            if changed or shard[1] > 1:
+                places = tf.data.Dataset.range(start, tf.size(order, tf.int64), size)
+                batches = places.map(lambda p: batch(p, order, first, seed), tf.data.AUTOTUNE)
+                batches = batches.prefetch(tf.data.AUTOTUNE)
+            else:
+                plain.autotune.enabled = False
+                rows = order[start:]
+                if small:
+                    batches = in_one(as_stored, rows, size, whole)
+                else:
+                    block = max(1, BLOCK // (size * self._row_bytes))
+                    batches = in_blocks(as_stored, rows, size, whole, block)
+            batches = batches.with_options(plain)
             element_specs.append(batches.element_spec)
             return tf.data.experimental.to_variant(batches)
 

@@ -10,11 +10,13 @@ Nothing is moved or written. Files that are no images are left out and counted, 
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import overload
 
 from tfpipe.data.broken_input import Problem
+from tfpipe.data.images.folder_index import FolderIndex
 from tfpipe.data.images.formats import SUFFIXES, is_image
 from tfpipe.errors import DataError, suggest
 from tfpipe.text import counted, listed
@@ -26,8 +28,34 @@ _LISTED = 5
 # The class index of each file of a stored split by its path from the root, class by class.
 Listing = dict[str, int]
 
-# What a folder is by whatever link it is reached: its device and number.
-_Identity = tuple[int, int]
+
+class Paths(Sequence[Path]):
+    """The files of a listing, each of which is made a Path when it is asked for.
+
+    A million Paths take a gigabyte.
+
+    Args:
+        root: the folder.
+        files: relative to it.
+    """
+
+    def __init__(self, root: Path, files: Iterable[str]) -> None:
+        self._root = root
+        self._files = [*files]
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Path]: ...
+
+    def __getitem__(self, index: int | slice) -> Path | list[Path]:
+        if isinstance(index, slice):
+            return [self._root / file for file in self._files[index]]
+        return self._root / self._files[index]
 
 
 @dataclass
@@ -73,7 +101,11 @@ class Layout:
                     f"{self.owner}: {train.resolve()} has no class folder {name!r}. "
                     f"{suggest(name, there)}".strip()
                 )
-        files = {name: self._images(train / name) for name in self.declared or there}
+        index = FolderIndex(self.root)
+        files = {
+            name: index.images_below(train / name, self._no_images)
+            for name in self.declared or there
+        }
         self._check_images(train, files)
         self.classes = tuple(name for name in files if files[name])
         self._check_classes(train)
@@ -89,7 +121,8 @@ class Layout:
         self._note(others, "{} not declared in classes: {}. Left out.", "folder")
         for name in names:
             if name in ready and name != "train":
-                self._read_split(name)
+                self._read_split(name, index)
+        index.save()
         if self._no_images:
             count = sum(self._no_images.values())
             by_count = sorted(self._no_images.items(), key=lambda pair: (-pair[1], pair[0]))
@@ -100,10 +133,6 @@ class Layout:
                 "Left out."
             )
         return self
-
-    def _images(self, folder: Path) -> list[str]:
-        above = (_identity(self.root), _identity(folder.parent))
-        return sorted(_walk(folder, "", True, above, self._no_images))
 
     def _check_images(self, train: Path, files: dict[str, list[str]]) -> None:
         """Refuse a folder without images, and class folders without any."""
@@ -137,7 +166,7 @@ class Layout:
             f"apart takes two or more, each in a folder of its own.{hint}"
         )
 
-    def _read_split(self, name: str) -> None:
+    def _read_split(self, name: str, index: FolderIndex) -> None:
         """Add a ready split, unless nobody says what its images show."""
         folder = self.root / name
         annotations = sorted(folder.glob("*_annotations.txt"))
@@ -146,7 +175,11 @@ class Layout:
             self.splits[name] = self._annotated(annotations[0])
         elif set(there) & set(self.classes):
             self._check_others(name, there)
-            files = {c: self._images(folder / c) for c in self.classes if c in there}
+            files = {
+                c: index.images_below(folder / c, self._no_images)
+                for c in self.classes
+                if c in there
+            }
             self.splits[name] = self._listing(folder, files)
             missing = [c for c in self.classes if not files.get(c)]
             self._note(missing, f"{name}/ has no image of {{}}: {{}}.", "class")
@@ -221,20 +254,16 @@ def folders(path: Path) -> list[str]:
 
 def images_below(path: Path, deep: bool = True) -> list[str]:
     """Return the image files below a folder, relative to it and sorted as text."""
-    return sorted(_walk(path, "", deep, (), Counter()))
+    return sorted(_walk(path, "", deep, ()))
 
 
 def has_images(path: Path) -> bool:
     """Return whether a folder has an image file, or a folder in it has."""
-    return next(_walk(path, "", True, (), Counter()), None) is not None
+    return next(_walk(path, "", True, ()), None) is not None
 
 
 def _walk(
-    path: Path | str,
-    before: str,
-    deep: bool,
-    above: tuple[_Identity, ...],
-    others: Counter[str],
+    path: Path | str, before: str, deep: bool, above: tuple[tuple[int, int], ...]
 ) -> Iterator[str]:
     """Image files below a folder; a link to a folder that it lies in is not followed.
 
@@ -242,10 +271,10 @@ def _walk(
         path: the folder.
         before: what comes before the names of its files.
         deep: whether folders in it are searched too.
-        above: the folders that it lies in, whatever they are called.
-        others: counts the files that are no images, by their ending.
+        above: device and number of the folders that it lies in, whatever they are called.
     """
-    identity = _identity(path)
+    there = os.stat(path)
+    identity = there.st_dev, there.st_ino
     if identity in above:
         return
     with os.scandir(path) as entries:
@@ -255,16 +284,9 @@ def _walk(
             if entry.is_dir():
                 if deep:
                     inside = f"{before}{entry.name}/"
-                    yield from _walk(entry.path, inside, True, (*above, identity), others)
+                    yield from _walk(entry.path, inside, True, (*above, identity))
             elif entry.name.lower().endswith(SUFFIXES) or is_image(entry.path):
                 yield before + entry.name
-            else:
-                others[Path(entry.name).suffix.lower() or "without an ending"] += 1
-
-
-def _identity(path: Path | str) -> _Identity:
-    there = os.stat(path)
-    return there.st_dev, there.st_ino
 
 
 def _is_hidden(name: str) -> bool:

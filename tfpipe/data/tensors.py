@@ -1,6 +1,10 @@
-"""Arrays that TensorFlow reads where they are: large data is held once, in memory or in a file."""
+"""Arrays that TensorFlow reads where they are: large data is held once, in memory or in a file.
 
-from collections.abc import Sequence
+Batches that nothing changes are gathered many at a time and handed out as views of that.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -39,3 +43,46 @@ def keep(rows: np.ndarray, good: np.ndarray) -> np.ndarray:
             chosen = good[start : start + _ROWS]
             rows[start : start + len(chosen)] = rows[chosen]
     return rows[: len(good)]
+
+
+# Makes (features, labels) of the rows whose numbers it is given, of any shape.
+Gather = Callable[[tf.Tensor], tuple[Any, ...]]
+
+
+def in_one(gather: Gather, rows: tf.Tensor, size: int, whole: bool) -> tf.data.Dataset:
+    """Return batches of rows that are gathered at once, now.
+
+    There is no function that tf.data would have to set up, which takes as long as to hand out
+    some two thousand small images.
+
+    Args:
+        gather: makes samples of row numbers.
+        rows: the numbers, in order.
+        size: rows in a batch.
+        whole: whether all batches have as many.
+    """
+    count = tf.size(rows) // size
+    full, rest = tf.reshape(rows[: count * size], [-1, size]), rows[count * size :]
+    batches = tf.data.Dataset.from_tensor_slices(gather(full))
+    if whole:
+        return batches
+    last = rest[None][: tf.size(rest)]  # none where there is no rest
+    return batches.concatenate(tf.data.Dataset.from_tensor_slices(gather(last)))
+
+
+def in_blocks(
+    gather: Gather, rows: tf.Tensor, size: int, whole: bool, block: int
+) -> tf.data.Dataset:
+    """Return batches of rows, gathered several at once, the next ones while those are used.
+
+    Args:
+        gather: makes samples of row numbers.
+        rows: the numbers, in order.
+        size: rows in a batch.
+        whole: whether all batches have as many.
+        block: batches that are gathered at once.
+    """
+    count, step = tf.size(rows, tf.int64), size * block
+    blocks = tf.data.Dataset.range(0, count, step).map(lambda i: gather(rows[i : i + step]))
+    batches = blocks.prefetch(1).rebatch(size, drop_remainder=whole)
+    return batches.apply(tf.data.experimental.assert_cardinality(-(-count // size)))

@@ -221,7 +221,11 @@ class Pipeline(Part, metaclass=PipelineMeta):
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def input_fn(
-        self, split: str, epoch: int | None = None, position: int = 0
+        self,
+        split: str,
+        epoch: int | None = None,
+        position: int = 0,
+        shard: tuple[int, int] = (0, 1),
     ) -> "tf.data.Dataset":
         """Return batches of (features, label), which the split, the seed and the start decide.
 
@@ -229,13 +233,14 @@ class Pipeline(Part, metaclass=PipelineMeta):
             split: "train", "validation" or "test". Only "train" is shuffled and augmented.
             epoch: which epoch's order to use; the one being trained when None.
             position: how many batches of the epoch to leave out.
+            shard: which part of each batch to make, from 0, and of how many.
 
         An override may take only `split` and return any batched tf.data.Dataset; it is called once
         an epoch, and `super().input_fn(split)` inside it gives that epoch's data.
         """
         assert self.data is not None
         chosen = current_epoch.get() if epoch is None else epoch
-        options = self.batch_options(split)
+        options = self.batch_options(split) | {"shard": shard}
         return self.data.input_fn(split, epoch=chosen, position=position, **options)
 
     def batch_options(self, split: str) -> dict[str, Any]:

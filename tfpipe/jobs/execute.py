@@ -21,7 +21,7 @@ from tfpipe.jobs.status_reporter import StatusReporter, by_split
 from tfpipe.models.parameter_count import parameters
 from tfpipe.runs.directory import State
 from tfpipe.training.callbacks.tensorboard import write_test_scalars
-from tfpipe.training.datasets import dataset
+from tfpipe.training.datasets import distributed
 from tfpipe.training.loop import train
 from tfpipe.training.reporting import EpochRow
 
@@ -88,7 +88,9 @@ def _train_and_evaluate(plan: RunPlan, reporter: StatusReporter) -> tuple[RunPla
         terminal.say(f"[dim]stopped early, after epoch {last.epoch} of {pipeline.epochs}[/]")
     if "test" in spec.splits and plan.test:
         with terminal.waiting("evaluating on the test split"):
-            metrics["test"] = evaluate(model, dataset(pipeline, "test"))
+            metrics["test"] = evaluate(
+                model, distributed(pipeline, "test", model.distribute_strategy)
+            )
         write_test_scalars(directory, metrics["test"], last.epoch - 1)
         terminal.say()
         terminal.results(f"test ({spec.splits['test']:,} samples)", metrics["test"])

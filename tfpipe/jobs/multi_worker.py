@@ -69,7 +69,7 @@ def run_worker(
     from tfpipe.devices.cluster.strategy import announce
     from tfpipe.evaluation.evaluate import evaluate
     from tfpipe.jobs.first_batch import read_first_batch
-    from tfpipe.training.datasets import dataset
+    from tfpipe.training.datasets import distributed
     from tfpipe.training.loop import train
     from tfpipe.training.reporting import Nobody
 
@@ -88,7 +88,10 @@ def run_worker(
         chief=False,
     )
     if "test" in prepared.spec.splits:
-        evaluate(prepared.compiled.model, dataset(pipeline, "test"))
+        evaluate(
+            prepared.compiled.model,
+            distributed(pipeline, "test", prepared.compiled.model.distribute_strategy),
+        )
     wait_for_all(picked)
 
 

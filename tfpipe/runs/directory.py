@@ -30,6 +30,8 @@ State = Literal["running", "finished", "interrupted", "failed"]
 _RESERVE = ".reserve"
 _RESERVE_BYTES = 64 * 1024
 _LOCK = ".lock"
+# What stands in a folder of `tfpipe profile`, which lies among the runs and is none.
+PROFILE = "profile.json"
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,11 @@ def list_directories(root: Path, folder: str, file: str) -> list[RunDirectory]:
 def list_runs(root: Path) -> list[RunDirectory]:
     """Return all runs below a root, the oldest first."""
     return list_directories(root, "runs", "config.json")
+
+
+def list_profiles(root: Path) -> list[RunDirectory]:
+    """Return what `tfpipe profile` has written below a root, the oldest first."""
+    return list_directories(root, "runs", PROFILE)
 
 
 def began(run: RunDirectory) -> datetime:

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.devices.cluster.strategy import is_multi_worker
-from tfpipe.training.datasets import dataset, rows_in_memory
+from tfpipe.training.datasets import dataset, distributed, rows_in_memory
 from tfpipe.training.position import Position
 from tfpipe.training.steps import Functions, RowSteps, Steps
 from tfpipe.training.weights import weighing
@@ -115,7 +115,9 @@ class Epochs:
     ) -> None:
         self._pipeline, self._model, self._position = pipeline, model, position
         self._callbacks, self._grouping = callbacks, grouping
-        self._validation = dataset(pipeline, "validation") if validated else None
+        self._validation: Any = None
+        if validated:
+            self._validation = distributed(pipeline, "validation", model.distribute_strategy)
         self.compiled(functions)
 
     def compiled(self, functions: Functions | None) -> None:
@@ -164,11 +166,12 @@ class Epochs:
             yield logs
         if not position.left():
             return
-        batches = dataset(self._pipeline, "train", position.epoch, position.step)
-        iterator = iter(model.distribute_strategy.experimental_distribute_dataset(batches))
+        place = position.epoch, position.step
+        batches = distributed(self._pipeline, "train", model.distribute_strategy, *place)
+        iterator, cardinality = iter(batches), batches.cardinality
         model.make_train_function()
         done, count = position.step - position.first_step, model.steps_per_execution
-        known = int(batches.cardinality()) > 0
+        known = int(cardinality() if callable(cardinality) else cardinality) > 0
         while position.left() or not known:
             self._callbacks.on_train_batch_begin(done)
             try:
@@ -205,8 +208,8 @@ def asks_for_batches(callback: keras.callbacks.Callback) -> bool:
     if isinstance(callback, keras.callbacks.TerminateOnNaN):
         return False
     frequency = getattr(callback, "save_freq", getattr(callback, "update_freq", None))
-    traces = getattr(callback, "profile_batch", 0) not in (0, None)
-    if isinstance(callback, _BY_FREQUENCY) and frequency == "epoch" and not traces:
+    traced = getattr(callback, "_should_trace", False)  # by TensorBoard
+    if isinstance(callback, _BY_FREQUENCY) and frequency == "epoch" and not traced:
         return False
     if getattr(callback, "takes_calls", False):  # of several steps, and knows it
         return False

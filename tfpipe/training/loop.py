@@ -110,7 +110,8 @@ def train(
         reporter: told of each step and epoch.
         resumed: what to go on from.
         chief: whether this process writes; of several workers one does.
-        extra: callbacks that come after all others.
+        extra: callbacks that come after all others; one with a method `set_callbacks(callbacks)`
+            is given all of them before training begins.
 
     Raises:
         Interrupted: when a person stopped it; the state is saved.
@@ -228,20 +229,24 @@ class _Training:
                 self.logger.write,
             ]
         )
+        callbacks = [
+            *self._averaged,
+            self._batch_norm,
+            Guard(self.position, declared, validated),
+            *added_board,
+            *declared,
+            *([best] if self._chief else []),
+            self.logger,
+            speeds,
+            self.written,
+            self.saver,
+            *extra,
+        ]
+        for callback in extra:
+            if hasattr(callback, "set_callbacks"):
+                callback.set_callbacks(callbacks)
         self.callbacks = keras.callbacks.CallbackList(
-            [
-                *self._averaged,
-                self._batch_norm,
-                Guard(self.position, declared, validated),
-                *added_board,
-                *declared,
-                *([best] if self._chief else []),
-                self.logger,
-                speeds,
-                self.written,
-                self.saver,
-                *extra,
-            ],
+            callbacks,
             add_history=True,
             model=self._model,
             epochs=pipeline.epochs,

@@ -19,7 +19,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfpipe.data.input_fn import RowsInMemory
+from tfpipe.data.input_fn import RowsInMemory, own_rows
 from tfpipe.devices.cluster.strategy import is_multi_worker
 from tfpipe.training.requests import Requests
 
@@ -272,21 +272,16 @@ class RowSteps:
             end = tf.minimum(begin + size, tf.size(order, tf.int64))
 
             def part() -> Any:
-                """A replica's part of the batch; the first ones have what does not divide."""
-                own, more = (end - begin) // replicas, (end - begin) % replicas
-                replica = tf.cast(_replica(), tf.int64)
-                start = begin + replica * own + tf.minimum(replica, more)
-                stop = start + own + tf.cast(replica < more, tf.int64)
+                """A replica's part of the batch."""
+                context = tf.distribute.get_replica_context()
+                assert context is not None
+                replica = tf.cast(context.replica_id_in_sync_group, tf.int64)
+                start, stop = own_rows(end - begin, (replica, replicas))
+                rows = order[begin + start : begin + stop]
                 with tf.device("CPU"):
-                    parts = self._rows.batch(order[start:stop], before + start, seed)
+                    parts = self._rows.batch(rows, before + begin + start, seed)
                 return parts if self._weigh is None else self._weigh(*parts)
 
             return self._strategy.run(part)
 
         return _loop(self._step, batch, first, count)
-
-
-def _replica() -> tf.Tensor:
-    context = tf.distribute.get_replica_context()
-    assert context is not None
-    return context.replica_id_in_sync_group

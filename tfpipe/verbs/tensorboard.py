@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfpipe.errors import ConfigError, RunError
-from tfpipe.runs.directory import RunDirectory, find_run, list_directories, list_runs
+from tfpipe.runs.directory import (
+    PROFILE,
+    RunDirectory,
+    find_run,
+    list_directories,
+    list_profiles,
+    list_runs,
+    run_at,
+)
 from tfpipe.tuning.store import find_search
 
 if TYPE_CHECKING:
@@ -58,8 +66,8 @@ def tensorboard(
     New runs and trials among them appear as they begin. TensorFlow is not loaded.
 
     Args:
-        references: runs or searches: a name, a beginning of one, which may be that of several
-            runs, a path, or "last". All runs below the root when there are none.
+        references: runs, profiles or searches: a name, a beginning of one, which may be that of
+            several runs, a path, or "last". All runs below the root when there are none.
         root: the folder with runs/ and searches/.
         port: where to listen, 0 for any port that is free; 6006 or the next free one when None.
         host: the address to listen at: that of this machine alone, unless another is given.
@@ -98,17 +106,25 @@ def boards_of(root: Path, references: Sequence[str]) -> Callable[[], Boards]:
         RunError: when there is no such run or search.
     """
     if not references:
-        if not list_runs(root):
+        if not _runs(root):
             raise RunError(f"There are no runs in {root / 'runs'}. Start one with tfpipe run FILE.")
-        return lambda: {run.name: run.tensorboard for run in list_runs(root)}
+        return lambda: {run.name: run.tensorboard for run in _runs(root)}
     finders = [_finder(root, reference) for reference in references]
     return lambda: {name: path for find in finders for name, path in find().items()}
+
+
+def _runs(root: Path) -> list[RunDirectory]:
+    """All runs, and the profiles among them."""
+    return [*list_runs(root), *list_profiles(root)]
 
 
 def _finder(root: Path, reference: str) -> Callable[[], Boards]:
     """Return what gives the boards of one name; raise RunError where nothing has it."""
     if reference != "last" and _named(root, reference):
         return lambda: _named(root, reference)
+    if (Path(reference) / PROFILE).is_file():
+        there = run_at(Path(reference).resolve())
+        return lambda: {there.name: there.tensorboard}
     try:
         run = find_run(root, reference)
     except RunError as error:
@@ -129,7 +145,7 @@ def _named(root: Path, beginning: str) -> Boards:
         own = [one for one in there if one.name.startswith(f"{beginning}/")]
         return own or [one for one in there if one.name.startswith(beginning)]
 
-    if runs := some(list_runs(root)):
+    if runs := some(_runs(root)):
         return {run.name: run.tensorboard for run in runs}
     searches = some(list_directories(root, "searches", "search.json"))
     return {name: path for search in searches for name, path in _of_search(search).items()}

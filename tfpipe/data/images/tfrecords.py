@@ -4,25 +4,39 @@ TensorFlow Datasets parses and decodes sample by sample; in batches the same fil
 the time, which is most of what there is to wait for before the first step.
 """
 
-import os
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import tensorflow as tf
 
+# Makes (encoded images, labels) of a batch of records.
+Parse = Callable[..., tuple[tf.Tensor, tf.Tensor]]
 
-def batches(instructions: Any, image: str, label: str, batch_size: int) -> tf.data.Dataset:
-    """Return batches of (encoded images, labels) in stored order.
+
+def records(instructions: Iterable[Any]) -> tf.data.Dataset:
+    """Return the records of a split in stored order, as they are in the files.
 
     Args:
-        instructions: TFDS's file instructions of a split: a file, how many of its samples to skip
+        instructions: TFDS's file instructions of the split: a file, how many of its samples to skip
             and how many to take.
-        image: the name of the image feature.
-        label: the name of the class label.
-        batch_size: samples in a batch.
     """
     parts = [(str(i.filename), i.skip, i.take) for i in instructions]
     files, *counts = (list(column) for column in zip(*parts, strict=True))
     skips, takes = (tf.constant(column, tf.int64) for column in counts)
+    return tf.data.Dataset.from_tensor_slices((files, skips, takes)).flat_map(
+        lambda file, skip, take: (
+            tf.data.TFRecordDataset(file, buffer_size=8 << 20).skip(skip).take(take)
+        )
+    )
+
+
+def parser(image: str, label: str) -> Parse:
+    """Return what makes (encoded images, labels) of a batch of records.
+
+    Args:
+        image: the name of the image feature.
+        label: the name of the class label.
+    """
     features = {
         image: tf.io.FixedLenFeature([], tf.string),
         label: tf.io.FixedLenFeature([], tf.int64),
@@ -32,9 +46,4 @@ def batches(instructions: Any, image: str, label: str, batch_size: int) -> tf.da
         parsed = tf.io.parse_example(serialized, features)
         return parsed[image], parsed[label]
 
-    records = tf.data.Dataset.from_tensor_slices((files, skips, takes)).flat_map(
-        lambda file, skip, take: (
-            tf.data.TFRecordDataset(file, buffer_size=8 << 20).skip(skip).take(take)
-        )
-    )
-    return records.batch(batch_size).map(parse, os.cpu_count() or 1)
+    return parse

@@ -15,7 +15,7 @@ from tfpipe.data.broken_input import OnBad, Problem, left_out, refuse
 from tfpipe.data.columns import Columns
 from tfpipe.data.images.sizes import check_sizes
 from tfpipe.data.input_fn import InMemory, Options
-from tfpipe.data.layouts import VALIDATION, Layout, Listing, split_names
+from tfpipe.data.layouts import VALIDATION, Layout, Listing, Paths, split_names
 from tfpipe.data.sources.base import HeldOut, StoredSplits
 from tfpipe.data.splits import Split
 from tfpipe.declare.field_types import Positive
@@ -389,23 +389,24 @@ class ImageFolder(StoredSplits):
         import tensorflow as tf
 
         digest = hashlib.sha256(repr((self._decoder, tf.__version__)).encode())
-        for file, path in zip(listing, self._paths(listing), strict=True):
+        root = os.path.join(self._root, "")
+        for file in listing:
             try:
-                status = path.stat()
+                status = os.stat(root + file)
                 known = (status.st_size, status.st_mtime_ns)
             except OSError:
                 known = (-1, -1)
             digest.update(repr((os.fsencode(file), known)).encode())
         return digest.hexdigest()[:32]
 
-    def _paths(self, listing: Listing) -> list[Path]:
-        return [self._root / file for file in listing]
+    def _paths(self, listing: Listing) -> Paths:
+        return Paths(self._root, listing)
 
     def keeps(self, cache: bool | str) -> Literal["memory", "disk", "nowhere"]:
         return "memory" if self._kept("train", cache) else "disk"
 
     def read_from(self) -> list[Path]:
-        return self._paths(self._used["train"])
+        return [*self._paths(self._used["train"])]
 
     def passes(self) -> dict[str, Callable[[], Iterator[int]]]:
         from tfpipe.data.images.files import read_files

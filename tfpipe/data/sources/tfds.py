@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tfpipe.data.columns import Columns
 from tfpipe.data.images.sizes import check_sizes
-from tfpipe.data.input_fn import Options, augmented
+from tfpipe.data.input_fn import Options, augmented, own_rows
 from tfpipe.data.sources.base import HeldOut, StoredSplits
 from tfpipe.data.splits import Split
 from tfpipe.declare.field_types import Positive
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
     from tensorflow_datasets.features import FeatureConnector
 
+    from tfpipe.data.images.tfrecords import Parse
+
 
 logger = logging.getLogger("tfpipe.data")
 
@@ -30,6 +32,8 @@ logger = logging.getLogger("tfpipe.data")
 _CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck"
 CLASS_NAMES = {"cifar10": tuple(_CIFAR10.split())}
 _SHUFFLE_BYTES = 256_000_000
+_OVERHEAD = 1_000  # bytes of a sample that waits to be drawn, beside its own
+_TOGETHER = 1_024  # samples of which those of a split are chosen at a time
 
 
 class TFDS(StoredSplits):
@@ -119,16 +123,19 @@ class TFDS(StoredSplits):
         import numpy as np
         import tensorflow as tf
 
+        from tfpipe.data.tensors import aligned, shared
+
         (feature,), label = self.element()
         size = self._stored_sizes()[stored]
-        values = np.empty((size, *feature.stored_shape), feature.dtype)
+        shape, pixels = (size, *feature.stored_shape), feature.dtype == "uint8"
+        values = aligned(shape) if pixels else np.empty(shape, feature.dtype)
         labels = np.empty((size, *label.shape), label.dtype)
         done = 0
         batches = self._batches(stored, 256).map(self._decode_batch(feature), os.cpu_count() or 1)
         for x, y in batches.prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
             values[done : done + len(y)], labels[done : done + len(y)] = x, y
             done += len(y)
-        return Columns({feature.name: values}, labels)
+        return Columns({feature.name: shared(values) if pixels else values}, labels)
 
     def _read_labels(self, stored: str) -> "np.ndarray":
         import numpy as np
@@ -142,20 +149,15 @@ class TFDS(StoredSplits):
 
         (feature,), _ = self.element()
         size, first = split.size, options.first_sample(split.size)
-        kept = np.zeros(self._stored_sizes()[split.stored], bool)
-        kept[slice(None) if split.rows is None else split.rows] = True
-        mine = tf.constant(kept)
-
-        encoded = self._once(("encoded", split.stored), lambda: self._encoded(split.stored))
+        key = ("samples", options.seed, id(split))
+        samples, parse = self._once(key, lambda: self._chosen_samples(split))
 
         def one_pass(number: int) -> "tf.data.Dataset":
-            examples = encoded.enumerate()
-            examples = examples.filter(lambda i, _: mine[i])
             if not options.shuffle:
-                return examples
+                return samples
             seed = int(np.random.default_rng([options.seed, number]).integers(2**31))
-            buffer = min(size, max(1000, _SHUFFLE_BYTES // max(1, feature.nbytes // 4)))
-            return examples.shuffle(buffer, seed=seed, reshuffle_each_iteration=False)
+            buffer = min(size, max(1000, _SHUFFLE_BYTES // (feature.nbytes // 4 + _OVERHEAD)))
+            return samples.shuffle(buffer, seed=seed, reshuffle_each_iteration=False)
 
         last = first + options.samples(size)
         examples = one_pass(first // size)
@@ -165,25 +167,42 @@ class TFDS(StoredSplits):
         examples = examples.skip(first % size + skipped).take(max(0, last - first - skipped))
         whole = options.drop_remainder or options.steps is not None
         batches = examples.batch(options.batch_size, drop_remainder=whole)
-        decode = self._decode_batch(feature)
-        batches = batches.map(lambda rows, batch: (rows, decode(*batch)), tf.data.AUTOTUNE)
-        if options.augment or feature.resize:
-            starts = tf.data.Dataset.range(first + skipped, 2**62, options.batch_size)
-            seed = tf.constant([options.seed, 0], tf.int64)
-            batches = tf.data.Dataset.zip(starts, batches).map(
-                lambda start, batch: (
-                    batch[0],
-                    (
-                        augmented(
-                            options.augment, batch[1][0], start, seed, feature, batch[0], size
-                        ),
-                        batch[1][1],
-                    ),
-                ),
-                tf.data.AUTOTUNE,
-            )
-        batches = batches.map(lambda _, batch: batch)
+        starts = tf.data.Dataset.range(first + skipped, 2**62, options.batch_size)
+        decode, seed = self._decode_batch(feature), tf.constant([options.seed, 0], tf.int64)
+
+        def own(start: "tf.Tensor", rows: "tf.Tensor", *batch: "tf.Tensor") -> tuple[Any, Any]:
+            count = options.batch_size if whole else tf.size(rows, tf.int64)
+            begin, end = own_rows(count, options.shard)
+            x, y = decode(*parse(*(column[begin:end] for column in batch)))
+            if options.augment or feature.resize:
+                place, mine = start + begin, rows[begin:end]
+                x = augmented(options.augment, x, place, seed, feature, mine, size)
+            return x, y
+
+        batches = tf.data.Dataset.zip(starts, batches)
+        batches = batches.map(
+            lambda start, batch: own(start, *tf.nest.flatten(batch)), tf.data.AUTOTUNE
+        )
         return batches.prefetch(tf.data.AUTOTUNE)
+
+    def _chosen_samples(self, split: Split) -> "tuple[tf.data.Dataset, Parse]":
+        """Return a split's rows and its samples as `_samples` does, chosen many at a time."""
+        import numpy as np
+        import tensorflow as tf
+
+        samples, parse = self._samples(split.stored)
+        stored = self._stored_sizes()[split.stored]
+        samples = tf.data.Dataset.zip(tf.data.Dataset.range(stored), samples)
+        if split.rows is None:
+            return samples, parse
+        kept = np.zeros(stored, bool)
+        kept[split.rows] = True
+        chosen = tf.data.Dataset.from_tensor_slices(kept).batch(_TOGETHER)
+        pairs = tf.data.Dataset.zip(chosen, samples.batch(_TOGETHER))
+        masked = pairs.map(
+            lambda mask, batch: tf.nest.map_structure(lambda t: tf.boolean_mask(t, mask), batch)
+        )
+        return masked.unbatch(), parse
 
     def read_from(self) -> list[Path]:
         return [Path(i.filename) for i in self._split(self.train).file_instructions]
@@ -298,14 +317,19 @@ class TFDS(StoredSplits):
 
     def _batches(self, stored: str, size: int) -> "tf.data.Dataset":
         """Return batches of (input, label) in stored order, images still encoded."""
-        from tfpipe.data.images.tfrecords import batches
+        samples, parse = self._samples(stored)
+        return samples.batch(size).map(parse, os.cpu_count() or 1)
+
+    def _samples(self, stored: str) -> "tuple[tf.data.Dataset, Parse]":
+        """Return samples in stored order, and what makes (input, label) of a batch of them."""
+        from tfpipe.data.images.tfrecords import parser, records
 
         info, ((feature,), label) = self._builder.info, self.element()
         parsed = feature.kind == "image" and label.is_class
         if not parsed or info.file_format is None or info.file_format.value != "tfrecord":
-            return self._encoded(stored).batch(size)
-        split = self.train if stored == "train" else stored
-        return batches(self._split(split).file_instructions, feature.name, label.name, size)
+            return self._encoded(stored), lambda x, y: (x, y)
+        split = self._split(self.train if stored == "train" else stored)
+        return records(split.file_instructions), parser(feature.name, label.name)
 
     def _encoded(self, stored: str) -> "tf.data.Dataset":
         """(input, label) in stored order, images still encoded."""

@@ -13,9 +13,9 @@ variables (each worker holds its own part of a metric; the sum is asked for over
 worker that does one of these alone waits for ever. The chief alone may: save, export, read weights,
 and call the model on data of its own (`model(x, training=False)`).
 
-Batches are global. TensorFlow gives each worker its part of every batch; the auto-shard policy of
-the data must stay AUTO or become DATA. With OFF every worker trains on all batches, cut smaller,
-and nothing says so.
+Batches are global. Of declared data each worker makes its own part (`tfpipe.training.datasets`). Of
+an overridden input_fn's batches TensorFlow gives each its part; their auto-shard policy must stay
+AUTO or become DATA. With OFF every worker trains on all batches, cut smaller, and nothing says so.
 """
 
 import contextlib

@@ -21,7 +21,7 @@ class StateCheckpoint(keras.callbacks.Callback):
     """Saves the state at the end of epochs, every so often within one, and when asked to stop.
 
     Of short epochs not each is followed by a saved state: some seconds lie between two, but for the
-    end of a phase and of training.
+    first, the end of a phase and of training, and where a number of steps is declared.
 
     Args:
         folder: the run's checkpoints folder.
@@ -102,20 +102,21 @@ class StateCheckpoint(keras.callbacks.Callback):
         self._position.begin(epoch + 1, 0)
         if now:
             self.save(stopped=bool(self.model.stop_training))
-        else:
-            self._last_step = 0
 
     def due_after(self, epoch: int) -> bool:
         """Whether the state is saved at the end of an epoch.
 
         Several workers, whose clocks differ, save at the end of each.
         """
-        position, stop = self._position, bool(self.model.stop_training)
-        if self._requests.together or self._requests.stop:
-            return True
-        if position.phases.over(epoch + 1, stop) or self._due():
-            return True
-        return self._clock() - self._last >= SHORT
+        stopped = bool(self.model.stop_training)
+        return (
+            self._saved is None
+            or not isinstance(self._every, Duration)
+            or self._requests.together
+            or self._requests.stop
+            or self._position.phases.over(epoch + 1, stopped)
+            or self._clock() - self._last >= min(SHORT, self._every)
+        )
 
     def _due(self) -> bool:
         """Whether so much time, or so many steps, have gone by."""
