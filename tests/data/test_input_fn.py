@@ -174,3 +174,15 @@ def test_a_large_epoch_is_gathered_in_blocks_and_has_the_same_batches(
         for one, other in pairs:
             for column, same in zip(one, other, strict=True):
                 np.testing.assert_array_equal(column, same)
+
+
+def test_epochs_one_after_the_other_are_those_asked_for_alone(samples: Read) -> None:
+    """The next one is gathered meanwhile; what is asked for instead is not it."""
+
+    def asked(*places: tuple[int, int]) -> list[list[bytes]]:
+        source = Small.fields()["data"].replace()
+        job = Small(data=source, augment=(), drop_remainder=False)
+        return [samples(job.input_fn("train", *place)) for place in places]
+
+    places = [(0, 0), (1, 0), (2, 0), (3, 1), (4, 0), (5, 0), (5, 0), (9, 0), (8, 0)]
+    assert asked(*places) == [asked(place)[0] for place in places]

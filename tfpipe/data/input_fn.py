@@ -8,6 +8,7 @@ compiled loop of many small steps itself.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -136,6 +137,9 @@ class InMemory:
         held = tf.nest.flatten((self._features, self._labels))
         self._row_bytes = sum(t.dtype.size * t.shape[1:].num_elements() for t in held)
         self._graphs: dict[Any, tuple[Callable[..., Any], Any]] = {}
+        self._threads = ThreadPoolExecutor(1)
+        self._asked: Options | None = None
+        self._ahead: tuple[Options, Future[tf.Tensor]] | None = None
 
     def batches(self, options: Options) -> "tf.data.Dataset":
         """Return the batches of one epoch, from a position on."""
@@ -148,8 +152,18 @@ class InMemory:
         if key not in self._graphs:
             self._graphs[key] = self._trace(options, whole, small)
         graph, element_spec = self._graphs[key]
-        order, first, seed = self.epoch(options)
-        variant = graph(order, tf.constant(options.position * batch, tf.int64), first, seed)
+
+        def make(chosen: Options) -> "tf.Tensor":
+            order, first, seed = self.epoch(chosen)
+            return graph(order, tf.constant(chosen.position * batch, tf.int64), first, seed)
+
+        ready, self._ahead = self._ahead, None
+        known = ready is not None and ready[0] == options
+        variant = ready[1].result() if ready is not None and known else make(options)
+        # Where epochs follow each other and all of one is gathered, so is the next one meanwhile.
+        before, self._asked = self._asked, options
+        if small and not options.augment and before is not None and options == _next(before):
+            self._ahead = _next(options), self._threads.submit(make, _next(options))
         return tf.data.experimental.from_variant(variant, element_spec)
 
     def epoch(self, options: Options) -> tuple["tf.Tensor", "tf.Tensor", "tf.Tensor"]:
@@ -242,6 +256,11 @@ class InMemory:
         signature = [tf.TensorSpec(shape, tf.int64) for shape in ([None], [], [], [2])]
         graph = tf.function(epoch, input_signature=signature, autograph=False)
         return graph.get_concrete_function(), element_specs[-1]
+
+
+def _next(options: Options) -> Options:
+    """Return the options of the whole epoch that follows."""
+    return replace(options, epoch=options.epoch + 1, position=0)
 
 
 @dataclass(frozen=True)
