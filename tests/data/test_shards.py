@@ -50,18 +50,18 @@ def test_shards_together_are_the_batches(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     job = job.replace(**fields)
-    for epoch, position, count in ((0, 0, 2), (1, 2, 3)):
-        whole = [*job.input_fn("train", epoch, position).as_numpy_iterator()]
-        shards = [job.input_fn("train", epoch, position, (i, count)) for i in range(count)]
-        parts = [[*shard.as_numpy_iterator()] for shard in shards]
-        assert [len(part) for part in parts] == [len(whole)] * count
-        for batch, *own in zip(whole, *parts, strict=True):
-            for column, *rows in zip(batch, *own, strict=True):
-                np.testing.assert_array_equal(np.concatenate(rows), column)
-                assert max(map(len, rows)) - min(map(len, rows)) <= 1
-        if fields:
-            (first, *_) = shards[0].element_spec
-            assert first.shape[0] == 12 // count
+    place, count = (1, 2), 3
+    whole = [*job.input_fn("train", *place).as_numpy_iterator()]
+    shards = [job.input_fn("train", *place, (index, count)) for index in range(count)]
+    parts = [[*shard.as_numpy_iterator()] for shard in shards]
+    assert [len(part) for part in parts] == [len(whole)] * count
+    for batch, *own in zip(whole, *parts, strict=True):
+        for column, *rows in zip(batch, *own, strict=True):
+            np.testing.assert_array_equal(np.concatenate(rows), column)
+            assert max(map(len, rows)) - min(map(len, rows)) <= 1
+    if fields:
+        (first, *_) = shards[0].element_spec
+        assert first.shape[0] == 12 // count
 
 
 @pytest.mark.parametrize(
