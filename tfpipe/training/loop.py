@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +227,7 @@ class _Training:
             [
                 *(board.write for board in self._boards if isinstance(board, EpochBoard)),
                 speeds.write,
+                partial(tensorboard.flush, self._boards),
                 self.logger.write,
             ]
         )
@@ -365,7 +367,6 @@ class _Training:
     def _before_saving(self) -> None:
         self.written.write()
         self._best.write()
-        tensorboard.flush(self._boards)
         for averaged in self._averaged:
             averaged.restore_raw()
 

@@ -111,7 +111,11 @@ def test_a_run_that_trains_and_has_ended(tmp_path: Path, small: Path, python: An
         assert page.session()["status"] == "STATUS_UNKNOWN"  # TensorBoard's word for no end yet
 
     result = tfpipe_package.run(
-        load(str(small)), root=tmp_path, export=False, quiet=True, extra=[Looking(look)]
+        load(str(small), ["steps_per_execution=1"]),
+        root=tmp_path,
+        export=False,
+        quiet=True,
+        extra=[Looking(look)],
     )
     (page,), name = pages, result.name
     assert page.wait_for(lambda p: p.points(f"{name}/test", "epoch_loss")) == pytest.approx(

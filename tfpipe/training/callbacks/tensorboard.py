@@ -46,6 +46,10 @@ class EpochBoard(keras.callbacks.TensorBoard):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._held.append((epoch, dict(logs or {})))
 
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self.write()
+        super().on_train_end(logs)
+
     def write(self) -> None:
         """Write the epochs since the last call."""
         held, self._held = self._held, []
