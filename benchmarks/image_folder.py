@@ -21,7 +21,7 @@ from benchmarks.turns import ROOT, in_turns, measured
 
 WAYS = ["tfpipe", "tfpipe-disk", "keras", "keras-shuffled"]
 SIZES = {32: 10_000, 224: 2_000}
-EPOCHS, ROUNDS = 6, 3
+EPOCHS, ROUNDS = 20, 3
 
 
 def make(photos: str, folder: Path, size: int, count: int) -> None:

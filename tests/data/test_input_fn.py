@@ -152,3 +152,25 @@ def test_of_several_features_only_images_are_augmented() -> None:
     for x, _ in Small(data=mixed, shuffle=False).input_fn("train").take(1):
         np.testing.assert_array_equal(x["age"], numbers[:8])
         assert not np.array_equal(x["photo"], pixels[:8])
+
+
+@pytest.mark.parametrize("fields", [{}, {"drop_remainder": True}, {"steps_per_epoch": 9}])
+@pytest.mark.parametrize("block", [1, 2000])
+def test_a_large_epoch_is_gathered_in_blocks_and_has_the_same_batches(
+    fields: dict[str, Any], block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row is 116 bytes, so that a block of 2,000 has two batches."""
+    source = Small.fields()["data"].replace()  # which has made no batches yet
+    job = Small(data=source, augment=(), drop_remainder=False).replace(**fields)
+    places = [(0, 0), (1, 2), (2, 3)]
+    whole = [job.input_fn("train", *place) for place in places]
+    monkeypatch.setattr("tfpipe.data.input_fn.WHOLE", 0)
+    monkeypatch.setattr("tfpipe.data.input_fn.BLOCK", block)
+    for place, expected in zip(places, whole, strict=True):
+        found = job.input_fn("train", *place)
+        assert found.element_spec == expected.element_spec
+        assert found.cardinality() == expected.cardinality()
+        pairs = zip(found.as_numpy_iterator(), expected.as_numpy_iterator(), strict=True)
+        for one, other in pairs:
+            for column, same in zip(one, other, strict=True):
+                np.testing.assert_array_equal(column, same)

@@ -63,11 +63,12 @@ def in_one(gather: Gather, rows: tf.Tensor, size: int, whole: bool) -> tf.data.D
     """
     count = tf.size(rows) // size
     full, rest = tf.reshape(rows[: count * size], [-1, size]), rows[count * size :]
-    batches = tf.data.Dataset.from_tensor_slices(gather(full))
-    if whole:
-        return batches
-    last = rest[None][: tf.size(rest)]  # none where there is no rest
-    return batches.concatenate(tf.data.Dataset.from_tensor_slices(gather(last)))
+    with tf.device("CPU"):  # where the data is
+        batches = tf.data.Dataset.from_tensor_slices(gather(full))
+        if whole:
+            return batches
+        last = rest[None][: tf.size(rest)]  # none where there is no rest
+        return batches.concatenate(tf.data.Dataset.from_tensor_slices(gather(last)))
 
 
 def in_blocks(

@@ -149,8 +149,9 @@ class TFDS(StoredSplits):
 
         (feature,), _ = self.element()
         size, first = split.size, options.first_sample(split.size)
-        key = ("samples", options.seed, id(split))
-        samples, parse = self._once(key, lambda: self._chosen_samples(split))
+        # The split is kept with them, so that no other one has its id.
+        key = ("samples", id(split))
+        _, samples, parse = self._once(key, lambda: (split, *self._chosen_samples(split)))
 
         def one_pass(number: int) -> "tf.data.Dataset":
             if not options.shuffle:
