@@ -123,6 +123,9 @@ class Epochs:
     def compiled(self, functions: Functions | None) -> None:
         """Take note that the model is compiled anew, and has other steps."""
         self._steps = self._test_steps = None
+        self._reset = self._model.reset_metrics
+        if self._plain and all(map(_is_kerass, self._model.metrics)):
+            self._reset = tf.function(self._model.reset_metrics, autograph=False)
         if functions is not None:
             self._steps = self._row_steps("train", functions.train)
             if self._validation is not None:
@@ -131,16 +134,32 @@ class Epochs:
     def run(self) -> None:
         """Train an epoch, or what is left of it."""
         model, epoch = self._model, self._position.epoch
-        model.reset_metrics()
+        self._reset()
         self._callbacks.on_epoch_begin(epoch)
         logs: dict[str, Any] = {}
         for logs in self._train():  # noqa: B007 (the last)
             if model.stop_training:
                 break
-        logs = dict(model._get_metrics_result_or_logs(logs))
+        logs = dict(self._measured(logs))
         if self._validation is not None:
             logs |= {f"val_{name}": value for name, value in self._validate().items()}
         self._callbacks.on_epoch_end(epoch, logs)
+
+    @property
+    def _plain(self) -> bool:
+        """Whether what a step gives is what the metrics hold, on the one replica that there is."""
+        model = self._model
+        own = (getattr(type(model), name) for name in ("train_step", "test_step", "reset_metrics"))
+        keras_own = (keras.Model.train_step, keras.Model.test_step, keras.Model.reset_metrics)
+        one = model.distribute_strategy.num_replicas_in_sync == 1
+        return bool(one and tuple(own) == keras_own)
+
+    def _measured(self, logs: dict[str, Any]) -> dict[str, Any]:
+        """The metrics after the last step, which Keras would compute once more."""
+        if logs and self._plain:
+            return logs
+        found: dict[str, Any] = self._model._get_metrics_result_or_logs(logs)
+        return found
 
     def _row_steps(self, split: str, steps: Steps) -> RowSteps | None:
         """Return steps over a split's rows, where they are in memory and one process trains."""
@@ -190,7 +209,7 @@ class Epochs:
             )
             return found
         callbacks.on_test_begin()
-        model.reset_metrics()
+        self._reset()
         begin, logs = 0, {}
         while begin < steps.count:
             count = self._grouping.size(steps.count - begin)
@@ -198,9 +217,15 @@ class Epochs:
             logs = steps.taking(0, begin, count)()
             begin += count
             callbacks.on_test_batch_end(begin - 1, logs)
-        found = {n: float(v) for n, v in model._get_metrics_result_or_logs(logs).items()}
+        found = {name: float(value) for name, value in self._measured(logs).items()}
         callbacks.on_test_end(found)
         return found
+
+
+def _is_kerass(metric: keras.metrics.Metric) -> bool:
+    """Whether a metric, and those in it, are Keras's own, which reset nothing but variables."""
+    inner = getattr(metric, "metrics", ())
+    return type(metric).__module__.startswith("keras.") and all(map(_is_kerass, inner))
 
 
 def asks_for_batches(callback: keras.callbacks.Callback) -> bool:
