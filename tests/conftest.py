@@ -55,7 +55,7 @@ TESTS_OF_FIGURES = {
     "tuning",
 }
 TENSORFLOW_LOGS = re.compile(r"^(?:[EWI]0000 .*|\t? ?\[\[\{.*)\n", re.MULTILINE)
-IN_FRESH_PROCESS = parity._in_fresh_process
+IN_FRESH_PROCESS, START_EARLY = parity._in_fresh_process, parity.start_early
 # Reloads each SavedModel whose folder it reads, as `parity.py FOLDER` does, in one process for all.
 RELOADING = """
 import json, runpy, sys, traceback
@@ -95,6 +95,7 @@ def reloaded_together() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parity, "_in_fresh_process", reload)
+        patch.setattr(parity, "start_early", lambda: None)
         yield
     for process in processes:
         process.kill()
@@ -106,6 +107,7 @@ def reloaded_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     """In tests marked `fresh_process` each export has a process of its own, as in a run."""
     if request.node.get_closest_marker("fresh_process"):
         monkeypatch.setattr(parity, "_in_fresh_process", IN_FRESH_PROCESS)
+        monkeypatch.setattr(parity, "start_early", START_EARLY)
 
 
 @pytest.fixture(scope="session", autouse=True)

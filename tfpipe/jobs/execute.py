@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tfpipe.errors import Interrupted, StorageError
 from tfpipe.evaluation.evaluate import evaluate
+from tfpipe.exports import parity
 from tfpipe.jobs.errors import as_known
 from tfpipe.jobs.features import save_whole
 from tfpipe.jobs.multi_worker import announce_plan, wait_for_all
@@ -95,6 +96,8 @@ def _train_and_evaluate(plan: RunPlan, reporter: StatusReporter) -> tuple[RunPla
         terminal.say()
         terminal.results(f"test ({spec.splits['test']:,} samples)", metrics["test"])
     reporter.write(metrics=metrics)
+    if plan.export:
+        parity.start_early()
     if plan.test:  # a trial is in the report of its search
         _report(plan, metrics, trained.rows)
     history = {n: [r.metrics[n] for r in trained.rows if n in r.metrics] for n in last.metrics}
