@@ -1,6 +1,6 @@
 """Later epochs of a folder of 32x32 images beside Keras, epoch by epoch in turns in one process.
 
-    python benchmarks/later_epochs.py FOLDER       half a minute on two cores
+    python -m benchmarks.later_epochs FOLDER       half a minute on two cores
 
 FOLDER holds images of 32x32 in a folder for each class. The ways are those of
 contender_images.py; each epoch of one is compared with the same epoch of another, so that what
@@ -15,8 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from contender_images import datasets
-
+from benchmarks.contender_images import datasets
 from tfpipe.data import disk_cache
 
 WAYS, EPOCHS = ("tfpipe", "tfpipe-disk", "keras", "keras-shuffled"), 41
