@@ -80,7 +80,12 @@ def test_a_live_line_is_not_drawn_for_every_step():
         for step in range(1, 4):
             terminal.step(1, 3, step, 1000, 1234.0, 0.5)
 
+    def end(terminal):  # of short epochs
+        for epoch in range(1, 4):
+            terminal.step(epoch, 3, 10, 10, 1234.0, 0.5)
+
     assert plain(written(act, live=True)).count("3/1000") == 0
+    assert "epoch 3/3" not in plain(written(end, live=True))
 
 
 @pytest.mark.parametrize("live", [False, True])

@@ -144,7 +144,7 @@ class Terminal:
     ) -> None:
         """Redraw the live line, at most ten times a second."""
         now = time.monotonic()
-        if not self.live or (now - self._drawn < 0.1 and step < steps):
+        if not self.live or now - self._drawn < 0.1:
             return
         self._drawn = now
         if self._progress is None:
