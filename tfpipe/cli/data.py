@@ -1,6 +1,5 @@
 """`tfpipe data`: a look at data before a model has one."""
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ from tfpipe.cli.options import (
     debug_option,
     json_option,
     pipeline_arguments,
+    pipeline_words,
     print_json,
     root_option,
     sample_option,
     sample_size,
-    sample_words,
 )
 
 _BAR = 30  # columns of the longest bar
@@ -101,7 +100,7 @@ def show(
     if as_json:
         print_json(found)
     else:
-        _show(terminal, found, _words(file, overrides, sample))
+        _show(terminal, found, pipeline_words(file, overrides, sample))
 
 
 def _show(terminal: Any, found: dict[str, Any], target: str) -> None:
@@ -208,7 +207,7 @@ def bench(
     _show_rates(terminal, found)
     terminal.say()
     terminal.commands(
-        [(f"tfpipe run {_words(file, overrides, sample)}", "train, evaluate, export")]
+        [(f"tfpipe run {pipeline_words(file, overrides, sample)}", "train, evaluate, export")]
     )
 
 
@@ -239,11 +238,6 @@ def _show_rates(terminal: Any, found: dict[str, Any]) -> None:
         terminal.say(escape(f"Not tried: {text}."))
     if found["limit"] != "training" and not found["changes"]:
         terminal.say("Nothing that was tried made it faster.")
-
-
-def _words(file: str, overrides: tuple[str, ...], sample: int | None) -> str:
-    """The same pipeline on a command line, on the same data."""
-    return shlex.join([file, *overrides, *sample_words(sample)])
 
 
 def _rate(value: float | None) -> str:

@@ -1,6 +1,7 @@
 """Options and arguments that several verbs share."""
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -219,9 +220,10 @@ def sample_size(value: int | None) -> int | bool | None:
     return True if value == 0 else value
 
 
-def sample_words(value: int | None) -> list[str]:
-    """`--sample` as it was given, for another command line."""
-    return [] if value is None else ["--sample", *([str(value)] if value else [])]
+def pipeline_words(file: str, overrides: tuple[str, ...], sample: int | None) -> str:
+    """The same pipeline for another command line, on the same data."""
+    size = [] if sample is None else ["--sample", *([str(sample)] if sample else [])]
+    return shlex.join([file, *overrides, *size])
 
 
 def print_json(data: Any) -> None:

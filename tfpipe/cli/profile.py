@@ -15,11 +15,11 @@ from tfpipe.cli.options import (
     debug_option,
     json_option,
     pipeline_arguments,
+    pipeline_words,
     print_json,
     root_option,
     sample_option,
     sample_size,
-    sample_words,
 )
 from tfpipe.terminal import Terminal
 from tfpipe.text import clock, counted, milliseconds
@@ -77,8 +77,7 @@ def command(
     if as_json:
         print_json(found)
         return
-    words = shlex.join([file, *overrides, *sample_words(sample)])
-    _show(terminal, found, words)
+    _show(terminal, found, pipeline_words(file, overrides, sample))
 
 
 def _show(terminal: Terminal, found: dict[str, Any], words: str) -> None:

@@ -14,7 +14,7 @@ import logging
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,18 @@ def read(model: Any) -> list[tuple[str, Any, np.ndarray]]:
     shared = [v for _, v in tagged if _per_replica(model, v)]
     stacked = dict(zip(map(id, shared), _shares(model, shared), strict=True))
     return [(name, v, stacked[id(v)] if id(v) in stacked else v.numpy()) for name, v in tagged]
+
+
+def copies(variables: Iterable[Any]) -> list[np.ndarray]:
+    """The values of variables, which later steps do not change."""
+    return [np.array(variable.numpy()) for variable in variables]
+
+
+def put_back(model: Any, variables: Iterable[Any], values: Iterable[np.ndarray]) -> None:
+    """Give a model's variables the values that `copies` gave."""
+    with model.distribute_strategy.scope():
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
 
 
 def _shares(model: Any, variables: list[Any]) -> list[np.ndarray]:

@@ -234,9 +234,8 @@ def asks_for_batches(callback: keras.callbacks.Callback) -> bool:
         return False
     frequency = getattr(callback, "save_freq", getattr(callback, "update_freq", None))
     traced = getattr(callback, "_should_trace", False)  # by TensorBoard
-    if isinstance(callback, _BY_FREQUENCY) and frequency == "epoch" and not traced:
-        return False
-    if getattr(callback, "takes_calls", False):  # of several steps, and knows it
+    by_epoch = isinstance(callback, _BY_FREQUENCY) and frequency == "epoch" and not traced
+    if by_epoch or getattr(callback, "takes_calls", False):  # of several steps, and knows it
         return False
     plain = keras.callbacks.Callback
     hooks = ((name, getattr(callback, name, None)) for name in _HOOKS)

@@ -1,13 +1,13 @@
-"""The functions that `fit` and `evaluate` call for each batch, and the time they wait for one.
+"""A model's steps: for a batch that is waited for, and many in one call over rows in memory.
 
 Keras makes such functions itself. These differ in three things: the wait for the next batch is
 measured; several steps in one call work under a strategy with several replicas, where Keras's own
 loop fails (keras issue 19246); and the replicas' metrics are averaged by the strategy, which works
-across workers too (keras issue 20585). `fit` uses a function that is already set, so nothing of
-Keras is replaced.
+across workers too (keras issue 20585). `evaluate` uses a function that is already set, so nothing
+of Keras is replaced.
 
-The batch is fetched outside of the compiled step. A clock inside it is no way: TensorFlow has none
-that works with deterministic operations.
+A batch that is waited for is fetched outside of the compiled step. A clock inside it is no way:
+TensorFlow has none that works with deterministic operations.
 """
 
 import time

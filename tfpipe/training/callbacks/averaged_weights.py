@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfpipe.training import checkpoint
+
 
 class AveragedWeights(keras.callbacks.Callback):
     """Lets validation and all that judges an epoch see the moving average of the weights.
@@ -46,11 +48,10 @@ class AveragedWeights(keras.callbacks.Callback):
     def _use_average(self) -> None:
         if self._averaged:
             return
-        self._raw = [np.array(v.numpy()) for v in self.model.trainable_variables]
+        self._raw = checkpoint.copies(self.model.trainable_variables)
         self._averaged = True
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
 
     def _assign(self, values: list[np.ndarray] | None) -> None:
-        with self.model.distribute_strategy.scope():
-            for variable, value in zip(self.model.trainable_variables, values or (), strict=False):
-                variable.assign(value)
+        if values is not None:
+            checkpoint.put_back(self.model, self.model.trainable_variables, values)

@@ -45,28 +45,23 @@ class BestModel(keras.callbacks.Callback):
             self._held = None
             self._save()
         else:
-            self._held = [np.array(variable.numpy()) for variable in self._variables()]
+            self._held = checkpoint.copies(self._variables())
 
     def write(self) -> None:
         """Write the model of the best epoch where it is in memory alone."""
         if self._held is None:
             return
-        present = [np.array(variable.numpy()) for variable in self._variables()]
+        present = checkpoint.copies(self._variables())
         try:
-            self._assign(self._held)
+            checkpoint.put_back(self.model, self._variables(), self._held)
             self._save()
         finally:
-            self._assign(present)
+            checkpoint.put_back(self.model, self._variables(), present)
         self._held = None
 
     def _variables(self) -> list[Any]:
         grouped = checkpoint.groups(self.model)
         return [*grouped["model"], *grouped["optimizer"]]
-
-    def _assign(self, values: list[np.ndarray]) -> None:
-        with self.model.distribute_strategy.scope():
-            for variable, value in zip(self._variables(), values, strict=True):
-                variable.assign(value)
 
     def _save(self) -> None:
         temporary = self._path.with_name(f".{self._path.stem}.writing.keras")

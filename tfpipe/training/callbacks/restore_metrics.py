@@ -8,7 +8,7 @@ from tfpipe.training import checkpoint
 
 
 class RestoreMetrics(keras.callbacks.Callback):
-    """Puts back the metrics of the epoch that a run was stopped in; `fit` resets them first.
+    """Puts back the metrics of the epoch that a run was stopped in; an epoch resets them first.
 
     Args:
         saved: the state that the run goes on from.
