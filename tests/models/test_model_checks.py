@@ -47,6 +47,29 @@ def test_what_is_no_built_model(returned: Any, message: str) -> None:
     check_model(dense(2), "net()")
 
 
+def test_what_trains_or_judges_itself_in_its_own_way_is_refused() -> None:
+    class Evaluated(keras.Model):  # type: ignore[misc]
+        def evaluate(self, *args: Any, **options: Any) -> None:
+            return None
+
+    class Fitted(Evaluated):
+        def fit(self, *args: Any, **options: Any) -> None:
+            return None
+
+    inputs = keras.Input((3,))
+    for own, method in ((Fitted, "fit"), (Evaluated, "evaluate")):
+        model = own(inputs, keras.layers.Dense(2)(inputs))
+        with pytest.raises(ModelError) as caught:
+            check_model(model, "net()")
+        assert str(caught.value) == (
+            f"net() returned a {own.__name__}, whose own {method}() would not be called: training "
+            "goes from step to step, so that it can be resumed at any of them. Override train_step "
+            "or test_step instead, use a callback, or return keras.Model(model.inputs, "
+            "model.outputs) if its layers are all that is wanted."
+        )
+        check_model(keras.Model(model.inputs, model.outputs), "net()")
+
+
 @pytest.mark.parametrize(
     ("label", "task", "needed"),
     [

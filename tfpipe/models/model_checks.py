@@ -17,7 +17,7 @@ logger = logging.getLogger("tfpipe.models")
 
 
 def check_model(model: Any, by: str) -> None:
-    """Refuse what is no built keras.Model; raises ModelError.
+    """Refuse what is no built keras.Model that may be trained by steps; raises ModelError.
 
     Args:
         model: what was returned.
@@ -29,6 +29,14 @@ def check_model(model: Any, by: str) -> None:
         raise ModelError(f"{by} should return a keras.Model, got {type(model).__name__}.")
     if not model.built:
         raise ModelError(f"{by} returned a model without an input shape: add keras.Input.")
+    own = [n for n in ("fit", "evaluate") if getattr(type(model), n) != getattr(keras.Model, n)]
+    if own:
+        raise ModelError(
+            f"{by} returned a {type(model).__name__}, whose own {own[0]}() would not be called: "
+            "training goes from step to step, so that it can be resumed at any of them. Override "
+            "train_step or test_step instead, use a callback, or return keras.Model(model.inputs, "
+            "model.outputs) if its layers are all that is wanted."
+        )
 
 
 def check_width(model: "keras.Model", task: Task, by: str) -> None:
