@@ -21,10 +21,13 @@ from tfpipe.jobs.run import Run, RunPlan
 from tfpipe.jobs.status_reporter import StatusReporter, by_split
 from tfpipe.models.parameter_count import parameters
 from tfpipe.runs.directory import State
+from tfpipe.training.callbacks.near_the_end import NearTheEnd
 from tfpipe.training.callbacks.tensorboard import write_test_scalars
 from tfpipe.training.datasets import distributed
 from tfpipe.training.loop import train
 from tfpipe.training.reporting import EpochRow
+
+_EARLY = 10.0  # seconds before training ends; the process in which an export is proven takes three
 
 
 def execute(plan: RunPlan) -> Run:
@@ -78,7 +81,7 @@ def _train_and_evaluate(plan: RunPlan, reporter: StatusReporter) -> tuple[RunPla
         directory,
         reporter,
         resumed=plan.resumed,
-        extra=plan.extra,
+        extra=[*plan.extra, NearTheEnd(_EARLY, parity.start_early)] if plan.export else plan.extra,
     )
     if prepared.on_features is not None:
         save_whole(prepared, directory.checkpoints / "best.keras")
