@@ -9,6 +9,10 @@ times in all. Then the saved states, metrics.csv without its times, and TensorBo
 equal those of the straight run, bit for bit. Needs CIFAR-10 in TFDS_DATA_DIR, or another job:
 
     python -m benchmarks.resume --points 2 --job benchmarks/transfer.py::TwoPhases data.path=FOLDER
+    python -m benchmarks.resume --points 10 --job benchmarks/resume.py::Chunks
+
+The last is of steps so short that up to an epoch of them, and its validation, are one call, and
+that states and records are written by the clock.
 """
 
 import argparse
@@ -26,12 +30,12 @@ from typing import Any
 import numpy as np
 
 from tfpipe import Pipeline, keras
-from tfpipe.data import TFDS, augment
+from tfpipe.data import TFDS, Sklearn, augment
 from tfpipe.devices import start_tensorflow
-from tfpipe.models import CNN_2_4_6
+from tfpipe.models import CNN_2_4_6, MLP
 
 KILLS = 3
-TIMES = ("seconds", "examples_per_second", "input_wait")
+TIMES = ("seconds", "examples_per_second", "steps_per_second", "input_wait")
 
 
 class Job(Pipeline):
@@ -51,6 +55,20 @@ class Job(Pipeline):
         ),
         keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=1),
     )
+
+
+class Chunks(Job):
+    """The same with steps of a fraction of a millisecond."""
+
+    data = Sklearn("digits", validation=0.1, test=90)
+    augment = ()
+    model = MLP(units=(128, 64), dropout=0.2, batch_norm=True)
+    ema = 0.99
+    batch_size = 16
+    steps_per_epoch = None
+    epochs = 600
+    checkpoint_every = "10m"
+    callbacks = (keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=20),)
 
 
 def command(root: Path, *words: str) -> list[str]:
@@ -142,7 +160,7 @@ def curves(folder: Path) -> dict[str, list[tuple[int, bytes]]]:
                 for value in event.summary.value:
                     points = found.setdefault(f"{split.name}/{value.tag}", [])
                     points.append((event.step, value.tensor.SerializeToString()))
-    return {tag: points for tag, points in found.items() if "steps_per_second" not in tag}
+    return {tag: points for tag, points in found.items() if not tag.endswith(TIMES)}
 
 
 def main() -> None:
