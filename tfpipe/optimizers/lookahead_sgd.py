@@ -73,7 +73,7 @@ class LookaheadSGD(keras.optimizers.SGD):
         self, gradient: "tf.Tensor", variable: keras.Variable, learning_rate: "tf.Tensor"
     ) -> None:
         index = self._get_variable_index(variable)
-        super().update_step(gradient, variable, learning_rate * self._factors[index])
+        self.move(gradient, variable, learning_rate * self._factors[index], index)
         if not self.every:
             return
         if self.total_steps is None:
@@ -86,6 +86,23 @@ class LookaheadSGD(keras.optimizers.SGD):
         average = kept * slow + (1.0 - kept) * variable
         self.assign(slow, keras.ops.where(due, average, slow))
         self.assign(variable, keras.ops.where(due, average, variable))
+
+    def move(
+        self,
+        gradient: "tf.Tensor",
+        variable: keras.Variable,
+        learning_rate: "tf.Tensor",
+        index: int,
+    ) -> None:
+        """Take the step that comes before the average.
+
+        Args:
+            gradient: of the variable.
+            variable: to move.
+            learning_rate: its own.
+            index: which of the optimizer's variables it is.
+        """
+        super().update_step(gradient, variable, learning_rate)
 
     def get_config(self) -> dict[str, Any]:
         return {
