@@ -57,17 +57,15 @@ class Job(Pipeline):
     )
 
 
-class Chunks(Job):
-    """The same with steps of a fraction of a millisecond."""
+class Chunks(Pipeline):
+    """The same with steps of a fraction of a millisecond, and an average of the weights."""
 
     data = Sklearn("digits", validation=0.1, test=90)
-    augment = ()
     model = MLP(units=(128, 64), dropout=0.2, batch_norm=True)
+    optimizer = keras.optimizers.SGD(learning_rate=0.05, momentum=0.9)
     ema = 0.99
     batch_size = 16
-    steps_per_epoch = None
     epochs = 600
-    checkpoint_every = "10m"
     callbacks = (keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=20),)
 
 
