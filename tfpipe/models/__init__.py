@@ -1,9 +1,9 @@
 """Model builders: each reads an element spec and makes a Keras model that gives logits."""
 
-from tfpipe.models.cnn_2_4_6 import CNN_2_4_6
-from tfpipe.models.convnet import Block, ConvNet
+from tfpipe.models.cnn.cnn_2_4_6 import CNN_2_4_6
+from tfpipe.models.cnn.convnet import Block, ConvNet
 from tfpipe.models.custom import Custom
-from tfpipe.models.lenet import LeNet
+from tfpipe.models.cnn.lenet import LeNet
 from tfpipe.models.linear import Linear
 from tfpipe.models.mlp import MLP
 from tfpipe.models.pretrained.application import Application
