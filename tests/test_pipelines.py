@@ -71,11 +71,16 @@ PARAMETERS = {
     "fashion_modern.py::FashionResNet18Small": (11_186_186, 11_178_378),
     "fashion_modern.py::FashionDenseNet": (764_834, 758_226),
     "fashion_modern.py::FashionDenseNetSmall": (764_834, 758_226),
+    "fashion_three_ways.py::Scratch": (24_114_826, 24_061_706),
+    "fashion_three_ways.py::FineTuned": (24_114_826, 24_061_706),
+    "fashion_three_ways.py::Frozen": (24_114_826, 527_114),
+    "fashion_three_ways.py::Pretrained": (24_114_826, 24_061_706),
 }
 
 # Large networks take minutes to train; they are built once, and a smaller one, or smaller images,
 # stand in for them in the run: file -> what makes that one short.
 STAND_IN = "model=MobileNet(weights=None, size=(32, 32), alpha=0.25, dropout=0.5)"
+QUARTER = ["model.name=MobileNet", "model.alpha=0.25", "epochs=1"]
 
 
 def small(side: int) -> list[str]:
@@ -106,6 +111,10 @@ LARGE: dict[str, list[str]] = {
     "fashion_modern.py::FashionResNet18Small": [*small(32), "model.width=0.2"],
     "fashion_modern.py::FashionDenseNet": [*small(32), "model.growth=8"],
     "fashion_modern.py::FashionDenseNetSmall": [*small(32), "model.growth=8"],
+    "fashion_three_ways.py::Pretrained": QUARTER,
+    "fashion_three_ways.py::Scratch": QUARTER,
+    "fashion_three_ways.py::FineTuned": QUARTER,
+    "fashion_three_ways.py::Frozen": QUARTER,
 }
 
 # Those that only predict: file -> overrides by which they do so in a test, with a small network.
@@ -232,8 +241,10 @@ def test_large_networks_have_their_parameters(name: str) -> None:
         assert parameters(built) - 70_051 == 4_202_836
 
 
-# Of those that differ in the images' size alone one is run.
-@pytest.mark.parametrize("name", [n for n in LARGE if "Small" not in n or "ResNet" in n])
+# Of those that differ in the images' size alone one is run; the three ways are run below.
+@pytest.mark.parametrize(
+    "name", [n for n in LARGE if "three_ways" not in n and ("Small" not in n or "ResNet" in n)]
+)
 def test_pipelines_of_large_networks_run_on_generated_data(tfpipe: Any, name: str) -> None:
     size = 240 if "imagenet" in name else 40  # it has 200 classes
     few = ["--sample", size, "batch_size=8", "steps_per_epoch=1", *LARGE[name]]
@@ -244,6 +255,37 @@ def test_pipelines_of_large_networks_run_on_generated_data(tfpipe: Any, name: st
     assert len(rows) == (2 if "nasnet" in name else 1)
     if "nasnet" in name:
         assert (run / "report" / "phase_curves.png").is_file()
+
+
+def test_three_ways_from_weights_of_ones_own_are_compared_in_one_figure(tfpipe: Any) -> None:
+    file, weights, runs = "fashion_three_ways.py", "", []
+    for way in ("Pretrained", "Scratch", "FineTuned", "Frozen"):
+        own = [] if way in ("Pretrained", "Scratch") else [f"model.weights={weights}"]
+        words = ["--sample", 64, "batch_size=8", "steps_per_epoch=2", *QUARTER, *own]
+        answer = tfpipe("run", PIPELINES / f"{file}::{way}", *words, "--no-export")
+        assert answer.code == 0, answer.err
+        (run,) = Path("runs").glob(f"*{way}/*")
+        weights = weights or str(run / "checkpoints" / "best.keras")
+        assert ("computed once" in answer.out) == (way == "Frozen")
+        runs.append(run)
+    answer = tfpipe("runs", "compare", *runs[1:], "--figure", "curves.svg", "--json")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["figure"] == "curves.svg"
+    assert Path("curves.svg").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "total", "trainable"),
+    [("VGG16", 160, 14_848_586, 133_898), ("InceptionV3", 75, 22_329_898, 527_114)],
+)
+def test_other_networks_on_the_three_ways(name: str, size: int, total: int, trainable: int) -> None:
+    words = [f"model.name={name}", f"model.size=[{size},{size}]", "model.weights=none"]
+    pipeline = load(f"{PIPELINES / 'fashion_three_ways.py'}::Frozen", words).pipeline
+    assert pipeline.data is not None
+    assert pipeline.model is not None
+    features, label = pipeline.data.element()
+    built = pipeline.model.build(ElementSpec(features, (label,)))
+    assert (parameters(built), trainable_parameters(built)) == (total, trainable)
 
 
 # In folders as they are published
