@@ -14,11 +14,12 @@ Shows: networks declared as builders, small pictures enlarged batch by batch, sm
 They are those of a well-known course: SGD, ten epochs, grey images enlarged bilinearly. Published
 are single runs without a seed on a GPU. Here 3,000 of the 60,000 training images are held out, for
 the curves and the best epoch, and weights start by He and others, 2015, arXiv:1502.01852: from
-Keras's default AlexNet, VGG, NiN and GoogLeNet learn nothing in the first hundred steps. Where the
-hardware has bfloat16 it is used.
+Keras's default AlexNet, VGG, NiN and GoogLeNet learn nothing in the first hundred steps. The
+gradients of NiN are clipped. Where the hardware has bfloat16 it is used.
 
-Each has a class for two cores, such as FashionAlexNetSmall: smaller images, the rest as above.
-FashionResNet18Small also has mirrored images and a learning rate that rises and falls.
+Each has a class for two cores, such as FashionAlexNetSmall: half the pixels a side, the rest as
+above. FashionResNet18Small also has mirrored images, Nesterov momentum and a learning rate that
+rises and falls.
 
     tfpipe run pipelines/fashion_modern.py::FashionResNet18
     tfpipe run pipelines/fashion_modern.py::FashionResNet18Small
