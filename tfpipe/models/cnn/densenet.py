@@ -63,7 +63,7 @@ class Dense(Row):
 
 @dataclass(frozen=True)
 class Transition(Row):
-    """A 1x1 convolution to half the filters, and a 2x2 pool of averages."""
+    """A 1x1 convolution to half the filters (section 3 of the paper), and a 2x2 average pool."""
 
     window: int = 2
     strides: int = 2
