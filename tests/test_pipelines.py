@@ -59,21 +59,62 @@ PARAMETERS = {
     "flowers_vgg16.py": (21_142_612, 6_427_924),
     "nasnet_rock_paper_scissors.py": (4_272_887, 3_171),
     "inception_tiny_imagenet.py": (22_212_584, 22_178_152),
+    "fashion_modern.py::FashionAlexNet": (46_764_746, 46_764_746),
+    "fashion_modern.py::FashionAlexNetSmall": (24_744_650, 24_744_650),
+    "fashion_modern.py::FashionVGG11": (43_093_322, 43_093_322),
+    "fashion_modern.py::FashionVGG11Small": (22_121_802, 22_121_802),
+    "fashion_modern.py::FashionNiN": (1_992_166, 1_992_166),
+    "fashion_modern.py::FashionNiNSmall": (1_992_166, 1_992_166),
+    "fashion_modern.py::FashionGoogLeNet": (5_977_530, 5_977_530),
+    "fashion_modern.py::FashionGoogLeNetSmall": (5_977_530, 5_977_530),
+    "fashion_modern.py::FashionResNet18": (11_186_186, 11_178_378),
+    "fashion_modern.py::FashionResNet18Small": (11_186_186, 11_178_378),
+    "fashion_modern.py::FashionDenseNet": (764_834, 758_226),
+    "fashion_modern.py::FashionDenseNetSmall": (764_834, 758_226),
+    "fashion_three_ways.py::Scratch": (24_114_826, 24_061_706),
+    "fashion_three_ways.py::FineTuned": (24_114_826, 24_061_706),
+    "fashion_three_ways.py::Frozen": (24_114_826, 527_114),
+    "fashion_three_ways.py::Pretrained": (24_114_826, 24_061_706),
 }
 
-# Pretrained networks take minutes to train; they are built once, and another stands in for them in
-# the run: file -> what makes that one short.
+# Large networks take minutes to train; they are built once, and a smaller one, or smaller images,
+# stand in for them in the run: file -> what makes that one short.
 STAND_IN = "model=MobileNet(weights=None, size=(32, 32), alpha=0.25, dropout=0.5)"
+QUARTER = ["model.name=MobileNet", "model.alpha=0.25", "epochs=1"]
+
+
+def small(side: int) -> list[str]:
+    """Return what makes the images of a data set of one size smaller, and a run short."""
+    return [f"data.size=[{side},{side}]", f"data.resize=[{side},{side}]", "epochs=1"]
+
+
 LARGE: dict[str, list[str]] = {
-    "applications_benchmark.py": ["epochs=1"],
-    "vgg16_cats_vs_dogs.py": ["steps_per_epoch=1", "epochs=1"],
-    "flowers_vgg16.py": ["epochs=1"],
+    "applications_benchmark.py": [STAND_IN, "epochs=1"],
+    "vgg16_cats_vs_dogs.py": [STAND_IN, "steps_per_epoch=1", "epochs=1"],
+    "flowers_vgg16.py": [STAND_IN, "epochs=1"],
     "nasnet_rock_paper_scissors.py": [
+        STAND_IN,
         "fine_tune.phases.0.epochs=1",
         "fine_tune.phases.1.epochs=1",
         "fine_tune.phases.1.unfreeze=5",
     ],
-    "inception_tiny_imagenet.py": ["epochs=1"],
+    "inception_tiny_imagenet.py": [STAND_IN, "epochs=1"],
+    "fashion_modern.py::FashionAlexNet": [*small(67), "model.width=0.1", "model.units=[16]"],
+    "fashion_modern.py::FashionAlexNetSmall": [*small(67), "model.width=0.1", "model.units=[16]"],
+    "fashion_modern.py::FashionVGG11": [*small(32), "model.width=0.1", "model.units=[16]"],
+    "fashion_modern.py::FashionVGG11Small": [*small(32), "model.width=0.1", "model.units=[16]"],
+    "fashion_modern.py::FashionNiN": [*small(67), "model.width=0.1"],
+    "fashion_modern.py::FashionNiNSmall": [*small(67), "model.width=0.1"],
+    "fashion_modern.py::FashionGoogLeNet": [*small(32), "model.width=0.1"],
+    "fashion_modern.py::FashionGoogLeNetSmall": [*small(32), "model.width=0.1"],
+    "fashion_modern.py::FashionResNet18": [*small(32), "model.width=0.1"],
+    "fashion_modern.py::FashionResNet18Small": [*small(32), "model.width=0.1"],
+    "fashion_modern.py::FashionDenseNet": [*small(32), "model.growth=8"],
+    "fashion_modern.py::FashionDenseNetSmall": [*small(32), "model.growth=8"],
+    "fashion_three_ways.py::Pretrained": QUARTER,
+    "fashion_three_ways.py::Scratch": QUARTER,
+    "fashion_three_ways.py::FineTuned": QUARTER,
+    "fashion_three_ways.py::Frozen": QUARTER,
 }
 
 # Those that only predict: file -> overrides by which they do so in a test, with a small network.
@@ -109,6 +150,16 @@ SIZES: dict[str, tuple[str | None, dict[str, int], int]] = {
     "cifar10_lenet.py": ("cifar10", {"train": 50_000, "test": 10_000}, 12_500),
     "cifar10_fast.py": ("cifar10", {"train": 50_000, "test": 10_000}, 97),
     "fashion_fast.py": ("fashion_mnist", {"train": 60_000, "test": 10_000}, 234),
+    "fashion_modern.py::FashionAlexNet": (
+        "fashion_mnist",
+        {"train": 57_000, "validation": 3_000, "test": 10_000},
+        446,
+    ),
+    "fashion_modern.py::FashionResNet18Small": (
+        "fashion_mnist",
+        {"train": 57_000, "validation": 3_000, "test": 10_000},
+        223,
+    ),
     "mnist_fast.py": ("mnist", {"train": 60_000, "test": 10_000}, 234),
     "mnist_mlp.py": ("mnist", {"train": 60_000, "test": 10_000}, 1_875),
     "mnist_cnn.py": ("mnist", {"train": 54_000, "validation": 6_000, "test": 10_000}, 1_688),
@@ -177,7 +228,9 @@ def test_large_networks_have_their_parameters(name: str) -> None:
     pipeline = load(str(PIPELINES / name)).pipeline
     features, label = pipeline.data.element()
     model: Any = pipeline.model
-    built = model.replace(weights=None).build(ElementSpec(features, (label,)))
+    if "weights" in model.fields():
+        model = model.replace(weights=None)
+    built = model.build(ElementSpec(features, (label,)))
     if pipeline.fine_tune:
         unfreeze(base_of(built), pipeline.fine_tune.phases[0].unfreeze)
     assert (parameters(built), trainable_parameters(built)) == PARAMETERS[name]
@@ -188,10 +241,13 @@ def test_large_networks_have_their_parameters(name: str) -> None:
         assert parameters(built) - 70_051 == 4_202_836
 
 
-@pytest.mark.parametrize("name", LARGE)
+# Of those that differ in the images' size alone one is run; the three ways are run below.
+@pytest.mark.parametrize(
+    "name", [n for n in LARGE if "three_ways" not in n and ("Small" not in n or "ResNet" in n)]
+)
 def test_pipelines_of_large_networks_run_on_generated_data(tfpipe: Any, name: str) -> None:
     size = 240 if "imagenet" in name else 40  # it has 200 classes
-    few = ["--sample", size, "batch_size=8", "steps_per_epoch=1", STAND_IN, *LARGE[name]]
+    few = ["--sample", size, "batch_size=8", "steps_per_epoch=1", *LARGE[name]]
     answer = tfpipe("run", PIPELINES / name, *few, "--no-export")
     assert answer.code == 0, answer.err
     (run,) = Path("runs").glob("*/*")
@@ -199,6 +255,37 @@ def test_pipelines_of_large_networks_run_on_generated_data(tfpipe: Any, name: st
     assert len(rows) == (2 if "nasnet" in name else 1)
     if "nasnet" in name:
         assert (run / "report" / "phase_curves.png").is_file()
+
+
+def test_three_ways_from_weights_of_ones_own_are_compared_in_one_figure(tfpipe: Any) -> None:
+    file, weights, runs = "fashion_three_ways.py", "", []
+    for way in ("Pretrained", "Scratch", "FineTuned", "Frozen"):
+        own = [] if way in ("Pretrained", "Scratch") else [f"model.weights={weights}"]
+        words = ["--sample", 64, "batch_size=8", "steps_per_epoch=2", *QUARTER, *own]
+        answer = tfpipe("run", PIPELINES / f"{file}::{way}", *words, "--no-export")
+        assert answer.code == 0, answer.err
+        (run,) = Path("runs").glob(f"*{way}/*")
+        weights = weights or str(run / "checkpoints" / "best.keras")
+        assert ("computed once" in answer.out) == (way == "Frozen")
+        runs.append(run)
+    answer = tfpipe("runs", "compare", *runs[1:], "--figure", "curves.svg", "--json")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["figure"] == "curves.svg"
+    assert Path("curves.svg").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "total", "trainable"),
+    [("VGG16", 160, 14_848_586, 133_898), ("InceptionV3", 75, 22_329_898, 527_114)],
+)
+def test_other_networks_on_the_three_ways(name: str, size: int, total: int, trainable: int) -> None:
+    words = [f"model.name={name}", f"model.size=[{size},{size}]", "model.weights=none"]
+    pipeline = load(f"{PIPELINES / 'fashion_three_ways.py'}::Frozen", words).pipeline
+    assert pipeline.data is not None
+    assert pipeline.model is not None
+    features, label = pipeline.data.element()
+    built = pipeline.model.build(ElementSpec(features, (label,)))
+    assert (parameters(built), trainable_parameters(built)) == (total, trainable)
 
 
 # In folders as they are published

@@ -1,9 +1,15 @@
 """Model builders: each reads an element spec and makes a Keras model that gives logits."""
 
-from tfpipe.models.cnn_2_4_6 import CNN_2_4_6
-from tfpipe.models.convnet import Block, ConvNet
+from tfpipe.models.cnn.alexnet import AlexNet
+from tfpipe.models.cnn.cnn_2_4_6 import CNN_2_4_6
+from tfpipe.models.cnn.convnet import Block, ConvNet
+from tfpipe.models.cnn.densenet import DenseNet
+from tfpipe.models.cnn.googlenet import GoogLeNet
+from tfpipe.models.cnn.lenet import LeNet
+from tfpipe.models.cnn.nin import NiN
+from tfpipe.models.cnn.resnet import ResNet
+from tfpipe.models.cnn.vgg import VGG
 from tfpipe.models.custom import Custom
-from tfpipe.models.lenet import LeNet
 from tfpipe.models.linear import Linear
 from tfpipe.models.mlp import MLP
 from tfpipe.models.pretrained.application import Application
@@ -15,17 +21,23 @@ from tfpipe.models.whitened_cnn.builder import WhitenedCNN
 __all__ = [
     "CNN_2_4_6",
     "MLP",
+    "VGG",
     "VGG16",
+    "AlexNet",
     "Application",
     "Block",
     "ConvNet",
     "Custom",
+    "DenseNet",
+    "GoogLeNet",
     "Hub",
     "InceptionV3",
     "LeNet",
     "Linear",
     "MobileNet",
     "NASNetMobile",
+    "NiN",
+    "ResNet",
     "TextClassifier",
     "WhitenedCNN",
 ]

@@ -63,6 +63,13 @@ def test_json_has_all_of_it_and_a_page_where_one_is_named(tfpipe, two):
     assert "job/20261120-101502" in (two / "pages" / "mine.html").read_text()
 
 
+def test_a_figure_is_drawn_where_one_is_named(tfpipe, two):
+    done = tfpipe("runs", "compare", "last", "job/20261120-1015", "--figure", "curves.png")
+    assert (done.code, done.err) == (0, "")
+    assert "\nfigure  curves.png\n\nNext:" in done.out
+    assert (two / "curves.png").is_file()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -144,6 +144,30 @@ def test_a_page_holds_all_that_it_needs(two: Path) -> None:
     assert found.write(two, two / "elsewhere" / "page.html").read_text() == text
 
 
+def test_one_figure_has_the_curves_of_all(two: Path) -> None:
+    found = compared(two)
+    assert found.write_figure(two / "new" / "curves.png") == two / "new" / "curves.png"
+    assert (two / "new" / "curves.png").read_bytes()[:4] == b"\x89PNG"
+    drawing = found.write_figure(two / "curves.svg").read_text()
+    lines = re.findall(r'id="[0-9a-f]*-([AB] \w+)"', drawing)
+    assert lines == ["A validation", "A train", "B validation", "B train"]
+    assert "curves of all runs" in drawing
+
+
+def test_a_figure_that_cannot_be_drawn_is_refused(two: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compared(two).write_figure(Path("curves.pdf"))
+    assert str(caught.value) == (
+        "A figure is a PNG or an SVG: name it so that it ends in .png or .svg, not curves.pdf."
+    )
+    for minutes in (3, 4):
+        record(two, name="others", minutes=minutes)
+    others = compare(sorted(str(p) for p in two.glob("runs/others/*")), root=two)
+    with pytest.raises(ConfigError) as caught:
+        others.write_figure(Path("curves.png"))
+    assert str(caught.value) == "None of the runs has finished an epoch: there are no curves."
+
+
 def test_what_people_named_stays_text_in_the_page(tmp_path: Path) -> None:
     for minutes in (0, 1):
         record(tmp_path, minutes=minutes, status=finished(**{EVIL: minutes}), stands_for=EVIL)

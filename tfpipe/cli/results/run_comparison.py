@@ -25,10 +25,18 @@ _WIDEST = 60  # characters of a cell; the page has all of it
     metavar="FILE",
     help="Where to write the page; a file below runs/comparisons/ by default.",
 )
+@click.option(
+    "--figure",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Draw the curves of all runs in one figure: a .png or .svg.",
+)
 @root_option
 @json_option
 @debug_option
-def compare(runs: tuple[str, ...], html: Path | None, root: Path, as_json: bool) -> None:
+def compare(
+    runs: tuple[str, ...], html: Path | None, figure: Path | None, root: Path, as_json: bool
+) -> None:
     """Say what differs between runs: declaration, data, environment, metrics.
 
     And whether the others do better or worse than the first by more than chance, by the answers
@@ -43,8 +51,10 @@ def compare(runs: tuple[str, ...], html: Path | None, root: Path, as_json: bool)
     with terminal.waiting("comparing"):
         found = compare_runs(runs, root=root)
         page = None if as_json and html is None else found.write(root, html)
+        drawn = None if figure is None else found.write_figure(figure)
     if as_json:
-        print_json({**found.to_json(), "page": None if page is None else str(page)})
+        files = {"page": page, "figure": drawn}
+        print_json({**found.to_json(), **{n: f and str(f) for n, f in files.items()}})
         return
     for letter, run in zip(found.letters, found.runs, strict=True):
         terminal.say(f"[bold]{letter}[/]  {run.summary.name}")
@@ -61,7 +71,10 @@ def compare(runs: tuple[str, ...], html: Path | None, root: Path, as_json: bool)
         _print(terminal, title, found.letters, rows)
         if title == "data" and found.same_data:
             terminal.say(escape(f"\ndata: the same, {found.same_data}"))
-    terminal.say(f"\n[dim]page[/]  [bold]{escape(str(page))}[/]\n")
+    terminal.say(f"\n[dim]page[/]  [bold]{escape(str(page))}[/]")
+    if drawn is not None:
+        terminal.say(f"[dim]figure[/]  [bold]{escape(str(drawn))}[/]")
+    terminal.say()
     terminal.commands(
         [(f"tfpipe runs show {run.summary.name}", "its curves") for run in found.runs[:2]]
     )

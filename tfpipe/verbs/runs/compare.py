@@ -3,6 +3,7 @@
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,41 @@ class RunComparison:
         with storage(file.parent):
             file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, self.html().encode())
+        return file
+
+    def write_figure(self, file: Path) -> Path:
+        """Draw the curves of all runs in one figure, and return its file.
+
+        Args:
+            file: where; a PNG or an SVG by its ending.
+
+        Raises:
+            ConfigError: for another ending, or where no run has finished an epoch.
+            StorageError: when it cannot be written.
+        """
+        from tfpipe.evaluation.report.page import drawn
+        from tfpipe.evaluation.report.runs import all_curves_figure, curve_metrics
+
+        ending = file.suffix.lstrip(".").lower()
+        if ending not in ("png", "svg"):
+            raise ConfigError(
+                "A figure is a PNG or an SVG: name it so that it ends in .png or .svg, not "
+                f"{file.name}."
+            )
+        if not curve_metrics(self.curves):
+            raise ConfigError("None of the runs has finished an epoch: there are no curves.")
+        names = [
+            f"{letter}  {run.summary.name.partition('/')[0]}"
+            for letter, run in zip(self.letters, self.runs, strict=True)
+        ]
+        shown, files = drawn(
+            "curves of all runs", partial(all_curves_figure, self.curves, names), True
+        )
+        if not files:
+            raise ConfigError(str(shown))
+        with storage(file.parent):
+            file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, files[ending])
         return file
 
 

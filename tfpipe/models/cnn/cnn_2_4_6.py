@@ -7,7 +7,7 @@ from tfpipe.declare.field_types import Fraction, NonNegative, Positive
 from tfpipe.declare.kinds import ModelBuilder, TaskName, Training
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, ModelError
-from tfpipe.models.convnet import Block, ConvNet, network
+from tfpipe.models.cnn.convnet import Block, ConvNet, network
 from tfpipe.models.inputs import image_feature
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Networks of convolutions, one builder a file."""
