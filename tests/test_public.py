@@ -41,6 +41,7 @@ PUBLIC = {
         "Mlxtend",
         "Sample",
         "Sklearn",
+        "Subset",
         "TFDS",
         "TextCSV",
         "TextFolder",
