@@ -57,6 +57,8 @@ PARAMETERS = {
     "imdb_text.py": (160_033, 160_033),
     "stackoverflow_text.py": (160_084, 160_084),
     "sine_mlp.py": (61, 61),
+    "forecast_rnn.py::SineForecast": (3_888, 3_888),
+    "forecast_rnn.py::DemandForecast": (3_822, 3_822),
     "xor.py": (9, 9),
     "applications_benchmark.py": (3_239_114, 10_250),
     "vgg16_cats_vs_dogs.py": (14_846_273, 131_585),

@@ -76,6 +76,7 @@ PUBLIC = {
         "MLP",
         "MobileNet",
         "NASNetMobile",
+        "RNNForecaster",
         "TextClassifier",
         "VGG16",
         "WhitenedCNN",

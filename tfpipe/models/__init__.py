@@ -9,6 +9,7 @@ from tfpipe.models.mlp import MLP
 from tfpipe.models.pretrained.application import Application
 from tfpipe.models.pretrained.hub import Hub
 from tfpipe.models.pretrained.named_networks import VGG16, InceptionV3, MobileNet, NASNetMobile
+from tfpipe.models.sequence.rnn_forecaster import RNNForecaster
 from tfpipe.models.text_classifier import TextClassifier
 from tfpipe.models.whitened_cnn.builder import WhitenedCNN
 
@@ -26,6 +27,7 @@ __all__ = [
     "Linear",
     "MobileNet",
     "NASNetMobile",
+    "RNNForecaster",
     "TextClassifier",
     "WhitenedCNN",
 ]
