@@ -19,6 +19,7 @@ from tests.serving.page_models import (
     picture,
     run_command,
 )
+from tfpipe.data.images.ink import centred
 
 
 def got(model: str = "digit") -> np.ndarray:
@@ -65,6 +66,25 @@ def test_a_file_with_a_digit(browser: Tab, pages: Client, tmp_path: Path, dark: 
     browser.until(f"{FIRST} == '1'")
     assert len(FUNCTIONS["digit"].asked) == before + 1
     check_like_mnist(got())
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_photograph_in_uneven_light(
+    browser: Tab, pages: Client, tmp_path: Path, dark: bool
+) -> None:
+    """The page cuts out what `tfpipe predict --signs` does."""
+    sheet = np.full((300, 200), 60.0 if dark else 225.0)
+    sheet[60:200, 40:60] = sheet[180:200, 40:120] = 225 if dark else 45
+    y, x = np.mgrid[-1:1:300j, -1:1:200j]
+    light = 0.65 + 0.3 * x + 0.1 * y - 0.1 * (x**2 + y**2)
+    noise = np.random.default_rng(0).normal(0, 6, sheet.shape)
+    photo = (sheet * light + noise).clip(0, 255).astype(np.uint8)
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    opened(browser, pages, "digit")
+    browser.files("#file", tmp_path / "photo.png")
+    browser.until(f"{FIRST} == '1'")
+    check_like_mnist(got())
+    assert np.abs(got() - centred(photo).astype(int)).mean() < 15
 
 
 def test_files_that_are_dropped_or_none(browser: Tab, pages: Client, tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ class RNNForecaster(ModelBuilder):
         units: the width of each recurrent layer.
         layers: how many there are.
         dropout: the share of values left out after each of them.
+        unroll: whether the layers are laid out step by step, in place of a loop: faster for short
+            windows, and LiteRT takes nothing else; a long window makes a large graph.
         normalize: whether windows are standardised; else values go in and out as they are.
 
     Raises:
@@ -45,6 +47,7 @@ class RNNForecaster(ModelBuilder):
     units: Positive = 32
     layers: Positive = 1
     dropout: Fraction = 0.0
+    unroll: bool = False
     normalize: bool = True
     contract: ClassVar[str] = (
         "windows of a series' values, as Windows gives them; inside the model each is standardised "
@@ -78,7 +81,8 @@ class RNNForecaster(ModelBuilder):
             "lstm": keras.layers.LSTM,
         }[self.cell]
         for layer in range(1, self.layers + 1):
-            x = recurrent(self.units, return_sequences=layer < self.layers)(x)
+            inner = layer < self.layers
+            x = recurrent(self.units, return_sequences=inner, unroll=self.unroll)(x)
             x = keras.layers.Dropout(self.dropout)(x) if self.dropout else x
         x = logits(x, spec, task)
         if self.normalize and number:
