@@ -63,10 +63,8 @@ def sample_of(source: Source, size: int | None, seed: int) -> Sample:
         seed: the pipeline's seed.
     """
     features, label = source.element()
-    shares: tuple[HeldOut | None, HeldOut | None] = (_PART, "test")
-    if isinstance(source, StoredSplits):
-        shares = source._shares
-    validation, test = shares
+    validation = getattr(source, "validation", 0.1)
+    test = getattr(source, "test", "test")
     if isinstance(validation, str):
         validation = "test" if validation == test else _PART
     if isinstance(test, str):

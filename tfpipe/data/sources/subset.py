@@ -72,6 +72,16 @@ class PartOf(StoredSplits):
     internal: ClassVar[bool] = True
     of: StoredSplits
 
+    @property
+    def validation(self) -> HeldOut | None:
+        """What the other source holds out, for data that is generated in its place."""
+        return getattr(self.of, "validation", None)
+
+    @property
+    def test(self) -> HeldOut | None:
+        """The same for the test split."""
+        return getattr(self.of, "test", None)
+
     def element(self) -> tuple[tuple[Feature, ...], Label]:
         return self.of.element()
 
