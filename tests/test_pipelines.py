@@ -40,6 +40,8 @@ PARAMETERS = {
     "digits_mlp.py": (60_202, 60_202),
     "digits_mlp.py::DigitsMLPThree": (58_442, 58_442),
     "digits_mlp.py::DigitsMLPDropout": (60_202, 60_202),
+    "planar.py": (17, 17),
+    "planar.py::PlanarLine": (3, 3),
     "playground.py": (25, 25),
     "playground.py::PlaygroundXor": (25, 25),
     "playground.py::PlaygroundGaussian": (25, 25),
@@ -47,6 +49,7 @@ PARAMETERS = {
     "playground.py::SpiralOfProducts": (57, 57),
     "playground.py::SpiralDeep": (393, 393),
     "linear_workflow.py": (4, 4),
+    "logistic_images.py": (12_289, 12_289),
     "boston_mlp.py": (301, 301),
     "autompg_mlp.py": (4_929, 4_929),
     "churn_mlp.py": (11_905, 11_905),
@@ -54,6 +57,9 @@ PARAMETERS = {
     "imdb_text.py": (160_033, 160_033),
     "stackoverflow_text.py": (160_084, 160_084),
     "sine_mlp.py": (61, 61),
+    "forecast_rnn.py::SineForecast": (3_888, 3_888),
+    "forecast_rnn.py::DemandForecast": (3_822, 3_822),
+    "xor.py": (9, 9),
     "applications_benchmark.py": (3_239_114, 10_250),
     "vgg16_cats_vs_dogs.py": (14_846_273, 131_585),
     "flowers_vgg16.py": (21_142_612, 6_427_924),
@@ -165,6 +171,7 @@ SIZES: dict[str, tuple[str | None, dict[str, int], int]] = {
     "mnist_cnn.py": ("mnist", {"train": 54_000, "validation": 6_000, "test": 10_000}, 1_688),
     "digits_mlp.py": (None, {"train": 1_707, "test": 90}, 100),
     "playground.py": (None, {"train": 250, "test": 250}, 250),
+    "planar.py": (None, {"train": 400, "test": 400}, 500),
     "linear_workflow.py": (None, {"train": 800, "validation": 200}, 25),
     "boston_mlp.py": (None, {"train": 323, "validation": 81, "test": 102}, 11),
     "churn_mlp.py": ("churn", {"train": 6_300, "validation": 700, "test": 3_000}, 197),
@@ -357,7 +364,12 @@ def test_splits_and_steps_are_the_published_ones(name: str) -> None:
 
 
 def test_epochs_of_steps_add_up_to_the_published_steps() -> None:
-    published = {"digits_mlp.py": 2_000, "wine_mlp.py": 2_000, "vgg16_cats_vs_dogs.py": 500}
+    published = {
+        "planar.py": 10_000,
+        "digits_mlp.py": 2_000,
+        "wine_mlp.py": 2_000,
+        "vgg16_cats_vs_dogs.py": 500,
+    }
     for name, steps in published.items():
         pipeline = load(str(PIPELINES / name)).pipeline
         assert pipeline.steps_per_epoch is not None

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -74,6 +75,7 @@ def test_a_table_is_shown_and_its_give_away_found(tfpipe: Any, people: str) -> N
 
 
 def test_texts_and_pictures_are_shown(tfpipe: Any, people: str, small: Path) -> None:
+    keras.utils.clear_session()  # so that the first convolution is called conv2d
     texts = json.loads(tfpipe("data", "show", f"{people}::Words", "--json", "--out", "t").out)
     assert texts["texts"]["vocabulary"] == 52
     assert texts["report"] == "t/report.html"

@@ -98,6 +98,43 @@ def test_images_in_every_format(tfpipe: Any, small: Path, tmp_path: Path) -> Non
     assert "is no exported model: expected is the folder of a SavedModel" in answer.err
 
 
+BFLOAT16 = """
+import numpy as np
+from tfpipe import Pipeline
+from tfpipe.data import Arrays
+from tfpipe.models import MLP
+
+
+def rows():
+    rng = np.random.default_rng(0)
+    x = {name: rng.normal(1000, 1, 80).astype("float32") for name in ("a", "b")}
+    return x, (x["a"] > x["b"]).astype(int)
+
+
+class Table(Pipeline):
+    data = Arrays(rows, validation=0.2, test=0.2)
+    model = MLP(units=(4,), dropout=0.1)
+    precision = "bfloat16"
+    epochs = 1
+"""
+
+
+def test_what_was_trained_in_bfloat16_is_converted_in_float32(tfpipe: Any, small: Path) -> None:
+    """Images, and columns of 1,000 ± 1, whose mean bfloat16 rounds to a multiple of 4."""
+    Path("table.py").write_text(BFLOAT16)
+    for file in (small, Path("table.py")):
+        assert tfpipe("run", file, "precision=bfloat16", "epochs=1", "--no-export").code == 0
+        answer = tfpipe("export", "last", "--format", "onnx", "--format", "litert")
+        assert answer.code == 0, answer.err
+        assert "trained in bfloat16, here compared and written in float32\n" in answer.out
+        for name in ("onnx", "litert"):
+            (report,) = Path(f"saved_models/{file.stem}").glob(f"{name}/1/report.json")
+            found = json.loads(report.read_text())
+            assert found["trained_in"] == "bfloat16"
+            assert found["outputs"][0]["largest_difference"] < 1e-5
+            assert found["golden"]["differences"][name] < 1e-5
+
+
 DECODE = signatures.decode
 FLAGS: dict[str, Callable[[Any, Any], Any]] = {
     "no antialias": lambda file, feature: tf.cast(

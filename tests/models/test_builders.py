@@ -44,12 +44,15 @@ FEATURES = {
         Feature("salary", (), "float32", "number"),
         Feature("town", (), "string", "category"),
     ),
+    "series": (Feature("input", (6,), "float32", "vector"),),
 }
-DATA = {"text": TEXTS, "image": PIXELS, "table": COLUMNS}
+SERIES = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
+DATA = {"text": TEXTS, "image": PIXELS, "table": COLUMNS, "series": SERIES}
 READS = {
     "Hub": ("image", "text"),
-    "Linear": ("image", "table"),
-    "MLP": ("image", "table"),
+    "Linear": ("image", "table", "series"),
+    "MLP": ("image", "table", "series"),
+    "RNNForecaster": ("series",),
     "TextClassifier": ("text",),
 }
 

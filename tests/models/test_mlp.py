@@ -11,7 +11,9 @@ import tensorflow as tf
 from tfpipe.declare.kinds import Training
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError
+from tfpipe.evaluation.predict import answers as answers_of
 from tfpipe.models import MLP
+from tfpipe.tasks import task_for
 
 MakeSpec = Callable[..., ElementSpec]
 MakeTraining = Callable[..., Training]
@@ -35,6 +37,27 @@ def test_parameters(
     spec_of: MakeSpec, units: tuple[int, ...], shape: tuple[int, ...], dtype: str, parameters: int
 ) -> None:
     assert MLP(units=units).build(spec_of(shape, dtype)).count_params() == parameters
+
+
+def test_a_forward_pass_by_hand(spec_of: MakeSpec) -> None:
+    """Three inputs, three hidden units and two outputs, all sigmoid."""
+    spec = spec_of((3,), "float32", "multilabel")
+    spec = spec.replace(labels=(spec.label.replace(shape=(2,), classes=("a", "b")),))
+    model = MLP(units=(3,), activation="sigmoid").build(spec)
+    hidden = np.float32([[0.2, -0.3, 0.4], [0.1, 0.5, -0.6], [-0.7, 0.8, 0.9]])
+    output = np.float32([[0.3, -0.1], [-0.5, 0.2], [0.6, 0.7]])
+    biases = np.float32([0.1, -0.2, 0.3]), np.float32([0.05, -0.4])
+    model.set_weights([hidden, biases[0], output, biases[1]])
+
+    def sigmoid(x: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-x))
+
+    x = np.float32([[1.0, 0.5, -1.5], [0, 0, 0]])
+    expected = sigmoid(sigmoid(x @ hidden + biases[0]) @ output + biases[1])
+    answers = answers_of(model, task_for(spec), x)
+    np.testing.assert_allclose(answers, expected, atol=1e-6)
+    # (1, 0.5, -1.5): the hidden units get 1.4, -1.45 and -0.95.
+    assert answers[0] == pytest.approx([0.589763, 0.438562], abs=1e-6)
 
 
 @pytest.mark.parametrize(

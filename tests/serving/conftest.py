@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
+from tests.chromium import BROWSER, Tab, tab
 from tfpipe.serving import server
 from tfpipe.serving.app import application
 from tfpipe.serving.metrics import Metrics
@@ -173,4 +174,22 @@ def sums(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(sums: Path) -> Iterator[Client]:
     """A server of the small sums."""
     with serving({"sums": sums}) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A server of models that need no training, for what their pages show."""
+    from tests.serving.page_models import serving_all  # which needs what is above
+
+    with serving_all(tmp_path_factory.mktemp("models")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Tab]:
+    """A page that is open."""
+    if BROWSER is None:
+        pytest.skip("there is no Chromium")
+    with tab() as found:
         yield found

@@ -1,12 +1,9 @@
 """What the page makes of a model, and what it does with words, numbers, tokens and errors."""
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.chromium import BROWSER, Tab, tab
+from tests.chromium import Tab
 from tests.serving.conftest import Client
 from tests.serving.page_models import (
     CONTRACTS,
@@ -20,25 +17,8 @@ from tests.serving.page_models import (
     opened,
     run_command,
     servable,
-    serving_all,
 )
 from tfpipe.serving.page.page import described
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A server of models that need no training."""
-    with serving_all(tmp_path_factory.mktemp("models")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Tab]:
-    """A page that is open."""
-    if BROWSER is None:
-        pytest.skip("there is no Chromium")
-    with tab() as found:
-        yield found
 
 
 def test_what_is_said_of_a_model() -> None:
@@ -58,27 +38,27 @@ def test_what_is_said_of_a_model() -> None:
     assert described(plain)["signatures"] == {"serving_default": {"text": ["string", (None,)]}}
 
 
-def test_only_the_page_itself_is_open(client: Client) -> None:
+def test_only_the_page_itself_is_open(pages: Client) -> None:
     for path in ("/", "/page/page.css", "/page/page.js", "/page/images.js"):
-        assert client.ask(path)[0] == 200
-    assert client.ask("/page/models.json")[0] == 401
+        assert pages.ask(path)[0] == 200
+    assert pages.ask("/page/models.json")[0] == 401
     named = {"Authorization": f"Bearer {TOKEN}"}
-    assert [m["name"] for m in client.ask("/page/models.json", headers=named)[1]] == [*CONTRACTS]
-    page = client.ask("/")[1].decode()
+    assert [m["name"] for m in pages.ask("/page/models.json", headers=named)[1]] == [*CONTRACTS]
+    page = pages.ask("/")[1].decode()
     assert "style=" not in page
     assert "<style" not in page
     assert page.count("<script") == 1
 
 
-def test_a_token_is_asked_for(browser: Tab, client: Client) -> None:
-    browser.open(f"http://127.0.0.1:{client.port}/#text")
+def test_a_token_is_asked_for(browser: Tab, pages: Client) -> None:
+    browser.open(f"http://127.0.0.1:{pages.port}/#text")
     browser.until("document.getElementById('locked')?.hidden === false")
     browser.run(
         "document.getElementById('token').value = 'wrong';"
         "document.querySelector('#locked button').click()"
     )
     browser.until(f"{PROBLEM} == 'This token is not the right one.'")
-    opened(browser, client, "text")
+    opened(browser, pages, "text")
     assert browser.run(PROBLEM) == ""
     fill(browser, "sentence", "a word")
     browser.until(FIRST)
@@ -88,8 +68,8 @@ def test_a_token_is_asked_for(browser: Tab, client: Client) -> None:
     assert TOKEN not in curl
 
 
-def test_a_sentence(browser: Tab, client: Client) -> None:
-    opened(browser, client, "text", 360)
+def test_a_sentence(browser: Tab, pages: Client) -> None:
+    opened(browser, pages, "text", 360)
     fill(browser, "sentence", "it's 7")
     browser.until(f"{FIRST} == 'kind 6'")
     assert browser.run("document.getElementById('said').textContent") == "kind 6"
@@ -106,8 +86,8 @@ def test_a_sentence(browser: Tab, client: Client) -> None:
     browser.until(f"{FIRST} === undefined")
 
 
-def test_an_answer_that_comes_late_is_dropped(browser: Tab, client: Client) -> None:
-    opened(browser, client, "text")
+def test_an_answer_that_comes_late_is_dropped(browser: Tab, pages: Client) -> None:
+    opened(browser, pages, "text")
     function = FUNCTIONS["text"]
     fill(browser, "sentence", "first")
     browser.until(f"{FIRST} == 'kind 5'")
@@ -130,8 +110,8 @@ def test_an_answer_that_comes_late_is_dropped(browser: Tab, client: Client) -> N
     browser.until("document.getElementById('name').textContent == 'digit'")
 
 
-def test_several_outputs_of_a_row(browser: Tab, client: Client) -> None:
-    opened(browser, client, "row", 360)
+def test_several_outputs_of_a_row(browser: Tab, pages: Client) -> None:
+    opened(browser, pages, "row", 360)
     browser.until(FIRST)
     # The usual word and number to begin with; whole numbers stay whole.
     usual = {"town": [b"Ulm"], "street": [b"street 0"], "sold": [b"2024-02-29"], "age": [40.0]}
@@ -151,8 +131,8 @@ def test_several_outputs_of_a_row(browser: Tab, client: Client) -> None:
     assert all("401" in complaint for complaint in browser.complaints)  # before the token
 
 
-def test_what_is_not_filled_in_has_no_answer(browser: Tab, client: Client) -> None:
-    opened(browser, client, "row")
+def test_what_is_not_filled_in_has_no_answer(browser: Tab, pages: Client) -> None:
+    opened(browser, pages, "row")
     browser.until(FIRST)
     fill(browser, "field-3", "")
     browser.until(f"{FIRST} === undefined")
@@ -169,8 +149,8 @@ def test_what_is_not_filled_in_has_no_answer(browser: Tab, client: Client) -> No
     assert browser.run(missing) == ""
 
 
-def test_a_vector_has_a_slider_for_each_number(browser: Tab, client: Client) -> None:
-    opened(browser, client, "sine")
+def test_a_vector_has_a_slider_for_each_number(browser: Tab, pages: Client) -> None:
+    opened(browser, pages, "sine")
     browser.until(FIRST)
     assert FUNCTIONS["sine"].asked[-1]["past"].tolist() == [[0.5, 0.5, 0.5]]
     fill(browser, "field-2", "-1")
@@ -181,8 +161,8 @@ def test_a_vector_has_a_slider_for_each_number(browser: Tab, client: Client) -> 
     assert browser.run(TEXT).endswith("and 2 more")  # of twelve values
 
 
-def test_a_model_that_says_nothing_of_itself(browser: Tab, client: Client) -> None:
-    opened(browser, client, "plain", 360)
+def test_a_model_that_says_nothing_of_itself(browser: Tab, pages: Client) -> None:
+    opened(browser, pages, "plain", 360)
     text = browser.run("document.getElementById('input').innerText")
     assert "serving_default takes past: float32 [3]" in text
     ask = "document.querySelector('#input button').click()"
@@ -196,8 +176,8 @@ def test_a_model_that_says_nothing_of_itself(browser: Tab, client: Client) -> No
     assert browser.run("document.documentElement.scrollWidth") <= 360
 
 
-def test_the_command_asks_the_same(browser: Tab, client: Client, tmp_path: Path) -> None:
-    opened(browser, client, "text")
+def test_the_command_asks_the_same(browser: Tab, pages: Client, tmp_path: Path) -> None:
+    opened(browser, pages, "text")
     text = 'it\'s 7% of $HOME, `ls` \\n "quoted" \n and a line'
     fill(browser, "sentence", text)
     browser.until(FIRST)
@@ -206,9 +186,9 @@ def test_the_command_asks_the_same(browser: Tab, client: Client, tmp_path: Path)
     assert first == second == text.encode()
 
 
-def test_what_is_no_answer_of_the_server(browser: Tab, client: Client) -> None:
+def test_what_is_no_answer_of_the_server(browser: Tab, pages: Client) -> None:
     """A proxy in between has pages of its own."""
-    opened(browser, client, "text")
+    opened(browser, pages, "text")
     for status, said in ((502, "The server answers 502."), (200, "is no answer of a model")):
         browser.run(
             f"window.fetch = async () => new Response('<h1>Sorry</h1>', {{status: {status}}})"
@@ -218,11 +198,11 @@ def test_what_is_no_answer_of_the_server(browser: Tab, client: Client) -> None:
         assert browser.run(FIRST) is None
 
 
-def test_a_new_version_is_seen_when_somebody_comes_back(browser: Tab, client: Client) -> None:
-    opened(browser, client, "sine")
+def test_a_new_version_is_seen_when_somebody_comes_back(browser: Tab, pages: Client) -> None:
+    opened(browser, pages, "sine")
     about = "document.getElementById('about').textContent"
     assert browser.run(about).startswith("version 3")
-    model = client.repository.models["sine"]
+    model = pages.repository.models["sine"]
     (model.folder / "4").mkdir()
     model.look()  # a version that two looks find the same is whole
     model.look()

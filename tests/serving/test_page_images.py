@@ -1,14 +1,13 @@
 """Drawings and files on the page: what the model gets of them."""
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.chromium import BROWSER, Tab, tab
+from tests.chromium import Tab
 from tests.serving.conftest import Client
 from tests.serving.page_models import (
     CURL,
@@ -19,24 +18,8 @@ from tests.serving.page_models import (
     opened,
     picture,
     run_command,
-    serving_all,
 )
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A server of models that need no training."""
-    with serving_all(tmp_path_factory.mktemp("models")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Tab]:
-    """A page that is open."""
-    if BROWSER is None:
-        pytest.skip("there is no Chromium")
-    with tab() as found:
-        yield found
+from tfpipe.data.images.ink import centred
 
 
 def got(model: str = "digit") -> np.ndarray:
@@ -55,8 +38,8 @@ def check_like_mnist(image: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_a_drawing_by_keyboard(browser: Tab, client: Client, dark: bool) -> None:
-    opened(browser, client, "digit")
+def test_a_drawing_by_keyboard(browser: Tab, pages: Client, dark: bool) -> None:
+    opened(browser, pages, "digit")
     if dark:
         browser.run("document.getElementById('dark').click()")
     browser.run("document.getElementById('drawing').focus()")
@@ -71,13 +54,13 @@ def test_a_drawing_by_keyboard(browser: Tab, client: Client, dark: bool) -> None
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_a_file_with_a_digit(browser: Tab, client: Client, tmp_path: Path, dark: bool) -> None:
+def test_a_file_with_a_digit(browser: Tab, pages: Client, tmp_path: Path, dark: bool) -> None:
     paper, ink = (20, 240) if dark else (235, 10)
     sheet = np.full((300, 200), paper, np.uint8)
     sheet[60:200, 40:60] = sheet[180:200, 40:120] = ink
     file = tmp_path / "an L.png"
     Image.fromarray(sheet).save(file)
-    opened(browser, client, "digit")
+    opened(browser, pages, "digit")
     before = len(FUNCTIONS["digit"].asked)
     browser.files("#file", file)
     browser.until(f"{FIRST} == '1'")
@@ -85,8 +68,27 @@ def test_a_file_with_a_digit(browser: Tab, client: Client, tmp_path: Path, dark:
     check_like_mnist(got())
 
 
-def test_files_that_are_dropped_or_none(browser: Tab, client: Client, tmp_path: Path) -> None:
-    opened(browser, client, "digit")
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_photograph_in_uneven_light(
+    browser: Tab, pages: Client, tmp_path: Path, dark: bool
+) -> None:
+    """The page cuts out what `tfpipe predict --signs` does."""
+    sheet = np.full((300, 200), 60.0 if dark else 225.0)
+    sheet[60:200, 40:60] = sheet[180:200, 40:120] = 225 if dark else 45
+    y, x = np.mgrid[-1:1:300j, -1:1:200j]
+    light = 0.65 + 0.3 * x + 0.1 * y - 0.1 * (x**2 + y**2)
+    noise = np.random.default_rng(0).normal(0, 6, sheet.shape)
+    photo = (sheet * light + noise).clip(0, 255).astype(np.uint8)
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    opened(browser, pages, "digit")
+    browser.files("#file", tmp_path / "photo.png")
+    browser.until(f"{FIRST} == '1'")
+    check_like_mnist(got())
+    assert np.abs(got() - centred(photo).astype(int)).mean() < 15
+
+
+def test_files_that_are_dropped_or_none(browser: Tab, pages: Client, tmp_path: Path) -> None:
+    opened(browser, pages, "digit")
     (tmp_path / "notes.png").write_text("not a picture")
     browser.files("#file", tmp_path / "notes.png")
     browser.until(f"{PROBLEM}.includes('no image that can be read')")
@@ -106,12 +108,12 @@ def test_files_that_are_dropped_or_none(browser: Tab, client: Client, tmp_path: 
 
 @pytest.mark.parametrize("inverted", [False, True])
 def test_a_file_of_the_models_size_is_kept(
-    browser: Tab, client: Client, tmp_path: Path, inverted: bool
+    browser: Tab, pages: Client, tmp_path: Path, inverted: bool
 ) -> None:
     image = np.zeros((28, 28), np.uint8)
     image[3:14, 5:8] = np.arange(33).reshape(11, 3) * 5 + 95
     Image.fromarray(255 - image if inverted else image).save(tmp_path / "small.png")
-    opened(browser, client, "digit")
+    opened(browser, pages, "digit")
     browser.files("#file", tmp_path / "small.png")
     browser.until(f"{FIRST} == '1'")
     assert np.abs(got() - image).max() <= 1
@@ -123,13 +125,13 @@ SHEET = "document.getElementById('drawing').getContext('2d').getImageData(0, 0, 
 
 @pytest.mark.parametrize("inverted", [False, True])
 def test_a_file_is_turned_as_in_training(
-    browser: Tab, client: Client, tmp_path: Path, inverted: bool
+    browser: Tab, pages: Client, tmp_path: Path, inverted: bool
 ) -> None:
     """Of what is no sign nothing is cut out; a photo on white becomes one on black."""
     image = np.zeros((56, 56), np.uint8)
     image[6:50, 20:36] = np.linspace(60, 250, 44)[:, None]
     Image.fromarray(255 - image if inverted else image).save(tmp_path / "it's.png")
-    opened(browser, client, "fashion")
+    opened(browser, pages, "fashion")
     browser.files("#file", tmp_path / "it's.png")
     browser.until(f"{FIRST} == 'shoe'")
     asked = got("fashion")
@@ -146,10 +148,10 @@ def test_a_file_is_turned_as_in_training(
     assert np.array_equal(got("fashion"), asked)
 
 
-def test_a_drawing_and_a_file_take_turns(browser: Tab, client: Client, tmp_path: Path) -> None:
+def test_a_drawing_and_a_file_take_turns(browser: Tab, pages: Client, tmp_path: Path) -> None:
     """On a phone, whose answer must not cover the sheet."""
     Image.new("L", (40, 40), 255).save(tmp_path / "white.png")
-    opened(browser, client, "digit", 360, 740)
+    opened(browser, pages, "digit", 360, 740)
     browser.run("document.getElementById('drawing').focus()")
     for key in (" ", "ArrowDown", "ArrowDown"):
         browser.key(key)
@@ -170,9 +172,9 @@ def test_a_drawing_and_a_file_take_turns(browser: Tab, client: Client, tmp_path:
     assert browser.run("document.getElementById('preview').hidden")
 
 
-def test_a_file_that_is_read_late_is_dropped(browser: Tab, client: Client, tmp_path: Path) -> None:
+def test_a_file_that_is_read_late_is_dropped(browser: Tab, pages: Client, tmp_path: Path) -> None:
     Image.new("L", (40, 40), 255).save(tmp_path / "white.png")
-    opened(browser, client, "digit")
+    opened(browser, pages, "digit")
     before = len(FUNCTIONS["digit"].asked)
     browser.run(
         "(() => { const read = File.prototype.arrayBuffer;"

@@ -8,6 +8,7 @@ from tfpipe.data.sources.generated import Generated
 from tfpipe.data.sources.image_files import ImageFiles
 from tfpipe.data.sources.image_folder import ImageFolder
 from tfpipe.data.sources.sample import Sample
+from tfpipe.data.sources.subset import Subset
 from tfpipe.data.sources.texts import TextCSV, TextFolder
 from tfpipe.data.sources.tfds import TFDS
 from tfpipe.data.sources.windows import Windows
@@ -22,6 +23,7 @@ __all__ = [
     "Mlxtend",
     "Sample",
     "Sklearn",
+    "Subset",
     "TextCSV",
     "TextFolder",
     "Windows",

@@ -17,7 +17,8 @@ from tfpipe.errors import CheckFailed, TfpipeError
 from tfpipe.evaluation.predict import answers
 from tfpipe.exports import litert, onnx
 from tfpipe.exports.comparison import Comparison, compared, latency
-from tfpipe.exports.contract import Origin
+from tfpipe.exports.contract import Origin, precision_of
+from tfpipe.exports.float32 import in_float32
 from tfpipe.exports.formats import LITERT_INT8, ONNX, ExportFormat
 from tfpipe.exports.golden import GOLDEN, storable
 from tfpipe.exports.parity import CONTRACT, litert_answers, onnx_answers
@@ -119,6 +120,8 @@ class TrainedPipeline:
     ) -> tuple[Path, dict[str, Any]]:
         """Write the next version of another format, proven beside the trained model.
 
+        Both compute in float32: a model trained in bfloat16 has its weights in float32 too.
+
         Args:
             to: the format.
             folder: of its versions.
@@ -139,7 +142,10 @@ class TrainedPipeline:
             with tempfile.TemporaryDirectory() as temporary:
                 saved = Path(temporary) / folder.name
                 saved.mkdir()
-                report.update(self._convert(to, saved, version / to.file, max_loss))
+                trained_in = precision_of(self.model)
+                with in_float32(self.model):
+                    report.update(self._convert(to, saved, version / to.file, max_loss))
+                report["trained_in"] = trained_in
             (version / "report.json").write_text(json.dumps(report, indent=2) + "\n")
 
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 # Parts that only tfpipe declares; they are known once they are imported, and a run may name them.
 import tfpipe.data.sources.features
-import tfpipe.data.sources.fraction  # noqa: F401
+import tfpipe.data.sources.subset  # noqa: F401
 from tfpipe.declare.codec import from_json, in_module
 from tfpipe.declare.loading import Loaded, load, loaded_from
 from tfpipe.declare.origins import PYTHON

@@ -15,6 +15,7 @@ from tfpipe.models.mlp import MLP
 from tfpipe.models.pretrained.application import Application
 from tfpipe.models.pretrained.hub import Hub
 from tfpipe.models.pretrained.named_networks import VGG16, InceptionV3, MobileNet, NASNetMobile
+from tfpipe.models.sequence.rnn_forecaster import RNNForecaster
 from tfpipe.models.text_classifier import TextClassifier
 from tfpipe.models.whitened_cnn.builder import WhitenedCNN
 
@@ -38,6 +39,7 @@ __all__ = [
     "NASNetMobile",
     "NiN",
     "ResNet",
+    "RNNForecaster",
     "TextClassifier",
     "WhitenedCNN",
 ]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tfpipe.data import disk_cache
-from tfpipe.data.sources.fraction import take
+from tfpipe.data.sources.subset import take
 from tfpipe.declare.loading import Loaded, load
 from tfpipe.declare.overrides import apply_overrides
 from tfpipe.declare.tree import resolve

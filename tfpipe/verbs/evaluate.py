@@ -62,7 +62,7 @@ def evaluate(
     from tfpipe.evaluation.evaluate import evaluate as metrics_of
     from tfpipe.jobs.report.answers import answer, keep_answers
     from tfpipe.jobs.report.stored import subject_of_export, subject_of_run
-    from tfpipe.jobs.report.write import class_tables, write_report
+    from tfpipe.jobs.report.write import answer_tables, write_report
     from tfpipe.training.datasets import dataset
 
     if run is not None:
@@ -81,7 +81,7 @@ def evaluate(
     answers = answer(subject, split, terminal)
     if run is not None and declared is None:
         keep_answers(run.directory, answers, again=False)  # of a run that ended without them
-    class_tables(subject, answers, terminal)
+    answer_tables(subject, answers, terminal)
     folder = Path(root) / "reports" / subject.name.replace("/", "-") / split
     if out is not None:
         folder = Path(out)

@@ -23,6 +23,7 @@ def predict(
     overrides: Iterable[str] = (),
     top: int = 5,
     every: int = 1,
+    signs: bool = False,
     root: str | Path = ".",
 ) -> list[Prediction]:
     """What a model says of image files and clips, of the rows of files, or of texts.
@@ -36,6 +37,8 @@ def predict(
         overrides: `a.b=value` texts for a pipeline file.
         top: how many classes of each to give.
         every: of a clip, one frame in so many.
+        signs: whether each picture is a drawing or a photograph of one sign, such as a digit: its
+            ink is cut out, scaled and centred as MNIST has it, light on dark.
         root: the folder with runs/ and saved_models/.
 
     Raises:
@@ -43,7 +46,7 @@ def predict(
             error: its answer says why.
     """
     ready = predictor(target, overrides=overrides, root=root)
-    return list(ready.answers(paths, top, every))
+    return list(ready.answers(paths, top, every, signs=signs))
 
 
 def predictor(

@@ -173,3 +173,11 @@ def test_the_name_of_a_split_is_refused() -> None:
         "Windows.test takes a number above 0 and below 1, a whole number of at least 1 or none, "
         "got 'test' (str)."
     )
+
+
+def test_a_period_longer_than_what_is_known() -> None:
+    assert Windows(counting(30), past=3, validation=10, period=19).spec().splits["train"] == 17
+    assert refused(Windows(counting(30), past=3, validation=10, period=20)) == (
+        "Windows: a period of 20 is longer than the 19 values that there are to train on. Use a "
+        "longer series, or leave the period out."
+    )

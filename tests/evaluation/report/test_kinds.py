@@ -14,6 +14,7 @@ from tfpipe.evaluation.report.judged import Judged
 from tfpipe.evaluation.report.kinds import sections_of
 from tfpipe.evaluation.report.sections import Section, render_sections
 from tfpipe.evaluation.samples import Sample
+from tfpipe.evaluation.scores.forecasts import NaiveForecasts
 from tfpipe.tasks import task_for
 
 RNG = np.random.default_rng(0)
@@ -152,6 +153,17 @@ def test_forecasts_by_how_far_ahead() -> None:
     data, words = told(sections_of(judged(label, said, true, in_time=True)))
     assert data["horizons"]["mae_by_horizon"] == pytest.approx([0.1, 0.2, 0.4, 0.8], rel=1e-5)
     assert "One step ahead the mean absolute error is 0.1000, 4 steps ahead 0.8000." in words
+    naive = NaiveForecasts({"the last value": true + 1, "the value 7 before": true - 0.5}, 0.25)
+    data, words = told(sections_of(judged(label, said, true, in_time=True, naive=naive)))
+    assert data["horizons"]["mase"] == pytest.approx(1.5, rel=1e-5)
+    assert data["horizons"]["mase_of_naive"] == pytest.approx(
+        {"the last value": 4.0, "the value 7 before": 2.0}, rel=1e-5
+    )
+    assert "With the last value for a forecast it is 1.0000 and 1.0000." in words
+    assert (
+        "Over all steps the MASE is 1.500; it is 4.000 with the last value, 2.000 with the value 7 "
+        "before."
+    ) in words
 
 
 def test_yes_no_answers() -> None:

@@ -13,8 +13,9 @@ from PIL import Image
 
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import ConfigError
+from tfpipe.jobs.predict import images
 from tfpipe.jobs.predict.answering import TrainedModel
-from tfpipe.jobs.predict.figures import Figures, caption
+from tfpipe.jobs.predict.figures import Figures, caption, in_order
 from tfpipe.jobs.predict.paths import in_natural_order
 from tfpipe.jobs.predict.predictor import Predictor
 from tfpipe.tasks import task_for
@@ -126,6 +127,49 @@ def test_a_clip_without_opencv_says_what_installs_it(
     (answer,) = hues.answers(["clip.mp4"])
     assert answer.error == (
         "is a clip, which OpenCV reads. Install it with: pip install 'tfpipe[video]'"
+    )
+
+
+def test_signs_are_cut_out_of_files_and_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hues: Predictor
+) -> None:
+    """A model that says how light the middle is gets the ink in it, wherever that was."""
+    label = Label("place", "class", (), ("middle", "edge"))
+    spec = ElementSpec((Feature("image", (28, 28, 1), "uint8", "image"),), (label,))
+
+    def places(image: tf.Tensor, training: bool) -> tf.Tensor:
+        return tf.cast(255 - 2 * tf.cast(image[:, 13, 13], tf.int32), tf.float32)
+
+    task = task_for(spec)
+    ready = Predictor("signs", lambda: TrainedModel(places, task, spec), task, spec, decodes=True)  # type: ignore[arg-type]
+    sheet = np.full((90, 120, 3), 240, np.uint8)
+    sheet[60:80, 90:110] = 20
+    Image.fromarray(sheet).save("sheet.png")
+    Path("broken.png").write_bytes(b"\x89PNG and no more")
+    Path("clip.mp4").write_bytes(b"any")
+    monkeypatch.setattr(images, "frames", lambda file, every: [(f"{file} at 0:00.00", 255 - sheet)])
+    files = ["sheet.png", "clip.mp4", "broken.png"]
+    answers = [*ready.answers(files, images=True, signs=True)]
+    assert [a.values[0][0] for a in answers[:2]] == ["middle", "middle"]
+    assert [a.image.max() for a in answers[:2] if a.image is not None] == [255, 255]
+    assert answers[2].error == "is truncated or damaged (PNG)"
+    (as_it_is,) = ready.answers(["sheet.png"], images=True)
+    assert as_it_is.image is not None
+    assert as_it_is.image[0, 0, 0] == 240
+    with pytest.raises(ConfigError) as refused:
+        next(hues.answers(files, signs=True))
+    assert str(refused.value) == (
+        "--signs is for models of grey pictures, and hues reads image of shape (4, 4, 3)."
+    )
+
+
+def test_bars_of_all_classes_are_in_their_order() -> None:
+    task = task_for(ElementSpec((FEATURE,), (PARTS[0],)))
+    said = (("blue", 0.7), ("red", 0.2), ("green", 0.1))
+    assert in_order(said, task) == (("red", 0.2), ("green", 0.1), ("blue", 0.7))
+    assert in_order(said[:2], task) == said[:2]
+    assert in_order((("light", 3.0),), task_for(ElementSpec((FEATURE,), (PARTS[1],)))) == (
+        ("light", 3.0),
     )
 
 

@@ -63,6 +63,11 @@ _MACHINE = ("csv", "jsonl", "json")
     metavar="N",
     help="Of the frames of a clip, every Nth; 1.",
 )
+@click.option(
+    "--signs",
+    is_flag=True,
+    help="Each picture is of one sign, such as a digit: cut it out and centre it, as in MNIST.",
+)
 @root_option
 @json_option
 @debug_option
@@ -75,6 +80,7 @@ def command(
     figures: Path | None,
     per_page: int,
     every: int,
+    signs: bool,
     root: Path,
     as_json: bool,
 ) -> int | None:
@@ -113,7 +119,7 @@ def command(
         drawn = Figures(figures, per_page, ready) if figures else None
         for note in ready.notes:
             terminal.note(note)
-        parts = ready.in_parts(paths, top or 5, every, drawn is not None)
+        parts = ready.in_parts(paths, top or 5, every, drawn is not None, signs)
         failed, total = 0, 0
         writer: Writer | None = None
         first = next(parts, [])  # before the live line, as the model is loaded for it

@@ -124,4 +124,6 @@ def show(terminal: "Terminal", written: list[dict[str, Any]]) -> None:
     if rows:
         terminal.say()
         terminal.table((*columns, "size", "ms a sample (SavedModel)"), rows)
+        for trained_in in {one["trained_in"] for one in written} - {"float32"}:
+            terminal.say(f"trained in {trained_in}, here compared and written in float32")
         terminal.say()

@@ -31,13 +31,16 @@ class Windows(StoredSplits):
             one-dimensional array.
         past: how many values a model reads, as one vector named "past".
         ahead: how many values it predicts: a number for 1, a vector for more.
+        period: after how many values the series repeats, such as 24 hours or 7 days; the report
+            then compares with the value a period before. None where it does not repeat.
         validation: how many windows to hold out, or the share of them; the last ones before the
             test split. None for none.
         test: the same for the test split; the last windows of all.
 
     Raises:
         ConfigError: when the series is a source that holds rows out itself.
-        DataError: for a series that is too short, has other dimensions or lacks a value.
+        DataError: for a series that is too short, has other dimensions or lacks a value, and for
+            a period that is longer than what comes before the first window.
 
     Example:
         data = Windows(Generated("sine"), past=4, validation=None, test=396)
@@ -46,6 +49,7 @@ class Windows(StoredSplits):
     series: Source | Callable[[], Any]
     past: Positive
     ahead: Positive = 1
+    period: Positive | None = None
     validation: Share | Positive | None = 0.1
     test: Share | Positive | None = None
 
@@ -67,27 +71,27 @@ class Windows(StoredSplits):
 
     def spec(self, seed: int = 0) -> ElementSpec:
         features, label = self.element()
-        return ElementSpec(features, (label,), {n: len(rows) for n, rows in self._parts.items()})
+        return ElementSpec(features, (label,), {n: len(rows) for n, rows in self.parts.items()})
 
     def _stored_sizes(self) -> dict[str, int]:
-        return {"train": len(self._values) - self.past - self.ahead + 1}
+        return {"train": len(self.values) - self.past - self.ahead + 1}
 
     def _plan(self, options: Options) -> dict[str, Split]:
         import numpy as np
 
-        return {n: Split("train", len(r), np.asarray(r)) for n, r in self._parts.items()}
+        return {n: Split("train", len(r), np.asarray(r)) for n, r in self.parts.items()}
 
     def _read(self, stored: str) -> Columns:
         import numpy as np
 
-        windows = np.lib.stride_tricks.sliding_window_view(self._values, self.past + self.ahead)
+        windows = np.lib.stride_tricks.sliding_window_view(self.values, self.past + self.ahead)
         past, following = windows[:, : self.past], windows[:, self.past :]
         labels = following[:, 0] if self.ahead == 1 else following
         return Columns({"past": past.copy()}, labels.copy())
 
     @cached_property
-    def _parts(self) -> dict[str, range]:
-        """Which windows belong to which split."""
+    def parts(self) -> dict[str, range]:
+        """Which windows belong to which split, by the place of their first value."""
         total = stop = self._stored_sizes()["train"]
         parts: dict[str, range] = {}
         for name, declared in (("test", self.test), ("validation", self.validation)):
@@ -99,15 +103,21 @@ class Windows(StoredSplits):
         if stop < 1 or any(len(rows) < 1 for rows in parts.values()):
             held_out = ", ".join(f"{len(parts[n])} for {n}" for n in parts if n != "train")
             raise DataError(
-                f"Windows: {len(self._values)} values give {max(0, total)} windows of {self.past} "
+                f"Windows: {len(self.values)} values give {max(0, total)} windows of {self.past} "
                 f"past values and {self.ahead} ahead, which leaves none to train on"
                 + (f" beside {held_out}" if held_out else "")
                 + ". Use a longer series, shorter windows, or hold out less."
             )
+        if self.period is not None and self.period > self.past + parts["train"].stop - 1:
+            raise DataError(
+                f"Windows: a period of {self.period} is longer than the "
+                f"{self.past + parts['train'].stop - 1} values that there are to train on. Use a "
+                "longer series, or leave the period out."
+            )
         return {n: parts[n] for n in ("train", "validation", "test") if n in parts}
 
     @cached_property
-    def _values(self) -> "np.ndarray":
+    def values(self) -> "np.ndarray":
         """The series as float32."""
         import numpy as np
 

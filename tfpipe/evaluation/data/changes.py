@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfpipe.data import free_memory
 from tfpipe.data.augment.base import Geometric
 from tfpipe.data.sources.base import StoredSplits
-from tfpipe.data.sources.fraction import take
+from tfpipe.data.sources.subset import take
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.evaluation.data.rates import best_pace, elements

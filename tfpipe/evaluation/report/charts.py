@@ -1,7 +1,7 @@
 """The figures of a run's report."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -204,13 +204,27 @@ def residuals_figure(residuals: np.ndarray, name: str) -> "Figure":
     return figure
 
 
-def horizons_figure(errors: Sequence[float]) -> "Figure":
-    """Draw the mean absolute error of forecasts by how far ahead they look."""
+def horizons_figure(
+    errors: Sequence[float], naive: Mapping[str, Sequence[float]] | None = None
+) -> "Figure":
+    """Draw the mean absolute error of forecasts by how far ahead they look.
+
+    Args:
+        errors: the model's.
+        naive: those of forecasts that need no model, by name.
+    """
     figure, axes = new_figure(*_SMALL, left=0.75, bottom=0.45)
-    axes.plot(range(1, len(errors) + 1), errors, marker=".", color=BLUE, gid="errors")
+    steps = range(1, len(errors) + 1)
+    others = dict(naive or {})
+    for (name, values), style in zip(others.items(), ("--", ":"), strict=False):
+        axes.plot(steps, values, linestyle=style, color=GREY, label=name)
+    axes.plot(steps, errors, marker=".", color=BLUE, gid="errors", label="the model")
     scale_axis(axes, "x", whole=True)
-    scale_axis(axes, "y", (0.0, 1.1 * max(errors) or 1.0))
+    highest = max(map(max, (errors, *others.values())))
+    scale_axis(axes, "y", (0.0, 1.1 * highest or 1.0))
     axes.set(xlabel="steps ahead", ylabel="mean absolute error")
+    if others:
+        axes.legend()
     return figure
 
 

@@ -11,6 +11,7 @@ from tfpipe.declare.spec import Feature
 from tfpipe.evaluation.predictions import Answered
 from tfpipe.evaluation.report.sections import Card, Section
 from tfpipe.evaluation.samples import Sample, shown
+from tfpipe.evaluation.scores.forecasts import NaiveForecasts
 from tfpipe.tasks.task import Task
 
 SHOWN = 12  # samples of a kind
@@ -43,6 +44,7 @@ class Judged:
         notes: what a person must know of the labels or weights.
         places: [rows] the file, or file and line, of each sample; empty where that is not known.
         in_time: whether samples follow each other in time, and each label holds the next values.
+        naive: the forecasts of these that need no model; None where none are known.
     """
 
     task: Task
@@ -56,6 +58,7 @@ class Judged:
     explainer: Explainer | None = None
     notes: tuple[str, ...] = ()
     in_time: bool = False
+    naive: NaiveForecasts | None = None
     places: Sequence[str] = ()
 
     @property

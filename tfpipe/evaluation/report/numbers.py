@@ -1,6 +1,8 @@
 """How answers did that are real numbers, in sentences, tables, figures and samples."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -15,9 +17,40 @@ from tfpipe.evaluation.report.judged import SHOWN, Judged
 from tfpipe.evaluation.report.sections import Drawing, Section, Table
 from tfpipe.evaluation.report.slices import slice_section
 from tfpipe.evaluation.scores.numbers import NumberScores, OfNumber
-from tfpipe.text import counted, number
+from tfpipe.text import counted, listed, number
 
 _DRAWN = 3  # of several numbers
+
+
+@dataclass(frozen=True)
+class Horizons:
+    """How forecasts do by how far ahead they look.
+
+    Args:
+        errors: the mean absolute error by steps ahead.
+        naive: the same of forecasts that need no model, by name.
+        mase: the mean absolute scaled error over all steps; NaN where it is not known.
+        mase_of_naive: the same of the forecasts that need no model.
+    """
+
+    errors: list[float]
+    naive: Mapping[str, list[float]] = field(default_factory=dict)
+    mase: float = math.nan
+    mase_of_naive: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> list[int]:
+        """The steps ahead that stand for all: the first, the middle and the last."""
+        ahead = len(self.errors)
+        return sorted({1, (ahead + 1) // 2, ahead})
+
+    @property
+    def scaled(self) -> str:
+        """The sentence on the scaled error."""
+        if math.isnan(self.mase):
+            return "The series does not change in training, so that no error can be scaled by it."
+        others = (f"{value:.3f} with {name}" for name, value in self.mase_of_naive.items())
+        return f"Over all steps the MASE is {self.mase:.3f}; it is {listed([*others], 3)}."
 
 
 def scores_of(judged: Judged) -> NumberScores:
@@ -102,17 +135,27 @@ def _shown(value: float) -> str:
     return "not known" if math.isnan(value) else number(value)
 
 
-def _horizons(judged: Judged) -> Section:
-    """How forecasts do by how far ahead they look: labels are [rows, steps ahead]."""
+def horizons(judged: Judged) -> Horizons:
+    """Return how forecasts do by how far ahead they look: labels are [rows, steps ahead]."""
     said = judged.answered.answers.reshape(len(judged.answered), -1)
     true = judged.answered.labels.reshape(said.shape)
-    ahead = said.shape[1]
-    errors = [float(np.nanmean(np.abs(said[:, h] - true[:, h]))) for h in range(ahead)]
-    shown = sorted({1, (ahead + 1) // 2, ahead})
+    errors = np.nanmean(np.abs(said - true), axis=0).tolist()
+    naive = judged.naive
+    if naive is None:
+        return Horizons(errors)
+    of_naive = naive.errors(true)
+    mase = {name: naive.mase(float(np.mean(e))) for name, e in of_naive.items()}
+    return Horizons(errors, of_naive, naive.mase(float(np.mean(errors))), mase)
+
+
+def _horizons(judged: Judged) -> Section:
+    said = judged.answered.answers.reshape(len(judged.answered), -1)
+    true = judged.answered.labels.reshape(said.shape)
+    found, ahead = horizons(judged), said.shape[1]
     by_ahead = Drawing(
         judged.file("horizons"),
         f"Error by steps ahead{judged.of_output}",
-        partial(horizons_figure, errors),
+        partial(horizons_figure, found.errors, found.naive),
     )
     drawings = [
         *([by_ahead] if ahead > 1 else []),
@@ -123,11 +166,17 @@ def _horizons(judged: Judged) -> Section:
                 partial(forecast_figure, true[:, h - 1], said[:, h - 1], h),
                 small=False,
             )
-            for h in shown
+            for h in found.shown
         ),
     ]
-    far = f", {ahead} steps ahead {number(errors[-1])}" if ahead > 1 else ""
-    text = (f"One step ahead the mean absolute error is {number(errors[0])}{far}.",)
+    far = f", {ahead} steps ahead {number(found.errors[-1])}" if ahead > 1 else ""
+    text = [f"One step ahead the mean absolute error is {number(found.errors[0])}{far}."]
+    for name, errors in found.naive.items():
+        far = f" and {number(errors[-1])}" if ahead > 1 else ""
+        text.append(f"With {name} for a forecast it is {number(errors[0])}{far}.")
+    data: dict[str, object] = {"mae_by_horizon": found.errors}
+    if found.naive:
+        text.append(found.scaled)
+        data |= {"naive": found.naive, "mase": found.mase, "mase_of_naive": found.mase_of_naive}
     title = f"Forecasts{judged.of_output}"
-    data = {"mae_by_horizon": errors}
-    return Section("horizons", title, text, drawings=tuple(drawings), data=data)
+    return Section("horizons", title, tuple(text), drawings=tuple(drawings), data=data)

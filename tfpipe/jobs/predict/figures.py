@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tfpipe.errors import ConfigError
 from tfpipe.jobs.predict.prediction import Prediction
 from tfpipe.storage import storage, write_whole
-from tfpipe.tasks.task import Task
+from tfpipe.tasks.task import Named, Task
 from tfpipe.text import number
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tfpipe.jobs.predict.predictor import Predictor
 
-_BLUE = "#3572b0"
+_BLUE, _PALE = "#3572b0", "#b7cbe0"  # the most probable, and the others
 _SIZE = (5.2, 2.2)  # inches of a picture and its bars
 
 
@@ -85,6 +85,19 @@ def caption(answer: Prediction, outputs: Mapping[str, Task]) -> str:
     return ", ".join(said)
 
 
+def in_order(values: Named, task: Task) -> Named:
+    """Return probabilities in the order of the classes where all are there, so that frames compare.
+
+    Args:
+        values: the classes with their probabilities, the most probable first.
+        task: what they answer.
+    """
+    classes = task.label.classes
+    if len(values) < len(classes) or task.output != "probabilities":
+        return values
+    return tuple(sorted(values, key=lambda pair: classes.index(pair[0])))
+
+
 def _png(answers: list[Prediction], outputs: Mapping[str, Task]) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -115,18 +128,19 @@ def _draw(picture: "Axes", bars: "Axes", answer: Prediction, outputs: Mapping[st
     bars.set_title(name, fontsize=7, color="gray", loc="left", parse_math=False)
     picture.set_title(caption(answer, outputs), fontsize=9, loc="left", parse_math=False)
     probable = [
-        (f"{output}: {name}" if output else name, value)
+        (f"{output}: {name}" if output else name, value, _BLUE if name == values[0][0] else _PALE)
         for output, values in answer.outputs.items()
-        for name, value in values
+        for name, value in in_order(values, outputs[output])
         if outputs[output].output == "probabilities"
     ]
     if not probable:
         bars.set_axis_off()
         return
-    names, values = zip(*probable, strict=True)
-    bars.barh(range(len(names)), values, color=_BLUE)
+    names, values, colours = zip(*probable, strict=True)
+    drawn = bars.barh(range(len(names)), values, color=colours)
+    bars.bar_label(drawn, [f"{value:.0%}" for value in values], fontsize=6, padding=2)
     bars.set_yticks(range(len(names)), [n[:30] for n in names], fontsize=7, parse_math=False)
-    bars.set_xlim(0, 1)
+    bars.set_xlim(0, 1.12)
     bars.set_xticks([0, 0.5, 1], ["0%", "50%", "100%"], fontsize=6)
     bars.invert_yaxis()
     bars.spines[["top", "right"]].set_visible(False)

@@ -38,10 +38,14 @@ class ImageReader:
         every: of a clip, one frame in so many.
         decodes: whether files are decoded here; else those of a format that TensorFlow reads are
             left to the model.
+        signs: whether each picture is of one sign, whose ink is cut out and centred.
     """
 
-    def __init__(self, feature: Feature, every: int = 1, decodes: bool = True) -> None:
-        self._feature, self._every, self._decodes = feature, every, decodes
+    def __init__(
+        self, feature: Feature, every: int = 1, decodes: bool = True, signs: bool = False
+    ) -> None:
+        self._feature, self._every, self._signs = feature, every, signs
+        self._decodes = decodes or signs
         self._input: StandardInput | None = None
 
     def chunks(self, paths: Iterable[str]) -> Iterator[Chunk]:
@@ -86,17 +90,27 @@ class ImageReader:
 
         from tfpipe.data.images.decoding import placed, seen
         from tfpipe.data.images.files import decoded
-        from tfpipe.data.images.formats import OF_TENSORFLOW, NotReadable, kind_of
+        from tfpipe.data.images.formats import OF_TENSORFLOW, NotReadable, kind_of, read
+        from tfpipe.data.images.ink import centred
 
         if isinstance(picture, str):
             return picture
         if isinstance(picture, np.ndarray):
             from PIL import Image
 
+            if self._signs:
+                grey = np.asarray(Image.fromarray(picture).convert("L"))
+                return tf.constant(centred(grey, self._feature.shape[:2])[..., None])
             mode = _MODES[self._feature.shape[2]]
             pixels = np.asarray(Image.fromarray(picture).convert(mode), np.uint8)
             pixels = pixels if pixels.ndim == 3 else pixels[..., None]
             return seen(placed(tf.constant(pixels), self._feature), self._feature)
+        if self._signs:
+            try:
+                grey = read(picture.read_bytes(), 1)[0][..., 0]
+            except (OSError, NotReadable) as error:
+                return str(error)
+            return tf.constant(centred(grey, self._feature.shape[:2])[..., None])
         with contextlib.suppress(OSError, tf.errors.OpError):
             encoded = picture.read_bytes()
             if kind_of(encoded) in OF_TENSORFLOW:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tfpipe.declare.spec import ElementSpec
+from tfpipe.errors import ConfigError
 from tfpipe.jobs.predict.answering import ServedModel, TrainedModel
 from tfpipe.jobs.predict.images import ImageReader, reads_images
 from tfpipe.jobs.predict.paths import any_there
@@ -65,14 +66,24 @@ class Predictor:
         return self.load()
 
     def answers(
-        self, paths: Iterable[str], top: int = 5, every: int = 1, images: bool = False
+        self,
+        paths: Iterable[str],
+        top: int = 5,
+        every: int = 1,
+        images: bool = False,
+        signs: bool = False,
     ) -> Iterator[Prediction]:
         """Yield what the model says of each item; see `in_parts`."""
-        for some in self.in_parts(paths, top, every, images):
+        for some in self.in_parts(paths, top, every, images, signs):
             yield from some
 
     def in_parts(
-        self, paths: Iterable[str], top: int = 5, every: int = 1, images: bool = False
+        self,
+        paths: Iterable[str],
+        top: int = 5,
+        every: int = 1,
+        images: bool = False,
+        signs: bool = False,
     ) -> Iterator[list[Prediction]]:
         """Yield what the model says of each item, in order; one that cannot be read has an error.
 
@@ -84,12 +95,21 @@ class Predictor:
             top: how many classes of each output to give.
             every: of a clip, one frame in so many.
             images: whether to give what the model saw, too.
+            signs: whether each picture is a drawing or a photograph of one sign, such as a digit.
+
+        Raises:
+            ConfigError: for signs where the model reads no grey pictures.
         """
         paths = [*paths]
+        if signs and not (self.reads_images and self.spec.feature.shape[2] == 1):
+            inputs = ", ".join(f"{f.name} of shape {f.shape}" for f in self.spec.features[:3])
+            raise ConfigError(
+                f"--signs is for models of grey pictures, and {self.name} reads {inputs}."
+            )
         if any_there(paths):
             _ = self.model
         if self.reads_images:
-            reader = ImageReader(self.spec.feature, every, images or not self.decodes)
+            reader = ImageReader(self.spec.feature, every, images or not self.decodes, signs)
             chunks = reader.chunks(paths)
         else:
             chunks = RowReader(self.spec, self.name, self.written).chunks(paths)

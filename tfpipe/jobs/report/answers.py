@@ -6,11 +6,13 @@ from functools import partial
 
 import numpy as np
 
+from tfpipe.data.sources.windows import Windows
 from tfpipe.declare.pipeline import Pipeline, has_own_input
 from tfpipe.evaluation.explain.explainers import Explained, explainer_of
 from tfpipe.evaluation.predictions import KEPT, Answered, Predictions, predictions
 from tfpipe.evaluation.report.judged import Judged
 from tfpipe.evaluation.samples import chosen
+from tfpipe.evaluation.scores.forecasts import NaiveForecasts, naive_forecasts
 from tfpipe.evaluation.traits import Traits, sizes_of
 from tfpipe.jobs.report.subject import Subject
 from tfpipe.runs.directory import RunDirectory
@@ -103,10 +105,21 @@ def judged_outputs(subject: Subject, answers: Answers) -> list[Judged]:
                 explainer_of(about, answers.traits.first()),
                 _weight_notes(subject.pipeline, answered),
                 places=places,
-                in_time=hasattr(subject.pipeline.data, "ahead"),
+                in_time=isinstance(subject.pipeline.data, Windows),
+                naive=naive_of(subject, split),
             )
         )
     return judged
+
+
+def naive_of(subject: Subject, split: str) -> NaiveForecasts | None:
+    """Return the forecasts of a split that need no model; None of what is no series."""
+    data = subject.pipeline.data
+    if not isinstance(data, Windows) or has_own_input(subject.pipeline):
+        return None
+    first = np.asarray(data.parts[split]) + data.past
+    trained = data.parts["train"].stop + data.past + data.ahead - 1
+    return naive_forecasts(data.values, first, data.ahead, trained, data.period)
 
 
 def _weight_notes(pipeline: Pipeline, answered: Answered) -> tuple[str, ...]:

@@ -13,16 +13,23 @@ from tfpipe.evaluation.report.classes import scores_of as class_scores
 from tfpipe.evaluation.report.judged import Judged
 from tfpipe.evaluation.report.kinds import sections_of
 from tfpipe.evaluation.report.network import maps_section, network_section
+from tfpipe.evaluation.report.numbers import horizons
 from tfpipe.evaluation.report.numbers import scores_of as number_scores
 from tfpipe.evaluation.report.run import RunPage
 from tfpipe.evaluation.report.sections import Section
 from tfpipe.evaluation.samples import chosen
-from tfpipe.evaluation.scores.baseline import constant_class, constant_number, linear
+from tfpipe.evaluation.scores.baseline import (
+    Baseline,
+    constant_class,
+    constant_number,
+    linear,
+)
 from tfpipe.evaluation.verdict import Measured, fit, how_good, what_next
-from tfpipe.jobs.report.answers import Answers, judged_outputs
+from tfpipe.jobs.report.answers import Answers, judged_outputs, naive_of
 from tfpipe.jobs.report.subject import Subject
 from tfpipe.storage import storage, write_whole
 from tfpipe.terminal import Terminal
+from tfpipe.text import number
 from tfpipe.training.datasets import dataset
 
 CLASSES_SHOWN = 20
@@ -91,8 +98,9 @@ def write_report(
     return report
 
 
-def class_tables(subject: Subject, answers: Answers, terminal: Terminal) -> None:
-    """Show how each class did, of outputs that have few of them."""
+def answer_tables(subject: Subject, answers: Answers, terminal: Terminal) -> None:
+    """Show how each class did, of outputs that have few of them, and forecasts by steps ahead."""
+    naive = naive_of(subject, answers.split)
     for output, task in subject.outputs.items():
         if task.has_classes and len(task.label.classes) <= CLASSES_SHOWN:
             answered = answers.predictions[answers.split].outputs[output]
@@ -111,6 +119,14 @@ def class_tables(subject: Subject, answers: Answers, terminal: Terminal) -> None
             ]
             terminal.say()
             terminal.table((output or "class", "samples", "right", "most often taken for"), rows)
+        elif task.judged_as == "number" and naive is not None:
+            answered = answers.predictions[answers.split].outputs[output]
+            found = horizons(Judged(task, answered, answers.split, naive=naive))
+            errors = {"mean absolute error": found.errors, **found.naive}
+            steps = [(str(h), *(number(e[h - 1]) for e in errors.values())) for h in found.shown]
+            terminal.say()
+            terminal.table(("steps ahead", *errors), steps)
+            terminal.say(found.scaled)
 
 
 def _measured(
@@ -133,6 +149,9 @@ def _measured(
         numbers = number_scores(judged)
         flat = labels.reshape(len(labels), -1)
         baselines = [constant_number(flat, true)]
+        if judged.naive is not None:
+            of_naive = judged.naive.errors(true).items()
+            baselines += [Baseline(name, float(np.mean(errors))) for name, errors in of_naive]
         if of_table and flat.shape[1] == 1:
             asked = (columns, true[:rows, 0])
             baselines += filter(None, [linear((of_table, flat[:, 0]), asked, classes=False)])

@@ -150,9 +150,80 @@ function inkOf({ width, height, values }) {
   const strongest = ink.reduce((a, b) => Math.max(a, b), 0);
   if (strongest < 0.05) return null;
   border.sort((a, b) => Math.abs(a - paper) - Math.abs(b - paper));
-  const uneven = (1.5 * Math.abs(border[Math.floor(0.95 * border.length)] - paper)) / range / strongest;
+  const apart = Math.abs(border[Math.floor(0.95 * border.length)] - paper);
+  if (apart > EVEN) return inkInLight({ width, height, values });
+  const uneven = (1.5 * apart) / range / strongest;
   const faint = strongest * Math.min(FAINT[1], Math.max(FAINT[0], uneven));
   return ink.map((value) => (value < faint ? 0 : value));
+}
+
+// The same in uneven light: as tfpipe/data/images/ink.py has it, the paper is a surface of the second order, fitted to
+// most of the pixels; those far from it are ink.
+function inkInLight({ width, height, values }) {
+  const terms = (x, y) => {
+    const [a, b] = [(2 * x) / Math.max(1, width - 1) - 1, (2 * y) / Math.max(1, height - 1) - 1];
+    return [1, a, b, a * a, a * b, b * b];
+  };
+  const step = Math.max(1, Math.round(Math.sqrt((width * height) / 8000)));
+  const some = [];
+  for (let y = 0; y < height; y += step) for (let x = 0; x < width; x += step) some.push({ terms: terms(x, y), value: values[y * width + x], kept: true });
+  let [weights, spread] = [[], 0];
+  for (let pass = 0; pass < 8; pass++) {
+    weights = fitted(some.filter((one) => one.kept));
+    for (const one of some) one.away = one.value - product(weights, one.terms);
+    const sizes = some.filter((one) => one.kept).map((one) => Math.abs(one.away)).sort((a, b) => a - b);
+    spread = 1.4826 * sizes[sizes.length >> 1];
+    for (const one of some) one.kept = Math.abs(one.away) <= Math.max(2.5 * spread, 2);
+  }
+  const light = some.reduce((sum, one) => sum + (one.kept ? 0 : one.away), 0) < 0;
+  const span = new Float32Array(values.length);
+  let ink = values.map((value, i) => {
+    const paper = Math.max(1, Math.min(254, product(weights, terms(i % width, Math.floor(i / width)))));
+    span[i] = light ? paper : 255 - paper;
+    return Math.max(0, Math.min(1, (light ? paper - value : value - paper) / span[i]));
+  });
+  const reach = Math.max(1, Math.round(Math.max(width, height) / 160));
+  ink = blurred(blurred(ink, width, height, reach, 1), width, height, reach, width);
+  const strongest = ink.reduce((a, b) => Math.max(a, b), 0);
+  if (strongest < 0.08) return null;
+  const strong = ink.filter((value) => value > 0.5 * strongest).sort();
+  const least = 0.25 * strong[strong.length >> 1];
+  return ink.map((value, i) => (value < Math.max(least, (1.5 * spread) / span[i]) ? 0 : value));
+}
+
+function product(a, b) {
+  return a.reduce((sum, value, i) => sum + value * b[i], 0);
+}
+
+// The weights of the terms by which values are met best: least squares, by elimination.
+function fitted(some) {
+  const size = some[0].terms.length;
+  const rows = Array.from({ length: size }, (_, i) => Array.from({ length: size + 1 }, (_, j) => (i === j ? 1e-6 : 0)));
+  for (const { terms, value } of some) {
+    for (let i = 0; i < size; i++) {
+      for (let j = 0; j < size; j++) rows[i][j] += terms[i] * terms[j];
+      rows[i][size] += terms[i] * value;
+    }
+  }
+  for (let i = 0; i < size; i++) {
+    for (let k = 0; k < size; k++) {
+      if (k === i) continue;
+      const share = rows[k][i] / rows[i][i];
+      for (let j = i; j <= size; j++) rows[k][j] -= share * rows[i][j];
+    }
+  }
+  return rows.map((row, i) => row[size] / row[i]);
+}
+
+// The mean of each pixel and those up to `reach` beside it, along a row (stride 1) or a column (stride width).
+function blurred(values, width, height, reach, stride) {
+  const length = stride === 1 ? width : height;
+  return values.map((_, i) => {
+    const place = stride === 1 ? i % width : Math.floor(i / width);
+    let sum = 0;
+    for (let d = -reach; d <= reach; d++) sum += values[i + (Math.max(0, Math.min(length - 1, place + d)) - place) * stride];
+    return sum / (2 * reach + 1);
+  });
 }
 
 function centred(ink, width, height) {

@@ -1,4 +1,4 @@
-"""A share of the training samples."""
+"""A share of the training samples, and some of the classes."""
 
 from collections import Counter
 from typing import Any
@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfpipe.data import TFDS, Arrays
-from tfpipe.data.sources.fraction import Fraction, take
+from tfpipe.data import TFDS, Arrays, Subset
+from tfpipe.data.sources.sample import sample_of
+from tfpipe.data.sources.subset import Fraction, take
 from tfpipe.data.sources.user_batches import UserBatches
-from tfpipe.errors import ConfigError
+from tfpipe.errors import ConfigError, DataError
 
 
 def numbered() -> Any:
@@ -19,7 +20,7 @@ def numbered() -> Any:
 
 def rows(source: Any, split: str, seed: int = 0) -> list[tuple[int, int]]:
     """The number and the class of every sample of a split, in order."""
-    batches = source.input_fn(split, batch_size=16, seed=seed)
+    batches = source.input_fn(split, batch_size=4, seed=seed)
     return [(int(x[0]), int(y)) for xs, ys in batches for x, y in zip(xs, ys, strict=True)]
 
 
@@ -107,3 +108,54 @@ def test_a_fraction_is_written_and_read_with_a_run() -> None:
 
     source = Fraction(Arrays(numbered), 0.5)
     assert from_json(to_json(source)) == source
+
+
+def animals() -> Any:
+    """90 samples that hold their own number: a cat, a dog, an owl and so on; 30 more to test."""
+    x, names = np.arange(120, dtype=np.float32)[:, None], np.array(["cat", "dog", "owl"] * 40)
+    return (x[:90], names[:90]), (x[90:], names[90:])
+
+
+def test_some_classes_and_the_first_samples_of_them() -> None:
+    whole = Arrays(animals, validation=0.2)
+    part = Subset(whole, classes=("owl", "cat"), train_size=10, test_size=4)
+    _, label = part.element()
+    assert label.classes == ("owl", "cat")
+    assert part.spec().splits == {"train": 10, "validation": 12, "test": 4}
+    assert rows(part, "test") == [(90, 1), (92, 0), (93, 1), (95, 0)]
+    kept = [(n, (c + 1) % 3) for n, c in rows(whole, "train") if c != 1]
+    assert rows(part, "train") == kept[:10]
+    assert part.class_counts()["test"] == {"owl": 2, "cat": 2}
+    everything = Subset(whole, train_size=7)
+    assert rows(everything, "train") == rows(whole, "train")[:7]
+    assert everything.spec().splits == {"train": 7, "validation": 18, "test": 30}
+    assert everything.element() == whole.element()
+    # Its share for validation is what generated data has too.
+    assert sample_of(part, 100, 0).spec().splits == {"train": 80, "validation": 20, "test": 20}
+
+
+def test_a_subset_that_there_is_not() -> None:
+    whole = Arrays(animals)
+    with pytest.raises(ConfigError) as refused:
+        Subset(whole, classes=("cat", "cat"))
+    assert str(refused.value) == (
+        "Subset.classes takes two names or more, each once; got ('cat', 'cat')."
+    )
+    for part, message in (
+        (
+            Subset(whole, classes=("cat", "dgo")),
+            "Subset: the data has no class 'dgo'. Did you mean 'dog'?",
+        ),
+        (
+            Subset(whole, classes=("cat", "dog"), test_size=21),
+            "Subset: the test split has 20 samples of cat and dog, and 21 are to be kept. Keep "
+            "fewer, or take more of the source.",
+        ),
+        (
+            Subset(Arrays(lambda: (np.ones((9, 2)), np.linspace(0, 1, 9)), test=None)),
+            "Subset: 'label' is of kind 'real', and samples are chosen by their class.",
+        ),
+    ):
+        with pytest.raises(DataError) as missing:
+            part.spec()
+        assert str(missing.value) == message
