@@ -9,15 +9,19 @@ from tfpipe.models.mlp import MLP
 from tfpipe.models.pretrained.application import Application
 from tfpipe.models.pretrained.hub import Hub
 from tfpipe.models.pretrained.named_networks import VGG16, InceptionV3, MobileNet, NASNetMobile
+from tfpipe.models.sequence.char_rnn import CharRNN
+from tfpipe.models.sequence.gpt import GPT
 from tfpipe.models.text_classifier import TextClassifier
 from tfpipe.models.whitened_cnn.builder import WhitenedCNN
 
 __all__ = [
     "CNN_2_4_6",
+    "GPT",
     "MLP",
     "VGG16",
     "Application",
     "Block",
+    "CharRNN",
     "ConvNet",
     "Custom",
     "Hub",

@@ -21,6 +21,7 @@ from tfpipe.training.callbacks.averaged_weights import AveragedWeights
 from tfpipe.training.callbacks.batch_norm import BatchNormStatistics
 from tfpipe.training.callbacks.batched_writes import BatchedWrites
 from tfpipe.training.callbacks.best_model import BestModel, best_monitor
+from tfpipe.training.callbacks.carried_state import CarriedState
 from tfpipe.training.callbacks.guard import Guard
 from tfpipe.training.callbacks.metrics_logger import MetricsLogger
 from tfpipe.training.callbacks.restore_metrics import RestoreMetrics
@@ -234,6 +235,7 @@ class _Training:
         callbacks = [
             *self._averaged,
             self._batch_norm,
+            CarriedState(self.position),
             Guard(self.position, declared, validated),
             *added_board,
             *declared,

@@ -67,6 +67,7 @@ def load_model(path: Path, stopped: Stopped) -> Any:
 
     # By these Keras knows layers of tfpipe by their registered names.
     import tfpipe.models.pretrained.hub_module
+    import tfpipe.models.sequence.carried
     import tfpipe.models.text_columns
     import tfpipe.models.text_vectorization
     import tfpipe.models.whitened_cnn.fused

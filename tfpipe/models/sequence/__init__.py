@@ -1,0 +1,1 @@
+"""Networks that read sequences, and what continues a text with them."""
