@@ -21,7 +21,11 @@ Decimal = Literal[".", ","]
 Thousands = Literal["", ",", ".", " ", "'"]
 Order = Literal["ymd", "dmy", "mdy"]
 TokenUnit = Literal["char", "word", "subword"]
-Normalise = Literal["letters"]
+Normalise = Literal["letters", "sentence"]
+
+# The first tokens of a vocabulary of sentences, and the numbers of those that are no words.
+SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>")
+PAD, BOS, EOS = range(3)
 
 # Marks that stand for one another: any kind of space, any apostrophe.
 _SPACES = " \u00a0\u202f"
@@ -182,7 +186,8 @@ class TokenFormat(Part):
         unit: "char" for characters, "word" for what white space divides, "subword" for the pieces
             of a learnt vocabulary.
         normalise: "letters" for lower-case letters alone: all others become a space, each line is
-            stripped, and lines are joined without anything between them. None for the text as it
+            stripped, and lines are joined without anything between them. "sentence" for lower-case
+            letters, spaces that may break, and a space before . , ! and ?. None for the text as it
             is.
         carried: whether each row of a training batch goes on where that row of the batch before
             ended.

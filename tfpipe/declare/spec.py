@@ -68,8 +68,8 @@ class Label(Part):
     Args:
         name: its name in the data set.
         kind: "class" for a class index, "multilabel" for several yes/no answers, "real" for real
-            numbers, "tokens" for a text's next pieces, "several" for several labels by name, or
-            what a task of another kind reads.
+            numbers, "tokens" for a text's next pieces, "sentence" for those of a sentence,
+            "several" for several labels by name, or what a task of another kind reads.
         shape: its shape without the batch axis; () for a class index or a single number.
         classes: the class names in order of their index, or a vocabulary; empty for real numbers.
         columns: what each of several real numbers is called; empty where they have no names.
@@ -91,7 +91,7 @@ class Label(Part):
     @property
     def dtype(self) -> str:
         """The type of its numbers in memory."""
-        return {"class": "int64", "tokens": "int32"}.get(self.kind, "float32")
+        return {"class": "int64", "tokens": "int32", "sentence": "int32"}.get(self.kind, "float32")
 
 
 class ElementSpec(Part):

@@ -11,6 +11,8 @@ from tfpipe.models.pretrained.hub import Hub
 from tfpipe.models.pretrained.named_networks import VGG16, InceptionV3, MobileNet, NASNetMobile
 from tfpipe.models.sequence.char_rnn import CharRNN
 from tfpipe.models.sequence.gpt import GPT
+from tfpipe.models.sequence.seq2seq import Seq2Seq
+from tfpipe.models.sequence.transformer import Transformer
 from tfpipe.models.text_classifier import TextClassifier
 from tfpipe.models.whitened_cnn.builder import WhitenedCNN
 
@@ -30,6 +32,8 @@ __all__ = [
     "Linear",
     "MobileNet",
     "NASNetMobile",
+    "Seq2Seq",
     "TextClassifier",
+    "Transformer",
     "WhitenedCNN",
 ]

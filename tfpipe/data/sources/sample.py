@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from tfpipe.data.columns import Columns
 from tfpipe.data.sources.base import HeldOut, StoredSplits
+from tfpipe.data.sources.pairs import Pairs, SamplePairs, sample_pairs_of
 from tfpipe.data.sources.running_text import SampleText, Text, sample_text_of
 from tfpipe.declare.field_types import Positive
 from tfpipe.declare.kinds import Source
@@ -54,7 +55,7 @@ class Sample(StoredSplits):
         return generate(self.features, self.label, size, self.seed, number)
 
 
-def sample_of(source: Source, size: int | None, seed: int) -> Sample | SampleText:
+def sample_of(source: Source, size: int | None, seed: int) -> Sample | SamplePairs | SampleText:
     """Generated data in place of a source's own, with its splits.
 
     Args:
@@ -63,6 +64,8 @@ def sample_of(source: Source, size: int | None, seed: int) -> Sample | SampleTex
         size: how many training samples; None for 10,000, or what fits in 12 MB, or 500.
         seed: the pipeline's seed.
     """
+    if isinstance(source, Pairs):
+        return sample_pairs_of(source, size, seed)
     if isinstance(source, Text):
         return sample_text_of(source, size, seed)
     features, label = source.element()

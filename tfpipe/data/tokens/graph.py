@@ -26,7 +26,10 @@ class GraphTokenizer(tf.Module):
 
     def encode(self, text: tf.Tensor) -> tf.Tensor:
         """Return [tokens] numbers of a text, int32."""
-        if self._form.normalise is not None:
+        if self._form.normalise == "sentence":
+            text = tf.strings.regex_replace(text, "[\u00a0\u202f]", " ")
+            text = tf.strings.regex_replace(tf.strings.lower(text, "utf-8"), "([,.!?])", r" \1")
+        elif self._form.normalise is not None:
             lines = tf.strings.regex_replace(tf.strings.split(text, "\n"), "[^A-Za-z]+", " ")
             text = tf.strings.reduce_join(tf.strings.lower(tf.strings.strip(lines)))
         if self._form.unit == "word":

@@ -2,8 +2,8 @@
 
 from tfpipe.declare.formats import TokenUnit
 
-_SENTENCE = ("article", "quality", "animal", "verb", "article", "place")
-_WORDS = {
+GRAMMAR = ("article", "quality", "animal", "verb", "article", "place")
+WORDS = {
     "article": ("the", "a", "one"),
     "quality": ("old", "small", "quick", "white", "sleepy", "brave"),
     "animal": ("fox", "dog", "horse", "jay", "wolf", "cat", "zebra"),
@@ -32,7 +32,7 @@ def sample_text(windows: int, length: int, unit: TokenUnit, seed: int) -> str:
         0,
     )
     while size < wanted:
-        words = [_WORDS[kind][rng.integers(len(_WORDS[kind]))] for kind in _SENTENCE]
+        words = [WORDS[kind][rng.integers(len(WORDS[kind]))] for kind in GRAMMAR]
         lines.append(" ".join(words) + ".\n")
         size += len(lines[-1])
     return "".join(lines)

@@ -19,12 +19,16 @@ SPACES = " \t\n\r\v\f"
 # A word with the space before it, or a white space alone: no piece of a text goes beyond one.
 _BEFORE_WORD = re.compile(rf" ?[^{SPACES}]+|[{SPACES}]")
 _NO_LETTERS = re.compile("[^A-Za-z]+")
+_NO_BREAK = re.compile("[\u00a0\u202f]")
+_MARKS = re.compile("([,.!?])")
 
 
 def normalised(text: str, how: Normalise | None) -> str:
     """Return a text as it is cut; see `TokenFormat.normalise`."""
     if how is None:
         return text
+    if how == "sentence":
+        return _MARKS.sub(r" \1", _NO_BREAK.sub(" ", text).lower())
     return "".join(_NO_LETTERS.sub(" ", line).strip(" ").lower() for line in text.split("\n"))
 
 

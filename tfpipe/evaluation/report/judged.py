@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from tfpipe.evaluation.predictions import Answered
 from tfpipe.evaluation.report.sections import Card, Section
 from tfpipe.evaluation.samples import Sample, shown
 from tfpipe.tasks.task import Task
+
+if TYPE_CHECKING:
+    from tfpipe.evaluation.translation.translations import Said
 
 SHOWN = 12  # samples of a kind
 
@@ -43,6 +46,7 @@ class Judged:
         notes: what a person must know of the labels or weights.
         places: [rows] the file, or file and line, of each sample; empty where that is not known.
         in_time: whether samples follow each other in time, and each label holds the next values.
+        said: the sentences with their translations, where the answers are such.
     """
 
     task: Task
@@ -57,6 +61,7 @@ class Judged:
     notes: tuple[str, ...] = ()
     in_time: bool = False
     places: Sequence[str] = ()
+    said: "Said | None" = None
 
     @property
     def of_output(self) -> str:

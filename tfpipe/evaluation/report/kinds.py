@@ -7,10 +7,12 @@ from tfpipe.evaluation.report.judged import Judged
 from tfpipe.evaluation.report.numbers import number_sections
 from tfpipe.evaluation.report.sections import Section
 from tfpipe.evaluation.report.yes_no import yes_no_sections
+from tfpipe.evaluation.translation.sections import translation_sections
 
 KINDS: dict[str, Callable[[Judged], list[Section]]] = {
     "class": class_sections,
     "number": number_sections,
+    "translation": translation_sections,
     "yes_no": yes_no_sections,
 }
 

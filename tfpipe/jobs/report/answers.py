@@ -12,6 +12,7 @@ from tfpipe.evaluation.predictions import KEPT, Answered, Predictions, predictio
 from tfpipe.evaluation.report.judged import Judged
 from tfpipe.evaluation.samples import chosen
 from tfpipe.evaluation.traits import Traits, sizes_of
+from tfpipe.evaluation.translation.translations import said_of, translates
 from tfpipe.jobs.report.subject import Subject
 from tfpipe.runs.directory import RunDirectory
 from tfpipe.storage import storage
@@ -85,7 +86,9 @@ def judged_outputs(subject: Subject, answers: Answers) -> list[Judged]:
     traits = answers.traits.traits()
     if any(feature.kind == "image" for feature in spec.features):
         traits |= sizes_of(places)
-    judged = []
+    judged, said = [], None
+    if translates(spec):
+        said = said_of(subject.model, subject.task, spec, batches())
     for output, task in subject.outputs.items():
         answered = found.outputs[output]
         about = Explained(subject.model, task, spec, answered, output, int(subject.pipeline.seed))
@@ -104,6 +107,7 @@ def judged_outputs(subject: Subject, answers: Answers) -> list[Judged]:
                 _weight_notes(subject.pipeline, answered),
                 places=places,
                 in_time=hasattr(subject.pipeline.data, "ahead"),
+                said=said,
             )
         )
     return judged

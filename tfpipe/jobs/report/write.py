@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfpipe.declare.origins import DEFAULT
+from tfpipe.errors import MissingDependency
 from tfpipe.evaluation.report.classes import scores_of as class_scores
 from tfpipe.evaluation.report.judged import Judged
 from tfpipe.evaluation.report.kinds import sections_of
@@ -18,6 +19,7 @@ from tfpipe.evaluation.report.run import RunPage
 from tfpipe.evaluation.report.sections import Section
 from tfpipe.evaluation.samples import chosen
 from tfpipe.evaluation.scores.baseline import constant_class, constant_number, linear
+from tfpipe.evaluation.translation.bleu import check_sacrebleu
 from tfpipe.evaluation.verdict import Measured, fit, how_good, what_next
 from tfpipe.jobs.report.answers import Answers, judged_outputs
 from tfpipe.jobs.report.subject import Subject
@@ -113,11 +115,33 @@ def class_tables(subject: Subject, answers: Answers, terminal: Terminal) -> None
             terminal.table((output or "class", "samples", "right", "most often taken for"), rows)
 
 
+def translation_table(report: Mapping[str, Any], terminal: Terminal) -> None:
+    """Show how good translations are.
+
+    Args:
+        report: as `write_report` returns it.
+        terminal: where to.
+    """
+    found = report[report["split"]].get("translation")
+    if found is None:
+        return
+    of_bleu = "not measured" if found["bleu"] is None else f"{found['bleu']:.3f}"
+    rows = [("BLEU", of_bleu), ("sentences word for word", f"{found['exact']:.1%}")]
+    terminal.say()
+    terminal.table((f"translations of {report['split']}", ""), rows)
+    try:
+        check_sacrebleu()
+    except MissingDependency as error:
+        terminal.note(str(error))
+
+
 def _measured(
     subject: Subject, judged: Judged, columns: Mapping[str, np.ndarray]
 ) -> Measured | None:
     """How good answers are in one number, against which baselines; None where there is none."""
     task, split = judged.task, judged.split
+    if task.judged_as == "translation":
+        return None
     features, labels = _training(subject, judged.output)
     rows = len(next(iter(columns.values()), ()))
     true = judged.answered.labels.reshape(len(judged.answered), -1)
