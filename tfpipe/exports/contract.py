@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfpipe.declare.codec import to_json
 from tfpipe.declare.spec import ElementSpec
+from tfpipe.exports.golden import precision_of
 from tfpipe.exports.signatures import takes_files
 from tfpipe.tasks.task import Task
 
@@ -102,9 +103,3 @@ def signatures_of(functions: Mapping[str, Any]) -> dict[str, Any]:
             inputs = {**inputs, **(spec if isinstance(spec, dict) else {spec.name: spec})}
         found[name] = {"inputs": told(inputs), "outputs": told(function.structured_outputs)}
     return found
-
-
-def precision_of(model: Any) -> str:
-    """Return the coarsest arithmetic in a model."""
-    used = {layer.compute_dtype for layer in model._flatten_layers()}
-    return next((p for p in ("bfloat16", "float16") if p in used), "float32")

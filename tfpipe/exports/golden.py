@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfpipe.data.images.decoding import decode
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.evaluation.predict import answers
+from tfpipe.exports.continuations import continues_texts, golden_texts
 from tfpipe.exports.signatures import takes_files
 from tfpipe.tasks.task import Task
 
@@ -24,7 +25,8 @@ def golden_samples(
 
     `array_NAME` are the inputs and `answers` the answers; of images also `file_0`, `file_1`, ...,
     encoded as PNG and JPEG, in the size that the model has and in others, with `file_answers`. Of
-    several outputs the answers are `answers:OUTPUT`.
+    several outputs the answers are `answers:OUTPUT`. Of models that continue texts there are
+    `prompts`, how many tokens to say (`lengths`), and the `texts` that they become.
 
     Args:
         model: the trained keras.Model.
@@ -41,6 +43,10 @@ def golden_samples(
         decoded = np.stack([decode(tf.constant(f), spec.feature).numpy() for f in files])
         golden |= {f"file_{i}": np.frombuffer(f, np.uint8) for i, f in enumerate(files)}
         golden |= _by_output("file_answers", answers(model, task, decoded))
+    if continues_texts(spec) and precision_of(model) == "float32":
+        # In coarser arithmetic two tokens may be as probable, and the next ones follow from that.
+        texts = golden_texts(model, task, spec, alone)
+        golden |= {name: np.array(values) for name, values in texts.items()}
     return golden
 
 
@@ -70,3 +76,9 @@ def _encode(image: np.ndarray, number: int) -> bytes:
     resized = image if scale == 1.0 else tf.cast(tf.image.resize(image, size), tf.uint8)
     encode = tf.io.encode_png if number % 2 == 0 else tf.io.encode_jpeg
     return bytes(encode(resized[..., :3]).numpy())
+
+
+def precision_of(model: Any) -> str:
+    """Return the coarsest arithmetic in a model."""
+    used = {layer.compute_dtype for layer in model._flatten_layers()}
+    return next((p for p in ("bfloat16", "float16") if p in used), "float32")

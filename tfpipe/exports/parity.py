@@ -78,7 +78,24 @@ def differences(loaded: Any, golden: "Arrays") -> dict[str, float]:
         found["serving_bytes"] = _worst(
             golden, "file_answers", ask("serving_bytes", {"bytes": files})
         )
+    if "prompts" in golden:
+        found["generate"] = _texts_that_differ(loaded, golden)
     return found
+
+
+def _texts_that_differ(loaded: Any, golden: "Arrays") -> float:
+    """Return the share of golden texts that the most probable tokens make otherwise."""
+    import tensorflow as tf
+
+    size = len(golden["prompts"])
+    asked = {
+        "prompt": tf.constant(golden["prompts"].astype(object)),
+        "length": tf.constant(golden["lengths"].astype(int), tf.int32),
+        "temperature": tf.zeros([size]),
+        "seed": tf.zeros([size], tf.int32),
+    }
+    said = loaded.signatures["generate"](**asked)["text"].numpy()
+    return sum(a != b for a, b in zip(said, golden["texts"].tolist(), strict=True)) / size
 
 
 def _arrays(golden: "Arrays") -> "Arrays":
@@ -154,7 +171,8 @@ def assets_of(model: Path) -> tuple["Arrays", dict[str, Any]]:
 
 def _check_labels(assets: Path, contract: Mapping[str, Any]) -> None:
     """Refuse names of classes that are others, or in another order, than the contract has."""
-    classes = contract.get("label", {}).get("classes", [])
+    label = contract.get("label", {})
+    classes = label.get("classes", []) if label.get("kind") != "tokens" else []
     file = assets / LABELS
     if classes and (not file.is_file() or file.read_text("utf-8").splitlines() != classes):
         raise ValueError(f"{LABELS} does not have the classes of {CONTRACT}")

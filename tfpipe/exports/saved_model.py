@@ -110,11 +110,14 @@ def proven(model: Path) -> dict[str, Any]:
 
 
 def labels_of(spec: ElementSpec) -> dict[str, str]:
-    """Return the files that name the classes, one a line, by file name."""
+    """Return the files that name the classes, one a line, by file name.
+
+    A vocabulary of tokens is in the contract alone.
+    """
     return {
         f"labels_{label.name}.txt" if spec.label.parts else LABELS: "".join(
             f"{name}\n" for name in label.classes
         )
         for label in spec.label.parts or (spec.label,)
-        if label.classes
+        if label.classes and label.kind != "tokens"  # of which some are line breaks
     }

@@ -16,7 +16,7 @@ from tfpipe.jobs.records import read_records
 from tfpipe.jobs.report.answers import answer, keep_answers
 from tfpipe.jobs.report.board import begin_board, end_board
 from tfpipe.jobs.report.subject import run_facts, subject_of
-from tfpipe.jobs.report.write import class_tables, write_report
+from tfpipe.jobs.report.write import class_tables, perplexity_table, write_report
 from tfpipe.jobs.run import Run, RunPlan
 from tfpipe.jobs.status_reporter import StatusReporter, by_split
 from tfpipe.models.parameter_count import parameters
@@ -121,7 +121,8 @@ def _report(
             end_board(plan, subject, answers, rows[-1].epoch - 1)
             if split == "test":
                 class_tables(subject, answers, terminal)
-        write_report(subject, answers, metrics, directory.report, terminal)
+        report = write_report(subject, answers, metrics, directory.report, terminal)
+        perplexity_table(report, terminal)
     except Exception as error:  # noqa: BLE001 (whatever it is, the model is trained and saved)
         terminal.note(f"The report could not be made ({type(error).__name__}: {error}).")
 

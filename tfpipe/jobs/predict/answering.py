@@ -29,7 +29,7 @@ class TrainedModel:
     def __init__(self, model: "keras.Model", task: Task, spec: ElementSpec) -> None:
         import tensorflow as tf
 
-        self.model = model
+        self.model, self.task = model, task
         inputs = {f.name: tf.TensorSpec([None, *f.shape], f.dtype) for f in spec.features}
 
         def answers(samples: "Tensors") -> "tf.Tensor":
@@ -71,9 +71,13 @@ class ServedModel:
         Args:
             samples: an array for each input, of any number of rows.
         """
-        serve = self._loaded.signatures["serving_default"]
         tensors = {name: _tensor(array) for name, array in samples.items()}
-        return _rows(self._task.answers_of(serve(**tensors)))
+        return _rows(self._task.answers_of(self.ask("serving_default", tensors)))
+
+    def ask(self, signature: str, tensors: "Tensors") -> "Tensors":
+        """Return what a signature gives, by name."""
+        outputs: Tensors = self._loaded.signatures[signature](**tensors)
+        return outputs
 
     def files(self, encoded: Sequence[bytes]) -> list[Any]:
         """Return the answers of `serving_bytes` row by row; raise where a file is no image.
@@ -83,8 +87,8 @@ class ServedModel:
         """
         import tensorflow as tf
 
-        serve = self._loaded.signatures["serving_bytes"]
-        return _rows(self._task.answers_of(serve(bytes=tf.constant([*encoded]))))
+        given = {"bytes": tf.constant([*encoded])}
+        return _rows(self._task.answers_of(self.ask("serving_bytes", given)))
 
 
 def _tensor(array: np.ndarray) -> "tf.Tensor":
