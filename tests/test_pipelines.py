@@ -54,6 +54,14 @@ PARAMETERS = {
     "imdb_text.py": (160_033, 160_033),
     "stackoverflow_text.py": (160_084, 160_084),
     "sine_mlp.py": (61, 61),
+    "time_machine.py": (291_356, 291_356),
+    "time_machine.py::TimeMachineRandom": (291_356, 291_356),
+    "time_machine.py::TimeMachineSmallRNN": (80_156, 80_156),
+    "time_machine.py::TimeMachineGRU": (226_844, 226_844),
+    "time_machine.py::TimeMachineLSTM": (299_036, 299_036),
+    "time_machine.py::TimeMachineDeepLSTM": (824_348, 824_348),
+    "time_machine.py::TimeMachineBiLSTM": (2_172_956, 2_172_956),
+    "char_gpt.py": (806_016, 806_016),  # 814,976 with the 65 characters of the real text
     "applications_benchmark.py": (3_239_114, 10_250),
     "vgg16_cats_vs_dogs.py": (14_846_273, 131_585),
     "flowers_vgg16.py": (21_142_612, 6_427_924),
@@ -271,6 +279,7 @@ def test_splits_and_steps_are_the_published_ones(name: str) -> None:
 
 def test_epochs_of_steps_add_up_to_the_published_steps() -> None:
     published = {"digits_mlp.py": 2_000, "wine_mlp.py": 2_000, "vgg16_cats_vs_dogs.py": 500}
+    published["char_gpt.py"] = 2_000
     for name, steps in published.items():
         pipeline = load(str(PIPELINES / name)).pipeline
         assert pipeline.steps_per_epoch is not None

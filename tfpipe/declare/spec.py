@@ -32,7 +32,8 @@ class Feature(Part):
         resize: (height, width) that a picture just covers when it is resized, its proportions kept,
             before the centre of `shape` is cut out of it; None where it is stretched to `shape`.
         format: how numbers and dates are written that come as texts; None for any other feature.
-        tokens: what the text was cut into; None for what are no tokens.
+        tokens: what the text was cut into; None for what are no tokens. Of a text, what a model
+            cuts it into that reads a sentence at a time.
     """
 
     name: str
@@ -89,6 +90,11 @@ class Label(Part):
         return self.kind == "class"
 
     @property
+    def is_vocabulary(self) -> bool:
+        """Whether the classes are the tokens of a vocabulary."""
+        return self.kind in ("tokens", "sentence")
+
+    @property
     def dtype(self) -> str:
         """The type of its numbers in memory."""
         return {"class": "int64", "tokens": "int32", "sentence": "int32"}.get(self.kind, "float32")
@@ -134,3 +140,17 @@ class ElementSpec(Part):
     def classes(self) -> tuple[str, ...]:
         """The class names; empty for real numbers."""
         return self.label.classes
+
+    @property
+    def translates(self) -> bool:
+        """Whether a model of such data translates sentences."""
+        return [label.kind for label in self.labels] == ["sentence"]
+
+    @property
+    def asked(self) -> "ElementSpec":
+        """What a person gives a trained model: of one that translates a sentence, as a text."""
+        if not self.translates:
+            return self
+        source = self.features[0]
+        text = Feature(source.name, (), "string", "text", tokens=source.tokens)
+        return self.replace(features=(text,))

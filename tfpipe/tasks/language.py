@@ -69,7 +69,7 @@ class Language(Task):
         outputs = tf.cast(outputs, tf.float32)
         return outputs if self.probabilities else tf.nn.softmax(outputs)
 
-    def kept(self, answers: Any, labels: Any) -> Any:
+    def kept(self, answers: "tf.Tensor", labels: "tf.Tensor") -> "tf.Tensor":
         """Of each token the probability of the true one, and the most probable one's number."""
         import tensorflow as tf
 

@@ -85,10 +85,12 @@ def test_probabilities_serve_as_logits(tokens_of: Any) -> None:
 LOGITS = tf.math.log([[0.1, 0.4, 0.2, 0.3]])
 
 
-def counts(sampling: dict[str, Any], times: int = 2000) -> Counter[int]:
-    places = tf.range(times)
-    chosen = tf.map_fn(lambda place: Sampling(**sampling).choose(LOGITS, place), places)
-    return Counter(chosen.numpy().tolist())
+def counts(sampling: dict[str, Any]) -> Counter[int]:
+    @tf.function
+    def chosen() -> Any:
+        return tf.map_fn(lambda place: Sampling(**sampling).choose(LOGITS, place), tf.range(2000))
+
+    return Counter(chosen().numpy().tolist())
 
 
 @pytest.mark.parametrize(

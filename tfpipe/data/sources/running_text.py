@@ -56,6 +56,8 @@ class Text(StoredSplits):
         validation: what to hold out: a share of the text, or how much of it. None for nothing.
         test: the same for the test split.
         encoding: how the file's characters are stored.
+        prompt: what a run continues after some of its epochs, to show what it has learnt; the
+            beginning of what is held out when None.
 
     Raises:
         ConfigError: for an encoding that is unknown.
@@ -76,6 +78,7 @@ class Text(StoredSplits):
     validation: Part | None = 0.1
     test: Part | None = None
     encoding: str = "utf-8"
+    prompt: str | None = None
 
     def validate(self) -> None:
         check_encoding("Text", self.encoding)
@@ -243,6 +246,7 @@ def sample_text_of(source: Text, size: int | None, seed: int) -> SampleText:
         normalise=source.normalise,
         validation=None if source.validation is None else 0.1,
         test=None if source.test is None else 0.1,
+        prompt=source.prompt,
         size=size or max(_SAMPLES, _SAMPLE_TOKENS // source.windows),
         seed=seed,
     )

@@ -15,6 +15,7 @@ class GraphTokenizer(tf.Module):
     def __init__(self, tokenizer: Tokenizer) -> None:
         super().__init__(name="tokenizer")
         self._form = tokenizer.form
+        self.joint = tokenizer.form.joint
         known = list(tokenizer.vocabulary)
         self._longest = max((len(t) for t in known if t != UNKNOWN), default=1)
         self._vocabulary = tf.constant(known)

@@ -12,27 +12,11 @@ from tfpipe.data.tokens.graph import GraphTokenizer
 from tfpipe.data.tokens.sentences import UNKNOWN, Sentences
 from tfpipe.data.tokens.tokenizer import Tokenizer
 from tfpipe.declare.formats import EOS, PAD
-from tfpipe.declare.spec import ElementSpec, Feature
+from tfpipe.declare.spec import ElementSpec
 from tfpipe.models.sequence.decoding import speaker_of, translated
 from tfpipe.tasks.task import Task
 
 BATCH = 256  # sentences that are translated at once
-
-
-def translates(spec: ElementSpec) -> bool:
-    """Return whether a model of such data translates sentences."""
-    return spec.label.kind == "sentence"
-
-
-def asked(spec: ElementSpec) -> ElementSpec:
-    """Return what a person gives a model of such data: of one that translates, a text.
-
-    Args:
-        spec: the element spec that it was trained on.
-    """
-    if not translates(spec):
-        return spec
-    return spec.replace(features=(Feature(spec.features[0].name, (), "string", "text"),))
 
 
 def asked_samples(spec: ElementSpec, samples: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -42,7 +26,7 @@ def asked_samples(spec: ElementSpec, samples: dict[str, np.ndarray]) -> dict[str
         spec: the element spec that the model was trained on.
         samples: [rows, ...] as the data set has them, an array for each feature.
     """
-    if not translates(spec):
+    if not spec.translates:
         return samples
     source = spec.features[0]
     texts = Sentences(Tokenizer.of(source), source.shape[0]).decode(samples[source.name])

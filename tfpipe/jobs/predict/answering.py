@@ -29,7 +29,7 @@ class TrainedModel:
     def __init__(self, model: "keras.Model", task: Task, spec: ElementSpec) -> None:
         import tensorflow as tf
 
-        self.model = model
+        self.model, self.task = model, task
         inputs = {f.name: tf.TensorSpec([None, *f.shape], f.dtype) for f in spec.features}
 
         def answers(samples: "Tensors") -> "tf.Tensor":
@@ -49,6 +49,35 @@ class TrainedModel:
     def files(self, encoded: Sequence[bytes]) -> list[Any]:
         """Return the answers to image files."""
         raise NotImplementedError("A Keras model takes arrays.")
+
+
+class TrainedTranslator:
+    """A Keras model that translates sentences.
+
+    Args:
+        model: the model.
+        task: what its outputs mean.
+        spec: what it was trained on.
+    """
+
+    def __init__(self, model: "keras.Model", task: Task, spec: ElementSpec) -> None:
+        import tensorflow as tf
+
+        from tfpipe.evaluation.translation.translations import Translations
+
+        translations = Translations(model, task, spec)
+        signature = [tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.int32)]
+        self._say = tf.function(translations.of_texts, signature, autograph=False)
+
+    def translations(self, samples: Mapping[str, np.ndarray], beam: int) -> list[Any]:
+        """Return the best translations of each sentence with their scores.
+
+        Args:
+            samples: the sentences, by the input's name.
+            beam: how many translations to keep at each place.
+        """
+        (sentences,) = samples.values()
+        return _translations(self._say(_tensor(sentences), beam))
 
 
 class ServedModel:
@@ -71,9 +100,20 @@ class ServedModel:
         Args:
             samples: an array for each input, of any number of rows.
         """
-        serve = self._loaded.signatures["serving_default"]
         tensors = {name: _tensor(array) for name, array in samples.items()}
-        return _rows(self._task.answers_of(serve(**tensors)))
+        return _rows(self._task.answers_of(self.ask("serving_default", tensors)))
+
+    def translations(self, samples: Mapping[str, np.ndarray], beam: int) -> list[Any]:
+        """Return what `TrainedTranslator.translations` does."""
+        import tensorflow as tf
+
+        tensors = {name: _tensor(array) for name, array in samples.items()}
+        return _translations(self.ask("translate", {**tensors, "beam": tf.constant(beam)}))
+
+    def ask(self, signature: str, tensors: "Tensors") -> "Tensors":
+        """Return what a signature gives, by name."""
+        outputs: Tensors = self._loaded.signatures[signature](**tensors)
+        return outputs
 
     def files(self, encoded: Sequence[bytes]) -> list[Any]:
         """Return the answers of `serving_bytes` row by row; raise where a file is no image.
@@ -83,8 +123,17 @@ class ServedModel:
         """
         import tensorflow as tf
 
-        serve = self._loaded.signatures["serving_bytes"]
-        return _rows(self._task.answers_of(serve(bytes=tf.constant([*encoded]))))
+        given = {"bytes": tf.constant([*encoded])}
+        return _rows(self._task.answers_of(self.ask("serving_bytes", given)))
+
+
+def _translations(found: "Tensors") -> list[Any]:
+    """Pairs of a text and its score for each sentence, without those that are none."""
+    rows = zip(found["translation"].numpy().tolist(), found["score"].numpy().tolist(), strict=True)
+    return [
+        [(text.decode(), score) for text, score in zip(*row, strict=True) if score > -np.inf]
+        for row in rows
+    ]
 
 
 def _tensor(array: np.ndarray) -> "tf.Tensor":

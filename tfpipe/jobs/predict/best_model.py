@@ -9,7 +9,7 @@ from tfpipe.declare.loading import Loaded
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.devices import start_tensorflow
 from tfpipe.errors import ModelError, RunError
-from tfpipe.jobs.predict.answering import TrainedModel
+from tfpipe.jobs.predict.answering import TrainedModel, TrainedTranslator
 from tfpipe.jobs.predict.predictor import Predictor
 from tfpipe.jobs.predict.written import Written
 from tfpipe.jobs.restore import Stopped, redeclare
@@ -29,12 +29,15 @@ def of_run(stopped: Stopped, terminal: Terminal) -> Predictor:
     spec: ElementSpec = from_json(stopped.config["spec"])
     declared = stopped.config["pipeline"]["task"]
 
-    def load() -> TrainedModel:
+    task = task_for(spec, declared)
+
+    def load() -> TrainedModel | TrainedTranslator:
         with terminal.waiting("starting TensorFlow"):
             start_tensorflow()
         with terminal.waiting("loading the model"):
             model = load_model(best, stopped)
-        return TrainedModel(model, task_for(spec, declared).for_model(model), spec)
+        make = TrainedTranslator if task.judged_as == "translation" else TrainedModel
+        return make(model, task.for_model(model), spec)
 
     notes = []
     if stopped.sample:
@@ -42,7 +45,7 @@ def of_run(stopped: Stopped, terminal: Terminal) -> Predictor:
             f"{stopped.name} was trained on generated data, and these answers mean nothing."
         )
     written = Written.of(stopped.config["pipeline"].get("data") or {})
-    return Predictor(stopped.name, load, task_for(spec, declared), spec, tuple(notes), written)
+    return Predictor(stopped.name, load, task, spec.asked, tuple(notes), written)
 
 
 def best_file(stopped: Stopped) -> Path:

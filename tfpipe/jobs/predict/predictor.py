@@ -1,13 +1,16 @@
 """A model that is ready to answer, and whatever is asked of it, however much there is."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.jobs.predict.answering import ServedModel, TrainedModel
+from tfpipe.errors import ConfigError
+from tfpipe.jobs.predict.answering import ServedModel, TrainedModel, TrainedTranslator
 from tfpipe.jobs.predict.images import ImageReader, reads_images
 from tfpipe.jobs.predict.paths import any_there
 from tfpipe.jobs.predict.prediction import Chunk, Prediction
@@ -29,15 +32,37 @@ class Predictor:
         notes: what a person must not overlook about the answers.
         written: how the files were written that it was trained on.
         decodes: whether the model itself decodes image files of a format that TensorFlow reads.
+        beam: how many translations a model that translates keeps at each place.
     """
 
     name: str
-    load: Callable[[], TrainedModel | ServedModel]
+    load: Callable[[], TrainedModel | TrainedTranslator | ServedModel]
     task: Task
     spec: ElementSpec
     notes: tuple[str, ...] = ()
     written: Written = Written()  # noqa: RUF009 (it is frozen)
     decodes: bool = False
+    beam: int = 1
+
+    def with_beam(self, beam: int) -> "Predictor":
+        """Return a model that keeps so many translations, and gives them.
+
+        Raises:
+            ConfigError: for a model that does not translate, and a beam below 1.
+        """
+        if not self.translates:
+            raise ConfigError(
+                f"{self.name} is of the task {self.task.title}, and a beam is for models that "
+                "translate. Leave it out."
+            )
+        if beam < 1:
+            raise ConfigError(f"A beam of {beam} was asked for. Give 1 or more, such as 4.")
+        return replace(self, beam=beam)
+
+    @property
+    def translates(self) -> bool:
+        """Whether it is given sentences, and answers with translations."""
+        return self.task.judged_as == "translation"
 
     @property
     def reads_images(self) -> bool:
@@ -47,7 +72,7 @@ class Predictor:
     @property
     def nouns(self) -> str:
         """What is answered one by one."""
-        return "files" if self.reads_images else "rows"
+        return "files" if self.reads_images else "sentences" if self.translates else "rows"
 
     @property
     def has_probabilities(self) -> bool:
@@ -60,7 +85,7 @@ class Predictor:
         return self.task.parts if isinstance(self.task, Several) else {"": self.task}
 
     @cached_property
-    def model(self) -> TrainedModel | ServedModel:
+    def model(self) -> TrainedModel | TrainedTranslator | ServedModel:
         """The model, loaded when it is first asked."""
         return self.load()
 
@@ -97,7 +122,7 @@ class Predictor:
             rows = self._from_files(chunk) if chunk.encoded else {}
             sound = [i for i in range(len(chunk.places)) if i not in chunk.errors and i not in rows]
             if sound:
-                rows |= zip(sound, self.model(chunk.samples), strict=True)
+                rows |= zip(sound, self._ask(chunk.samples), strict=True)
             seen = dict(zip(sound, *chunk.samples.values(), strict=True)) if images else {}
             yield [
                 Prediction(place, error=chunk.errors[index])
@@ -107,6 +132,14 @@ class Predictor:
                 )
                 for index, place in enumerate(chunk.places)
             ]
+
+    def _ask(self, samples: Mapping[str, np.ndarray]) -> list[Any]:
+        model = self.model
+        if isinstance(model, TrainedModel):
+            return model(samples)
+        if isinstance(model, TrainedTranslator) or self.translates:
+            return model.translations(samples, self.beam)
+        return model(samples)
 
     def _from_files(self, chunk: Chunk) -> dict[int, Any]:
         """The answers to files that the model decodes itself.

@@ -12,7 +12,7 @@ from tfpipe.evaluation.predictions import KEPT, Answered, Predictions, predictio
 from tfpipe.evaluation.report.judged import Judged
 from tfpipe.evaluation.samples import chosen
 from tfpipe.evaluation.traits import Traits, sizes_of
-from tfpipe.evaluation.translation.translations import said_of, translates
+from tfpipe.evaluation.translation.translations import said_of
 from tfpipe.jobs.report.subject import Subject
 from tfpipe.runs.directory import RunDirectory
 from tfpipe.storage import storage
@@ -87,7 +87,7 @@ def judged_outputs(subject: Subject, answers: Answers) -> list[Judged]:
     if any(feature.kind == "image" for feature in spec.features):
         traits |= sizes_of(places)
     judged, said = [], None
-    if translates(spec):
+    if spec.translates:
         said = said_of(subject.model, subject.task, spec, batches())
     for output, task in subject.outputs.items():
         answered = found.outputs[output]

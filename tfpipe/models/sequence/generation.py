@@ -126,7 +126,7 @@ class WindowReader:
         probabilities: whether it gives these.
     """
 
-    def __init__(self, model: Any, window: int, probabilities: bool = False) -> None:
+    def __init__(self, model: keras.Model, window: int, probabilities: bool = False) -> None:
         self._model, self._window, self._probabilities = model, window, probabilities
 
     def begin(self, tokens: tf.Tensor) -> tuple[tf.Tensor, State]:
@@ -144,7 +144,7 @@ class WindowReader:
         return tf.TensorShape([1, None])
 
 
-def reader_of(model: Any, window: int, probabilities: bool = False) -> Reader:
+def reader_of(model: keras.Model, window: int, probabilities: bool = False) -> Reader:
     """Return what reads with a model.
 
     Args:
@@ -213,6 +213,6 @@ def one_by_one(reader: Reader, prompt: list[int], length: int, sampling: Samplin
         yield int(token)
 
 
-def _states(states: Any) -> list[Any]:
+def _states(states: State) -> list[Any]:
     """The states of a cell, of which Keras gives an only one as it is."""
     return [*states] if isinstance(states, (list, tuple)) else [states]
