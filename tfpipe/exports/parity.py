@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,10 +84,10 @@ def differences(loaded: Any, golden: "Arrays") -> dict[str, float]:
         found["generate"] = _texts_that_differ(loaded, golden)
     if "translations" in golden:
         greedy, best = golden["translations"].T.tolist()
-        whole = ask("serving_default", arrays)["translation"]
-        searched = ask("translate", {**arrays, "beam": np.int32(BEAM)})["translation"][:, 0]
-        found["serving_default"] = max(found["serving_default"], _share(whole, greedy))
-        found["translate"] = _share(searched, best)
+        said = ask("serving_default", arrays)["translation"].tolist()
+        found["serving_default"] = max(found["serving_default"], _share(said, greedy))
+        said = ask("translate", arrays | {"beam": np.array(BEAM, "int32")})["translation"]
+        found["translate"] = _share(said[:, 0].tolist(), best)
     return found
 
 
@@ -103,10 +103,10 @@ def _texts_that_differ(loaded: Any, golden: "Arrays") -> float:
         "seed": tf.zeros([size], tf.int32),
     }
     said = loaded.signatures["generate"](**asked)["text"].numpy()
-    return _share(said, golden["texts"].tolist())
+    return _share(said.tolist(), golden["texts"].tolist())
 
 
-def _share(said: Iterable[bytes], golden: list[bytes]) -> float:
+def _share(said: list[bytes], golden: list[bytes]) -> float:
     """Return the share of texts that are others than they should be."""
     return sum(a != b for a, b in zip(said, golden, strict=True)) / max(1, len(golden))
 

@@ -42,10 +42,11 @@ class _Stored:
 class Pairs(StoredSplits):
     """Sentences and their translations, cut into words; the label is the translation.
 
-    Sentences are lower-cased, spaces that may not break become others, and . , ! and ? are words
-    of their own. The vocabulary of each side is learnt from the training pairs alone: `<pad>`,
-    `<bos>`, `<eos>` and `<unk>`, then the words by falling frequency; they travel with the model.
-    A sentence ends with `<eos>` and is then cut or padded to `length`.
+    Sentences are lower-cased, spaces that may not break become others, . , ! and ? get a space
+    before them, and white space divides words. The vocabulary of each side is learnt from the
+    training pairs alone: `<pad>`, `<bos>`, `<eos>` and `<unk>`, then the words by falling
+    frequency; they travel with the model. A sentence ends with `<eos>` and is then cut or padded to
+    `length`.
 
     A sample has two features: "source", and "target", which the decoder reads while it learns: the
     translation moved on by one, `<bos>` before it. To predict, a model is given sentences alone.

@@ -9,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfpipe.data.tokens.graph import GraphTokenizer
-from tfpipe.data.tokens.sentences import UNKNOWN, Sentences
+from tfpipe.data.tokens.sentences import UNKNOWN, Sentences, moved
 from tfpipe.data.tokens.tokenizer import Tokenizer
 from tfpipe.declare.formats import EOS, PAD
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.models.sequence.decoding import speaker_of, translated
+from tfpipe.models.sequence.decoding import EncoderDecoder, speaker_of, translated
 from tfpipe.tasks.task import Task
 
 BATCH = 256  # sentences that are translated at once
@@ -155,26 +155,26 @@ def said_of(
         both[1].decode(said),
         both[1].decode(true),
         scores,
-        _attention(model, longest, rows, said),
+        _attention(model, spec, longest, rows, said),
     )
 
 
 def _attention(
-    model: keras.Model, chosen: np.ndarray, rows: np.ndarray, said: np.ndarray
+    model: keras.Model, spec: ElementSpec, chosen: np.ndarray, rows: np.ndarray, said: np.ndarray
 ) -> dict[int, np.ndarray]:
     """How much each word of some sentences was looked at for each word of their translations."""
-    from tfpipe.data.tokens.sentences import moved
-
-    parts = {layer.name: layer for layer in model.layers}
-    if not {"encoder", "decoder"} <= {*parts}:
+    speaker = speaker_of(model, (spec.features[0].name, spec.features[1].name))
+    if not isinstance(speaker, EncoderDecoder):
         return {}
-    decoder = parts["decoder"]
-    layer = next((layer for layer in decoder.layers if layer.name == "attention"), None)
+    layer = next((layer for layer in speaker.decoder.layers if layer.name == "attention"), None)
     if layer is None:
         return {}
-    looked = keras.Model(decoder.inputs, layer.output[1])
-    known = parts["encoder"](rows[chosen], training=False)
-    weights = np.asarray(looked([moved(said[chosen]), *known], training=False))
+    looked = keras.Model(speaker.decoder.inputs, layer.output[1])
+    # As copies, which carry no masks of Keras's.
+    kept, states = speaker.begin(tf.constant(rows[chosen]))
+    known = map(tf.identity, [*kept, *states])
+    read = tf.constant(moved(said[chosen]))
+    weights = np.asarray(looked([read, *known], training=False))
     weights = weights.mean(axis=1) if weights.ndim == 4 else weights  # over the heads
     found = {}
     for row, of_row in zip(chosen.tolist(), weights, strict=True):

@@ -1,6 +1,7 @@
 """Models that answer a batch at a time, compiled once for batches of any size."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ class TrainedModel:
     def __init__(self, model: "keras.Model", task: Task, spec: ElementSpec) -> None:
         import tensorflow as tf
 
-        self.model, self.task = model, task
+        self.model, self.task, self._spec = model, task, spec
         inputs = {f.name: tf.TensorSpec([None, *f.shape], f.dtype) for f in spec.features}
 
         def answers(samples: "Tensors") -> "tf.Tensor":
@@ -46,29 +47,6 @@ class TrainedModel:
         """
         return _rows(self._answers({n: _tensor(array) for n, array in samples.items()}))
 
-    def files(self, encoded: Sequence[bytes]) -> list[Any]:
-        """Return the answers to image files."""
-        raise NotImplementedError("A Keras model takes arrays.")
-
-
-class TrainedTranslator:
-    """A Keras model that translates sentences.
-
-    Args:
-        model: the model.
-        task: what its outputs mean.
-        spec: what it was trained on.
-    """
-
-    def __init__(self, model: "keras.Model", task: Task, spec: ElementSpec) -> None:
-        import tensorflow as tf
-
-        from tfpipe.evaluation.translation.translations import Translations
-
-        translations = Translations(model, task, spec)
-        signature = [tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.int32)]
-        self._say = tf.function(translations.of_texts, signature, autograph=False)
-
     def translations(self, samples: Mapping[str, np.ndarray], beam: int) -> list[Any]:
         """Return the best translations of each sentence with their scores.
 
@@ -77,7 +55,21 @@ class TrainedTranslator:
             beam: how many translations to keep at each place.
         """
         (sentences,) = samples.values()
-        return _translations(self._say(_tensor(sentences), beam))
+        return _translations(self._translate(_tensor(sentences), beam))
+
+    @cached_property
+    def _translate(self) -> Any:
+        import tensorflow as tf
+
+        from tfpipe.evaluation.translation.translations import Translations
+
+        translations = Translations(self.model, self.task, self._spec)
+        signature = [tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.int32)]
+        return tf.function(translations.of_texts, signature, autograph=False)
+
+    def files(self, encoded: Sequence[bytes]) -> list[Any]:
+        """Return the answers to image files."""
+        raise NotImplementedError("A Keras model takes arrays.")
 
 
 class ServedModel:
@@ -104,7 +96,7 @@ class ServedModel:
         return _rows(self._task.answers_of(self.ask("serving_default", tensors)))
 
     def translations(self, samples: Mapping[str, np.ndarray], beam: int) -> list[Any]:
-        """Return what `TrainedTranslator.translations` does."""
+        """Return what `TrainedModel.translations` does."""
         import tensorflow as tf
 
         tensors = {name: _tensor(array) for name, array in samples.items()}

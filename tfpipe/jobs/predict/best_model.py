@@ -9,7 +9,7 @@ from tfpipe.declare.loading import Loaded
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.devices import start_tensorflow
 from tfpipe.errors import ModelError, RunError
-from tfpipe.jobs.predict.answering import TrainedModel, TrainedTranslator
+from tfpipe.jobs.predict.answering import TrainedModel
 from tfpipe.jobs.predict.predictor import Predictor
 from tfpipe.jobs.predict.written import Written
 from tfpipe.jobs.restore import Stopped, redeclare
@@ -31,13 +31,12 @@ def of_run(stopped: Stopped, terminal: Terminal) -> Predictor:
 
     task = task_for(spec, declared)
 
-    def load() -> TrainedModel | TrainedTranslator:
+    def load() -> TrainedModel:
         with terminal.waiting("starting TensorFlow"):
             start_tensorflow()
         with terminal.waiting("loading the model"):
             model = load_model(best, stopped)
-        make = TrainedTranslator if task.judged_as == "translation" else TrainedModel
-        return make(model, task.for_model(model), spec)
+        return TrainedModel(model, task.for_model(model), spec)
 
     notes = []
     if stopped.sample:

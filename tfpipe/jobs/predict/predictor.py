@@ -1,16 +1,14 @@
 """A model that is ready to answer, and whatever is asked of it, however much there is."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError
-from tfpipe.jobs.predict.answering import ServedModel, TrainedModel, TrainedTranslator
+from tfpipe.jobs.predict.answering import ServedModel, TrainedModel
 from tfpipe.jobs.predict.images import ImageReader, reads_images
 from tfpipe.jobs.predict.paths import any_there
 from tfpipe.jobs.predict.prediction import Chunk, Prediction
@@ -36,7 +34,7 @@ class Predictor:
     """
 
     name: str
-    load: Callable[[], TrainedModel | TrainedTranslator | ServedModel]
+    load: Callable[[], TrainedModel | ServedModel]
     task: Task
     spec: ElementSpec
     notes: tuple[str, ...] = ()
@@ -85,7 +83,7 @@ class Predictor:
         return self.task.parts if isinstance(self.task, Several) else {"": self.task}
 
     @cached_property
-    def model(self) -> TrainedModel | TrainedTranslator | ServedModel:
+    def model(self) -> TrainedModel | ServedModel:
         """The model, loaded when it is first asked."""
         return self.load()
 
@@ -122,7 +120,11 @@ class Predictor:
             rows = self._from_files(chunk) if chunk.encoded else {}
             sound = [i for i in range(len(chunk.places)) if i not in chunk.errors and i not in rows]
             if sound:
-                rows |= zip(sound, self._ask(chunk.samples), strict=True)
+                if self.translates:
+                    answers = self.model.translations(chunk.samples, self.beam)
+                else:
+                    answers = self.model(chunk.samples)
+                rows |= zip(sound, answers, strict=True)
             seen = dict(zip(sound, *chunk.samples.values(), strict=True)) if images else {}
             yield [
                 Prediction(place, error=chunk.errors[index])
@@ -132,14 +134,6 @@ class Predictor:
                 )
                 for index, place in enumerate(chunk.places)
             ]
-
-    def _ask(self, samples: Mapping[str, np.ndarray]) -> list[Any]:
-        model = self.model
-        if isinstance(model, TrainedModel):
-            return model(samples)
-        if isinstance(model, TrainedTranslator) or self.translates:
-            return model.translations(samples, self.beam)
-        return model(samples)
 
     def _from_files(self, chunk: Chunk) -> dict[int, Any]:
         """The answers to files that the model decodes itself.

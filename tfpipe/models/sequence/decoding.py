@@ -6,6 +6,7 @@ process with the trained model and inside an export, where it says the same. A b
 
 from typing import Any, Protocol
 
+import keras
 import tensorflow as tf
 
 from tfpipe.declare.formats import BOS, EOS, PAD
@@ -45,12 +46,12 @@ class EncoderDecoder:
     """
 
     def __init__(self, model: Any) -> None:
-        self._encoder, self._decoder = model.get_layer("encoder"), model.get_layer("decoder")
-        self._states = len(self._decoder.outputs) - 1
+        self._encoder, self.decoder = model.get_layer("encoder"), model.get_layer("decoder")
+        self._states = len(self.decoder.outputs) - 1
 
     def begin(self, sources: tf.Tensor) -> tuple[States, States]:
         """See `Speaker`."""
-        known = [*self._encoder(sources, training=False)]
+        known = tf.nest.flatten(self._encoder(sources, training=False))
         count = len(known) - self._states
         return known[:count], known[count:]
 
@@ -59,8 +60,9 @@ class EncoderDecoder:
     ) -> tuple[tf.Tensor, States]:
         """See `Speaker`."""
         read = tokens[:, place : place + 1] if states else tokens
-        logits, *states = self._decoder([read, *kept, *states], training=False)
-        return tf.cast(logits[:, 0 if states else place], tf.float32), states
+        found = self.decoder([read, *kept, *states], training=False)
+        logits, *after = tf.nest.flatten(found)
+        return tf.cast(logits[:, 0 if states else place], tf.float32), after
 
 
 class WholeModel:
@@ -97,7 +99,12 @@ def speaker_of(model: Any, names: tuple[str, str], probabilities: bool = False) 
         probabilities: whether the model gives these, and no logits.
     """
     parts = {layer.name: layer for layer in model.layers}
-    if {"encoder", "decoder"} <= {*parts} and isinstance(parts["decoder"].output, list):
+    encoder, decoder = parts.get("encoder"), parts.get("decoder")
+    if (
+        isinstance(encoder, keras.Model)
+        and isinstance(decoder, keras.Model)
+        and len(decoder.inputs) == 1 + len(encoder.outputs)
+    ):
         return EncoderDecoder(model)
     return WholeModel(model, names, probabilities)
 

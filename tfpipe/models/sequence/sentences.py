@@ -51,7 +51,8 @@ def composed(
 
     source, target = features
     inputs = {f.name: keras.Input((None,), dtype="int32", name=f.name) for f in features}
-    logits, *_ = decoder([inputs[target.name], *encoder(inputs[source.name])])
+    known = keras.tree.flatten(encoder(inputs[source.name]))
+    logits, *_ = keras.tree.flatten(decoder([inputs[target.name], *known]))
     return keras.Model(inputs, logits, name=name)
 
 
