@@ -25,7 +25,8 @@ def bleu(said: Sequence[str], true: Sequence[str]) -> float:
 
     measure = BLEU(tokenize="none", force=True)
     known = [text.replace("<unk>", UNKNOWN_SAID) for text in said]
-    return float(measure.corpus_score(known, [[*true]]).score) / 100
+    score: float = measure.corpus_score(known, [[*true]]).score
+    return min(1.0, score / 100)  # which rounding may exceed
 
 
 def check_sacrebleu() -> None:

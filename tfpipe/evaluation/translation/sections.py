@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfpipe.declare.formats import PAD
+from tfpipe.declare.formats import EOS, PAD, SPECIAL
 from tfpipe.errors import MissingDependency
 from tfpipe.evaluation.report.judged import SHOWN, Judged
 from tfpipe.evaluation.report.page import new_figure
@@ -92,29 +92,26 @@ def _pictures(said: Said) -> list[Section]:
     if not said.attention:
         return []
     draw: Callable[..., Figure] = _attention_figure
-    drawings = tuple(
-        Drawing(
-            f"attention_{number}",
-            f"Attention: {said.said[row]}",
-            partial(draw, weights, said.sources[row].split(), said.said[row].split()),
-        )
-        for number, (row, weights) in enumerate(said.attention.items(), 1)
-    )
+    drawings = []
+    for place, (row, weights) in enumerate(said.attention.items(), 1):
+        read, words = [*said.sources[row].split(), SPECIAL[EOS]], said.said[row].split()
+        of_row = partial(draw, weights, read, words)
+        drawings.append(Drawing(f"attention_{place}", f"Attention: {said.said[row]}", of_row))
     text = "Each row is a word that was said, and shows how much it looked at which word."
-    return [Section("", "Attention", (text,), drawings=drawings)]
+    return [Section("", "Attention", (text,), drawings=tuple(drawings))]
 
 
 def _attention_figure(weights: np.ndarray, sources: list[str], said: list[str]) -> "Figure":
     """Draw how much each word of a sentence was looked at.
 
     Args:
-        weights: [words said, words of the sentence].
-        sources: the words of the sentence.
+        weights: [words said, words of the sentence and its end].
+        sources: the words of the sentence, and its end.
         said: those of the translation.
     """
     figure, axes = new_figure(3.9, 3.2, left=1.0, bottom=0.95)
     axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(sources)), sources, rotation=60, ha="right")
+    axes.set_xticks(range(weights.shape[1]), sources[: weights.shape[1]], rotation=60, ha="right")
     axes.set_yticks(range(len(said)), said)
     axes.grid(visible=False)
     return figure

@@ -112,8 +112,8 @@ class Said:
         said: what the model says, the most probable tokens.
         true: what is true.
         scores: of what was said.
-        attention: [words said, words of the sentence] how much each was looked at, by row; of a few
-            sentences, where the model has attention.
+        attention: [words said, words of the sentence and its end] how much each was looked at, by
+            row; of a few sentences, where the model has attention.
     """
 
     sources: list[str]
@@ -179,5 +179,5 @@ def _attention(
     found = {}
     for row, of_row in zip(chosen.tolist(), weights, strict=True):
         words, seen = (int((part[row] > EOS).sum()) for part in (said, rows))
-        found[row] = of_row[: max(words, 1), : max(seen, 1)]
+        found[row] = of_row[: max(words, 1), : seen + 1]
     return found
