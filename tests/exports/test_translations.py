@@ -113,9 +113,9 @@ def test_an_export_that_translates_otherwise_is_found_out(
 def test_other_formats_cannot_translate(trained: tuple[Any, Path]) -> None:
     run, root = trained
     with pytest.raises(ModelError) as caught:
-        tfpipe.export(run.name, root=root, to="onnx")
+        tfpipe.export(run.name, root=root, format="onnx")
     assert str(caught.value) == (
-        "onnx would hold the probabilities of one window alone: neither the vocabulary nor what "
+        "ONNX would hold the probabilities of one window alone: neither the vocabulary nor what "
         "translates a sentence. Export it as a SavedModel."
     )
 
