@@ -97,9 +97,8 @@ def by_keras(network: str, folder: Path) -> list[float]:
     clipped = {"global_clipnorm": 1.0}
     optimizer = optimizers.AdamW(1e-3, **clipped) if gpt else optimizers.SGD(1.0, **clipped)
     model = declared.model.build(declared.spec())
-    model.compile(
-        optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"]
-    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, metrics=["accuracy"])
     _, _, _, batch, epochs = SIZES[network]
     model.fit(*windows(network), batch, epochs, verbose=0, callbacks=[times])
     return times.seconds

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfpipe.data.images.decoding import decode
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.exports.continuations import Continuations, continues_texts
+from tfpipe.exports.continuations import TextSignatures, continues_texts
 from tfpipe.tasks.task import Task
 
 
@@ -31,7 +31,7 @@ class Served(tf.Module):
         self._task = task
         self._spec = spec
         if continues_texts(spec):
-            self._continuations = Continuations(model, task, spec)
+            self._continuations = TextSignatures(model, task, spec)
 
     def signatures(self) -> dict[str, Any]:
         """The signatures by name."""
