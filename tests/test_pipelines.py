@@ -54,7 +54,7 @@ PARAMETERS = {
     "imdb_text.py": (160_033, 160_033),
     "stackoverflow_text.py": (160_084, 160_084),
     "sine_mlp.py": (61, 61),
-    "time_machine.py": (291_356, 291_356),
+    "time_machine.py::TimeMachineRNN": (291_356, 291_356),
     "time_machine.py::TimeMachineRandom": (291_356, 291_356),
     "time_machine.py::TimeMachineSmallRNN": (80_156, 80_156),
     "time_machine.py::TimeMachineGRU": (226_844, 226_844),

@@ -20,7 +20,7 @@ _INPUTS = {"prompt": tf.string, "length": tf.int32, "temperature": tf.float32, "
 _FURTHER = {"top_k": tf.int32, "top_p": tf.float32}
 
 
-class Continuations(tf.Module):
+class TextSignatures(tf.Module):
     """Continues texts: what `generate` and `generate_top` do.
 
     `generate` takes for each text its prompt, how many tokens to say, the temperature and a seed,

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfpipe.data.images.decoding import decode
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.evaluation.translation.translations import Translations
-from tfpipe.exports.continuations import Continuations, continues_texts
+from tfpipe.exports.continuations import TextSignatures, continues_texts
 from tfpipe.tasks.task import Task
 
 
@@ -33,7 +33,7 @@ class Served(tf.Module):
         self._task = task
         self._spec = spec
         if continues_texts(spec):
-            self._continuations = Continuations(model, task, spec)
+            self._continuations = TextSignatures(model, task, spec)
         if spec.translates:
             self._translations = Translations(model, task, spec)
 
