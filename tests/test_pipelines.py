@@ -62,6 +62,9 @@ PARAMETERS = {
     "time_machine.py::TimeMachineDeepLSTM": (824_348, 824_348),
     "time_machine.py::TimeMachineBiLSTM": (2_172_956, 2_172_956),
     "char_gpt.py": (806_016, 806_016),  # 814,976 with the 65 characters of the real text
+    "translation.py": (31_520, 31_520),  # of generated pairs
+    "translation.py::Numbers": (118_368, 118_368),
+    "translation.py::NumbersTransformer": (241_952, 241_952),
     "applications_benchmark.py": (3_239_114, 10_250),
     "vgg16_cats_vs_dogs.py": (14_846_273, 131_585),
     "flowers_vgg16.py": (21_142_612, 6_427_924),

@@ -115,7 +115,7 @@ def test_other_formats_cannot_translate(trained: tuple[Any, Path]) -> None:
     with pytest.raises(ModelError) as caught:
         tfpipe.export(run.name, root=root, format="onnx")
     assert str(caught.value) == (
-        "ONNX would hold the probabilities of one window alone: neither the vocabulary nor what "
+        "onnx would hold the probabilities of one window alone: neither the vocabulary nor what "
         "translates a sentence. Export it as a SavedModel."
     )
 
