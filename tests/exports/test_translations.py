@@ -14,7 +14,7 @@ import pytest
 import tfpipe
 from tfpipe import Pipeline
 from tfpipe.data import Pairs
-from tfpipe.errors import CheckFailed, ConfigError, ModelError
+from tfpipe.errors import CheckFailed, ConfigError, DataError, ModelError
 from tfpipe.exports import parity
 from tfpipe.models import Seq2Seq, Transformer
 from tfpipe.verbs.predict import predict, predictor
@@ -117,6 +117,17 @@ def test_other_formats_cannot_translate(trained: tuple[Any, Path]) -> None:
     assert str(caught.value) == (
         "onnx would hold the probabilities of one window alone: neither the vocabulary nor what "
         "translates a sentence. Export it as a SavedModel."
+    )
+
+
+def test_an_export_is_judged_by_its_run(trained: tuple[Any, Path]) -> None:
+    run, _ = trained
+    path = str(run.exported[0])
+    with pytest.raises(DataError) as caught:
+        tfpipe.evaluate(path, data=Recurrent())
+    assert str(caught.value) == (
+        f"{path} takes sentences and gives others, without the probabilities that it is judged "
+        "by. Judge its run: tfpipe evaluate RUN"
     )
 
 

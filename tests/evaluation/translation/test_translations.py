@@ -127,3 +127,15 @@ def test_a_run_measures_bleu_and_its_report_shows_translations(
         scores = [score for _, score in answer.values]
         assert len(scores) == 3
         assert scores == sorted(scores, reverse=True)
+
+
+def test_data_is_shown_in_words(tfpipe: Any) -> None:
+    pipeline = Path(__file__).parents[3] / "pipelines" / "translation.py"
+    answer = tfpipe("data", "show", pipeline, "--sample", "64")
+    assert answer.code == 0, answer.err
+    assert "labels  sentences of 32 tokens, for sentences of 32\n" in answer.out
+    page = Path("reports/translation/data/report.html").read_text()
+    pair = sample_of(Pairs(""), 64, 0)._stored["train"].pairs
+    sources = {source.replace(".", " .") for source, _ in pair}
+    assert any(f"{source} &lt;eos&gt;" in page for source in sources)
+    assert "&lt;pad&gt;" not in page

@@ -139,6 +139,11 @@ def _read(
 
 def _check_same(spec: ElementSpec, trained: ElementSpec, name: str) -> None:
     """Refuse data of other features or classes than a model was trained on; raises DataError."""
+    if trained.translates and trained.features[0].kind == "text":  # of an export
+        raise DataError(
+            f"{name} takes sentences and gives others, without the probabilities that it is judged "
+            "by. Judge its run: tfpipe evaluate RUN"
+        )
     own = [(f.name, f.shape, f.dtype) for f in spec.features]
     known = [(f.name, f.shape, f.dtype) for f in trained.features]
     if own != known:
