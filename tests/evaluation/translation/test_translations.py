@@ -1,5 +1,6 @@
 """What a model says of sentences, how good that is, and how a report shows it."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -112,6 +113,9 @@ def test_a_run_measures_bleu_and_its_report_shows_translations(
     assert 0 < found["bleu"] <= 1
     page = (run.directory / "report" / "report.html").read_text()
     assert f"BLEU is {found['bleu']:.3f}." in page
+    report = json.loads((run.directory / "report" / "report.json").read_text())
+    exact = report["test"]["translation"]["exact"]
+    assert report["verdict"][0].startswith(f"{exact:.1%} of 15 test samples are answered right (")
     for shown in ("word for word", "Right, and most probable", "how much it looked at which word"):
         assert shown in page
     assert "translations of test" in printed

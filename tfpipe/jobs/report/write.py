@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from operator import eq
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tfpipe.evaluation.report.tokens import continuations_section
 from tfpipe.evaluation.report.tokens import scores_of as token_scores
 from tfpipe.evaluation.samples import chosen
 from tfpipe.evaluation.scores.baseline import constant_class, constant_number, linear
+from tfpipe.evaluation.scores.intervals import interval
 from tfpipe.evaluation.scores.tokens import count, counted_baselines
 from tfpipe.evaluation.translation.bleu import check_sacrebleu
 from tfpipe.evaluation.verdict import Measured, by_heart, fit, how_good, what_next
@@ -167,8 +169,10 @@ def _measured(
 ) -> Measured | None:
     """How good answers are in one number, against which baselines; None where there is none."""
     task, split = judged.task, judged.split
-    if task.judged_as == "translation":
-        return None
+    if judged.said is not None:
+        size = len(judged.said.true)
+        exact = sum(map(eq, judged.said.said, judged.said.true))
+        return Measured(split, size, exact / size, interval(exact, size), shares=True)
     if task.judged_as == "tokens":
         return _measured_tokens(subject, judged)
     features, labels = _training(subject, judged.output)
