@@ -38,7 +38,8 @@ class SineForecast(Pipeline):
     epochs = 40
 
 
-def demand():
+def demand() -> np.ndarray:
+    """Six years of days that grow, with weeks, years, and a noise that lasts."""
     rng = np.random.default_rng(0)
     day = np.arange(6 * 365)
     week = np.array([1.0, 1.02, 1.05, 1.03, 1.1, 0.8, 0.7])[day % 7]

@@ -25,7 +25,7 @@ from tfpipe.data import Arrays
 from tfpipe.models import MLP
 
 
-def flower(seed):
+def flower(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Points of two petals of 200, red and blue, each with noise."""
     rng = np.random.RandomState(seed)  # the generator of the published points
     x = []

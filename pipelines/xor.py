@@ -17,7 +17,8 @@ from tfpipe.data import Arrays
 from tfpipe.models import MLP
 
 
-def points():
+def points() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The four points and whether their two numbers differ."""
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
     differ = np.array(["same", "different", "different", "same"])
     return {"train": (x, differ), "test": (x, differ)}

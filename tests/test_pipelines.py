@@ -60,6 +60,17 @@ PARAMETERS = {
     "forecast_rnn.py::SineForecast": (3_888, 3_888),
     "forecast_rnn.py::DemandForecast": (3_822, 3_822),
     "xor.py": (9, 9),
+    "time_machine.py::TimeMachineRNN": (291_356, 291_356),
+    "time_machine.py::TimeMachineRandom": (291_356, 291_356),
+    "time_machine.py::TimeMachineSmallRNN": (80_156, 80_156),
+    "time_machine.py::TimeMachineGRU": (226_844, 226_844),
+    "time_machine.py::TimeMachineLSTM": (299_036, 299_036),
+    "time_machine.py::TimeMachineDeepLSTM": (824_348, 824_348),
+    "time_machine.py::TimeMachineBiLSTM": (2_172_956, 2_172_956),
+    "char_gpt.py": (806_016, 806_016),  # 814,976 with the 65 characters of the real text
+    "translation.py": (31_520, 31_520),  # of generated pairs
+    "translation.py::Numbers": (118_368, 118_368),
+    "translation.py::NumbersTransformer": (241_952, 241_952),
     "applications_benchmark.py": (3_239_114, 10_250),
     "vgg16_cats_vs_dogs.py": (14_846_273, 131_585),
     "flowers_vgg16.py": (21_142_612, 6_427_924),
@@ -369,6 +380,7 @@ def test_epochs_of_steps_add_up_to_the_published_steps() -> None:
         "digits_mlp.py": 2_000,
         "wine_mlp.py": 2_000,
         "vgg16_cats_vs_dogs.py": 500,
+        "char_gpt.py": 2_000,
     }
     for name, steps in published.items():
         pipeline = load(str(PIPELINES / name)).pipeline

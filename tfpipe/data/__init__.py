@@ -7,6 +7,8 @@ from tfpipe.data.sources.csv import CSV
 from tfpipe.data.sources.generated import Generated
 from tfpipe.data.sources.image_files import ImageFiles
 from tfpipe.data.sources.image_folder import ImageFolder
+from tfpipe.data.sources.pairs import Pairs
+from tfpipe.data.sources.running_text import Text
 from tfpipe.data.sources.sample import Sample
 from tfpipe.data.sources.subset import Subset
 from tfpipe.data.sources.texts import TextCSV, TextFolder
@@ -21,9 +23,11 @@ __all__ = [
     "ImageFiles",
     "ImageFolder",
     "Mlxtend",
+    "Pairs",
     "Sample",
     "Sklearn",
     "Subset",
+    "Text",
     "TextCSV",
     "TextFolder",
     "Windows",

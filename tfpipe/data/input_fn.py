@@ -121,6 +121,8 @@ class InMemory:
         images: the features that are images: those that augmentation changes.
     """
 
+    images: Sequence[Feature] = ()
+
     def __init__(
         self, columns: Columns, rows: "np.ndarray | None", images: Sequence[Feature] = ()
     ) -> None:
@@ -128,14 +130,18 @@ class InMemory:
 
         self.rows = rows
         self.images = images
-        self.size = len(columns) if rows is None else len(rows)
         self._features = columns.in_tensors().features
         with tf.device("CPU"):
             self._labels = tf.nest.map_structure(tf.convert_to_tensor, columns.labels)
             weights = columns.weights
             self._weights = None if weights is None else tf.convert_to_tensor(weights, tf.float32)
         held = tf.nest.flatten((self._features, self._labels))
-        self._row_bytes = sum(t.dtype.size * t.shape[1:].num_elements() for t in held)
+        row_bytes = sum(t.dtype.size * t.shape[1:].num_elements() for t in held)
+        self._hold(len(columns) if rows is None else len(rows), row_bytes)
+
+    def _hold(self, size: int, row_bytes: int) -> None:
+        """Take note of how many samples there are, and how many bytes one takes."""
+        self.size, self._row_bytes = size, row_bytes
         self._graphs: dict[Any, tuple[Callable[..., Any], Any]] = {}
         self._threads = ThreadPoolExecutor(1)
         self._asked: Options | None = None

@@ -1,8 +1,9 @@
-"""How people write numbers and dates: grammars that Python and TensorFlow read alike.
+"""How people write numbers, dates and texts: grammars that Python and TensorFlow read alike.
 
 NumberFormat(decimal=",", thousands=".")    1.234,5
 NumberFormat(unit="%")                      12 %
 DateFormat("dmy", time=True)                31/01/2024 14:00
+TokenFormat("char", "letters")              the time machine
 
 The patterns keep to what Python's `re` and the RE2 of TensorFlow have in common.
 """
@@ -19,6 +20,12 @@ from tfpipe.errors import ConfigError
 Decimal = Literal[".", ","]
 Thousands = Literal["", ",", ".", " ", "'"]
 Order = Literal["ymd", "dmy", "mdy"]
+TokenUnit = Literal["char", "word", "subword"]
+Normalise = Literal["letters", "sentence"]
+
+# The first tokens of a vocabulary of sentences, and the numbers of those that are no words.
+SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>")
+PAD, BOS, EOS = range(3)
 
 # Marks that stand for one another: any kind of space, any apostrophe.
 _SPACES = " \u00a0\u202f"
@@ -170,3 +177,27 @@ class DateFormat(Part):
 
     def __str__(self) -> str:
         return self.write(datetime.datetime(2024, 1, 31, 14))
+
+
+class TokenFormat(Part):
+    """What a text is cut into.
+
+    Args:
+        unit: "char" for characters, "word" for what white space divides, "subword" for the pieces
+            of a learnt vocabulary.
+        normalise: "letters" for lower-case letters alone: all others become a space, each line is
+            stripped, and lines are joined without anything between them. "sentence" for lower-case
+            letters, spaces that may break, and a space before . , ! and ?. None for the text as it
+            is.
+        carried: whether each row of a training batch goes on where that row of the batch before
+            ended.
+    """
+
+    unit: TokenUnit = "char"
+    normalise: Normalise | None = None
+    carried: bool = False
+
+    @property
+    def joint(self) -> str:
+        """What stands between two tokens of a text."""
+        return " " if self.unit == "word" else ""

@@ -4,14 +4,14 @@ from math import prod
 from typing import Literal
 
 from tfpipe.declare.field_types import Positive
-from tfpipe.declare.formats import DateFormat, NumberFormat
+from tfpipe.declare.formats import DateFormat, NumberFormat, TokenFormat
 from tfpipe.declare.part import Part
 from tfpipe.errors import ConfigError
 
 _BYTES = {"bool": 1, "int8": 1, "uint8": 1, "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2}
 _BYTES |= {"string": 256}  # a guess: they differ
 
-Kind = Literal["image", "vector", "array", "number", "date", "category", "text"]
+Kind = Literal["image", "vector", "array", "number", "date", "category", "text", "tokens"]
 COLUMN_KINDS = ("number", "date", "category")  # of a table
 
 
@@ -23,14 +23,17 @@ class Feature(Part):
         shape: its shape without the batch axis.
         dtype: its type as stored, such as "uint8".
         kind: an image (height, width, channels), a vector (numbers), any other array; or a column
-            of a table: a number, a date, a category (a word of a few), a text (words).
+            of a table: a number, a date, a category (a word of a few), a text (words); or tokens,
+            the places of a text's pieces in a vocabulary.
         categories: the words of a category where they are declared; else they are read from the
-            training split.
+            training split. The vocabulary of tokens.
         kept: (height, width) at which images are held in memory or in a file; those of `shape` when
             None.
         resize: (height, width) that a picture just covers when it is resized, its proportions kept,
             before the centre of `shape` is cut out of it; None where it is stretched to `shape`.
         format: how numbers and dates are written that come as texts; None for any other feature.
+        tokens: what the text was cut into; None for what are no tokens. Of a text, what a model
+            cuts it into that reads a sentence at a time.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Feature(Part):
     kept: tuple[Positive, Positive] | None = None
     resize: tuple[Positive, Positive] | None = None
     format: NumberFormat | DateFormat | None = None
+    tokens: TokenFormat | None = None
 
     @property
     def stored_shape(self) -> tuple[int, ...]:
@@ -65,9 +69,10 @@ class Label(Part):
     Args:
         name: its name in the data set.
         kind: "class" for a class index, "multilabel" for several yes/no answers, "real" for real
-            numbers, "several" for several labels by name, or what a task of another kind reads.
+            numbers, "tokens" for a text's next pieces, "sentence" for those of a sentence,
+            "several" for several labels by name, or what a task of another kind reads.
         shape: its shape without the batch axis; () for a class index or a single number.
-        classes: the class names in order of their index; empty for real numbers.
+        classes: the class names in order of their index, or a vocabulary; empty for real numbers.
         columns: what each of several real numbers is called; empty where they have no names.
         parts: the labels of kind "several": a sample's label is a mapping of their names.
     """
@@ -85,9 +90,14 @@ class Label(Part):
         return self.kind == "class"
 
     @property
+    def is_vocabulary(self) -> bool:
+        """Whether the classes are the tokens of a vocabulary."""
+        return self.kind in ("tokens", "sentence")
+
+    @property
     def dtype(self) -> str:
         """The type of its numbers in memory."""
-        return "int64" if self.is_class else "float32"
+        return {"class": "int64", "tokens": "int32", "sentence": "int32"}.get(self.kind, "float32")
 
 
 class ElementSpec(Part):
@@ -130,3 +140,17 @@ class ElementSpec(Part):
     def classes(self) -> tuple[str, ...]:
         """The class names; empty for real numbers."""
         return self.label.classes
+
+    @property
+    def translates(self) -> bool:
+        """Whether a model of such data translates sentences."""
+        return [label.kind for label in self.labels] == ["sentence"]
+
+    @property
+    def asked(self) -> "ElementSpec":
+        """What a person gives a trained model: of one that translates a sentence, as a text."""
+        if not self.translates:
+            return self
+        source = self.features[0]
+        text = Feature(source.name, (), "string", "text", tokens=source.tokens)
+        return self.replace(features=(text,))

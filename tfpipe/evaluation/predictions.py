@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfpipe.errors import RunError
+from tfpipe.models.sequence.carried import carried_over
 from tfpipe.storage import write_whole
 from tfpipe.tasks.several import Several
 from tfpipe.tasks.task import Task
@@ -28,7 +29,7 @@ class Answered:
 
     Args:
         labels: [rows, ...] as the task reads them: class indices, 0 and 1, or real numbers.
-        answers: [rows, units] probabilities or values, float32, as `Task.answers` gives them.
+        answers: [rows, units] probabilities or values, float32, as `Task.kept` gives them.
         weights: [rows] how much each sample counts; None where all count the same.
     """
 
@@ -95,24 +96,25 @@ def predictions(
     """
 
     @tf.function(reduce_retracing=True)
-    def answered(x: Any) -> Any:
-        return task.answers(model(x, training=False))
+    def answered(x: Any, y: Any) -> Any:
+        return task.kept(task.answers(model(x, training=False)), y)
 
     names = [*task.parts] if isinstance(task, Several) else [""]
     ids: list[np.ndarray] = []
     rows: dict[str, list[tuple[np.ndarray, ...]]] = {name: [] for name in names}
-    for x, y, *weight in batches:
-        answers = tf.nest.map_structure(np.asarray, answered(x))
-        labels, weights = (tf.nest.map_structure(np.asarray, part) for part in (y, weight))
-        features = tf.nest.map_structure(np.asarray, x)
-        ids.append(sample_ids(features))
-        if watch is not None:
-            watch(features)
-        for name in names:
-            of_output = [part[name] if name else part for part in (labels, answers)]
-            rows[name].append(
-                (*of_output, *(w[name] if isinstance(w, dict) else w for w in weights))
-            )
+    with carried_over(model):
+        for x, y, *weight in batches:
+            answers = tf.nest.map_structure(np.asarray, answered(x, y))
+            labels, weights = (tf.nest.map_structure(np.asarray, part) for part in (y, weight))
+            features = tf.nest.map_structure(np.asarray, x)
+            ids.append(sample_ids(features))
+            if watch is not None:
+                watch(features)
+            for name in names:
+                of_output = [part[name] if name else part for part in (labels, answers)]
+                rows[name].append(
+                    (*of_output, *(w[name] if isinstance(w, dict) else w for w in weights))
+                )
     joined = {name: map(np.concatenate, zip(*rows[name], strict=True)) for name in names}
     return Predictions(np.concatenate(ids), {n: Answered(*parts) for n, parts in joined.items()})
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tfpipe.data.tokens.tokenizer import Tokenizer
+from tfpipe.declare.formats import PAD, SPECIAL
 from tfpipe.declare.spec import ElementSpec, Feature
 from tfpipe.text import number
 
@@ -86,6 +88,10 @@ def shown(sample: Sample, features: Sequence[Feature]) -> Shown:
             image = _bytes_of(value)
         elif feature.kind == "text":
             text = text or _cut(_text(value))
+        elif feature.kind == "tokens":
+            padded = feature.categories[: len(SPECIAL)] == SPECIAL
+            numbers = [n for n in value.tolist() if not padded or n != PAD]
+            text = text or _cut(Tokenizer.of(feature).decode(numbers))
         elif value.ndim and value.size > 8 and feature.kind in ("vector", "array"):
             if curve is None and value.ndim <= 2:
                 curve = np.asarray(value, np.float32).reshape(len(value), -1)

@@ -9,6 +9,7 @@ from tfpipe.text import counted, number
 from tfpipe.training.reporting import EpochRow
 
 _CLEARLY = 0.05  # a share of the loss, beyond which curves are said to differ
+_BY_HEART = 2.0  # of the perplexity on the training text
 _FAR = 0.15  # between the accuracy in training and in validation
 
 
@@ -19,10 +20,11 @@ class Measured:
     Args:
         split: "test" or "validation".
         size: its samples.
-        score: the accuracy; or the mean absolute error.
+        score: the accuracy; or a measure that is better the lower it is.
         interval: its 95% interval.
         shares: whether the score is an accuracy.
         baselines: what is reached without a network.
+        measure: what the score is called where it is no accuracy.
     """
 
     split: str
@@ -31,6 +33,7 @@ class Measured:
     interval: tuple[float, float]
     shares: bool
     baselines: Sequence[Baseline] = ()
+    measure: str = "mean absolute error"
 
     @property
     def beaten(self) -> bool:
@@ -55,7 +58,7 @@ def how_good(measured: Measured) -> str:
     if measured.shares:
         text = f"{shown(measured.score)} of {size} are answered right{spread}"
     else:
-        text = f"Over {size} the mean absolute error is {shown(measured.score)}{spread}"
+        text = f"Over {size} the {measured.measure} is {shown(measured.score)}{spread}"
     others = [f"{b.name} would get {shown(b.score)}" for b in measured.baselines]
     if not others:
         return f"{text}."
@@ -108,6 +111,22 @@ def fit(rows: Sequence[EpochRow], best: int | None) -> tuple[str, str]:
     return "fits", (
         f"It neither overfits nor goes on learning: validation loss {number(lowest)} beside a "
         f"training loss of {number(losses[place])} at epoch {rows[place].epoch}."
+    )
+
+
+def by_heart(rows: Sequence[EpochRow]) -> str:
+    """Return the sentence on a training text that is known by heart; empty for any other.
+
+    Args:
+        rows: the epochs.
+    """
+    last = rows[-1].metrics if rows else {}
+    trained, held_out = (last.get(n, math.nan) for n in ("perplexity", "val_perplexity"))
+    if not (trained < _BY_HEART and held_out > 2 * trained):
+        return ""
+    return (
+        f"It knows the training text by heart, by a perplexity of {number(trained)}; on what is "
+        f"held out it is {number(held_out)}."
     )
 
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfpipe.declare.codec import to_json
 from tfpipe.declare.spec import ElementSpec
+from tfpipe.exports.golden import precision_of
 from tfpipe.exports.signatures import takes_files
 from tfpipe.tasks.task import Task
 
@@ -62,7 +63,7 @@ def contract(model: Any, task: Task, spec: ElementSpec, origin: Origin) -> dict[
         resize += "; proportions kept, to cover `resize`, of which the centre of `shape` is cut out"
     told = {
         "task": task.title,
-        "inputs": [to_json(f) for f in spec.features],
+        "inputs": [to_json(f) for f in spec.asked.features],
         "scaling": "inside the model: give samples as the data set has them",
         "resize": resize,
         "label": to_json(spec.label),
@@ -102,9 +103,3 @@ def signatures_of(functions: Mapping[str, Any]) -> dict[str, Any]:
             inputs = {**inputs, **(spec if isinstance(spec, dict) else {spec.name: spec})}
         found[name] = {"inputs": told(inputs), "outputs": told(function.structured_outputs)}
     return found
-
-
-def precision_of(model: Any) -> str:
-    """Return the coarsest arithmetic in a model."""
-    used = {layer.compute_dtype for layer in model._flatten_layers()}
-    return next((p for p in ("bfloat16", "float16") if p in used), "float32")

@@ -9,6 +9,12 @@ import tensorflow as tf
 from tfpipe.data.images.decoding import decode
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.evaluation.predict import answers
+from tfpipe.evaluation.translation.translations import (
+    Translations,
+    asked_samples,
+)
+from tfpipe.exports.continuations import continues_texts, golden_texts
+from tfpipe.exports.parity import BEAM
 from tfpipe.exports.signatures import takes_files
 from tfpipe.tasks.task import Task
 
@@ -24,7 +30,10 @@ def golden_samples(
 
     `array_NAME` are the inputs and `answers` the answers; of images also `file_0`, `file_1`, ...,
     encoded as PNG and JPEG, in the size that the model has and in others, with `file_answers`. Of
-    several outputs the answers are `answers:OUTPUT`.
+    several outputs the answers are `answers:OUTPUT`. Of models that continue texts there are
+    `prompts`, how many tokens to say (`lengths`), and the `texts` that they become. Of models that
+    translate the inputs are sentences, their `answers` are scores, and there are `translations`:
+    the most probable tokens, and the best of a beam.
 
     Args:
         model: the trained keras.Model.
@@ -33,6 +42,8 @@ def golden_samples(
         samples: [rows, ...] raw samples, an array for each feature.
     """
     kept = {name: values[:GOLDEN] for name, values in samples.items()}
+    if spec.translates:
+        return _golden_translations(model, task, spec, asked_samples(spec, kept))
     alone: Any = next(iter(kept.values())) if len(kept) == 1 else kept
     golden = {f"array_{name}": storable(values) for name, values in kept.items()}
     golden |= _by_output("answers", answers(model, task, alone))
@@ -41,6 +52,25 @@ def golden_samples(
         decoded = np.stack([decode(tf.constant(f), spec.feature).numpy() for f in files])
         golden |= {f"file_{i}": np.frombuffer(f, np.uint8) for i, f in enumerate(files)}
         golden |= _by_output("file_answers", answers(model, task, decoded))
+    if continues_texts(spec) and precision_of(model) == "float32":
+        # In coarser arithmetic two tokens may be as probable, and the next ones follow from that.
+        texts = golden_texts(model, task, spec, alone)
+        golden |= {name: np.array(values) for name, values in texts.items()}
+    return golden
+
+
+def _golden_translations(
+    model: Any, task: Task, spec: ElementSpec, texts: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Sentences with the trained model's translations and scores."""
+    translations = Translations(model, task, spec)
+    ((name, sentences),) = texts.items()
+    greedy, best = (translations.of_texts(tf.constant(sentences), beam) for beam in (1, BEAM))
+    golden = {f"array_{name}": storable(sentences), "answers:score": greedy["score"][:, 0].numpy()}
+    if precision_of(model) == "float32":
+        # In coarser arithmetic two tokens may be as probable, and the next ones follow from that.
+        said = [part["translation"][:, 0].numpy() for part in (greedy, best)]
+        golden["translations"] = storable(np.stack(said, axis=1))
     return golden
 
 
@@ -70,3 +100,9 @@ def _encode(image: np.ndarray, number: int) -> bytes:
     resized = image if scale == 1.0 else tf.cast(tf.image.resize(image, size), tf.uint8)
     encode = tf.io.encode_png if number % 2 == 0 else tf.io.encode_jpeg
     return bytes(encode(resized[..., :3]).numpy())
+
+
+def precision_of(model: Any) -> str:
+    """Return the coarsest arithmetic in a model."""
+    used = {layer.compute_dtype for layer in model._flatten_layers()}
+    return next((p for p in ("bfloat16", "float16") if p in used), "float32")

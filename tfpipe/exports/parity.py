@@ -30,6 +30,7 @@ TOLERANCE = 1e-5
 # were rounded one by one, which changed probabilities by 3e-4 in bfloat16.
 COARSER = {"float32": 1, "float16": 200, "bfloat16": 2000}
 GOLDEN, CONTRACT, LABELS = "golden.npz", "contract.json", "labels.txt"
+BEAM = 4  # of golden translations
 MOST = 1 << 28  # bytes of golden samples that are read
 
 _started: "list[subprocess.Popen[str]]" = []
@@ -62,6 +63,7 @@ def differences(loaded: Any, golden: "Arrays") -> dict[str, float]:
         loaded: the SavedModel.
         golden: its golden samples.
     """
+    import numpy as np
     import tensorflow as tf
 
     def ask(signature: str, inputs: "Arrays | dict[str, list[bytes]]") -> "Arrays":
@@ -78,7 +80,35 @@ def differences(loaded: Any, golden: "Arrays") -> dict[str, float]:
         found["serving_bytes"] = _worst(
             golden, "file_answers", ask("serving_bytes", {"bytes": files})
         )
+    if "prompts" in golden:
+        found["generate"] = _texts_that_differ(loaded, golden)
+    if "translations" in golden:
+        greedy, best = golden["translations"].T.tolist()
+        said = ask("serving_default", arrays)["translation"].tolist()
+        found["serving_default"] = max(found["serving_default"], _share(said, greedy))
+        said = ask("translate", arrays | {"beam": np.array(BEAM, "int32")})["translation"]
+        found["translate"] = _share(said[:, 0].tolist(), best)
     return found
+
+
+def _texts_that_differ(loaded: Any, golden: "Arrays") -> float:
+    """Return the share of golden texts that the most probable tokens make otherwise."""
+    import tensorflow as tf
+
+    size = len(golden["prompts"])
+    asked = {
+        "prompt": tf.constant(golden["prompts"].astype(object)),
+        "length": tf.constant(golden["lengths"].astype(int), tf.int32),
+        "temperature": tf.zeros([size]),
+        "seed": tf.zeros([size], tf.int32),
+    }
+    said = loaded.signatures["generate"](**asked)["text"].numpy()
+    return _share(said.tolist(), golden["texts"].tolist())
+
+
+def _share(said: list[bytes], golden: list[bytes]) -> float:
+    """Return the share of texts that are others than they should be."""
+    return sum(a != b for a, b in zip(said, golden, strict=True)) / max(1, len(golden))
 
 
 def _arrays(golden: "Arrays") -> "Arrays":
@@ -154,7 +184,8 @@ def assets_of(model: Path) -> tuple["Arrays", dict[str, Any]]:
 
 def _check_labels(assets: Path, contract: Mapping[str, Any]) -> None:
     """Refuse names of classes that are others, or in another order, than the contract has."""
-    classes = contract.get("label", {}).get("classes", [])
+    label = contract.get("label", {})
+    classes = label.get("classes", []) if label.get("kind") not in ("tokens", "sentence") else []
     file = assets / LABELS
     if classes and (not file.is_file() or file.read_text("utf-8").splitlines() != classes):
         raise ValueError(f"{LABELS} does not have the classes of {CONTRACT}")

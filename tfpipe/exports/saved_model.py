@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import CheckFailed
+from tfpipe.evaluation.translation.translations import asked_samples
 from tfpipe.exports.contract import Origin, contract, signatures_of
 from tfpipe.exports.golden import golden_samples, packed
 from tfpipe.exports.parity import CONTRACT, GOLDEN, LABELS, files_of, verify
@@ -93,7 +94,9 @@ def write_saved_model(
     (assets / CONTRACT).write_text(json.dumps(told, indent=2) + "\n")
     golden = golden_samples(model, task, spec, samples)
     (assets / GOLDEN).write_bytes(packed(golden))
-    requests = {"serving_default": {n: golden[f"array_{n}"][:1] for n in samples}}
+    requests = {
+        "serving_default": {n: golden[f"array_{n}"][:1] for n in asked_samples(spec, samples)}
+    }
     if files := files_of(golden):
         requests["serving_bytes"] = {"bytes": np.array(files[:1], object)}
     write_requests(folder, name, requests)
@@ -110,11 +113,14 @@ def proven(model: Path) -> dict[str, Any]:
 
 
 def labels_of(spec: ElementSpec) -> dict[str, str]:
-    """Return the files that name the classes, one a line, by file name."""
+    """Return the files that name the classes, one a line, by file name.
+
+    A vocabulary of tokens is in the contract alone.
+    """
     return {
         f"labels_{label.name}.txt" if spec.label.parts else LABELS: "".join(
             f"{name}\n" for name in label.classes
         )
         for label in spec.label.parts or (spec.label,)
-        if label.classes
+        if label.classes and not label.is_vocabulary  # of which some are line breaks
     }

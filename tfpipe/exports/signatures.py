@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from tfpipe.data.images.decoding import decode
 from tfpipe.declare.spec import ElementSpec
+from tfpipe.evaluation.translation.translations import Translations
+from tfpipe.exports.continuations import TextSignatures, continues_texts
 from tfpipe.tasks.task import Task
 
 
@@ -14,7 +16,9 @@ class Served(tf.Module):
 
     `serving_default` takes arrays as the data set has them, raw texts and a table's columns by name
     among them. Models of images also have `serving_float`, for the same pixels from 0 to 255 as
-    real numbers, and `serving_bytes`, for files of any size.
+    real numbers, and `serving_bytes`, for files of any size; models of a text's next tokens
+    `generate`, which continues texts. Of models that translate, `serving_default` takes sentences
+    and gives translations, and `translate` the best ones of a beam.
 
     Args:
         model: the trained keras.Model.
@@ -28,9 +32,16 @@ class Served(tf.Module):
         self._model = _Untracked(model)
         self._task = task
         self._spec = spec
+        if continues_texts(spec):
+            self._continuations = TextSignatures(model, task, spec)
+        if spec.translates:
+            self._translations = Translations(model, task, spec)
 
     def signatures(self) -> dict[str, Any]:
         """The signatures by name."""
+        if self._spec.translates:
+            of_texts = self._translations.signatures()
+            return {name: function.get_concrete_function() for name, function in of_texts.items()}
         features = self._spec.features
         arrays = {f.name: tf.TensorSpec([None, *f.shape], f.dtype, f.name) for f in features}
         signatures = {"serving_default": tf.function(self._from_arrays, input_signature=[arrays])}
@@ -40,6 +51,8 @@ class Served(tf.Module):
             signatures["serving_float"] = tf.function(self._from_floats, input_signature=[pixels])
             encoded = tf.TensorSpec([None], tf.string, "bytes")
             signatures["serving_bytes"] = tf.function(self._from_bytes, input_signature=[encoded])
+        if continues_texts(self._spec):
+            signatures |= self._continuations.signatures()
         return {name: function.get_concrete_function() for name, function in signatures.items()}
 
     def _from_arrays(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

@@ -25,8 +25,10 @@ def statistics_of(
         `inputs`: by feature `count`, and of numbers `missing`, `min`, `max`, `mean`, `std` and
         `whole`; of categories `words` with their shares; of texts `lengths` in words, of images
         `mean` and `std` of an image's mean pixel. `answers`: shares of classes, or the numbers'
-        range; by output where there are several.
+        range; by output where there are several. Nothing of tokens.
     """
+    if spec.label.is_vocabulary:  # whose numbers say nothing
+        return {}
     features: dict[str, list[np.ndarray]] = {}
     labels: dict[str, list[np.ndarray]] = {}
     images = {feature.name for feature in spec.features if feature.kind == "image"}

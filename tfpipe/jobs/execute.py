@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,12 @@ from tfpipe.jobs.records import read_records
 from tfpipe.jobs.report.answers import answer, keep_answers
 from tfpipe.jobs.report.board import begin_board, end_board
 from tfpipe.jobs.report.subject import run_facts, subject_of
-from tfpipe.jobs.report.write import answer_tables, write_report
+from tfpipe.jobs.report.write import (
+    answer_tables,
+    perplexity_table,
+    translation_table,
+    write_report,
+)
 from tfpipe.jobs.run import Run, RunPlan
 from tfpipe.jobs.status_reporter import StatusReporter, by_split
 from tfpipe.models.parameter_count import parameters
@@ -103,15 +108,17 @@ def _train_and_evaluate(plan: RunPlan, reporter: StatusReporter) -> tuple[RunPla
         parity.start_early()
     if plan.test:  # a trial is in the report of its search
         _report(plan, metrics, trained.rows)
+        reporter.write(metrics=metrics)
     history = {n: [r.metrics[n] for r in trained.rows if n in r.metrics] for n in last.metrics}
     run = Run(directory.name, directory.path, history, metrics, model, [], prepared, plan.root)
     return plan, run
 
 
-def _report(
-    plan: RunPlan, metrics: Mapping[str, Mapping[str, float]], rows: Sequence[EpochRow]
-) -> None:
-    """Keep the model's answers, and write the report; a run does not fail for it."""
+def _report(plan: RunPlan, metrics: dict[str, dict[str, float]], rows: Sequence[EpochRow]) -> None:
+    """Keep the model's answers, and write the report; a run does not fail for it.
+
+    BLEU is one of the metrics then.
+    """
     directory, terminal = plan.directory, plan.terminal
     config, environment = read_records(directory)
     subject = subject_of(plan, rows, {"config": config, "environment": environment})
@@ -124,7 +131,12 @@ def _report(
             end_board(plan, subject, answers, rows[-1].epoch - 1)
             if split == "test":
                 answer_tables(subject, answers, terminal)
-        write_report(subject, answers, metrics, directory.report, terminal)
+        report = write_report(subject, answers, metrics, directory.report, terminal)
+        perplexity_table(report, terminal)
+        translation_table(report, terminal)
+        measured = report[report["split"]].get("translation", {}).get("bleu")
+        if measured is not None:
+            metrics[report["split"]]["bleu"] = measured
     except Exception as error:  # noqa: BLE001 (whatever it is, the model is trained and saved)
         terminal.note(f"The report could not be made ({type(error).__name__}: {error}).")
 

@@ -13,10 +13,11 @@ import numpy as np
 
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.errors import CheckFailed, TfpipeError
+from tfpipe.errors import CheckFailed, ModelError, TfpipeError
 from tfpipe.evaluation.predict import answers
 from tfpipe.exports import litert, onnx
 from tfpipe.exports.comparison import Comparison, compared, latency
+from tfpipe.exports.continuations import continues_texts
 from tfpipe.exports.contract import Origin, precision_of
 from tfpipe.exports.float32 import in_float32
 from tfpipe.exports.formats import LITERT_INT8, ONNX, ExportFormat
@@ -136,6 +137,12 @@ class TrainedPipeline:
             ModelError: when the format cannot hold the model.
             StorageError: when it cannot be written.
         """
+        if continues_texts(self.spec) or self.spec.translates:
+            said = "translates a sentence" if self.spec.translates else "continues a text"
+            raise ModelError(
+                f"The format {to.name} would hold the answers for one window alone: neither the "
+                f"vocabulary nor what {said}. Export it as a SavedModel."
+            )
         report: dict[str, Any] = {}
 
         def write(version: Path) -> None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tfpipe.data.input_fn import check_batch_size, steps_per_epoch
+from tfpipe.data.sources.pairs import SamplePairs
+from tfpipe.data.sources.running_text import SampleText
 from tfpipe.data.sources.sample import Sample, sample_of
 from tfpipe.data.sources.user_batches import UserBatches
 from tfpipe.declare.deferred import check_signatures
@@ -91,7 +93,7 @@ class Prepared:
     def sample_size(self) -> int | None:
         """How many generated training samples stand in for the data; None where none do."""
         data = self.pipeline.data
-        return data.size if isinstance(data, Sample) else None
+        return data.size if isinstance(data, Sample | SamplePairs | SampleText) else None
 
     def data_notes(self) -> list[str]:
         """How the data was read, where it could be read otherwise, and what was left out."""

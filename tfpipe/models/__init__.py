@@ -15,18 +15,24 @@ from tfpipe.models.mlp import MLP
 from tfpipe.models.pretrained.application import Application
 from tfpipe.models.pretrained.hub import Hub
 from tfpipe.models.pretrained.named_networks import VGG16, InceptionV3, MobileNet, NASNetMobile
+from tfpipe.models.sequence.char_rnn import CharRNN
+from tfpipe.models.sequence.gpt import GPT
 from tfpipe.models.sequence.rnn_forecaster import RNNForecaster
+from tfpipe.models.sequence.seq2seq import Seq2Seq
+from tfpipe.models.sequence.transformer import Transformer
 from tfpipe.models.text_classifier import TextClassifier
 from tfpipe.models.whitened_cnn.builder import WhitenedCNN
 
 __all__ = [
     "CNN_2_4_6",
+    "GPT",
     "MLP",
     "VGG",
     "VGG16",
     "AlexNet",
     "Application",
     "Block",
+    "CharRNN",
     "ConvNet",
     "Custom",
     "DenseNet",
@@ -38,8 +44,10 @@ __all__ = [
     "MobileNet",
     "NASNetMobile",
     "NiN",
-    "ResNet",
     "RNNForecaster",
+    "ResNet",
+    "Seq2Seq",
     "TextClassifier",
+    "Transformer",
     "WhitenedCNN",
 ]

@@ -14,7 +14,10 @@ def count(variables: Iterable[Any]) -> int:
 
 
 def parameters(model: "keras.Model") -> int:
-    """How many numbers the model's weights hold, without those of its preprocessing layers."""
+    """How many numbers the model's weights hold, without those of its preprocessing layers.
+
+    The states that recurrent layers carry from batch to batch are none of them either.
+    """
     return count(_without_state(model, model.weights))
 
 
@@ -34,6 +37,7 @@ def preprocessing_state(model: "keras.Model") -> int:
 
 def _without_state(model: "keras.Model", weights: list[Any]) -> list[Any]:
     learnt = {id(w) for layer in _preprocessing(model) for w in layer.weights}
+    learnt |= {id(w) for layer in model._flatten_layers() for w in getattr(layer, "state", ())}
     return [w for w in weights if id(w) not in learnt]
 
 

@@ -94,6 +94,11 @@ class RunDirectory:
         """The table with a row an epoch."""
         return self.path / "metrics.csv"
 
+    @property
+    def continuations(self) -> Path:
+        """How a model of texts continued a prompt after some epochs, a line each."""
+        return self.path / "continuations.jsonl"
+
     @contextlib.contextmanager
     def lock(self, doing: str = "being trained") -> Iterator[None]:
         """Keep other processes from training this run; raises RunError where one does already.

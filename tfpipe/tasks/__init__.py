@@ -5,6 +5,8 @@
 | classification | one of several classes  | a logit a class  | softmax                 |
 | binary         | one of two classes      | one logit        | sigmoid                 |
 | multilabel     | several yes/no answers  | a logit an answer| sigmoid                 |
+| language       | a text's next tokens    | a logit a token  | softmax at each place   |
+| translation    | a sentence's translation| a logit a token  | the translation         |
 | regression     | real numbers            | a value a number | the value               |
 | several        | a label for each output | one a output     | those of its tasks      |
 

@@ -122,8 +122,8 @@ class Task(ABC):
 
     @property
     @abstractmethod
-    def metrics(self) -> tuple[Deferred, ...]:
-        """The default Keras metrics, on the model's outputs."""
+    def metrics(self) -> "tuple[Deferred | keras.metrics.Metric, ...]":
+        """The default Keras metrics, on the model's outputs; deferred, or the objects."""
 
     def loss_for(self, declared: object = None) -> Any:
         """Return the loss that a pipeline declares, which gets what it expects.
@@ -223,6 +223,15 @@ class Task(ABC):
         return {"": self.named(answer, top)}
 
     # Judging
+
+    def kept(self, answers: Any, labels: Any) -> Any:
+        """What a run keeps of the answers to a batch, by which they are judged.
+
+        Args:
+            answers: [rows, ...] as `answers` gives them.
+            labels: [rows, ...] what is true.
+        """
+        return answers
 
     def class_probabilities(self, answers: "np.ndarray") -> "np.ndarray":
         """[rows, classes] of answers, where each is one of the label's classes."""

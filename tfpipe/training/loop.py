@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from tfpipe.data.sources.running_text import Text
 from tfpipe.declare.field_types import Duration
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.spec import ElementSpec
@@ -15,12 +16,15 @@ from tfpipe.devices.cluster.strategy import adapt, is_multi_worker
 from tfpipe.errors import Interrupted
 from tfpipe.processes.signals import count_stop_signals
 from tfpipe.runs.directory import RunDirectory
+from tfpipe.tasks.language import Language
 from tfpipe.training import checkpoint
 from tfpipe.training.callbacks import callback_state, tensorboard
 from tfpipe.training.callbacks.averaged_weights import AveragedWeights
 from tfpipe.training.callbacks.batch_norm import BatchNormStatistics
 from tfpipe.training.callbacks.batched_writes import BatchedWrites
 from tfpipe.training.callbacks.best_model import BestModel, best_monitor
+from tfpipe.training.callbacks.carried_state import CarriedState
+from tfpipe.training.callbacks.continuations import Continuations
 from tfpipe.training.callbacks.guard import Guard
 from tfpipe.training.callbacks.metrics_logger import MetricsLogger
 from tfpipe.training.callbacks.restore_metrics import RestoreMetrics
@@ -234,6 +238,7 @@ class _Training:
         callbacks = [
             *self._averaged,
             self._batch_norm,
+            CarriedState(self.position),
             Guard(self.position, declared, validated),
             *added_board,
             *declared,
@@ -242,6 +247,7 @@ class _Training:
             speeds,
             self.written,
             self.saver,
+            *self._continuations(),
             *extra,
         ]
         for callback in extra:
@@ -270,6 +276,13 @@ class _Training:
                 self._reporter.grouped,
             ),
         )
+
+    def _continuations(self) -> list[Continuations]:
+        """What writes down how a text is continued, where the data is one."""
+        data, task = self._pipeline.data, self._compiled.task
+        if not (self._chief and isinstance(data, Text) and isinstance(task, Language)):
+            return []
+        return [Continuations(self._run.continuations, data, task.probabilities)]
 
     def begin(self, resumed: Resumed | None) -> None:
         """Begin training with the callbacks, and restore what a saved state holds."""

@@ -75,7 +75,7 @@ def check(
         "trainable_parameters": trainable,
         "preprocessing_state": preprocessing_state(model),
         "splits": dict(spec.splits),
-        "classes": list(spec.classes),
+        "classes": [] if spec.label.is_vocabulary else list(spec.classes),
         "labels": data.label_reading(),
         "class_counts": counts,
         "steps_per_epoch": prepared.steps,

@@ -62,7 +62,12 @@ def evaluate(
     from tfpipe.evaluation.evaluate import evaluate as metrics_of
     from tfpipe.jobs.report.answers import answer, keep_answers
     from tfpipe.jobs.report.stored import subject_of_export, subject_of_run
-    from tfpipe.jobs.report.write import answer_tables, write_report
+    from tfpipe.jobs.report.write import (
+        answer_tables,
+        perplexity_table,
+        translation_table,
+        write_report,
+    )
     from tfpipe.training.datasets import dataset
 
     if run is not None:
@@ -88,6 +93,8 @@ def evaluate(
     elif run is not None and split == "test" and declared is None:
         folder = run.directory.report
     report = write_report(subject, answers, metrics, folder, terminal)
+    perplexity_table(report, terminal)
+    translation_table(report, terminal)
     return {**report, "report": str(folder / "report.html")}
 
 

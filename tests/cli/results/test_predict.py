@@ -233,7 +233,8 @@ def test_overrides_alone_are_no_pictures(tfpipe: Any) -> None:
     answer = tfpipe("predict", INCEPTION, "batch_size=3")
     assert answer.code == 2
     assert (
-        "Error: Give at least one file, folder, pattern, or - for standard input.\n" in answer.err
+        "Error: Give at least one file, folder, pattern, or - for standard input; or --prompt "
+        "TEXT.\n" in answer.err
     )
 
 

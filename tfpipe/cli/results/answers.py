@@ -83,6 +83,7 @@ class TableWriter:
 
     def __init__(self, ready: "Predictor", stream: IO[str], top: int) -> None:
         self._stream, self._columns = stream, columns(ready, top)
+        self._translates = ready.translates
         classes = chain(*(task.label.classes for task in ready.outputs.values()))
         self._name = min(_NAME_WIDTH, max(map(len, classes), default=0))
         self._place = 0
@@ -111,6 +112,8 @@ class TableWriter:
                 if output is None:
                     width = max(_VALUE_WIDTH, len(title))
                     yield f"{value:>{width}.6g}"
+                elif self._translates:
+                    yield f"{name:<{self._name}} {value:>7.3f}"
                 else:
                     yield f"{name:<{self._name}} {value:>6.1%}"
 
@@ -130,7 +133,8 @@ class CsvWriter:
                 titles += names
             else:
                 before = f"{output}_" if output else ""
-                titles += [f"{before}{w}_{n}" for n in names for w in ("class", "probability")]
+                words = ("translation", "score") if ready.translates else ("class", "probability")
+                titles += [f"{before}{w}_{n}" for n in names for w in words]
         self._width = len(titles)
         self._writer.writerow(["file", *titles, "error"])
 
@@ -159,6 +163,7 @@ class JsonWriter:
 
     def __init__(self, ready: "Predictor", stream: IO[str], lines: bool) -> None:
         self._probabilities, self._stream, self._lines = ready.has_probabilities, stream, lines
+        self._translates = ready.translates
         self._all: list[dict[str, Any]] = []
 
     def write(self, answers: "Sequence[Prediction]") -> None:
@@ -175,6 +180,9 @@ class JsonWriter:
     def _object(self, answer: "Prediction") -> dict[str, Any]:
         if answer.error:
             return {"file": answer.file, "error": answer.error}
+        if self._translates:
+            best = [{"translation": text, "score": _finite(v)} for text, v in answer.values]
+            return {"file": answer.file, "translations": best}
         if not self._probabilities:
             return {"file": answer.file, "values": {n: _finite(v) for n, v in answer.values}}
         classes = [{"class": n, "probability": _finite(v)} for n, v in answer.values]
@@ -200,6 +208,8 @@ def columns(ready: "Predictor", top: int) -> list[tuple[str | None, list[str]]]:
         if task.output == "probabilities":
             ranks = range(1, 1 + min(top, len(task.label.classes)))
             found.append((output, [*map(str, ranks)]))
+        elif ready.translates:
+            found.append((output, [*map(str, range(1, 1 + min(top, ready.beam)))]))
         else:
             names = [name for name, _ in task.named([0.0] * task.units, top)]
             several = [

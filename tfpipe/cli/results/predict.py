@@ -13,6 +13,7 @@ import click
 
 from tfpipe.cli.options import PipelineFile, debug_option, json_option, root_option
 from tfpipe.cli.results.answers import BlockWriter, Writer, writer_of
+from tfpipe.cli.results.continuation import asked_of, prompt_options, show
 from tfpipe.storage import whole_text
 from tfpipe.text import counted
 
@@ -24,7 +25,7 @@ _MACHINE = ("csv", "jsonl", "json")
 
 @click.command("predict")
 @click.argument("target", metavar="FILE|RUN|MODEL", type=PipelineFile())
-@click.argument("words", metavar="PATH... [a.b=value]...", nargs=-1, required=True)
+@click.argument("words", metavar="PATH... [a.b=value]...", nargs=-1)
 @click.option(
     "--top",
     type=click.IntRange(min=1),
@@ -68,6 +69,13 @@ _MACHINE = ("csv", "jsonl", "json")
     is_flag=True,
     help="Each picture is of one sign, such as a digit: cut it out and centre it, as in MNIST.",
 )
+@click.option(
+    "--beam",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Of a model that translates: how many translations to keep at each place; 1.",
+)
+@prompt_options
 @root_option
 @json_option
 @debug_option
@@ -81,10 +89,15 @@ def command(
     per_page: int,
     every: int,
     signs: bool,
+    beam: int | None,
     root: Path,
     as_json: bool,
+    **prompted: str | float | None,
 ) -> int | None:
     """Say what a model makes of pictures, rows or texts; exit 1 when any could not be read.
+
+    With --prompt a model of a text's next tokens continues it. For a model that translates, what
+    names no file is a sentence, and text files have one a line; --beam 4 finds better translations.
 
     FILE declares a network that needs no training (head="imagenet"); RUN is a run's name, a unique
     beginning of it, a path or `last`, whose best model is used; MODEL is an exported SavedModel:
@@ -99,27 +112,43 @@ def command(
     first character is { or a double quote, else a text a line.
     """
     from tfpipe.cli.logs import log_shown
+    from tfpipe.jobs.predict.continuation import check_no_files
     from tfpipe.jobs.predict.figures import Figures
     from tfpipe.terminal import Silent, Terminal
     from tfpipe.verbs.predict import predictor
 
     paths, overrides = _split_words(words)
-    if not paths:
-        raise click.UsageError("Give at least one file, folder, pattern, or - for standard input.")
+    asked = asked_of(
+        prompted,
+        bool(paths),
+        bool(top or form or out or figures or per_page > 1 or every > 1 or beam),
+    )
+    if not paths and asked is None:
+        raise click.UsageError(
+            "Give at least one file, folder, pattern, or - for standard input; or --prompt TEXT."
+        )
     if as_json and form not in (None, "json"):
         raise click.UsageError(f"--json and --format {form} are two formats: choose one.")
     if out and not form and not as_json:
         form = _BY_SUFFIX.get(out.suffix.lower(), "table")
+    if asked is not None:
+        terminal = Terminal(sys.stderr)
+        with log_shown(terminal):
+            ready = predictor(target, overrides=overrides, root=root, terminal=terminal)
+            show(ready, asked, terminal, as_json)
+        return None
     form = "json" if as_json else form
     terminal = Terminal(sys.stderr if form in _MACHINE and out is None else sys.stdout)
     with contextlib.ExitStack() as opened:
         opened.enter_context(log_shown(terminal))
         stream = opened.enter_context(whole_text(out)) if out else sys.stdout
         ready = predictor(target, overrides=overrides, root=root, terminal=terminal)
+        check_no_files(ready)
+        ready = ready.with_beam(beam) if beam else ready
         drawn = Figures(figures, per_page, ready) if figures else None
         for note in ready.notes:
             terminal.note(note)
-        parts = ready.in_parts(paths, top or 5, every, drawn is not None, signs)
+        parts = ready.in_parts(paths, top or max(5, ready.beam), every, drawn is not None, signs)
         failed, total = 0, 0
         writer: Writer | None = None
         first = next(parts, [])  # before the live line, as the model is loaded for it

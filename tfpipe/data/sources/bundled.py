@@ -12,7 +12,7 @@ from tfpipe.errors import ConfigError, suggest
 if TYPE_CHECKING:
     import numpy as np
 
-    from tfpipe.data.sources.bundled_sets import Described
+    from tfpipe.data.bundled_sets import Described
 
 
 class _Bundled(StoredSplits):
@@ -90,7 +90,7 @@ class Sklearn(_Bundled):
 
     @classmethod
     def sets(cls) -> "Mapping[str, Described]":
-        from tfpipe.data.sources.bundled_sets import SKLEARN
+        from tfpipe.data.bundled_sets import SKLEARN
 
         return SKLEARN
 
@@ -135,7 +135,7 @@ class Mlxtend(_Bundled):
 
     @classmethod
     def sets(cls) -> "Mapping[str, Described]":
-        from tfpipe.data.sources.bundled_sets import MLXTEND
+        from tfpipe.data.bundled_sets import MLXTEND
 
         return MLXTEND
 

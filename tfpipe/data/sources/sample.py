@@ -4,6 +4,8 @@ from typing import ClassVar
 
 from tfpipe.data.columns import Columns
 from tfpipe.data.sources.base import HeldOut, StoredSplits
+from tfpipe.data.sources.pairs import Pairs, SamplePairs, sample_pairs_of
+from tfpipe.data.sources.running_text import SampleText, Text, sample_text_of
 from tfpipe.declare.field_types import Positive
 from tfpipe.declare.kinds import Source
 from tfpipe.declare.spec import Feature, Label
@@ -53,7 +55,7 @@ class Sample(StoredSplits):
         return generate(self.features, self.label, size, self.seed, number)
 
 
-def sample_of(source: Source, size: int | None, seed: int) -> Sample:
+def sample_of(source: Source, size: int | None, seed: int) -> Sample | SamplePairs | SampleText:
     """Generated data in place of a source's own, with its splits.
 
     Args:
@@ -62,6 +64,10 @@ def sample_of(source: Source, size: int | None, seed: int) -> Sample:
         size: how many training samples; None for 10,000, or what fits in 12 MB, or 500.
         seed: the pipeline's seed.
     """
+    if isinstance(source, Pairs):
+        return sample_pairs_of(source, size, seed)
+    if isinstance(source, Text):
+        return sample_text_of(source, size, seed)
     features, label = source.element()
     validation = getattr(source, "validation", 0.1)
     test = getattr(source, "test", "test")

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfpipe.declare.formats import PAD, SPECIAL
 from tfpipe.declare.spec import ElementSpec, Label
 from tfpipe.text import listed
 
@@ -59,12 +60,16 @@ def columns_of(spec: ElementSpec, rows: Mapping[str, np.ndarray]) -> dict[str, n
 def label_columns(label: Label, labels: Mapping[str, np.ndarray]) -> list[LabelColumn]:
     """Return what is to be predicted, one column each: classes, yes/no answers and numbers.
 
+    The tokens of a text are none.
+
     Args:
         label: what it is; several by name too.
         labels: [rows, ...] by name; that of the only one is empty.
     """
     found = []
     for part in label.parts or (label,):
+        if part.is_vocabulary:
+            continue
         values = labels[part.name if label.parts else ""]
         if part.is_class:
             found.append(LabelColumn(part.name, values.reshape(-1).astype(int), True))
@@ -84,6 +89,10 @@ def named(label: Label, value: np.ndarray) -> str:
     """Return the label of one sample in words."""
     if label.is_class:
         return str(label.classes[int(value.reshape(-1)[0])])
+    if label.is_vocabulary:
+        words = [label.classes[number] for number in value.reshape(-1).tolist()]
+        words = [word for word in words if label.kind != "sentence" or word != SPECIAL[PAD]]
+        return ("" if max(map(len, words)) == 1 else " ").join(words)
     if label.classes:
         yes = [n for n, v in zip(label.classes, value.reshape(-1), strict=True) if v]
         return listed(yes, 3) if yes else "none"

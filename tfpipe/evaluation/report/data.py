@@ -78,7 +78,7 @@ def class_counts(
     """Return how often each class occurs, by the label's name and split."""
     counts: dict[str, dict[str, list[int]]] = {}
     for part in label.parts or (label,):
-        for split, found in splits.items() if part.classes else ():
+        for split, found in splits.items() if not part.is_vocabulary and part.classes else ():
             values = found.labels(part.name if label.parts else "")
             if part.is_class:
                 flat = values.reshape(-1).astype(int)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from tfpipe.evaluation.report.sections import Card, Section
 from tfpipe.evaluation.samples import Sample, shown
 from tfpipe.evaluation.scores.forecasts import NaiveForecasts
 from tfpipe.tasks.task import Task
+
+if TYPE_CHECKING:
+    from tfpipe.evaluation.translation.translations import Said
 
 SHOWN = 12  # samples of a kind
 
@@ -45,6 +48,7 @@ class Judged:
         places: [rows] the file, or file and line, of each sample; empty where that is not known.
         in_time: whether samples follow each other in time, and each label holds the next values.
         naive: the forecasts of these that need no model; None where none are known.
+        said: the sentences with their translations, where the answers are such.
     """
 
     task: Task
@@ -60,6 +64,7 @@ class Judged:
     in_time: bool = False
     naive: NaiveForecasts | None = None
     places: Sequence[str] = ()
+    said: "Said | None" = None
 
     @property
     def of_output(self) -> str:

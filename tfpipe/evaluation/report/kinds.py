@@ -6,11 +6,15 @@ from tfpipe.evaluation.report.classes import class_sections
 from tfpipe.evaluation.report.judged import Judged
 from tfpipe.evaluation.report.numbers import number_sections
 from tfpipe.evaluation.report.sections import Section
+from tfpipe.evaluation.report.tokens import token_sections
 from tfpipe.evaluation.report.yes_no import yes_no_sections
+from tfpipe.evaluation.translation.sections import translation_sections
 
 KINDS: dict[str, Callable[[Judged], list[Section]]] = {
     "class": class_sections,
     "number": number_sections,
+    "tokens": token_sections,
+    "translation": translation_sections,
     "yes_no": yes_no_sections,
 }
 

@@ -1,6 +1,7 @@
 """Models that answer a batch at a time, compiled once for batches of any size."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ class TrainedModel:
     def __init__(self, model: "keras.Model", task: Task, spec: ElementSpec) -> None:
         import tensorflow as tf
 
-        self.model = model
+        self.model, self.task, self._spec = model, task, spec
         inputs = {f.name: tf.TensorSpec([None, *f.shape], f.dtype) for f in spec.features}
 
         def answers(samples: "Tensors") -> "tf.Tensor":
@@ -45,6 +46,26 @@ class TrainedModel:
             samples: an array for each input, of any number of rows.
         """
         return _rows(self._answers({n: _tensor(array) for n, array in samples.items()}))
+
+    def translations(self, samples: Mapping[str, np.ndarray], beam: int) -> list[Any]:
+        """Return the best translations of each sentence with their scores.
+
+        Args:
+            samples: the sentences, by the input's name.
+            beam: how many translations to keep at each place.
+        """
+        (sentences,) = samples.values()
+        return _translations(self._translate(_tensor(sentences), beam))
+
+    @cached_property
+    def _translate(self) -> Any:
+        import tensorflow as tf
+
+        from tfpipe.evaluation.translation.translations import Translations
+
+        translations = Translations(self.model, self.task, self._spec)
+        signature = [tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.int32)]
+        return tf.function(translations.of_texts, signature, autograph=False)
 
     def files(self, encoded: Sequence[bytes]) -> list[Any]:
         """Return the answers to image files."""
@@ -71,9 +92,20 @@ class ServedModel:
         Args:
             samples: an array for each input, of any number of rows.
         """
-        serve = self._loaded.signatures["serving_default"]
         tensors = {name: _tensor(array) for name, array in samples.items()}
-        return _rows(self._task.answers_of(serve(**tensors)))
+        return _rows(self._task.answers_of(self.ask("serving_default", tensors)))
+
+    def translations(self, samples: Mapping[str, np.ndarray], beam: int) -> list[Any]:
+        """Return what `TrainedModel.translations` does."""
+        import tensorflow as tf
+
+        tensors = {name: _tensor(array) for name, array in samples.items()}
+        return _translations(self.ask("translate", {**tensors, "beam": tf.constant(beam)}))
+
+    def ask(self, signature: str, tensors: "Tensors") -> "Tensors":
+        """Return what a signature gives, by name."""
+        outputs: Tensors = self._loaded.signatures[signature](**tensors)
+        return outputs
 
     def files(self, encoded: Sequence[bytes]) -> list[Any]:
         """Return the answers of `serving_bytes` row by row; raise where a file is no image.
@@ -83,8 +115,17 @@ class ServedModel:
         """
         import tensorflow as tf
 
-        serve = self._loaded.signatures["serving_bytes"]
-        return _rows(self._task.answers_of(serve(bytes=tf.constant([*encoded]))))
+        given = {"bytes": tf.constant([*encoded])}
+        return _rows(self._task.answers_of(self.ask("serving_bytes", given)))
+
+
+def _translations(found: "Tensors") -> list[Any]:
+    """Pairs of a text and its score for each sentence, without those that are none."""
+    rows = zip(found["translation"].numpy().tolist(), found["score"].numpy().tolist(), strict=True)
+    return [
+        [(text.decode(), score) for text, score in zip(*row, strict=True) if score > -np.inf]
+        for row in rows
+    ]
 
 
 def _tensor(array: np.ndarray) -> "tf.Tensor":

@@ -29,12 +29,14 @@ def of_run(stopped: Stopped, terminal: Terminal) -> Predictor:
     spec: ElementSpec = from_json(stopped.config["spec"])
     declared = stopped.config["pipeline"]["task"]
 
+    task = task_for(spec, declared)
+
     def load() -> TrainedModel:
         with terminal.waiting("starting TensorFlow"):
             start_tensorflow()
         with terminal.waiting("loading the model"):
             model = load_model(best, stopped)
-        return TrainedModel(model, task_for(spec, declared).for_model(model), spec)
+        return TrainedModel(model, task.for_model(model), spec)
 
     notes = []
     if stopped.sample:
@@ -42,7 +44,7 @@ def of_run(stopped: Stopped, terminal: Terminal) -> Predictor:
             f"{stopped.name} was trained on generated data, and these answers mean nothing."
         )
     written = Written.of(stopped.config["pipeline"].get("data") or {})
-    return Predictor(stopped.name, load, task_for(spec, declared), spec, tuple(notes), written)
+    return Predictor(stopped.name, load, task, spec.asked, tuple(notes), written)
 
 
 def best_file(stopped: Stopped) -> Path:
@@ -67,6 +69,7 @@ def load_model(path: Path, stopped: Stopped) -> Any:
 
     # By these Keras knows layers of tfpipe by their registered names.
     import tfpipe.models.pretrained.hub_module
+    import tfpipe.models.sequence.carried
     import tfpipe.models.text_columns
     import tfpipe.models.text_vectorization
     import tfpipe.models.whitened_cnn.fused

@@ -1,7 +1,7 @@
 """A model that is ready to answer, and whatever is asked of it, however much there is."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class Predictor:
         notes: what a person must not overlook about the answers.
         written: how the files were written that it was trained on.
         decodes: whether the model itself decodes image files of a format that TensorFlow reads.
+        beam: how many translations a model that translates keeps at each place.
     """
 
     name: str
@@ -39,6 +40,27 @@ class Predictor:
     notes: tuple[str, ...] = ()
     written: Written = Written()  # noqa: RUF009 (it is frozen)
     decodes: bool = False
+    beam: int = 1
+
+    def with_beam(self, beam: int) -> "Predictor":
+        """Return a model that keeps so many translations, and gives them.
+
+        Raises:
+            ConfigError: for a model that does not translate, and a beam below 1.
+        """
+        if not self.translates:
+            raise ConfigError(
+                f"{self.name} is of the task {self.task.title}, and a beam is for models that "
+                "translate. Leave it out."
+            )
+        if beam < 1:
+            raise ConfigError(f"A beam of {beam} was asked for. Give 1 or more, such as 4.")
+        return replace(self, beam=beam)
+
+    @property
+    def translates(self) -> bool:
+        """Whether it is given sentences, and answers with translations."""
+        return self.task.judged_as == "translation"
 
     @property
     def reads_images(self) -> bool:
@@ -48,7 +70,7 @@ class Predictor:
     @property
     def nouns(self) -> str:
         """What is answered one by one."""
-        return "files" if self.reads_images else "rows"
+        return "files" if self.reads_images else "sentences" if self.translates else "rows"
 
     @property
     def has_probabilities(self) -> bool:
@@ -117,7 +139,11 @@ class Predictor:
             rows = self._from_files(chunk) if chunk.encoded else {}
             sound = [i for i in range(len(chunk.places)) if i not in chunk.errors and i not in rows]
             if sound:
-                rows |= zip(sound, self.model(chunk.samples), strict=True)
+                if self.translates:
+                    answers = self.model.translations(chunk.samples, self.beam)
+                else:
+                    answers = self.model(chunk.samples)
+                rows |= zip(sound, answers, strict=True)
             seen = dict(zip(sound, *chunk.samples.values(), strict=True)) if images else {}
             yield [
                 Prediction(place, error=chunk.errors[index])

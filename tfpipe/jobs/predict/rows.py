@@ -45,6 +45,8 @@ class RowReader:
         self._form, self._missing = written.form, written.missing
         kinds = {feature.kind for feature in spec.features}
         self._reads_text = [f.kind for f in spec.features] == ["text"]
+        # One that reads a sentence at a time takes it as it is, and text files line by line.
+        self._by_line = self._reads_text and spec.feature.tokens is not None
         self._is_table = kinds <= {*COLUMN_KINDS, "text"}
         most = _COLUMNS if kinds <= {*COLUMN_KINDS} else _OTHERS
         self._size = max(1, min(most, _BYTES // sum(f.nbytes for f in spec.features)))
@@ -55,19 +57,21 @@ class RowReader:
 
         Args:
             paths: CSV files, JSON-lines files, patterns, or "-" for standard input; for a model
-                that reads a text also text files and folders of them.
+                that reads a text also text files and folders of them. For one that reads a sentence
+                what names no file is one.
         """
         named = sources(paths, texts_in if self._reads_text else self._refuse_folder)
         for are_texts, group in itertools.groupby(
             named, lambda s: self._reads_text and not s.error and s.path.lower().endswith(SUFFIX)
         ):
-            if are_texts:
+            if are_texts and not self._by_line:
                 while files := taken(group, self._size):
                     yield self._text_files([source.path for source in files])
                 continue
             for source in group:
                 if source.error:
-                    yield refused(source.path, source.error)
+                    sentence = self._by_line and not _looks_like_path(source.path)
+                    yield (self._sentence if sentence else refused)(source.path, source.error)
                     continue
                 try:
                     yield from self._rows(source.path)
@@ -103,6 +107,8 @@ class RowReader:
             with raw, as_text(raw, encoding, path) as lines:
                 if is_json:
                     yield from self._json_lines(lines, path)
+                elif self._by_line and not path.lower().endswith(".csv"):
+                    yield from self._lines(lines, path)
                 else:
                     first = raw.peek().partition(b"\n")[0].decode(encoding, "replace")
                     yield from self._csv(lines, first, path)
@@ -188,6 +194,13 @@ class RowReader:
             part.read((n, nul if "\0" in line else [line]) for n, line in some)
             yield self._chunk(part, *self._columns(part))
 
+    def _sentence(self, text: str, error: str) -> Chunk:
+        """A sentence that was given itself; refused where there is nothing in it."""
+        if not text.strip():
+            return refused(text, "is an empty sentence.")
+        encoded = np.array([text.encode("utf-8", "replace"), b""], object)[:-1]
+        return Chunk([text], samples={self._spec.feature.name: encoded})
+
     def _text_files(self, files: list[str]) -> Chunk:
         utf8 = codecs.lookup(self._form.encoding).name == "utf-8"
         found = [read_text(file, "utf-8-sig" if utf8 else self._form.encoding) for file in files]
@@ -215,6 +228,11 @@ class RowReader:
             {i: wrong[line] for i, line in enumerate(ordered) if line in wrong} if wrong else {}
         )
         return Chunk([f"{table.shown}:{line}" for line in ordered], errors, {}, columns)
+
+
+def _looks_like_path(text: str) -> bool:
+    """Whether what names no file was meant to: it is in a folder, or ends as such files do."""
+    return "/" in text or text.lower().endswith((SUFFIX, ".csv", *JSON_LINES))
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

@@ -14,6 +14,7 @@ from tfpipe.evaluation.report.judged import Judged
 from tfpipe.evaluation.samples import chosen
 from tfpipe.evaluation.scores.forecasts import NaiveForecasts, naive_forecasts
 from tfpipe.evaluation.traits import Traits, sizes_of
+from tfpipe.evaluation.translation.translations import said_of
 from tfpipe.jobs.report.subject import Subject
 from tfpipe.runs.directory import RunDirectory
 from tfpipe.storage import storage
@@ -87,7 +88,9 @@ def judged_outputs(subject: Subject, answers: Answers) -> list[Judged]:
     traits = answers.traits.traits()
     if any(feature.kind == "image" for feature in spec.features):
         traits |= sizes_of(places)
-    judged = []
+    judged, said = [], None
+    if spec.translates:
+        said = said_of(subject.model, subject.task, spec, batches())
     for output, task in subject.outputs.items():
         answered = found.outputs[output]
         about = Explained(subject.model, task, spec, answered, output, int(subject.pipeline.seed))
@@ -107,6 +110,7 @@ def judged_outputs(subject: Subject, answers: Answers) -> list[Judged]:
                 places=places,
                 in_time=isinstance(subject.pipeline.data, Windows),
                 naive=naive_of(subject, split),
+                said=said,
             )
         )
     return judged

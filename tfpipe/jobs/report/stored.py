@@ -15,7 +15,7 @@ from tfpipe.declare.tree import resolve
 from tfpipe.errors import DataError, RunError
 from tfpipe.jobs.predict.best_model import best_file, load_model
 from tfpipe.jobs.prepare import with_data
-from tfpipe.jobs.report.subject import Subject, time_of
+from tfpipe.jobs.report.subject import Subject, continuations_of, time_of
 from tfpipe.jobs.restore import Stopped, redeclare
 from tfpipe.tasks import task_for
 from tfpipe.tasks.several import Several
@@ -75,6 +75,7 @@ def subject_of_run(
         stopped.environment,
         notes,
         generated=bool(stopped.sample),
+        continuations=continuations_of(stopped.directory),
     )
 
 
@@ -138,6 +139,11 @@ def _read(
 
 def _check_same(spec: ElementSpec, trained: ElementSpec, name: str) -> None:
     """Refuse data of other features or classes than a model was trained on; raises DataError."""
+    if trained.translates and trained.features[0].kind == "text":  # of an export
+        raise DataError(
+            f"{name} takes sentences and gives others, without the probabilities that it is judged "
+            "by. Judge its run: tfpipe evaluate RUN"
+        )
     own = [(f.name, f.shape, f.dtype) for f in spec.features]
     known = [(f.name, f.shape, f.dtype) for f in trained.features]
     if own != known:

@@ -1,5 +1,6 @@
 """What a report is about: a trained model, its data, and where it comes from."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from tfpipe.declare.spec import ElementSpec
 from tfpipe.jobs.prepare import source_name
 from tfpipe.jobs.run import RunPlan
 from tfpipe.models.parameter_count import parameters, trainable_parameters
+from tfpipe.runs.directory import RunDirectory
 from tfpipe.tasks.several import Several
 from tfpipe.tasks.task import Task
 from tfpipe.text import clock, counted
@@ -37,6 +39,7 @@ class Subject:
         environment: as environment.json has it.
         notes: what a person must not overlook.
         generated: whether the data was.
+        continuations: how a prompt was continued after some epochs: epoch, prompt, continuation.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Subject:
     environment: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
     generated: bool = False
+    continuations: Sequence[Mapping[str, Any]] = ()
 
     @property
     def outputs(self) -> dict[str, Task]:
@@ -88,7 +92,15 @@ def subject_of(plan: RunPlan, rows: Sequence[EpochRow], records: Mapping[str, An
         records["environment"],
         plan.all_notes,
         generated=prepared.stands_for is not None,
+        continuations=continuations_of(plan.directory),
     )
+
+
+def continuations_of(run: RunDirectory) -> list[Mapping[str, Any]]:
+    """Return how a prompt was continued after some epochs of a run; none of other tasks."""
+    if not run.continuations.is_file():
+        return []
+    return [json.loads(line) for line in run.continuations.read_text("utf-8").splitlines()]
 
 
 def time_of(rows: Sequence[EpochRow]) -> str:
@@ -104,7 +116,8 @@ def run_facts(plan: RunPlan) -> dict[str, str]:
     sizes = ", ".join(f"{size:,} {name}" for name, size in spec.splits.items())
     assert pipeline.data is not None
     source = prepared.stands_for or source_name(pipeline.data)
-    classes = f" · {len(spec.classes)} classes" if spec.classes else ""
+    noun = "tokens" if spec.label.is_vocabulary else "classes"
+    classes = f" · {len(spec.classes)} {noun}" if spec.classes else ""
     builder = type(pipeline.model).__name__ if pipeline.model else model.name
     detail = f" ({trainable:,} trainable)" if trainable != total else ""
     generated = "generated in place of " if prepared.stands_for else ""

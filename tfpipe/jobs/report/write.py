@@ -2,13 +2,16 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from operator import eq
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.markup import escape
 
 from tfpipe.declare.origins import DEFAULT
+from tfpipe.errors import MissingDependency
 from tfpipe.evaluation.report.classes import scores_of as class_scores
 from tfpipe.evaluation.report.judged import Judged
 from tfpipe.evaluation.report.kinds import sections_of
@@ -17,6 +20,8 @@ from tfpipe.evaluation.report.numbers import horizons
 from tfpipe.evaluation.report.numbers import scores_of as number_scores
 from tfpipe.evaluation.report.run import RunPage
 from tfpipe.evaluation.report.sections import Section
+from tfpipe.evaluation.report.tokens import continuations_section
+from tfpipe.evaluation.report.tokens import scores_of as token_scores
 from tfpipe.evaluation.samples import chosen
 from tfpipe.evaluation.scores.baseline import (
     Baseline,
@@ -24,7 +29,10 @@ from tfpipe.evaluation.scores.baseline import (
     constant_number,
     linear,
 )
-from tfpipe.evaluation.verdict import Measured, fit, how_good, what_next
+from tfpipe.evaluation.scores.intervals import interval
+from tfpipe.evaluation.scores.tokens import count, counted_baselines
+from tfpipe.evaluation.translation.bleu import check_sacrebleu
+from tfpipe.evaluation.verdict import Measured, by_heart, fit, how_good, what_next
 from tfpipe.jobs.report.answers import Answers, judged_outputs, naive_of
 from tfpipe.jobs.report.subject import Subject
 from tfpipe.storage import storage, write_whole
@@ -62,6 +70,7 @@ def write_report(
         columns = answers.traits.first() if answers is not None else {}
         measured = [m for one in judged if (m := _measured(subject, one, columns)) is not None]
     sections = [section for _, found in by_output for section in found]
+    sections += continuations_section(subject.continuations)
     sections += _model_sections(subject)
     verdict = _verdict(subject, measured)
     split = answers.split if answers is not None else "train"
@@ -75,7 +84,7 @@ def write_report(
         "verdict": verdict,
         "baselines": [b._asdict() for m in measured for b in m.baselines],
         split: data,
-        **{s.key: s.data for s in sections if s.key == "network"},
+        **{s.key: s.data for s in sections if s.key in ("network", "continuations")},
     }
     report = _plain(report)
     with storage(folder), terminal.waiting("drawing the report"):
@@ -129,11 +138,58 @@ def answer_tables(subject: Subject, answers: Answers, terminal: Terminal) -> Non
             terminal.say(found.scaled)
 
 
+def perplexity_table(report: Mapping[str, Any], terminal: Terminal) -> None:
+    """Show the perplexity of a text's next tokens beside what is reached without a network.
+
+    Args:
+        report: as `write_report` returns it.
+        terminal: where to.
+    """
+    tokens = report[report["split"]].get("tokens")
+    if tokens is None:
+        return
+    baselines = [(b["name"], number(b["score"])) for b in report["baselines"]]
+    terminal.say()
+    terminal.table(
+        (report["split"], "perplexity"), [("the model", number(tokens["perplexity"])), *baselines]
+    )
+    for line in report.get("continuations", {}).get("lines", ())[-1:]:
+        text = f"{line['prompt']}{line['continuation']}"
+        terminal.say()
+        terminal.say(f"after epoch {line['epoch']}: [bold]{escape(text)}[/]")
+
+
+def translation_table(report: Mapping[str, Any], terminal: Terminal) -> None:
+    """Show how good translations are.
+
+    Args:
+        report: as `write_report` returns it.
+        terminal: where to.
+    """
+    found = report[report["split"]].get("translation")
+    if found is None:
+        return
+    of_bleu = "not measured" if found["bleu"] is None else f"{found['bleu']:.3f}"
+    rows = [("BLEU", of_bleu), ("word for word", f"{found['exact']:.1%}")]
+    terminal.say()
+    terminal.table((f"translations of {report['split']}", ""), rows)
+    try:
+        check_sacrebleu()
+    except MissingDependency as error:
+        terminal.note(str(error))
+
+
 def _measured(
     subject: Subject, judged: Judged, columns: Mapping[str, np.ndarray]
 ) -> Measured | None:
     """How good answers are in one number, against which baselines; None where there is none."""
     task, split = judged.task, judged.split
+    if judged.said is not None:
+        size = len(judged.said.true)
+        exact = sum(map(eq, judged.said.said, judged.said.true))
+        return Measured(split, size, exact / size, interval(exact, size), shares=True)
+    if task.judged_as == "tokens":
+        return _measured_tokens(subject, judged)
     features, labels = _training(subject, judged.output)
     rows = len(next(iter(columns.values()), ()))
     true = judged.answered.labels.reshape(len(judged.answered), -1)
@@ -159,6 +215,25 @@ def _measured(
     else:
         return None
     return Measured(*measures, baselines)
+
+
+def _measured_tokens(subject: Subject, judged: Judged) -> Measured:
+    """The perplexity of a text's next tokens, beside what chance and counting reach."""
+    scores, split = token_scores(judged), judged.split
+
+    def windows(of: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        return ((np.asarray(x), np.asarray(y)) for x, y, *_ in dataset(subject.pipeline, of))
+
+    counted = count(windows("train"), len(judged.task.label.classes))
+    return Measured(
+        split,
+        len(judged.answered),
+        scores.perplexity,
+        scores.interval(),
+        shares=False,
+        baselines=counted_baselines(counted, windows(split)),
+        measure="perplexity",
+    )
 
 
 def _training(subject: Subject, output: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -201,7 +276,7 @@ def _verdict(subject: Subject, measured: Sequence[Measured]) -> list[str]:
     state = "fits"
     if subject.rows:
         state, sentence = fit(subject.rows, subject.best)
-        sentences.append(sentence)
+        sentences += filter(None, [sentence, by_heart(subject.rows)])
     first = measured[0] if measured else None
     epochs = subject.pipeline.all_epochs
     return [*sentences, what_next(state, first, epochs, generated=subject.generated)]

@@ -1,0 +1,1 @@
+"""Texts as tokens: what they are cut into, learnt vocabularies, and windows over them."""
