@@ -156,8 +156,8 @@ def test_a_changed_export_is_noticed_and_other_formats_are_refused(
     with pytest.raises(ModelError) as refused:
         tfpipe.export(run.name, format="onnx", root=root)
     assert str(refused.value) == (
-        "The format onnx would hold the answers for one window alone: neither the vocabulary nor what "
-        "continues a text. Export it as a SavedModel."
+        "The format onnx would hold the answers for one window alone: neither the vocabulary nor "
+        "what continues a text. Export it as a SavedModel."
     )
 
 

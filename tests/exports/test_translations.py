@@ -115,8 +115,8 @@ def test_other_formats_cannot_translate(trained: tuple[Any, Path]) -> None:
     with pytest.raises(ModelError) as caught:
         tfpipe.export(run.name, root=root, format="onnx")
     assert str(caught.value) == (
-        "The format onnx would hold the answers for one window alone: neither the vocabulary nor what "
-        "translates a sentence. Export it as a SavedModel."
+        "The format onnx would hold the answers for one window alone: neither the vocabulary nor "
+        "what translates a sentence. Export it as a SavedModel."
     )
 
 
