@@ -35,12 +35,10 @@ class FashionFast(Pipeline):
     )
     augment = (augment.flip(alternate=True), augment.crop(2, fill="constant"))
     model = WhitenedCNN(widths=(64, 128, 256))
-    optimizer = optimizers.LookaheadSGD(
-        optimizers.Triangular(0.375),
-        momentum=0.85,
-        nesterov=True,
+    optimizer = optimizers.ConvMuon(
+        optimizers.Triangular(0.12, start=1.0, end=0.0, at=0.01),
         weight_decay=0.0102,
-        rates={"*/beta": 64.0},
+        rates={"*/beta": 500.0, "*/bias": 8.0, "logits/*": 8.0},
     )
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.2)
     batch_size = 256
