@@ -477,7 +477,7 @@ def refused(text):
             "data=MLP()",
             "data=MLP(): there is no 'MLP' for data. "
             "There is: Arrays, Bool, CSV, Choice, Float, Generated, ImageFiles, ImageFolder, Int, "
-            "Mlxtend, Sample, Sklearn and 4 more.",
+            "Mlxtend, Pairs, Sample and 7 more.",
         ),
     ],
 )
