@@ -1,7 +1,8 @@
 """Explainers: what the answers of a model go by, by what its samples are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,8 +50,19 @@ class Explained:
 
     def answers(self, features: object) -> np.ndarray:
         """Return [rows, ...] the answers to samples, as the model takes them."""
-        outputs = self.model(features, training=False)
-        return np.asarray(self.task.answers(outputs[self.output] if self.output else outputs))
+        return np.asarray(self._answers(features))
+
+    @cached_property
+    def _answers(self) -> "Callable[[object], tf.Tensor]":
+        def answers(features: object) -> tf.Tensor:
+            outputs = self.model(features, training=False)
+            return self.task.answers(outputs[self.output] if self.output else outputs)
+
+        # Recurrent layers take fifty times as long, operation by operation.
+        compiled: Callable[[object], tf.Tensor] = tf.function(
+            answers, reduce_retracing=True, autograph=False
+        )
+        return compiled
 
 
 @dataclass(frozen=True)
