@@ -38,7 +38,7 @@ class FashionFast(Pipeline):
     optimizer = optimizers.ConvMuon(
         optimizers.Triangular(0.12, start=1.0, end=0.0, at=0.01),
         weight_decay=0.0102,
-        rates={"*/beta": 500.0, "*/bias": 8.0, "logits/*": 8.0},
+        rates={"*/beta": 534.0, "*/bias": 8.0, "logits/*": 8.0},
     )
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.2)
     batch_size = 256

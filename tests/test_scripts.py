@@ -323,9 +323,9 @@ def test_test_runs_pytest_in_the_checkout(checkout):
     assert checkout.call("test", FAILING_TOOL="pytest").returncode == 1
 
 
-def test_all_tests_run_in_a_process_for_each_core(checkout):
-    processes = "-n|logical|--maxprocesses=4|--dist=loadfile|--no-loadscope-reorder"
-    assert checkout.call("test").stdout == f"pytest|{checkout.root}|--durations=10|{processes}\n"
+def test_all_tests_but_those_for_ci_run_in_a_process_for_each_core(checkout):
+    said = "-m|not ci|-n|logical|--maxprocesses=4|--dist=loadfile|--no-loadscope-reorder"
+    assert checkout.call("test").stdout == f"pytest|{checkout.root}|--durations=10|{said}\n"
 
 
 @pytest.mark.parametrize(("failing", "code"), [("", 0), ("ruff", 1), ("mypy", 1)])
@@ -350,7 +350,7 @@ def test_check_fails_when_a_count_has_risen(checkout):
 
 
 @pytest.mark.parametrize(("check", "test", "code"), [(0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1)])
-def test_ci_runs_both_and_fails_when_either_does(tmp_path, check, test, code):
+def test_ci_runs_all_and_fails_when_any_does(tmp_path, check, test, code):
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
     (tmp_path / "scripts").mkdir()
     for name, exit_code in (("check", check), ("test", test)):
@@ -358,8 +358,12 @@ def test_ci_runs_both_and_fails_when_either_does(tmp_path, check, test, code):
         script.write_text(f"#!/bin/sh\nexit {exit_code}\n")
         script.chmod(0o755)
     result = subprocess.run([tmp_path / ".ci" / "run"], capture_output=True, text=True, check=False)
-    said = ["failed" if failed else "passed" for failed in (check, test)]
-    assert [line.split()[2] for line in result.stdout.splitlines()] == said
+    lines = result.stdout.splitlines()
+    assert [line.split(" after ")[0] for line in lines] == [
+        f"== scripts/check {'failed' if check else 'passed'}",
+        f"== scripts/test {'failed' if test else 'passed'}",
+        f"== scripts/test -m ci -n logical --maxprocesses=4 {'failed' if test else 'passed'}",
+    ]
     assert result.returncode == code
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
-import onnx
 from tfpipe.declare.spec import Label
 from tfpipe.exports import signatures
 from tfpipe.exports.comparison import compared

@@ -37,7 +37,7 @@ class Attentive(Recurrent):
     model = Transformer(layers=1, heads=2, width=16)
 
 
-@pytest.fixture(scope="module", params=[Recurrent, Attentive])
+@pytest.fixture(scope="module", params=[Recurrent, pytest.param(Attentive, marks=pytest.mark.ci)])
 def trained(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Any, Path]:

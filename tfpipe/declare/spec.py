@@ -152,5 +152,5 @@ class ElementSpec(Part):
         if not self.translates:
             return self
         source = self.features[0]
-        text = Feature(source.name, (), "string", "text", tokens=source.tokens)
+        text = source.replace(shape=(), dtype="string", kind="text")
         return self.replace(features=(text,))

@@ -76,8 +76,8 @@ def test_a_prompt_is_continued_or_refused(tfpipe: Any) -> None:
         ),
         ("--temperature", "1"): "--temperature goes with --prompt, which begins a text.",
         ("--prompt", "a", "--top", "3"): (
-            "--top, --format, --out, --figures, --per-page and --every are for files, and --prompt "
-            "continues a text: leave them out."
+            "--top, --format, --out, --figures, --per-page, --every and --beam are for files, and "
+            "--prompt continues a text: leave them out."
         ),
         (): ("Give at least one file, folder, pattern, or - for standard input; or --prompt TEXT."),
     }

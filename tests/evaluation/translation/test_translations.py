@@ -119,7 +119,12 @@ def test_a_run_measures_bleu_and_its_report_shows_translations(
     for shown in ("word for word", "Right, and most probable", "how much it looked at which word"):
         assert shown in page
     assert "translations of test" in printed
-    assert re.search(rf"BLEU +{found['bleu']:.3f}\n", printed)
+    by_words = report["test"]["translation"]["word_by_word"]
+    assert by_words["exact"] == 0.0  # as the words stand in another order
+    assert by_words["bleu"] < found["bleu"]
+    assert report["baselines"] == [{"name": "a dictionary, word by word,", "score": 0.0}]
+    assert re.search(rf"the model +{found['bleu']:.3f} +{exact:.1%}\n", printed)
+    assert re.search(rf"a dictionary +{by_words['bleu']:.3f} +0.0%\n", printed)
     monkeypatch.setitem(sys.modules, "sacrebleu", None)
     monkeypatch.setattr("tfpipe.evaluation.translation.bleu.find_spec", lambda name: None)
     again = tfpipe.evaluate(run.name, root=tmp_path)

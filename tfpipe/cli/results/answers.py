@@ -63,6 +63,8 @@ class BlockWriter:
             self._terminal.say(f"[bold]{escape(answer.file)}[/]{error}")
             for rank, (name, value) in enumerate(answer.values):
                 self._terminal.say(self._line(escape(name), value, rank))
+            if answer.note:
+                self._terminal.note(answer.note)
 
     def end(self) -> None:
         """Nothing follows."""
@@ -182,7 +184,8 @@ class JsonWriter:
             return {"file": answer.file, "error": answer.error}
         if self._translates:
             best = [{"translation": text, "score": _finite(v)} for text, v in answer.values]
-            return {"file": answer.file, "translations": best}
+            note = {"note": answer.note} if answer.note else {}
+            return {"file": answer.file, "translations": best, **note}
         if not self._probabilities:
             return {"file": answer.file, "values": {n: _finite(v) for n, v in answer.values}}
         classes = [{"class": n, "probability": _finite(v)} for n, v in answer.values]

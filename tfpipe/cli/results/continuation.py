@@ -66,8 +66,8 @@ def asked_of(given: Mapping[str, Any], paths: bool, others: bool) -> "Asked | No
         raise click.UsageError("--prompt continues a text, and files are answered: give one.")
     if others:
         raise click.UsageError(
-            "--top, --format, --out, --figures, --per-page and --every are for files, and --prompt "
-            "continues a text: leave them out."
+            "--top, --format, --out, --figures, --per-page, --every and --beam are for files, and "
+            "--prompt continues a text: leave them out."
         )
     from tfpipe.jobs.predict.continuation import Asked
 

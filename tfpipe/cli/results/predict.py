@@ -149,7 +149,7 @@ def command(
         for note in ready.notes:
             terminal.note(note)
         parts = ready.in_parts(paths, top or max(5, ready.beam), every, drawn is not None, signs)
-        failed, total = 0, 0
+        failed, total, noted = 0, 0, 0
         writer: Writer | None = None
         first = next(parts, [])  # before the live line, as the model is loaded for it
         gc.freeze()  # TensorFlow's objects: each collection would look through them, half the time
@@ -166,6 +166,7 @@ def command(
             if drawn:
                 drawn.add(some)
             failed, total = failed + sum(bool(a.error) for a in some), total + len(some)
+            noted += sum(bool(a.note) for a in some)
             count(total, failed)
         if writer:
             writer.end()
@@ -174,6 +175,8 @@ def command(
     seconds = time.monotonic() - began
     if failed:
         terminal.note(f"{failed:,} of {total:,} {ready.nouns} could not be read.")
+    if noted and not isinstance(writer, BlockWriter):
+        terminal.note(f"Of {noted:,} of {total:,} {ready.nouns} a part was unknown or too long.")
     if out:
         more = total - len(first)  # than were read while the model was loaded
         rate = f", {more / seconds:,.0f} {ready.nouns}/s" if more else ""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tfpipe.data.tokens.tokenizer import Tokenizer
 from tfpipe.declare.formats import BOS, EOS, PAD, SPECIAL
+from tfpipe.text import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +36,15 @@ class Sentences:
             row[: len(numbers)] = numbers
             row[len(numbers) : len(numbers) + 1] = EOS
         return rows
+
+    def note(self, sentence: str) -> str:
+        """Say what of a sentence is not read: unknown words, and those behind the last token."""
+        words = self.tokenizer.split(sentence)
+        cut = len(words) - self.length
+        notes = [self.tokenizer.of_unknown(sentence)]
+        if cut > 0:
+            notes.append(f"The last {counted(cut, 'token')} of {len(words)} are not read.")
+        return " ".join(filter(None, notes))
 
     def decode(self, rows: "np.ndarray") -> list[str]:
         """Return the sentences of [sentences, tokens]: what stands before the end."""

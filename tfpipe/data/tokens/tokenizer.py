@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tfpipe.declare.formats import Normalise, TokenFormat
 from tfpipe.declare.spec import Feature
+from tfpipe.text import quoted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,6 +80,14 @@ class Tokenizer:
     def unknown(self, text: str) -> list[str]:
         """Return the pieces of a text that the vocabulary lacks, each once, in order."""
         return [piece for piece in dict.fromkeys(self.split(text)) if piece not in self._places]
+
+    def of_unknown(self, text: str) -> str:
+        """Say which pieces of a text the vocabulary lacks; nothing where it has all."""
+        lacking = self.unknown(text)
+        if not lacking:
+            return ""
+        are = "is" if len(lacking) == 1 else "are"
+        return f"{quoted(lacking, 5)} {are} not in the vocabulary and {are} read as <unk>."
 
     @cached_property
     def _places(self) -> dict[str, int]:

@@ -23,7 +23,7 @@ def bleu(said: Sequence[str], true: Sequence[str]) -> float:
     check_sacrebleu()
     from sacrebleu.metrics.bleu import BLEU
 
-    measure = BLEU(tokenize="none", force=True)
+    measure = BLEU(tokenize="none", force=True, effective_order=True)  # of short sentences
     known = [text.replace("<unk>", UNKNOWN_SAID) for text in said]
     score: float = measure.corpus_score(known, [[*true]]).score
     return min(1.0, score / 100)  # which rounding may exceed

@@ -34,12 +34,17 @@ def translation_sections(judged: Judged) -> list[Section]:
     low, high = interval(int(exact.sum()), len(exact))
     perplexity = math.exp(losses.mean())
     measured, missing = _bleu(said.said, said.true)
+    by_words, _ = _bleu(said.word_by_word, said.true)
+    same = float(np.mean([a == b for a, b in zip(said.word_by_word, said.true, strict=True)]))
+    of_words = "" if by_words is None else f"a BLEU of {by_words:.3f}, and "
     text = (
         f"BLEU is {measured:.3f}." if measured is not None else missing,
         f"{exact.mean():.1%} of {counted(len(exact), 'sentence')} are translated word for word as "
         f"the data set has it (95% interval {low:.1%} to {high:.1%}).",
         f"Where the true words before it are given, the most probable of {len(losses):,} tokens is "
         f"the true one for {right.mean():.1%}, with a perplexity of {number(perplexity)}.",
+        "A dictionary that is counted from the training pairs, and translates word by word, "
+        f"reaches {of_words}{same:.1%} word for word.",
         *judged.notes,
     )
     lengths = np.array([len(true.split()) for true in said.true])
@@ -63,6 +68,7 @@ def translation_sections(judged: Judged) -> list[Section]:
             "exact": float(exact.mean()),
             "accuracy": float(right.mean()),
             "perplexity": perplexity,
+            "word_by_word": {"bleu": by_words, "exact": same},
             "by_length": by_length,
         },
     )

@@ -1,7 +1,7 @@
 """Texts in, translations out: what a trained model and its export answer sentences with."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -13,6 +13,7 @@ from tfpipe.data.tokens.sentences import UNKNOWN, Sentences, moved
 from tfpipe.data.tokens.tokenizer import Tokenizer
 from tfpipe.declare.formats import EOS, PAD
 from tfpipe.declare.spec import ElementSpec
+from tfpipe.evaluation.translation.word_by_word import Dictionary
 from tfpipe.models.sequence.decoding import EncoderDecoder, speaker_of, translated
 from tfpipe.tasks.task import Task
 
@@ -114,6 +115,7 @@ class Said:
         scores: of what was said.
         attention: [words said, words of the sentence and its end] how much each was looked at, by
             row; of a few sentences, where the model has attention.
+        word_by_word: what a `Dictionary` makes of the sentences; empty where there is none.
     """
 
     sources: list[str]
@@ -121,10 +123,16 @@ class Said:
     true: list[str]
     scores: np.ndarray
     attention: dict[int, np.ndarray]
+    word_by_word: list[str] = field(default_factory=list)
 
 
 def said_of(
-    model: keras.Model, task: Task, spec: ElementSpec, batches: Iterable[Any], pictures: int = 4
+    model: keras.Model,
+    task: Task,
+    spec: ElementSpec,
+    batches: Iterable[Any],
+    training: Iterable[Any] = (),
+    pictures: int = 4,
 ) -> Said:
     """Translate a split.
 
@@ -133,6 +141,7 @@ def said_of(
         task: what its outputs mean.
         spec: the element spec it was trained on.
         batches: of ({"source", "target"}, label).
+        training: those of the training split, for the dictionary.
         pictures: of how many sentences to keep the attention, the longest ones.
     """
     source, target = spec.features
@@ -149,6 +158,8 @@ def said_of(
         for x, y, *_ in batches
     ]
     rows, said, scores, true = (np.concatenate(part) for part in zip(*parts, strict=True))
+    pairs = ((np.asarray(x[source.name]), np.asarray(y)) for x, y, *_ in training)
+    by_words = both[1].decode(Dictionary(pairs).translated(rows)) if training else []
     longest = np.argsort(-(said > EOS).sum(1), kind="stable")[:pictures]
     return Said(
         both[0].decode(rows),
@@ -156,6 +167,7 @@ def said_of(
         both[1].decode(true),
         scores,
         _attention(model, spec, longest, rows, said),
+        by_words,
     )
 
 

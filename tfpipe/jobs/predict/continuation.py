@@ -7,7 +7,6 @@ from tfpipe.data.tokens.tokenizer import Tokenizer
 from tfpipe.errors import ConfigError
 from tfpipe.jobs.predict.answering import ServedModel
 from tfpipe.jobs.predict.predictor import Predictor
-from tfpipe.text import quoted
 
 
 @dataclass(frozen=True)
@@ -84,15 +83,8 @@ def check_no_files(ready: Predictor) -> None:
 
 def prompt_notes(ready: Predictor, prompt: str) -> list[str]:
     """Return what a person must not overlook about a prompt: what of it is not known."""
-    unknown = Tokenizer.of(ready.spec.feature).unknown(prompt)
-    if not unknown:
-        return []
-    is_read = (
-        "is not in the vocabulary and is"
-        if len(unknown) == 1
-        else ("are not in the vocabulary and are")
-    )
-    return [f"{quoted(unknown, 5)} {is_read} read as <unk>."]
+    note = Tokenizer.of(ready.spec.feature).of_unknown(prompt)
+    return [note] if note else []
 
 
 def continuation(ready: Predictor, asked: Asked) -> Iterator[str]:

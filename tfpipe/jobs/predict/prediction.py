@@ -19,12 +19,14 @@ class Prediction:
         outputs: the names of the answers with their values, the most probable first, by output;
             the name of an only output is empty.
         error: why there is no answer; empty where there is one.
+        note: what a person must not overlook about the answer.
         image: [height, width, channels] what the model saw, uint8; where it was asked for.
     """
 
     file: str
     outputs: Mapping[str, Named] = field(default_factory=dict)
     error: str = ""
+    note: str = ""
     image: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @property

@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tfpipe.data.tokens.sentences import Sentences
+from tfpipe.data.tokens.tokenizer import Tokenizer
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError
 from tfpipe.jobs.predict.answering import ServedModel, TrainedModel
@@ -144,15 +146,27 @@ class Predictor:
                 else:
                     answers = self.model(chunk.samples)
                 rows |= zip(sound, answers, strict=True)
+            notes = dict(zip(sound, self._notes(chunk), strict=False))
             seen = dict(zip(sound, *chunk.samples.values(), strict=True)) if images else {}
             yield [
                 Prediction(place, error=chunk.errors[index])
                 if index in chunk.errors
                 else Prediction(
-                    place, self.task.named_outputs(rows[index], top), image=seen.get(index)
+                    place,
+                    self.task.named_outputs(rows[index], top),
+                    note=notes.get(index, ""),
+                    image=seen.get(index),
                 )
                 for index, place in enumerate(chunk.places)
             ]
+
+    def _notes(self, chunk: Chunk) -> Iterator[str]:
+        """What must not be overlooked about each sentence; nothing of what is no sentence."""
+        source = self.spec.features[0]
+        if self.translates and chunk.samples and source.categories:
+            sentences = Sentences(Tokenizer.of(source), self.spec.label.shape[0])
+            for text in chunk.samples[source.name]:
+                yield sentences.note(text.decode("utf-8", "replace"))
 
     def _from_files(self, chunk: Chunk) -> dict[int, Any]:
         """The answers to files that the model decodes itself.

@@ -90,7 +90,8 @@ def judged_outputs(subject: Subject, answers: Answers) -> list[Judged]:
         traits |= sizes_of(places)
     judged, said = [], None
     if spec.translates:
-        said = said_of(subject.model, subject.task, spec, batches())
+        training = dataset(subject.pipeline, "train")
+        said = said_of(subject.model, subject.task, spec, batches(), training)
     for output, task in subject.outputs.items():
         answered = found.outputs[output]
         about = Explained(subject.model, task, spec, answered, output, int(subject.pipeline.seed))

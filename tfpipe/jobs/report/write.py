@@ -169,10 +169,16 @@ def translation_table(report: Mapping[str, Any], terminal: Terminal) -> None:
     found = report[report["split"]].get("translation")
     if found is None:
         return
-    of_bleu = "not measured" if found["bleu"] is None else f"{found['bleu']:.3f}"
-    rows = [("BLEU", of_bleu), ("word for word", f"{found['exact']:.1%}")]
+    rows = [
+        (
+            name,
+            "not measured" if part["bleu"] is None else f"{part['bleu']:.3f}",
+            f"{part['exact']:.1%}",
+        )
+        for name, part in (("the model", found), ("a dictionary", found["word_by_word"]))
+    ]
     terminal.say()
-    terminal.table((f"translations of {report['split']}", ""), rows)
+    terminal.table((f"translations of {report['split']}", "BLEU", "word for word"), rows)
     try:
         check_sacrebleu()
     except MissingDependency as error:
@@ -186,8 +192,12 @@ def _measured(
     task, split = judged.task, judged.split
     if judged.said is not None:
         size = len(judged.said.true)
-        exact = sum(map(eq, judged.said.said, judged.said.true))
-        return Measured(split, size, exact / size, interval(exact, size), shares=True)
+        exact, by_words = (
+            sum(map(eq, found, judged.said.true))
+            for found in (judged.said.said, judged.said.word_by_word)
+        )
+        baselines = [Baseline("a dictionary, word by word,", by_words / size)]
+        return Measured(split, size, exact / size, interval(exact, size), True, baselines)
     if task.judged_as == "tokens":
         return _measured_tokens(subject, judged)
     features, labels = _training(subject, judged.output)
