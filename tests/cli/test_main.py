@@ -197,3 +197,13 @@ def test_runs_are_completed(complete, tmp_path):
     assert complete("runs", "show", "") == ["plain,last", "plain,job/20261120-000000"]
     assert complete("runs", "show", "j") == ["plain,job/20261120-000000"]
     assert complete("runs", "show", "--root", "nowhere", "j") == []
+
+
+def test_the_end_of_a_command_does_not_look_through_all_objects_again() -> None:
+    # What is registered first is called last.
+    script = (
+        "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 1000)); "
+        "import tfpipe.cli.main"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ended.stdout == "True\n"

@@ -3,6 +3,8 @@
 A verb's file is imported when the verb is called, so `tfpipe --help` takes milliseconds.
 """
 
+import atexit
+import gc
 import os
 import sys
 import traceback
@@ -75,6 +77,10 @@ def tfpipe() -> None:
 
     FILE is a pipeline file, or FILE::ClassName where it holds several. Overrides are a.b=value.
     """
+
+
+# As it ends, Python looks through all objects several times: with TensorFlow's, for a second.
+atexit.register(gc.freeze)
 
 
 def main(args: list[str] | None = None) -> None:
