@@ -11,9 +11,9 @@ here for the mean of 512. The others move the kernels by Muon, as his later reci
 that falls from the first step on. What each reaches, and how fast, is in benchmarks/results.md.
 Without hardware for bfloat16 they train in float32.
 
-    tfpipe run pipelines/cifar10_fast.py                      a wider network, 25 minutes
+    tfpipe run pipelines/cifar10_fast.py                      a wider network, half an hour
     tfpipe run pipelines/cifar10_fast.py::Cifar10Published    the published one, nine minutes
-    tfpipe run pipelines/cifar10_fast.py::Cifar10Minutes      a smaller one, two epochs
+    tfpipe run pipelines/cifar10_fast.py::Cifar10Minutes      a smaller one, two minutes
     tfpipe run pipelines/cifar10_fast.py --sample             on generated images, no download
 """
 

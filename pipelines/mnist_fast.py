@@ -2,9 +2,9 @@
 
 Shows: presets of one recipe, which is that of cifar10_fast.py, without mirrored digits.
 
-    tfpipe run pipelines/mnist_fast.py
-    tfpipe run pipelines/mnist_fast.py::MnistThreeMinutes
-    tfpipe run pipelines/mnist_fast.py::MnistOneMinute    99.60% in 38 s
+    tfpipe run pipelines/mnist_fast.py                       99.71% in five minutes
+    tfpipe run pipelines/mnist_fast.py::MnistThreeMinutes    99.76%
+    tfpipe run pipelines/mnist_fast.py::MnistOneMinute       99.66%
 """
 
 from tfpipe import Pipeline, deferred, keras
@@ -15,7 +15,7 @@ optimizers = deferred("tfpipe.optimizers")
 
 
 class MnistFast(Pipeline):
-    """Ten minutes."""
+    """Ten epochs, less than ten minutes."""
 
     data = TFDS("mnist", validation=None)
     augment = (augment.rotate(10, fill="constant"), augment.crop(2, fill="constant"))
