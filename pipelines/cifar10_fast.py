@@ -24,27 +24,10 @@ from tfpipe.models import WhitenedCNN
 optimizers = deferred("tfpipe.optimizers")
 
 
-class Cifar10Fast(Pipeline):
-    """A wider network, and squares cut out of the images."""
-
-    data = TFDS("cifar10", validation=None)
-    augment = (augment.flip(alternate=True), augment.crop(2), augment.cutout(8))
-    model = WhitenedCNN(widths=(128, 384, 384), views="shifted")
-    optimizer = optimizers.ConvMuon(
-        optimizers.Triangular(0.16, start=1.0, end=0.0, at=0.01),
-        weight_decay=0.0102,
-        rates={"*/beta": 256.0, "*/bias": 8.0, "logits/*": 8.0},
-    )
-    loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.2)
-    batch_size = 512
-    drop_remainder = True
-    epochs = 11
-    precision = "auto"
-
-
-class Cifar10Published(Cifar10Fast):
+class Cifar10Published(Pipeline):
     """The published network and its optimizer, ten epochs."""
 
+    data = TFDS("cifar10", validation=None)
     augment = (augment.flip(alternate=True), augment.crop(2))
     model = WhitenedCNN()
     optimizer = optimizers.LookaheadSGD(
@@ -54,17 +37,38 @@ class Cifar10Published(Cifar10Fast):
         weight_decay=0.0102,
         rates={"*/beta": 64.0},
     )
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.2)
+    batch_size = 512
+    drop_remainder = True
     epochs = 10
+    precision = "auto"
 
 
-class Cifar10Minutes(Cifar10Fast):
+class Cifar10Minutes(Cifar10Published):
     """Half the filters in the last stages, and smaller batches: more steps in less time."""
 
-    augment = Cifar10Published.augment
     model = WhitenedCNN(widths=(64, 128, 128))
-    optimizer = Cifar10Fast.optimizer.replace(
-        learning_rate=optimizers.Triangular(0.12, start=1.0, end=0.0, at=0.01),
+    optimizer = optimizers.ConvMuon(
+        optimizers.Triangular(0.12, start=1.0, end=0.0, at=0.01),
+        weight_decay=0.0102,
         rates={"*/beta": 534.0, "*/bias": 8.0, "logits/*": 8.0},
     )
     batch_size = 256
     epochs = 2
+
+
+class Cifar10Fast(Pipeline):
+    """A wider network, and squares cut out of the images."""
+
+    data = Cifar10Published.data
+    augment = (*Cifar10Published.augment, augment.cutout(8))
+    model = WhitenedCNN(widths=(128, 384, 384), views="shifted")
+    optimizer = Cifar10Minutes.optimizer.replace(
+        learning_rate=optimizers.Triangular(0.16, start=1.0, end=0.0, at=0.01),
+        rates={"*/beta": 256.0, "*/bias": 8.0, "logits/*": 8.0},
+    )
+    loss = Cifar10Published.loss
+    batch_size = 512
+    drop_remainder = True
+    epochs = 11
+    precision = "auto"
