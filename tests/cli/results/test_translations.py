@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -57,9 +58,9 @@ def test_sentences_are_translated_however_they_are_given(
     assert noted in tfpipe("predict", "saved_models/job", "one blue.").out
 
     for target in ("last", "saved_models/job"):
-        stdin = SimpleNamespace(buffer=_pipe("one red.\n\nold blue.\n"))
-        monkeypatch.setattr(sys, "stdin", stdin)
-        answer = tfpipe("predict", target, "-", "--format", "csv")
+        with _pipe("one red.\n\nold blue.\n") as pipe:
+            monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=pipe))
+            answer = tfpipe("predict", target, "-", "--format", "csv")
         assert answer.code == 0, answer.err
         rows = [*csv.DictReader(io.StringIO(answer.out))]
         assert [row["file"] for row in rows] == ["stdin:1", "stdin:3"]
@@ -76,8 +77,6 @@ def test_sentences_are_translated_however_they_are_given(
 
 def _pipe(text: str) -> Any:
     """A pipe with a text in it, which has a file descriptor as standard input does."""
-    import os
-
     reads, writes = os.pipe()
     os.write(writes, text.encode())
     os.close(writes)

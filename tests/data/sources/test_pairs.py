@@ -49,7 +49,8 @@ def test_what_it_is_made_of(pairs: Any) -> None:
     assert spec.label == Label("translation", "sentence", (5,), known[1])
     assert spec.label.dtype == "int32"
     assert spec.splits == {"train": 4}
-    assert spec.asked.feature == Feature("source", (), "string", "text", tokens=FORM)
+    text = Feature("source", (), "string", "text", known[0], tokens=FORM)
+    assert spec.asked.feature == text
     assert spec.translates
     assert not spec.asked.replace(labels=(Label("next", "tokens"),)).translates
     assert source.label_reading() == "sentences of 7 tokens, for sentences of 7"
