@@ -53,8 +53,8 @@ def test_texts_are_translated_as_their_tokens_are(model: Any) -> None:
 
 
 def test_a_split_is_translated_with_what_was_looked_at(model: Any) -> None:
-    batches = SOURCE.input_fn("test", batch_size=3)
-    said = said_of(model, TASK, SPEC, batches, pictures=2)
+    batches, training = (SOURCE.input_fn(of, batch_size=3) for of in ("test", "train"))
+    said = said_of(model, TASK, SPEC, batches, training, pictures=2)
     numbers = [int(place.removeprefix("pair ")) for place in SOURCE.places("test")]
     pairs = [SOURCE._stored["train"].pairs[number - 1] for number in numbers]
     assert len(said.said) == len(said.scores) == SPEC.splits["test"] == len(pairs)
@@ -65,7 +65,7 @@ def test_a_split_is_translated_with_what_was_looked_at(model: Any) -> None:
         assert weights.shape == (max(1, len(said.said[row].split())), 8)
         np.testing.assert_allclose(weights.sum(1), 1, atol=1e-4)
     plain = Seq2Seq.example().build(SPEC)
-    assert said_of(plain, TASK, SPEC, SOURCE.input_fn("test", batch_size=3)).attention == {}
+    assert said_of(plain, TASK, SPEC, batches, training).attention == {}
 
 
 def test_bleu_is_that_of_sacrebleu_on_the_words_as_they_are() -> None:

@@ -30,12 +30,12 @@ def translation_sections(judged: Judged) -> list[Section]:
     valid = judged.answered.labels != PAD
     losses = -np.log(np.maximum(judged.answered.answers[..., 0][valid], 1e-30))
     right = judged.answered.answers[..., 1][valid] == judged.answered.labels[valid]
-    exact = np.array([a == b for a, b in zip(said.said, said.true, strict=True)])
+    exact = said.exact(said.said)
     low, high = interval(int(exact.sum()), len(exact))
     perplexity = math.exp(losses.mean())
     measured, missing = _bleu(said.said, said.true)
     by_words, _ = _bleu(said.word_by_word, said.true)
-    same = float(np.mean([a == b for a, b in zip(said.word_by_word, said.true, strict=True)]))
+    same = float(said.exact(said.word_by_word).mean())
     of_words = "" if by_words is None else f"a BLEU of {by_words:.3f}, and "
     text = (
         f"BLEU is {measured:.3f}." if measured is not None else missing,

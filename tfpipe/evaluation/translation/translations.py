@@ -1,7 +1,7 @@
 """Texts in, translations out: what a trained model and its export answer sentences with."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -115,7 +115,7 @@ class Said:
         scores: of what was said.
         attention: [words said, words of the sentence and its end] how much each was looked at, by
             row; of a few sentences, where the model has attention.
-        word_by_word: what a `Dictionary` makes of the sentences; empty where there is none.
+        word_by_word: what a `Dictionary` makes of the sentences.
     """
 
     sources: list[str]
@@ -123,7 +123,11 @@ class Said:
     true: list[str]
     scores: np.ndarray
     attention: dict[int, np.ndarray]
-    word_by_word: list[str] = field(default_factory=list)
+    word_by_word: list[str]
+
+    def exact(self, found: list[str]) -> np.ndarray:
+        """Return which translations are word for word as they should be, [sentences]."""
+        return np.array([one == true for one, true in zip(found, self.true, strict=True)])
 
 
 def said_of(
@@ -131,7 +135,7 @@ def said_of(
     task: Task,
     spec: ElementSpec,
     batches: Iterable[Any],
-    training: Iterable[Any] = (),
+    training: Iterable[Any],
     pictures: int = 4,
 ) -> Said:
     """Translate a split.
@@ -159,7 +163,6 @@ def said_of(
     ]
     rows, said, scores, true = (np.concatenate(part) for part in zip(*parts, strict=True))
     pairs = ((np.asarray(x[source.name]), np.asarray(y)) for x, y, *_ in training)
-    by_words = both[1].decode(Dictionary(pairs).translated(rows)) if training else []
     longest = np.argsort(-(said > EOS).sum(1), kind="stable")[:pictures]
     return Said(
         both[0].decode(rows),
@@ -167,7 +170,7 @@ def said_of(
         both[1].decode(true),
         scores,
         _attention(model, spec, longest, rows, said),
-        by_words,
+        both[1].decode(Dictionary(pairs).translated(rows)),
     )
 
 

@@ -24,18 +24,19 @@ class Dictionary:
     """
 
     def __init__(self, batches: Batches) -> None:
-        both, ours, theirs = _Counts(), _Counts(), _Counts()
+        nothing = np.zeros(0, np.int64)
+        ours, theirs, both = [nothing], [nothing], [nothing]
         for rows, labels in islice(batches, _BATCHES):
             source, target = rows.astype(np.int64), labels.astype(np.int64)
-            # Once a sentence, however often they are in it.
-            ours.add(_once(source[:, :, None]))
-            theirs.add(_once(target[:, :, None]))
+            ours.append(_once(source))
+            theirs.append(_once(target))
             codes = (source[:, :, None] << 32) | target[:, None, :]
             known = (source[:, :, None] > UNKNOWN) & (target[:, None, :] > UNKNOWN)
-            both.add(_once(np.where(known, codes, PAD)))
-        codes, times = both.found()
+            both.append(_once(np.where(known, codes, PAD)))
+        codes, times = np.unique(np.concatenate(both), return_counts=True)
         first, second = codes >> 32, codes & 0xFFFFFFFF
-        dice = 2 * times / (ours.of(first) + theirs.of(second))
+        of_ours, of_theirs = (np.bincount(np.concatenate(part)) for part in (ours, theirs))
+        dice = 2 * times / (of_ours[first] + of_theirs[second])
         order = np.lexsort((second, -dice, first))
         words, places = np.unique(first[order], return_index=True)
         self._closest = dict(zip(words.tolist(), second[order][places].tolist(), strict=True))
@@ -47,31 +48,8 @@ class Dictionary:
         return np.vectorize(lambda token: known.get(token, UNKNOWN), otypes=[np.int32])(rows)
 
 
-class _Counts:
-    """How often numbers are there, a batch at a time."""
-
-    def __init__(self) -> None:
-        self._parts: list[tuple[np.ndarray, np.ndarray]] = []
-
-    def add(self, numbers: np.ndarray) -> None:
-        self._parts.append(np.unique(numbers, return_counts=True))
-
-    def found(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the numbers, ascending, and their times."""
-        if not self._parts:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        every, times = (np.concatenate(part) for part in zip(*self._parts, strict=True))
-        numbers, places = np.unique(every, return_inverse=True)
-        return numbers, np.bincount(places, times).astype(np.int64)
-
-    def of(self, wanted: np.ndarray) -> np.ndarray:
-        """Return the times of numbers that are all there."""
-        numbers, times = self.found()
-        return times[np.searchsorted(numbers, wanted)]
-
-
 def _once(codes: np.ndarray) -> np.ndarray:
-    """Return the codes above the special ones of each row, each once a row."""
+    """Return what is above the special tokens in each row, once however often it is there."""
     ordered = np.sort(codes.reshape(len(codes), -1), axis=1)
     first = np.ones_like(ordered, bool)
     first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]

@@ -164,9 +164,13 @@ class Predictor:
         """What must not be overlooked about each sentence; nothing of what is no sentence."""
         source = self.spec.features[0]
         if self.translates and chunk.samples and source.categories:
-            sentences = Sentences(Tokenizer.of(source), self.spec.label.shape[0])
             for text in chunk.samples[source.name]:
-                yield sentences.note(text.decode("utf-8", "replace"))
+                yield self._sentences.note(text.decode("utf-8", "replace"))
+
+    @cached_property
+    def _sentences(self) -> Sentences:
+        """What cuts the sentences of a model that translates, made once for all chunks."""
+        return Sentences(Tokenizer.of(self.spec.feature), self.spec.label.shape[0])
 
     def _from_files(self, chunk: Chunk) -> dict[int, Any]:
         """The answers to files that the model decodes itself.

@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from operator import eq
 from pathlib import Path
 from typing import Any
 
@@ -191,12 +190,10 @@ def _measured(
     """How good answers are in one number, against which baselines; None where there is none."""
     task, split = judged.task, judged.split
     if judged.said is not None:
-        size = len(judged.said.true)
-        exact, by_words = (
-            sum(map(eq, found, judged.said.true))
-            for found in (judged.said.said, judged.said.word_by_word)
-        )
-        baselines = [Baseline("a dictionary, word by word,", by_words / size)]
+        said, size = judged.said, len(judged.said.true)
+        exact = int(said.exact(said.said).sum())
+        by_words = float(said.exact(said.word_by_word).mean())
+        baselines = [Baseline("a dictionary, word by word,", by_words)]
         return Measured(split, size, exact / size, interval(exact, size), True, baselines)
     if task.judged_as == "tokens":
         return _measured_tokens(subject, judged)
