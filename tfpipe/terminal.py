@@ -5,6 +5,7 @@ are a `Terminal`; nothing else in tfpipe prints.
 """
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,18 @@ SHORT = {
 }
 
 
+class _Console(Console):
+    """rich's console, which lets what is done go on when nobody reads any more."""
+
+    def on_broken_pipe(self) -> None:
+        """Write nowhere from now on, as after `| head`: a training that runs is not lost for it."""
+        self.quiet = True
+        with contextlib.suppress(OSError, ValueError):  # of a stream without a file
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.file.fileno())
+            os.close(nowhere)
+
+
 class Terminal:
     """Writes for people.
 
@@ -40,7 +53,7 @@ class Terminal:
     ) -> None:
         stream = stream or sys.stdout
         self.live = stream.isatty() if live is None else live
-        self.console = Console(
+        self.console = _Console(
             file=stream,
             force_terminal=self.live,
             no_color=None if self.live else True,
@@ -180,8 +193,9 @@ class Terminal:
         if not self.live:
             shown = " ".join(f"{n}={v:.6g}" for n, v in row.metrics.items())
             wait = "" if row.input_wait is None else f" input_wait={row.input_wait:.3f}"
+            seconds = f"{row.seconds:.1f}" if row.seconds >= 10 else f"{row.seconds:.2g}"
             self.say(
-                f"epoch {row.epoch}/{row.epochs} {shown} seconds={row.seconds:.1f} "
+                f"epoch {row.epoch}/{row.epochs} {shown} seconds={seconds} "
                 f"examples_per_second={row.examples_per_second:.0f}{wait}"
             )
             return

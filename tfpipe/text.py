@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -47,6 +48,11 @@ def quoted(names: Iterable[object], most: int | None = None) -> str:
 def either(words: Sequence[str]) -> str:
     """Return alternatives in a sentence: `a`, `a or b`, `a, b or c`."""
     return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def at_root(root: Path) -> str:
+    """Return the option by which another command finds what is below a folder; empty for here."""
+    return "" if root == Path(".") else f" --root {shlex.quote(str(root))}"
 
 
 def byte_size(size: float) -> str:

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,9 +13,11 @@ from tfpipe.cli.options import (
     json_option,
     pipeline_arguments,
     print_json,
+    root_option,
     sample_option,
     sample_size,
 )
+from tfpipe.text import at_root
 
 
 @click.command("check", cls=SampleCommand)
@@ -25,14 +28,21 @@ from tfpipe.cli.options import (
     is_flag=True,
     help="Kill a short run in the middle of an epoch, resume it, and compare; half a minute.",
 )
+@root_option
 @json_option
 @debug_option
 def command(
-    file: str, overrides: tuple[str, ...], sample: int | None, resume: bool, as_json: bool
+    file: str,
+    overrides: tuple[str, ...],
+    sample: int | None,
+    resume: bool,
+    root: Path,
+    as_json: bool,
 ) -> None:
     """Check the declaration, the data, the labels and a few training steps of FILE.
 
-    Nothing is written. Time and memory are estimates from those steps.
+    No run is written; the decoded images of a folder that do not fit in memory are, into
+    runs/.cache, where the run finds them. Time and memory are estimates from those steps.
     """
     from tfpipe.cli.logs import log_shown
     from tfpipe.declare.loading import load
@@ -42,11 +52,13 @@ def command(
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
     with log_shown(terminal):
         loaded = load(file, overrides)
-        report = check(loaded, sample=sample_size(sample), resume=resume, terminal=terminal)
+        size = sample_size(sample)
+        report = check(loaded, sample=size, resume=resume, root=root, terminal=terminal)
     if as_json:
         print_json(report)
     else:
-        _show(terminal, report, shlex.join(["tfpipe", "run", file, *overrides]))
+        run = shlex.join(["tfpipe", "run", file, *overrides]) + at_root(root)
+        _show(terminal, report, run)
 
 
 def _show(terminal: Any, report: dict[str, Any], run: str) -> None:

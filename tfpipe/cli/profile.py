@@ -22,7 +22,7 @@ from tfpipe.cli.options import (
     sample_size,
 )
 from tfpipe.terminal import Terminal
-from tfpipe.text import clock, counted, milliseconds
+from tfpipe.text import at_root, clock, counted, milliseconds
 
 _BAR = 24  # columns of the longest bar
 _LONGEST = 32  # characters of a layer's name
@@ -36,7 +36,7 @@ _LONGEST = 32  # characters of a layer's name
     type=click.FloatRange(0.05),
     default=1.0,
     metavar="N",
-    help="How long to look at each part; 1.",
+    help="Seconds to look at each part, of which there are some twenty; 1.",
 )
 @click.option(
     "--to",
@@ -58,7 +58,7 @@ def command(
 ) -> None:
     """Measure where the time of a training step of FILE goes, and try what would be faster.
 
-    A model is trained for some seconds and thrown away. A trace is written for TensorBoard.
+    A model is trained and thrown away; it takes about a minute. A trace is written for TensorBoard.
     """
     from tfpipe.cli.logs import log_shown
     from tfpipe.verbs.profile import profile
@@ -77,7 +77,7 @@ def command(
     if as_json:
         print_json(found)
         return
-    _show(terminal, found, pipeline_words(file, overrides, sample))
+    _show(terminal, found, pipeline_words(file, overrides, sample) + at_root(root))
 
 
 def _show(terminal: Terminal, found: dict[str, Any], words: str) -> None:

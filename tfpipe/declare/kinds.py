@@ -111,8 +111,12 @@ class Source(Part):
         """
         return []
 
-    def verify(self) -> None:
-        """Read every sample; raise DataError where one is broken."""
+    def verify(self, cache: bool | str = "auto") -> None:
+        """Read every sample; raise DataError where one is broken.
+
+        Args:
+            cache: as for `input_fn`.
+        """
 
 
 class ModelBuilder(Part):

@@ -1,10 +1,8 @@
 """Training, evaluating and exporting in a run's directory: what `run` and `resume` share."""
 
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from tfpipe.errors import Interrupted, StorageError
 from tfpipe.evaluation.evaluate import evaluate
@@ -26,6 +24,7 @@ from tfpipe.jobs.run import Run, RunPlan
 from tfpipe.jobs.status_reporter import StatusReporter, by_split
 from tfpipe.models.parameter_count import parameters
 from tfpipe.runs.directory import State
+from tfpipe.text import at_root
 from tfpipe.training.callbacks.near_the_end import NearTheEnd
 from tfpipe.training.callbacks.tensorboard import write_test_scalars
 from tfpipe.training.datasets import distributed
@@ -61,7 +60,7 @@ def execute(plan: RunPlan) -> Run:
         state: State = "interrupted" if isinstance(known, Interrupted) else "failed"
         if state == "interrupted":
             plan.terminal.say()
-            command = f"tfpipe resume {plan.directory.name}{_at(plan)}"
+            command = f"tfpipe resume {plan.directory.name}{at_root(plan.root)}"
             plan.terminal.commands([(command, "go on from here")])
         try:
             reporter.write(state, message=str(known) or type(known).__name__)
@@ -163,12 +162,10 @@ def _finish(plan: RunPlan, result: Run, reporter: StatusReporter) -> None:
     terminal.say()
     terminal.commands(
         [
-            (f"tfpipe runs show {result.name}", "what was run, and how it ended"),
-            (f"tfpipe tensorboard {result.name}{_at(plan)}", "the curves"),
+            (
+                f"tfpipe runs show {result.name}{at_root(plan.root)}",
+                "what was run, and how it ended",
+            ),
+            (f"tfpipe tensorboard {result.name}{at_root(plan.root)}", "the curves"),
         ]
     )
-
-
-def _at(plan: RunPlan) -> str:
-    """The option by which another command finds the run."""
-    return "" if plan.root == Path(".") else f" --root {shlex.quote(str(plan.root))}"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from tfpipe.data.sources.base import StoredSplits
 from tfpipe.declare.pipeline import Pipeline, overrides
 from tfpipe.jobs.prepare import Prepared
 from tfpipe.jobs.run import RunPlan
@@ -88,8 +89,9 @@ def input_advice(pipeline: Pipeline, row: EpochRow) -> str:
     remedies = []
     if overrides(type(pipeline), "input_fn"):
         remedies.append("num_parallel_calls and .prefetch(tf.data.AUTOTUNE) in input_fn")
-    if pipeline.cache is not True:
-        remedies.append("cache=True, which keeps the decoded data in memory")
+    data = pipeline.data
+    if isinstance(data, StoredSplits) and data.keeps(pipeline.cache) != "memory":
+        remedies.append("cache=true, to keep the decoded data in memory")
     if pipeline.augment:
         remedies.append("fewer changes in augment")
     remedies.append("a larger batch_size")

@@ -5,13 +5,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tfpipe.data import disk_cache
 from tfpipe.declare.loading import Loaded, loaded_from
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.errors import TrainingError
 from tfpipe.jobs.first_look import for_first_look
 from tfpipe.jobs.prepare import Prepared, prepare
 from tfpipe.processes.memory import peak_memory
-from tfpipe.runs.directory import run_at
+from tfpipe.runs.directory import cache_folder, run_at
 from tfpipe.terminal import Silent, Terminal
 from tfpipe.verbs.rehearse import rehearse
 
@@ -23,16 +24,19 @@ def check(
     *,
     sample: int | bool | None = None,
     resume: bool = False,
+    root: str | Path = ".",
     terminal: Terminal | None = None,
 ) -> dict[str, Any]:
     """Check a declaration against Keras, its data and its device, with a few training steps.
 
-    Nothing is written. The time and memory are measured on those steps and so are estimates.
+    No run is written; the decoded images of a folder that do not fit in memory are. The time and
+    memory are measured on those steps and so are estimates.
 
     Args:
         pipeline: an instance, or a loaded file.
         sample: check it on generated data: True, or how many samples.
         resume: prove that a run which is killed and resumed ends the same.
+        root: the folder that holds runs/, in which decoded images are kept.
         terminal: told what is slow.
 
     Raises:
@@ -47,11 +51,12 @@ def check(
     """
     loaded = for_first_look(loaded_from(pipeline), sample)
     terminal = terminal or Silent()
+    disk_cache.folder.set(cache_folder(Path(root)))
     prepared = prepare(loaded, sample, terminal)
     data = prepared.pipeline.data
     assert data is not None
     with terminal.waiting("reading all of the data"):
-        data.verify()
+        data.verify(prepared.pipeline.cache)
         counts = data.class_counts(prepared.pipeline.seed)
     # These import TensorFlow, which `prepare` has started.
     from tfpipe.jobs.first_batch import check_samples

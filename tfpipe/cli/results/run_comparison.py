@@ -45,6 +45,7 @@ def compare(
     from rich.markup import escape
 
     from tfpipe.terminal import Terminal
+    from tfpipe.text import at_root
     from tfpipe.verbs.runs.compare import compare as compare_runs
 
     terminal = Terminal(sys.stderr if as_json else sys.stdout)
@@ -76,7 +77,10 @@ def compare(
         terminal.say(f"[dim]figure[/]  [bold]{escape(str(drawn))}[/]")
     terminal.say()
     terminal.commands(
-        [(f"tfpipe runs show {run.summary.name}", "its curves") for run in found.runs[:2]]
+        [
+            (f"tfpipe runs show {run.summary.name}{at_root(root)}", "its curves")
+            for run in found.runs[:2]
+        ]
     )
 
 

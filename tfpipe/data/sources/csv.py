@@ -129,7 +129,7 @@ class CSVSplits(StoredSplits):
     def notes(self) -> list[str]:
         return super().notes() + self._loaded.notes
 
-    def verify(self) -> None:
+    def verify(self, cache: bool | str = "auto") -> None:
         _ = self._loaded
 
     @property

@@ -100,8 +100,8 @@ class ImageFolder(StoredSplits):
     def label_reading(self) -> str:
         return f"{len(self.element()[1].classes)} classes: the folders of the images"
 
-    def verify(self) -> None:
-        self._decoded(self._kept("train", "auto"))
+    def verify(self, cache: bool | str = "auto") -> None:
+        self._decoded(self._kept("train", cache))
 
     def notes(self) -> list[str]:
         from tfpipe.data.images.formats import converted

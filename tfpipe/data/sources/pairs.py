@@ -116,7 +116,7 @@ class Pairs(StoredSplits):
             )
         return notes
 
-    def verify(self) -> None:
+    def verify(self, cache: bool | str = "auto") -> None:
         _ = self._stored
 
     def read_from(self) -> list[Path]:

@@ -109,7 +109,7 @@ class Text(StoredSplits):
                 )
         return notes
 
-    def verify(self) -> None:
+    def verify(self, cache: bool | str = "auto") -> None:
         self._stored_sizes()
 
     def read_from(self) -> list[Path]:

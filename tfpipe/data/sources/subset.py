@@ -91,8 +91,8 @@ class PartOf(StoredSplits):
     def notes(self) -> list[str]:
         return self.of.notes()
 
-    def verify(self) -> None:
-        self.of.verify()
+    def verify(self, cache: bool | str = "auto") -> None:
+        self.of.verify(cache)
 
     def _kept(self, stored: str, cache: bool | str) -> bool:
         return self.of._kept(stored, cache)

@@ -66,7 +66,7 @@ class TextFolder(StoredSplits):
             notes.append(f"Class folders without a text were left out: {names}.")
         return notes
 
-    def verify(self) -> None:
+    def verify(self, cache: bool | str = "auto") -> None:
         _ = self._texts
 
     @property

@@ -71,7 +71,8 @@ def advice(
             remark = f", {one.remark}" if one.remark else ""
             yield f"Tried: {one.change}{remark}: {one.factor:.2f} times as fast, {figures}."
         else:
-            verdict = "hardly faster" if one.factor > _SAME else "no faster"
+            slower = f"{1 / one.factor:.2f} times slower" if one.factor < 1 / _SAME else "no faster"
+            verdict = "hardly faster" if one.factor > _SAME else slower
             yield f"Tried: {one.change}: {verdict}, {figures}."
     for name, shares in [*layers.items()][:1]:
         computed = f", for {shares['computed']:.0%} of what is computed"
