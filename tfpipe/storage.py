@@ -138,6 +138,11 @@ def storage(place: Path) -> Iterator[None]:
     except StorageError:
         raise
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise StorageError(
+                f"{place} cannot be written: a file is larger than this process may write "
+                "(ulimit -f). Raise the limit."
+            ) from error
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise disk_full(place) from error
         if error.errno in _REFUSED:

@@ -173,4 +173,8 @@ def read_text(path: str, encoding: str) -> bytes | tuple[str, str]:
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         return f":{line}", "a NUL byte, which no text has"
-    return text.encode() if text and not text.isspace() else ("", "the file is empty")
+    try:
+        return text.encode() if text and not text.isspace() else ("", "the file is empty")
+    except UnicodeEncodeError as error:
+        line = text.count("\n", 0, error.start) + 1
+        return f":{line}", f"half of a character, {text[error.start]!r}"

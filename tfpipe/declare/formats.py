@@ -26,6 +26,8 @@ Normalise = Literal["letters", "sentence"]
 # The first tokens of a vocabulary of sentences, and the numbers of those that are no words.
 SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>")
 PAD, BOS, EOS = range(3)
+# What is said at once at the most, whatever is asked: tokens of a text, translations of a sentence.
+MOST_TOKENS, MOST_BEAM = 10_000, 100
 
 # Marks that stand for one another: any kind of space, any apostrophe.
 _SPACES = " \u00a0\u202f"
@@ -186,9 +188,9 @@ class TokenFormat(Part):
         unit: "char" for characters, "word" for what white space divides, "subword" for the pieces
             of a learnt vocabulary.
         normalise: "letters" for lower-case letters alone: all others become a space, each line is
-            stripped, and lines are joined without anything between them. "sentence" for lower-case
-            letters, spaces that may break, and a space before . , ! and ?. None for the text as it
-            is.
+            stripped, and lines are joined without anything between them, words by a space.
+            "sentence" for lower-case letters, spaces that may break, and a space before . , ! and
+            ?. None for the text as it is.
         carried: whether each row of a training batch goes on where that row of the batch before
             ended.
     """

@@ -20,7 +20,8 @@ class LayerRow:
         kind: its class.
         shape: of its output, the batch axis as None; empty where it cannot be told.
         parameters: how many numbers its weights hold.
-        multiply_adds: of one sample, for layers of convolutions and matrices; 0 for others.
+        multiply_adds: of one sample, or where it may have any length for each place of it, for
+            layers of convolutions and matrices; 0 for others.
         inputs: the rows of the layers before it.
     """
 
@@ -41,13 +42,19 @@ def layer_rows(model: "keras.Model") -> list[LayerRow]:
             layer.name,
             type(layer).__name__,
             _shape(layer),
-            count(layer.weights),
+            _held(layer),
             multiply_adds(layer),
             tuple(sorted({places[id(b)] for b in _before(layer, model) if id(b) in places}))
             or ((place - 1,) if place and not _is_functional(model) else ()),
         )
         for place, layer in enumerate(layers)
     ]
+
+
+def _held(layer: "keras.Layer") -> int:
+    """How many numbers a layer's weights hold, without states that it carries."""
+    state = {id(variable) for variable in getattr(layer, "state", ())}
+    return count(weight for weight in layer.weights if id(weight) not in state)
 
 
 def multiply_adds(layer: "keras.Layer") -> int:

@@ -8,6 +8,7 @@ from tfpipe.evaluation.scores.baseline import Baseline
 from tfpipe.text import counted, number
 from tfpipe.training.reporting import EpochRow
 
+_FEW = 20  # samples, of which nothing is held out
 _CLEARLY = 0.05  # a share of the loss, beyond which curves are said to differ
 _BY_HEART = 2.0  # of the perplexity on the training text
 _FAR = 0.15  # between the accuracy in training and in validation
@@ -153,6 +154,8 @@ def what_next(state: str, measured: Measured | None, epochs: int, *, generated: 
             "Next: look at the data first (tfpipe data show); then another learning rate, or a "
             "larger model."
         )
+    if state == "unknown" and measured is not None and measured.size < _FEW:
+        return "Next: more data: so few samples say little of others."
     if state == "unknown":
         return "Next: hold out a validation split, such as data.validation=0.1."
     return "Next: a larger model or other ranges with tfpipe search, or the worst errors below."

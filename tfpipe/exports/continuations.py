@@ -9,11 +9,11 @@ import tensorflow as tf
 
 from tfpipe.data.tokens.graph import GraphTokenizer
 from tfpipe.data.tokens.tokenizer import Tokenizer
+from tfpipe.declare.formats import MOST_TOKENS
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.models.sequence.generation import Reader, Sampling, continued, one_by_one, reader_of
 from tfpipe.tasks.task import Task
 
-MOST = 10_000  # tokens that are said at once, whatever is asked
 _PROMPTS, _READ, _SAID = 3, 10, 20  # golden texts, and their tokens
 
 _INPUTS = {"prompt": tf.string, "length": tf.int32, "temperature": tf.float32, "seed": tf.int32}
@@ -36,7 +36,8 @@ class TextSignatures(tf.Module):
 
     def __init__(self, model: keras.Model, task: Task, spec: ElementSpec) -> None:
         super().__init__(name="continuations")
-        self._tokenizer = GraphTokenizer(Tokenizer.of(spec.feature))
+        tokenizer = Tokenizer.of(spec.feature)
+        self._tokenizer, self._never = GraphTokenizer(tokenizer), tokenizer.unknown_number
         self._reader = _Untracked(_reader(model, task, spec))
 
     def signatures(self) -> dict[str, Any]:
@@ -72,8 +73,8 @@ class TextSignatures(tf.Module):
         prompt, length, temperature, seed, top_k, top_p = row
         tokens = self._tokenizer.encode(prompt)
         tokens = tf.cond(tf.size(tokens) > 0, lambda: tokens, lambda: tf.zeros([1], tf.int32))
-        sampling = Sampling(temperature, tf.maximum(top_k, 0), top_p, seed)
-        length = tf.clip_by_value(length, 0, MOST)
+        sampling = Sampling(temperature, tf.maximum(top_k, 0), top_p, seed, self._never)
+        length = tf.clip_by_value(length, 0, MOST_TOKENS)
         said = continued(self._reader.value, tokens, length, sampling)
         joint = tf.where(length > 0, self._tokenizer.joint, "")
         return tf.strings.join([prompt, joint, self._tokenizer.decode(said)])
@@ -113,9 +114,9 @@ def golden_texts(
     """
     tokenizer, reader = Tokenizer.of(spec.feature), _reader(model, task, spec)
     prompts = [tokenizer.decode(row[:_READ].tolist()) for row in samples[:_PROMPTS]]
-    texts = []
+    texts, sampling = [], Sampling(never=tokenizer.unknown_number)
     for prompt in prompts:
-        said = one_by_one(reader, tokenizer.encode(prompt).tolist() or [0], _SAID, Sampling())
+        said = one_by_one(reader, tokenizer.encode(prompt).tolist() or [0], _SAID, sampling)
         texts.append(prompt + tokenizer.form.joint + tokenizer.decode(said))
     return {
         "prompts": [prompt.encode() for prompt in prompts],

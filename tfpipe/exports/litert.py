@@ -52,8 +52,14 @@ def convert(
         with quiet():
             content = converter.convert()
     except Exception as error:  # noqa: BLE001 (the converter's are of many kinds)
-        reason = " ".join(str(error).split())[:400]
-        raise ModelError(f"LiteRT cannot hold this model: {reason}") from None
+        reason = " ".join(str(error).split())
+        if "TensorList" in reason:
+            raise ModelError(
+                "LiteRT cannot hold this model: it has no loops of TensorFlow, and recurrent "
+                "layers are one. Lay them out step by step with unroll=True (model.unroll=true for "
+                "RNNForecaster), or export another format."
+            ) from None
+        raise ModelError(f"LiteRT cannot hold this model: {reason[:400]}") from None
     file.write_bytes(content)
 
 

@@ -11,6 +11,7 @@ Preprocessing is inside, and dropout and the like are off.
 """
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,18 @@ import tensorflow as tf
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import CheckFailed
 from tfpipe.evaluation.translation.translations import asked_samples
+from tfpipe.exports import parity
 from tfpipe.exports.contract import Origin, contract, signatures_of
-from tfpipe.exports.golden import golden_samples, packed
+from tfpipe.exports.golden import golden_samples, packed, rounding_of
 from tfpipe.exports.parity import CONTRACT, GOLDEN, LABELS, files_of, verify
 from tfpipe.exports.signatures import Served
 from tfpipe.exports.versions import next_version
 from tfpipe.exports.warm_up_requests import write_requests
 from tfpipe.tasks.task import Task
+
+logger = logging.getLogger("tfpipe.exports")
+
+_ROUNDINGS = 4  # times what rounding changes in the process that trained
 
 
 def export(
@@ -91,8 +97,20 @@ def write_saved_model(
         (assets / file).write_text(text, encoding="utf-8")
     told = contract(model, task, spec, origin)
     told["signatures"] = signatures_of(signatures)
-    (assets / CONTRACT).write_text(json.dumps(told, indent=2) + "\n")
     golden = golden_samples(model, task, spec, samples)
+    usual = parity.tolerance_of(told)
+    rounding = rounding_of(model, task, golden)
+    if _ROUNDINGS * rounding > usual:
+        told["tolerance"] = _ROUNDINGS * rounding
+        logger.warning(
+            "Rounding alone changes this model's answers by up to %.3g, computed in one order or "
+            "another, so that its export may differ by %.3g and not by %.3g. Such a model has "
+            "hardly been trained, or its batch normalisations have not settled.",
+            rounding,
+            told["tolerance"],
+            usual,
+        )
+    (assets / CONTRACT).write_text(json.dumps(told, indent=2) + "\n")
     (assets / GOLDEN).write_bytes(packed(golden))
     requests = {
         "serving_default": {n: golden[f"array_{n}"][:1] for n in asked_samples(spec, samples)}

@@ -95,6 +95,7 @@ def save_whole(prepared: Prepared, best: Path) -> None:
         CheckFailed: when base and head together do not answer what the head answers to features.
     """
     import keras
+    import tensorflow as tf
 
     assert prepared.on_features is not None
     whole, head = prepared.compiled.model, prepared.on_features.compiled.model
@@ -109,7 +110,9 @@ def save_whole(prepared: Prepared, best: Path) -> None:
         split = "validation" if "validation" in prepared.spec.splits else "train"
         samples = next(iter(_batches(prepared.pipeline, split)))[0]
         features = next(iter(_batches(prepared.on_features.pipeline, split)))[0]
-        _compare(whole(samples, training=False), head(features, training=False))
+        # As a graph, in which the features were computed: in bfloat16 another order tells.
+        graph = tf.function(lambda x: whole(x, training=False), autograph=False)
+        _compare(graph(samples), head(features, training=False))
         temporary = best.with_name(f".{best.stem}.writing.keras")
         with storage(best.parent):
             # Not the compiled one, whose optimizer has trained nothing.

@@ -62,6 +62,11 @@ def check_width(model: "keras.Model", task: Task, by: str) -> None:
         shape = shapes.get(name)
         if not isinstance(shape, tuple) or None in shape[1:]:
             continue  # Keras cannot tell beforehand
+        if part.label.is_vocabulary and len(shape) == 3 and shape[2] == part.units:
+            raise ModelError(
+                f"{by} reads windows of {shape[1]} tokens alone; texts come in windows of any "
+                "length. Use keras.Input((None,))."
+            )
         if prod(shape[1:]) != part.units:
             of = f" for {name!r}" if name else ""
             raise ModelError(

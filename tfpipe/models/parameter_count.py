@@ -13,17 +13,17 @@ def count(variables: Iterable[Any]) -> int:
     return sum(prod(variable.shape) for variable in variables)
 
 
-def parameters(model: "keras.Model") -> int:
-    """How many numbers the model's weights hold, without those of its preprocessing layers.
+def parameters(model: "keras.Layer") -> int:
+    """How many numbers a model's or a layer's weights hold, without those of preprocessing layers.
 
     The states that recurrent layers carry from batch to batch are none of them either.
     """
-    return count(_without_state(model, model.weights))
+    return count(without_state(model, model.weights))
 
 
 def trainable_parameters(model: "keras.Model") -> int:
     """How many of the model's parameters training changes."""
-    return count(_without_state(model, model.trainable_weights))
+    return count(without_state(model, model.trainable_weights))
 
 
 def preprocessing_state(model: "keras.Model") -> int:
@@ -35,7 +35,8 @@ def preprocessing_state(model: "keras.Model") -> int:
     return sum(map(_held, _preprocessing(model)))
 
 
-def _without_state(model: "keras.Model", weights: list[Any]) -> list[Any]:
+def without_state(model: "keras.Layer", weights: list[Any]) -> list[Any]:
+    """Return weights without what preprocessing has learnt, and without states that are carried."""
     learnt = {id(w) for layer in _preprocessing(model) for w in layer.weights}
     learnt |= {id(w) for layer in model._flatten_layers() for w in getattr(layer, "state", ())}
     return [w for w in weights if id(w) not in learnt]

@@ -35,7 +35,8 @@ class ConvMuon(LookaheadSGD):
         options: arguments of LookaheadSGD.
 
     Raises:
-        ValueError: for a pattern that fits no weight.
+        ValueError: for numbers that cannot be.
+        ConfigError: for a pattern that fits no weight.
     """
 
     def __init__(
@@ -48,6 +49,8 @@ class ConvMuon(LookaheadSGD):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, momentum, nesterov, **options)
+        if ns_steps < 1:
+            raise ValueError(f"ns_steps={ns_steps} should be 1 or more.")
         self.normalize, self.ns_steps = normalize, ns_steps
 
     def move(

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from tfpipe.errors import ConfigError
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -32,7 +34,8 @@ class LookaheadSGD(keras.optimizers.SGD):
         options: arguments of keras.optimizers.SGD.
 
     Raises:
-        ValueError: for a pattern that fits no weight.
+        ValueError: for numbers that cannot be.
+        ConfigError: for a pattern that fits no weight.
     """
 
     def __init__(
@@ -47,6 +50,15 @@ class LookaheadSGD(keras.optimizers.SGD):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, momentum=momentum, nesterov=nesterov, **options)
+        if every < 0 or not 0 <= keep < 1:
+            raise ValueError(
+                f"every={every} should be a number of steps, or 0 for no average, and keep={keep} "
+                "a share below 1."
+            )
+        if total_steps is not None and total_steps < 1:
+            raise ValueError(f"total_steps={total_steps} should be 1 or more.")
+        if wrong := [n for n, f in (rates or {}).items() if not isinstance(f, (int, float))]:
+            raise ValueError(f"rates[{wrong[0]!r}] should be a number.")
         self.every, self.keep, self.total_steps = every, keep, total_steps
         self.rates = dict(rates or {})
         self._factors: list[float] = []
@@ -59,9 +71,9 @@ class LookaheadSGD(keras.optimizers.SGD):
         paths = [variable.path for variable in variables]
         for pattern in self.rates:
             if not any(fnmatchcase(path, pattern) for path in paths):
-                raise ValueError(
-                    f"rates has the pattern {pattern!r}, which fits no weight; there are "
-                    f"{', '.join(paths)}."
+                raise ConfigError(
+                    f"optimizer: rates has the pattern {pattern!r}, which fits no weight; there "
+                    f"are {', '.join(paths)}."
                 )
         self._factors = [
             next((f for p, f in self.rates.items() if fnmatchcase(path, p)), 1.0) for path in paths
@@ -78,7 +90,8 @@ class LookaheadSGD(keras.optimizers.SGD):
             return
         if self.total_steps is None:
             raise ValueError("LookaheadSGD needs total_steps outside of a pipeline.")
-        slow, steps = self._slow[index], self.iterations + 1
+        # Keras's `iterations` counts updates, and `total_steps` batches.
+        slow, steps = self._slow[index], self._iterations + 1
         due = keras.ops.logical_or(steps % self.every == 0, steps == self.total_steps)
         kept = self.keep * (keras.ops.cast(steps, variable.dtype) / self.total_steps) ** 3
         # The first average is the weights themselves: until then the slow ones are zeros.

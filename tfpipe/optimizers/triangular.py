@@ -20,7 +20,7 @@ class Triangular(keras.optimizers.schedules.LearningRateSchedule):
         total_steps: steps of the training; None for those of the pipeline that declares it.
 
     Raises:
-        ValueError: for a peak that is not inside of the training.
+        ValueError: for a peak that is not inside of the training, and for numbers that cannot be.
 
     Example:
         >>> float(Triangular(1.0, start=0.2, end=0.0, at=0.5, total_steps=10)(5))
@@ -38,6 +38,10 @@ class Triangular(keras.optimizers.schedules.LearningRateSchedule):
         super().__init__()
         if not 0 < at < 1:
             raise ValueError(f"at={at} should be a share of the training, above 0 and below 1.")
+        if total_steps is not None and total_steps < 1:
+            raise ValueError(f"total_steps={total_steps} should be 1 or more.")
+        if not isinstance(peak, (int, float)):
+            raise ValueError(f"peak={peak!r} should be a number, the largest learning rate.")
         self.peak, self.start, self.end, self.at = peak, start, end, at
         self.total_steps = total_steps
 

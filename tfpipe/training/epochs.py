@@ -24,7 +24,10 @@ SHORT = 0.01  # seconds; a longer step gains less than a twentieth by sharing a 
 _LONGEST_CALL = 0.5  # seconds that a stop, a state and the display may have to wait
 _MEASURED = 4  # calls, the first of which makes the function
 
-_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+_HOOKS = (
+    *("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"),
+    *("on_test_batch_begin", "on_test_batch_end"),
+)
 _BY_FREQUENCY = (
     keras.callbacks.BackupAndRestore,
     keras.callbacks.ModelCheckpoint,
@@ -76,7 +79,7 @@ class Grouping:
     def timed(self, steps: int, call: Callable[[], Any]) -> dict[str, Any]:
         """Return what a call of so many steps gives, as numbers; learn how long it takes."""
         began = self._clock()
-        logs = {name: keras.ops.convert_to_numpy(value) for name, value in call().items()}
+        logs: dict[str, Any] = keras.tree.map_structure(keras.ops.convert_to_numpy, call())
         seconds = (self._clock() - began) / steps
         self._calls += 1
         if self._calls > 1:
@@ -210,8 +213,9 @@ class Epochs:
             return found
         callbacks.on_test_begin()
         self._reset()
+        model.stop_evaluating = False
         begin, logs = 0, {}
-        while begin < steps.count:
+        while begin < steps.count and not model.stop_evaluating:
             count = self._grouping.size(steps.count - begin)
             callbacks.on_test_batch_begin(begin)
             logs = steps.taking(0, begin, count)()

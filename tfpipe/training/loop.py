@@ -1,5 +1,6 @@
 """Training: its callbacks, its phases, and where it goes on from."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -134,8 +135,13 @@ def train(
                     training.saver.save_unless_saved()
                     epoch = training.position.epoch
                     raise Interrupted(f"Stopped after epoch {epoch}; the state is saved.")
-        finally:
-            training.written.write()
+            # One that comes after the saver may have ended it.
+            training.saver.save_unless_saved(stopped=True)
+        except BaseException:
+            with contextlib.suppress(Exception):  # what it failed for is to be seen
+                training.write_held()
+            raise
+        training.write_held()
         rows = training.logger.rows
         training.callbacks.on_train_end(rows[-1].metrics)
     return Trained(rows, len(rows) < pipeline.epochs, training.notes)
@@ -314,6 +320,12 @@ class _Training:
         if resumed.save_first:
             self.saver.save()
         self._report_phase()
+
+    def write_held(self) -> None:
+        """Write the rows and the best model that are in memory alone."""
+        self.written.write()
+        if self._chief:
+            self._best.write()
 
     @property
     def notes(self) -> tuple[str, ...]:

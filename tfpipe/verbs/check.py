@@ -122,12 +122,28 @@ def _seconds_per_step(prepared: Prepared) -> list[float]:
 
 def _few_steps(model: Any, batches: Any) -> tuple[dict[str, Any], float]:
     """The last step's logs, and the median time; the first one, which compiles, is not counted."""
-    times, logs = [], {}
-    for _, batch in zip(range(TIMED_STEPS + 1), batches, strict=False):
+    import keras
+    import tensorflow as tf
+
+    from tfpipe.training.requests import Requests
+    from tfpipe.training.steps import InputWait, set_functions
+
+    set_functions(model, InputWait(), Requests(lambda: False))
+    model.make_train_function()
+    iterator = iter(model.distribute_strategy.experimental_distribute_dataset(batches))
+    times: list[float] = []
+    logs: dict[str, Any] = {}
+    while len(times) <= TIMED_STEPS:
         began = time.perf_counter()
-        logs = model.train_on_batch(*batch, return_dict=True)
-        times.append(time.perf_counter() - began)
-        if not math.isfinite(float(logs["loss"])):
+        try:
+            found = model.train_function(iterator)
+        except (StopIteration, tf.errors.OutOfRangeError):
+            break
+        logs = model._get_metrics_result_or_logs(
+            keras.tree.map_structure(keras.ops.convert_to_numpy, found)
+        )
+        times.append((time.perf_counter() - began) / model.steps_per_execution)
+        if not math.isfinite(float(logs.get("loss", 0.0))):
             raise TrainingError(
                 f"The loss is {logs['loss']} after {len(times)} step(s): the data holds numbers "
                 "that are none, or the learning rate is far too high."

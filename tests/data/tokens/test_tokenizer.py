@@ -12,9 +12,12 @@ LINES = "The Time Machine, by H. G. Wells [1898]\n\n\n\n\nI\r\n  It's 3 o'clock 
 
 
 def test_letters_alone_are_left_of_each_line_and_lines_are_joined() -> None:
-    assert normalised(LINES, "letters") == "the time machine by h g wellsiit s o clock where"
-    assert normalised(LINES, None) == LINES
-    assert normalised("time traveller ", "letters") == "time traveller"
+    letters = TokenFormat("char", "letters")
+    assert normalised(LINES, letters) == "the time machine by h g wellsiit s o clock where"
+    assert normalised(LINES, TokenFormat()) == LINES
+    assert normalised("time traveller ", letters) == "time traveller"
+    words = normalised(LINES, TokenFormat("word", "letters")).split()
+    assert words[5:8] == ["g", "wells", "i"]  # the words of two lines stay two
 
 
 def test_a_vocabulary_is_by_falling_frequency_and_ties_by_the_alphabet() -> None:
@@ -44,6 +47,7 @@ def test_what_is_not_known_is_unknown_and_said_once() -> None:
     assert encoded.dtype == np.int32
     assert encoded.tolist() == [1, 2, 0, 2, 0]
     assert tokenizer.unknown("abcbdc") == ["c", "d"]
+    assert (tokenizer.unknown_number, Tokenizer(("a",), TokenFormat()).unknown_number) == (0, -1)
     assert tokenizer.decode(encoded) == "ab<unk>b<unk>"
     words = Tokenizer((UNKNOWN, "to", "be"), TokenFormat("word"))
     assert words.decode(words.encode("to be or")) == "to be <unk>"
@@ -65,4 +69,4 @@ def test_subwords_are_the_longest_that_fit() -> None:
     tokenizer = Tokenizer((UNKNOWN, "a", "b", "ab", "abab", " a"), TokenFormat("subword"))
     assert tokenizer.split("ababab a x") == ["abab", "ab", " a", " ", "x"]
     assert tokenizer.encode("ababab a x").tolist() == [4, 3, 5, 0, 0]
-    assert tokenizer.unknown("ab x") == [" ", "x"]
+    assert tokenizer.unknown(tokenizer.split("ab x")) == [" ", "x"]

@@ -57,6 +57,13 @@ def test_greedy_continuations_are_those_of_the_whole_text(model: keras.Model) ->
     assert inside(tf.constant(PROMPT), tf.constant(15)).numpy().tolist() == expected
 
 
+def test_a_token_may_be_ruled_out(model: keras.Model) -> None:
+    reader = reader_of(model, 10)
+    (first,) = one_by_one(reader, PROMPT, 1, Sampling())
+    for sampling in (Sampling(never=first), Sampling(5.0, seed=1, never=first)):
+        assert first not in [*one_by_one(reader, PROMPT, 60, sampling)]
+
+
 def test_drawn_continuations_follow_the_seed(model: keras.Model) -> None:
     reader = reader_of(model, 10)
     drawn = [*one_by_one(reader, PROMPT, 20, Sampling(1.5, seed=3))]

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from tfpipe.cli.options import RunName, debug_option, json_option, print_json, root_option
 from tfpipe.errors import TfpipeError
-from tfpipe.text import byte_size
+from tfpipe.text import at_root, byte_size
 
 if TYPE_CHECKING:
     from tfpipe.terminal import Terminal
@@ -99,7 +99,7 @@ def command(
             (f"tfpipe verify {path}", "prove it again, on any machine"),
             (f"tfpipe serve {path}", "answer requests with it")
             if formats[-1] == "saved_model"
-            else (f"tfpipe export {run}", "the same as a SavedModel, to be served"),
+            else (f"tfpipe export {run}{at_root(root)}", "the same as a SavedModel, to be served"),
         ]
     )
 

@@ -105,10 +105,12 @@ def pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     def not_jpeg() -> tf.Tensor:
         return tf.cond(_is(encoded, _WEBP), lambda: _webp_pixels(encoded, channels), others)
 
-    if channels == 4:  # JPEG has no transparency
-        image = not_jpeg()
-    else:
-        image = tf.cond(tf.io.is_jpeg(encoded), lambda: _jpeg_pixels(encoded, channels), not_jpeg)
+    def jpeg() -> tf.Tensor:
+        if channels < 4:
+            return _jpeg_pixels(encoded, channels)
+        return _opaque(_jpeg_pixels(encoded, 3))  # JPEG has no transparency
+
+    image = tf.cond(tf.io.is_jpeg(encoded), jpeg, not_jpeg)
     return upright(image, encoded)
 
 
@@ -162,6 +164,12 @@ def _jpeg_pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     return tf.io.decode_jpeg(encoded, channels, dct_method="INTEGER_ACCURATE")
 
 
+def _opaque(image: tf.Tensor) -> tf.Tensor:
+    """Return a colour image with a fourth channel, which nothing shows through."""
+    full = tf.fill(tf.concat([tf.shape(image)[:2], [1]], 0), tf.constant(255, tf.uint8))
+    return tf.concat([image, full], 2)
+
+
 def _webp_pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     """Return the uint8 pixels of a WebP image that does not move."""
     moves = tf.debugging.assert_equal(
@@ -170,10 +178,7 @@ def _webp_pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     with tf.control_dependencies([moves] if moves is not None else []):
         image = tf.io.decode_webp(encoded, 0)[0]
     if channels == 4:
-        full = tf.fill(tf.concat([tf.shape(image)[:2], [1]], 0), tf.constant(255, tf.uint8))
-        return tf.cond(
-            tf.shape(image)[2] == 4, lambda: image, lambda: tf.concat([image[..., :3], full], 2)
-        )
+        return tf.cond(tf.shape(image)[2] == 4, lambda: image, lambda: _opaque(image[..., :3]))
     image = tf.ensure_shape(image[..., :3], [None, None, 3])
     return image if channels == 3 else tf.image.rgb_to_grayscale(image)
 

@@ -27,6 +27,7 @@ _STEP = 2_000_000_000
 State = tuple[int, ...]
 # A folder's state, and its images and folders, which are joined by what no name has in it.
 Entry = tuple[State, str, str]
+_FIELDS = 3
 
 
 class FolderIndex:
@@ -75,7 +76,15 @@ class FolderIndex:
         digest, text = content[:64], content[64:]
         if hashlib.sha256(text).hexdigest().encode() != digest:
             return {}
-        return {path: (tuple(state), *names) for path, (state, *names) in json.loads(text).items()}
+        try:
+            known = {p: (tuple(state), *names) for p, (state, *names) in json.loads(text).items()}
+        except (ValueError, TypeError, AttributeError):  # of another version
+            return {}
+        sound = all(
+            len(entry) == _FIELDS and all(isinstance(names, str) for names in entry[1:])
+            for entry in known.values()
+        )
+        return known if sound else {}
 
     def _walk(
         self,

@@ -219,7 +219,8 @@ class CSV(CSVSplits):
 def check_encoding(owner: str, encoding: str) -> None:
     """Refuse an encoding that Python does not know; raise ConfigError."""
     try:
-        codecs.lookup(encoding)
+        if not codecs.lookup(encoding)._is_text_encoding:  # such as base64
+            raise LookupError
     except LookupError:
         raise ConfigError(
             f"{owner}.encoding={encoding!r} is unknown. Use 'utf-8', 'latin-1', 'cp1252', 'utf-16' "

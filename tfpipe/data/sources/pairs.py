@@ -1,7 +1,7 @@
 """Pairs: sentences with their translations, as tokens of two vocabularies."""
 
 import codecs
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, prod
@@ -148,6 +148,11 @@ class Pairs(StoredSplits):
                     f"least {self.min_count} times, with {' '.join(SPECIAL)} {len(known):,} "
                     "tokens. Use at most that, or leave it out."
                 )
+            if self.vocabulary is not None and self.vocabulary <= len(SPECIAL):
+                raise DataError(
+                    f"Pairs.vocabulary={self.vocabulary} has room for {' '.join(SPECIAL)} alone. "
+                    f"Use at least {len(SPECIAL) + 1}."
+                )
             if len(known) <= len(SPECIAL):
                 raise DataError(
                     f"Pairs.min_count={self.min_count}, and none of the {len({*words}):,} words "
@@ -212,7 +217,7 @@ class Pairs(StoredSplits):
             total = len(stored.pairs) + len(stored.problems)
             if self.on_bad == "error":
                 refuse(stored.problems, total, "pairs", f"Pairs({self._shown!r})")
-            if not stored.pairs:
+            if not stored.pairs and name in ("train", *self._shares):
                 raise DataError(f"Pairs({self._shown!r}): the {name} split has no pair to learn.")
         return splits
 
@@ -223,12 +228,33 @@ class Pairs(StoredSplits):
         path = Path(str(self.path)).expanduser()
         utf8 = codecs.lookup(self.encoding).name == "utf-8"
         read = read_text(str(path), "utf-8-sig" if utf8 else self.encoding)
-        if isinstance(read, tuple):
-            place, problem = read
+        if not isinstance(read, tuple):
+            lines = read.decode().replace("\r\n", "\n").split("\n")
+            return _sound(self._of_lines(lines), self.limit)
+        place, problem = read
+        if not place or "\n".encode(self.encoding) != b"\n":  # nothing of it can be read
             raise DataError(f"{path.absolute()}{place}: {problem}.")
-        lines = enumerate(read.decode().replace("\r\n", "\n").split("\n"), 1)
-        found = ((f"{path.name}:{number}", line.split("\t")[:2]) for number, line in lines if line)
-        return _sound(found, self.limit)
+        raw = path.read_bytes().removeprefix(codecs.BOM_UTF8 if utf8 else b"").split(b"\n")
+        return _sound(self._of_lines(map(self._decoded, raw)), self.limit)
+
+    def _of_lines(self, lines: Iterable[str | Problem]) -> Iterator[tuple[str, Any]]:
+        """The place and the sentences of each line that is not empty, or what is wrong with it."""
+        name = Path(str(self.path)).name
+        for number, line in enumerate(lines, 1):
+            if isinstance(line, Problem):
+                yield f"{name}:{number}", line
+            elif line:
+                yield f"{name}:{number}", line.split("\t")[:2]
+
+    def _decoded(self, line: bytes) -> str | Problem:
+        """A line as text, or what is wrong with it."""
+        from tfpipe.data.csv.reader import not_decoded
+
+        try:
+            text = line.removesuffix(b"\r").decode(self.encoding)
+        except UnicodeDecodeError as error:
+            return Problem("", not_decoded(line[error.start], self.encoding, line))
+        return Problem("", "a NUL byte, which no text has") if "\0" in text else text
 
     def _returned(self) -> dict[str, _Stored]:
         """The pairs that the function returns, by split."""
@@ -264,7 +290,9 @@ def _sound(found: Iterable[tuple[str, Any]], limit: int | None) -> _Stored:
         if len(stored.pairs) == limit:
             break
         texts = isinstance(pair, (tuple, list)) and all(isinstance(text, str) for text in pair)
-        if not texts:
+        if isinstance(pair, Problem):
+            problem = pair.what
+        elif not texts:
             problem = f"{show(pair)} where a pair of texts is expected"
         elif len(pair) < 2:
             problem = "no tab between two sentences"

@@ -99,13 +99,14 @@ class Text(StoredSplits):
     def notes(self) -> list[str]:
         notes = []
         for split, text in self._parts.items():
-            unknown = self.tokenizer.unknown(text)
+            unknown = self.tokenizer.unknown(self.tokenizer.pieces(text))
             if unknown and split != "train":
                 there = "token" if len(unknown) == 1 else "tokens"
                 shown = ", ".join(map(repr, unknown[:3])) + (", ..." if unknown[3:] else "")
+                lacks = "the training part" if self.vocabulary is None else "the vocabulary"
                 notes.append(
-                    f"{split} has {len(unknown):,} {there} that the training part lacks ({shown}), "
-                    "read as <unk>."
+                    f"{split} has {len(unknown):,} {there} that {lacks} lacks ({shown}), read as "
+                    "<unk>."
                 )
         return notes
 
@@ -115,18 +116,22 @@ class Text(StoredSplits):
     def read_from(self) -> list[Path]:
         return [Path(self.path).expanduser()]
 
+    @property
+    def _form(self) -> TokenFormat:
+        """What the text is cut into."""
+        return TokenFormat(self.tokens, self.normalise, self.order == "sequential")
+
     @cached_property
     def tokenizer(self) -> "Tokenizer":
         """What cuts texts into the tokens of the vocabulary."""
         from tfpipe.data.tokens.tokenizer import Tokenizer
         from tfpipe.data.tokens.vocabulary import SUBWORDS, by_frequency, subwords
 
-        form = TokenFormat(self.tokens, self.normalise, self.order == "sequential")
-        text = self._parts["train"]
+        form, text = self._form, self._parts["train"]
         if self.tokens == "subword":
             known = subwords(text, self.vocabulary or SUBWORDS)
         else:
-            known = by_frequency(Tokenizer((), form).split(text), self.vocabulary)
+            known = by_frequency(Tokenizer((), form).pieces(text), self.vocabulary)
         if self.vocabulary is not None and self.vocabulary > len(known):
             raise DataError(
                 f"Text.vocabulary={self.vocabulary}, and the training part of {self._shown} has "
@@ -137,7 +142,11 @@ class Text(StoredSplits):
 
     def stored(self, split: str) -> "np.ndarray":
         """Return [tokens] the part of the text that a split has, int32."""
-        return self._once(("tokens", split), lambda: self.tokenizer.encode(self._parts[split]))
+
+        def encode() -> "np.ndarray":
+            return self.tokenizer.numbers(self.tokenizer.pieces(self._parts[split]))
+
+        return self._once(("tokens", split), encode)
 
     def _windows(self, split: str) -> "TokenWindows":
         from tfpipe.data.tokens.windows import TokenWindows
@@ -185,7 +194,7 @@ class Text(StoredSplits):
         """The text of each split."""
         from tfpipe.data.tokens.tokenizer import normalised, words
 
-        text = normalised(self._text(), self.normalise)
+        text = normalised(self._text(), self._form)
         units: list[str] | str = words(text) if self.tokens == "word" else text
         stop, joint = len(units), " " if self.tokens == "word" else ""
         parts = {}

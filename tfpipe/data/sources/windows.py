@@ -127,15 +127,17 @@ class Windows(StoredSplits):
                 f"Windows: a series is one number after the other, of shape (n,); got shape "
                 f"{values.shape}."
             )
-        missing = np.flatnonzero(~np.isfinite(values))
+        with np.errstate(over="ignore"):
+            held = values.astype(np.float32)
+        missing = np.flatnonzero(~np.isfinite(held))
         if len(missing):
             first = int(missing[0])
             raise DataError(
                 f"Windows: {len(missing)} of the {len(values)} values of the series are no finite "
-                f"numbers, the first is {values[first]} at index {first}. Fill the gaps, or take a "
-                "part of the series without any."
+                f"numbers of float32, the first is {values[first]} at index {first}. Fill the "
+                "gaps, scale the series, or take a part of it without any."
             )
-        return values.astype(np.float32)
+        return held
 
     def _of_source(self) -> "np.ndarray":
         """Return the labels of a source, in stored order."""
@@ -155,7 +157,7 @@ class Windows(StoredSplits):
         returned = call("Windows", self.series)
         try:
             return np.asarray(returned, np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise DataError(
                 f"Windows: {show(self.series)}() should return numbers, one after the other; got "
                 f"{type(returned).__name__}."

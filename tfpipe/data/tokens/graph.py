@@ -32,7 +32,8 @@ class GraphTokenizer(tf.Module):
             text = tf.strings.regex_replace(tf.strings.lower(text, "utf-8"), "([,.!?])", r" \1")
         elif self._form.normalise is not None:
             lines = tf.strings.regex_replace(tf.strings.split(text, "\n"), "[^A-Za-z]+", " ")
-            text = tf.strings.reduce_join(tf.strings.lower(tf.strings.strip(lines)))
+            stripped = tf.strings.lower(tf.strings.strip(lines))
+            text = tf.strings.reduce_join(stripped, separator=self._form.joint)
         if self._form.unit == "word":
             return self._known(tf.strings.split(text))
         characters = tf.strings.unicode_split(text, "UTF-8")

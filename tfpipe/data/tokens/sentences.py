@@ -41,7 +41,7 @@ class Sentences:
         """Say what of a sentence is not read: unknown words, and those behind the last token."""
         words = self.tokenizer.split(sentence)
         cut = len(words) - self.length
-        notes = [self.tokenizer.of_unknown(sentence)]
+        notes = [self.tokenizer.of_unknown(words)]
         if cut > 0:
             notes.append(f"The last {counted(cut, 'token')} of {len(words)} are not read.")
         return " ".join(filter(None, notes))

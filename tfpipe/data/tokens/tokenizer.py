@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from tfpipe.declare.formats import Normalise, TokenFormat
+from tfpipe.declare.formats import TokenFormat
 from tfpipe.declare.spec import Feature
 from tfpipe.text import quoted
 
@@ -24,13 +24,14 @@ _NO_BREAK = re.compile("[\u00a0\u202f]")
 _MARKS = re.compile("([,.!?])")
 
 
-def normalised(text: str, how: Normalise | None) -> str:
+def normalised(text: str, form: TokenFormat) -> str:
     """Return a text as it is cut; see `TokenFormat.normalise`."""
-    if how is None:
+    if form.normalise is None:
         return text
-    if how == "sentence":
+    if form.normalise == "sentence":
         return _MARKS.sub(r" \1", _NO_BREAK.sub(" ", text).lower())
-    return "".join(_NO_LETTERS.sub(" ", line).strip(" ").lower() for line in text.split("\n"))
+    lines = (_NO_LETTERS.sub(" ", line).strip(" ").lower() for line in text.split("\n"))
+    return form.joint.join(lines)
 
 
 def before_words(text: str) -> list[str]:
@@ -58,7 +59,10 @@ class Tokenizer:
 
     def split(self, text: str) -> list[str]:
         """Return the pieces of a text, be they known or not."""
-        text = normalised(text, self.form.normalise)
+        return self.pieces(normalised(text, self.form))
+
+    def pieces(self, text: str) -> list[str]:
+        """Return the pieces of a text that is normalised already."""
         if self.form.unit == "char":
             return list(text)
         if self.form.unit == "word":
@@ -68,22 +72,31 @@ class Tokenizer:
 
     def encode(self, text: str) -> "np.ndarray":
         """Return [tokens] numbers of a text's pieces, int32."""
+        return self.numbers(self.split(text))
+
+    def numbers(self, pieces: Iterable[str]) -> "np.ndarray":
+        """Return [pieces] their numbers, int32."""
         import numpy as np
 
         unknown, places = self._places.get(UNKNOWN, 0), self._places
-        return np.array([places.get(piece, unknown) for piece in self.split(text)], np.int32)
+        return np.array([places.get(piece, unknown) for piece in pieces], np.int32)
 
     def decode(self, numbers: Iterable[int]) -> str:
         """Return the text of tokens."""
         return self.form.joint.join(self.vocabulary[number] for number in numbers)
 
-    def unknown(self, text: str) -> list[str]:
-        """Return the pieces of a text that the vocabulary lacks, each once, in order."""
-        return [piece for piece in dict.fromkeys(self.split(text)) if piece not in self._places]
+    def unknown(self, pieces: Iterable[str]) -> list[str]:
+        """Return the pieces that the vocabulary lacks, each once, in order."""
+        return [piece for piece in dict.fromkeys(pieces) if piece not in self._places]
 
-    def of_unknown(self, text: str) -> str:
+    @property
+    def unknown_number(self) -> int:
+        """The number of what stands for unknown pieces; -1 where nothing does."""
+        return self._places.get(UNKNOWN, -1)
+
+    def of_unknown(self, pieces: Iterable[str]) -> str:
         """Say which pieces of a text the vocabulary lacks; nothing where it has all."""
-        lacking = self.unknown(text)
+        lacking = self.unknown(pieces)
         if not lacking:
             return ""
         are = "is" if len(lacking) == 1 else "are"

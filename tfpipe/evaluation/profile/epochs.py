@@ -202,6 +202,8 @@ class Meter(keras.callbacks.Callback):
                     times = self._now.in_steps if hook in _IN_STEPS else self._now.in_epoch
                     times[name] += now - began
                     self._test_hooks += now - began if hook.startswith("on_test") else 0.0
+                if hook == "on_epoch_end":  # it would be heard by the one that saves the state
+                    self.model.stop_training = False
                 if hook == "on_train_batch_end":
                     batch = min(int(args[0]), self._steps - 1)  # Keras may count past the end
                     self._ended[batch] = now

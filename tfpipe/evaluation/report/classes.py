@@ -230,11 +230,13 @@ def _samples(judged: Judged, scores: ClassScores) -> Section:
     notes = dict.fromkeys(doubtful.tolist(), "Its label may be wrong")
     groups = {"Worst errors": worst.tolist(), "Most certain and right": surest.tolist()}
     data = {"worst": worst.tolist(), "suspicious_labels": suspicious[:1000].tolist()}
-    text = (
-        f"{counted(len(wrong), 'answer')} of {len(rows):,} are wrong. In {len(doubtful):,} of them "
-        "the model is as sure as it usually is of samples that bear the label which it answers: "
-        "their own labels may be wrong.",
-    )
+    text = (f"{counted(len(wrong), 'answer')} of {len(rows):,} are wrong.",)
+    if len(doubtful):
+        text = (
+            f"{text[0]} In {len(doubtful):,} of them the model is as sure as it usually is of "
+            "samples that bear the label which it answers: their own labels may be wrong, or the "
+            "classes overlap there.",
+        )
     title = f"Samples{judged.of_output}"
     return Section("samples", title, text, cards=judged.cards(groups, notes), data=data)
 

@@ -10,6 +10,7 @@ from tfpipe.evaluation.network import LayerRow, layer_rows
 from tfpipe.evaluation.report.page import BLUE, GREY, new_figure
 from tfpipe.evaluation.report.sections import Card, Drawing, Section, Table
 from tfpipe.evaluation.samples import Shown
+from tfpipe.models.parameter_count import without_state
 from tfpipe.text import byte_size
 
 if TYPE_CHECKING:
@@ -23,19 +24,24 @@ def network_section(model: "keras.Model") -> Section:
     """Return the table and the diagram of a model's layers."""
     rows = layer_rows(model)
     total = sum(row.multiply_adds for row in rows)
-    size = sum(int(np.prod(w.shape)) * np.dtype(_numpy(w.dtype)).itemsize for w in model.weights)
+    size = sum(
+        int(np.prod(w.shape)) * np.dtype(_numpy(w.dtype)).itemsize
+        for w in without_state(model, model.weights)
+    )
     cells = [
         (
             row.name,
             row.kind,
-            " x ".join("?" if n is None else str(n) for n in row.shape[1:]),
+            " x ".join("any" if n is None else str(n) for n in row.shape[1:]),
             f"{row.parameters:,}" if row.parameters else "",
             f"{row.multiply_adds:,}" if row.multiply_adds else "",
         )
         for row in rows
     ]
+    open_ended = any(None in tensor.shape[1:] for tensor in model.inputs or ())
+    each = "for each place of a sample, which may have any length" if open_ended else "a sample"
     text = (
-        f"{len(rows)} layers; the weights take {byte_size(size)}; {total:,} multiply-adds a sample."
+        f"{len(rows)} layers; the weights take {byte_size(size)}; {total:,} multiply-adds {each}."
     )
     heads = ("layer", "kind", "output", "numbers held", "multiply-adds")
     drawings: tuple[Drawing, ...] = ()
@@ -79,7 +85,7 @@ def diagram(rows: Sequence[LayerRow]) -> "Figure":
     figure, axes = new_figure(7.0, 0.3 + 0.27 * len(rows), left=0.1, bottom=0.1)
     axes.set_axis_off()
     for place, row in enumerate(rows):
-        shape = " x ".join("?" if n is None else str(n) for n in row.shape[1:])
+        shape = " x ".join("any" if n is None else str(n) for n in row.shape[1:])
         axes.text(0.02, -place, row.name[:34], va="center", fontsize=8, fontweight="bold")
         axes.text(0.42, -place, f"{row.kind}  {shape}", va="center", fontsize=8)
         for before in row.inputs:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfpipe.data.tokens.graph import GraphTokenizer
 from tfpipe.data.tokens.sentences import UNKNOWN, Sentences, moved
 from tfpipe.data.tokens.tokenizer import Tokenizer
-from tfpipe.declare.formats import EOS, PAD
+from tfpipe.declare.formats import EOS, MOST_BEAM, PAD
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.evaluation.translation.word_by_word import Dictionary
 from tfpipe.models.sequence.decoding import EncoderDecoder, speaker_of, translated
@@ -81,12 +81,12 @@ class Translations(tf.Module):
 
         Args:
             sentences: [sentences] texts.
-            beam: how many translations to keep at each place, at least 1.
+            beam: how many translations to keep at each place, from 1 to 100.
         """
         rows = tf.map_fn(
             self._encoded, sentences, fn_output_signature=tf.TensorSpec([self._length], tf.int32)
         )
-        tokens, scores = self.of_tokens(rows, tf.maximum(beam, 1))
+        tokens, scores = self.of_tokens(rows, tf.clip_by_value(beam, 1, MOST_BEAM))
         ended = tf.cumsum(tf.cast((tokens == EOS) | (tokens == PAD), tf.int32), -1) > 0
         words = tf.where(ended, "", tf.gather(self._words, tokens))
         texts = tf.strings.strip(tf.strings.reduce_join(words, -1, separator=" "))

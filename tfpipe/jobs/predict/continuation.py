@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tfpipe.data.tokens.tokenizer import Tokenizer
+from tfpipe.declare.formats import MOST_TOKENS
 from tfpipe.errors import ConfigError
 from tfpipe.jobs.predict.answering import ServedModel
 from tfpipe.jobs.predict.predictor import Predictor
+
+_MOST_INT = 2**31 - 1  # of what an export takes
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,7 @@ class Asked:
 
     Args:
         prompt: the beginning of the text.
-        length: how many tokens to say.
+        length: how many tokens to say, at most 10,000.
         temperature: 0 takes the most probable token each time; the higher, the more is chance.
         top_k: of how many of the most probable tokens one is drawn; None for all.
         top_p: of the most probable tokens, only as many as have this share of the probability.
@@ -37,9 +40,10 @@ class Asked:
             raise ConfigError(
                 "The prompt is empty. Give the beginning of a text, such as --prompt 'once upon'."
             )
-        if self.length < 1:
+        if not 1 <= self.length <= MOST_TOKENS:
             raise ConfigError(
-                f"A length of {self.length} tokens was asked for. Give 1 or more, such as 50."
+                f"A length of {self.length:,} tokens was asked for. Give 1 to {MOST_TOKENS:,}, "
+                "such as 50."
             )
         if not self.temperature >= 0:
             raise ConfigError(
@@ -83,8 +87,14 @@ def check_no_files(ready: Predictor) -> None:
 
 def prompt_notes(ready: Predictor, prompt: str) -> list[str]:
     """Return what a person must not overlook about a prompt: what of it is not known."""
-    note = Tokenizer.of(ready.spec.feature).of_unknown(prompt)
-    return [note] if note else []
+    tokenizer = Tokenizer.of(ready.spec.feature)
+    pieces = tokenizer.split(prompt)
+    notes = [tokenizer.of_unknown(pieces)]
+    letters = sum(map(str.isalnum, prompt))
+    if tokenizer.form.normalise == "letters" and letters > sum(map(str.isalpha, "".join(pieces))):
+        read = tokenizer.form.joint.join(pieces)
+        notes.append(f"{ready.name} knows the letters a to z alone, and reads {read!r}.")
+    return [note for note in notes if note]
 
 
 def continuation(ready: Predictor, asked: Asked) -> Iterator[str]:
@@ -111,7 +121,8 @@ def continuation(ready: Predictor, asked: Asked) -> Iterator[str]:
     from tfpipe.models.sequence.generation import Sampling, one_by_one, reader_of
 
     reader = reader_of(model.model, ready.spec.feature.shape[0], model.task.probabilities)
-    sampling = Sampling(asked.temperature, asked.top_k or 0, asked.top_p, asked.seed)
+    never = tokenizer.unknown_number
+    sampling = Sampling(asked.temperature, asked.top_k or 0, asked.top_p, asked.seed, never)
     joint = tokenizer.form.joint
     said = one_by_one(reader, tokens, asked.length, sampling)
     return (joint + tokenizer.vocabulary[token] for token in said)
@@ -122,11 +133,11 @@ def _served(model: ServedModel, asked: Asked) -> str:
     import tensorflow as tf
 
     given = {
-        "prompt": tf.constant([asked.prompt]),
+        "prompt": tf.constant([asked.prompt.encode("utf-8", "replace")]),
         "length": tf.constant([asked.length]),
         "temperature": tf.constant([asked.temperature], tf.float32),
-        "seed": tf.constant([asked.seed]),
-        "top_k": tf.constant([asked.top_k or 0]),
+        "seed": tf.cast([asked.seed % 2**32], tf.int32),  # as it is where the model is Keras's
+        "top_k": tf.constant([min(asked.top_k or 0, _MOST_INT)]),
         "top_p": tf.constant([asked.top_p], tf.float32),
     }
     text: bytes = model.ask("generate_top", given)["text"].numpy()[0]

@@ -8,6 +8,7 @@ from typing import Any
 
 from tfpipe.data.tokens.sentences import Sentences
 from tfpipe.data.tokens.tokenizer import Tokenizer
+from tfpipe.declare.formats import MOST_BEAM
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError
 from tfpipe.jobs.predict.answering import ServedModel, TrainedModel
@@ -55,8 +56,8 @@ class Predictor:
                 f"{self.name} is of the task {self.task.title}, and a beam is for models that "
                 "translate. Leave it out."
             )
-        if beam < 1:
-            raise ConfigError(f"A beam of {beam} was asked for. Give 1 or more, such as 4.")
+        if not 1 <= beam <= MOST_BEAM:
+            raise ConfigError(f"A beam of {beam} was asked for. Give 1 to {MOST_BEAM}, such as 4.")
         return replace(self, beam=beam)
 
     @property

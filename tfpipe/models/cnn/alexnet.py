@@ -38,7 +38,7 @@ class AlexNet(ModelBuilder):
             3x3 without either, for images of about 32 pixels.
         units: the width of each hidden layer.
         dropout: the share of values left out after each hidden layer.
-        normalization: what follows each convolution: "batch", "group" (of 32 filters), "layer" or
+        normalization: what follows each convolution: "batch", "group" (in 32 groups), "layer" or
             nothing.
         activation: after each convolution and hidden layer.
         initializer: how the weights of convolutions and hidden layers start.

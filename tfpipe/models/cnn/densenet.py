@@ -91,8 +91,8 @@ class DenseNet(ModelBuilder):
         bottleneck: whether a 1x1 convolution of 4 x growth filters comes before each.
         bias: whether convolutions have a bias.
         dropout: the share of values left out before the last layer.
-        normalization: what comes before each convolution but the first: "batch", "group" (of 32
-            filters), "layer" or nothing.
+        normalization: what comes before each convolution but the first: "batch", "group" (in 32
+            groups), "layer" or nothing.
         activation: after each normalisation.
         initializer: how the weights of convolutions start.
 

@@ -97,7 +97,7 @@ class GoogLeNet(ModelBuilder):
         stem: the first convolution: "imagenet" is 7x7 with strides of 2 and a pool; "cifar" is 3x3
             without either, for images of about 32 pixels.
         dropout: the share of values left out before the last layer; the paper has 0.4.
-        normalization: what follows each convolution: "batch", "group" (of 32 filters), "layer" or
+        normalization: what follows each convolution: "batch", "group" (in 32 groups), "layer" or
             nothing.
         activation: after each convolution.
         initializer: how the weights of convolutions start.

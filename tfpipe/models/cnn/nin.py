@@ -43,7 +43,7 @@ class NiN(ModelBuilder):
         stem: the first convolution: "imagenet" is 11x11 with strides of 4 and a pool; "cifar" is
             3x3 without either, for images of about 32 pixels.
         dropout: the share of values left out before the last block.
-        normalization: what follows each convolution: "batch", "group" (of 32 filters), "layer" or
+        normalization: what follows each convolution: "batch", "group" (in 32 groups), "layer" or
             nothing.
         activation: after each convolution.
         initializer: how the weights of convolutions start.

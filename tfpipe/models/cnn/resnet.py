@@ -87,7 +87,7 @@ class ResNet(ModelBuilder):
             "plain".
         bias: whether convolutions have a bias.
         dropout: the share of values left out before the last layer.
-        normalization: what follows each convolution: "batch", "group" (of 32 filters), "layer" or
+        normalization: what follows each convolution: "batch", "group" (in 32 groups), "layer" or
             nothing.
         activation: after each convolution but the last of a block, and after each sum.
         initializer: how the weights of convolutions start.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from tfpipe.declare.deferred import Deferred
 from tfpipe.declare.kinds import TaskName
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.errors import ModelError
+from tfpipe.errors import ConfigError, ModelError
 from tfpipe.models.inputs import image_feature, raw_input
 from tfpipe.models.layers import logits, named
 
@@ -34,7 +34,7 @@ class Style:
 
     Args:
         builder: whose they are, for messages.
-        normalization: what follows them: "batch"; "group", groups of 32 filters or as many as
+        normalization: what follows them: "batch"; "group", 32 groups of filters or as many as
             divide them, of each sample alone; "layer", all values of a sample; None for nothing.
         activation: what follows that.
         initializer: how weights start.
@@ -207,7 +207,9 @@ class Drop(Row):
 
 
 def scaled(filters: int, width: float) -> int:
-    """Return a number of filters times a width, at least 1."""
+    """Return a number of filters times a width, at least 1; raise ConfigError for no number."""
+    if not math.isfinite(width):
+        raise ConfigError(f"width={width} should be a factor on the filters, such as 0.5.")
     return max(1, round(filters * width))
 
 

@@ -36,7 +36,7 @@ class VGG(ModelBuilder):
         width: the factor on the filters.
         units: the width of each hidden layer.
         dropout: the share of values left out after each hidden layer.
-        normalization: what follows each convolution: "batch", "group" (of 32 filters), "layer" or
+        normalization: what follows each convolution: "batch", "group" (in 32 groups), "layer" or
             nothing.
         activation: after each convolution and hidden layer.
         initializer: how the weights of convolutions and hidden layers start.

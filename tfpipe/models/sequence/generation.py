@@ -29,12 +29,14 @@ class Sampling:
         top_k: how many of the most probable tokens are drawn from; 0 for all.
         top_p: of the most probable tokens, only as many as have this share of the probability.
         seed: decides what is drawn.
+        never: a token that is not chosen, such as that for what is unknown; -1 for none.
     """
 
     temperature: "float | tf.Tensor" = 0.0
     top_k: "int | tf.Tensor" = 0
     top_p: "float | tf.Tensor" = 1.0
     seed: "int | tf.Tensor" = 0
+    never: int = -1
 
     def choose(self, logits: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
         """Return the next token, int32.
@@ -44,6 +46,8 @@ class Sampling:
             place: how many tokens were chosen before, int32.
         """
         logits = tf.cast(logits[0], tf.float32)
+        chosen_from = tf.not_equal(tf.range(tf.size(logits)), self.never)
+        logits = tf.where(chosen_from, logits, -float("inf"))
         order = tf.argsort(logits, direction="DESCENDING", stable=True)
         temperature = tf.cast(self.temperature, tf.float32)
         scaled = tf.gather(logits, order) / tf.maximum(temperature, 1e-6)

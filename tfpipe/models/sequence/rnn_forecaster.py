@@ -1,5 +1,6 @@
 """RNNForecaster: recurrent layers over the past of a series, and all steps ahead at once."""
 
+import logging
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tfpipe.declare.field_types import Fraction, Positive
@@ -12,7 +13,10 @@ from tfpipe.tasks import task_for
 if TYPE_CHECKING:
     import keras
 
-_SMALLEST = 1e-3  # deviation of a window, below which it counts as level
+logger = logging.getLogger("tfpipe.models")
+
+_LEVEL = 1e-3  # of the deviation of the training windows, below which a window counts as level
+_FAR = (1e-3, 1e4)  # deviations that Keras's optimizers do not expect
 
 
 class RNNForecaster(ModelBuilder):
@@ -72,7 +76,7 @@ class RNNForecaster(ModelBuilder):
         if self.normalize:
             mean = keras.ops.mean(inputs, axis=1, keepdims=True)
             deviation = keras.ops.std(inputs, axis=1, keepdims=True)
-            deviation = keras.ops.maximum(deviation, _SMALLEST)
+            deviation = keras.ops.maximum(deviation, _LEVEL * _deviation(train))
             x = (inputs - mean) / deviation
         x = keras.layers.Reshape((-1, 1), dtype="float32")(x)
         recurrent = {
@@ -88,3 +92,21 @@ class RNNForecaster(ModelBuilder):
         if self.normalize and number:
             x = inputs[:, -1:] + deviation * x
         return keras.Model(inputs, x, name=f"{self.cell}_forecaster")
+
+
+def _deviation(train: Training | None) -> float:
+    """Return the deviation of the training windows' values; 1 where there are none."""
+    import numpy as np
+
+    if train is None:
+        return 1.0
+    batches = [np.asarray(batch, np.float64) for batch in train()]
+    deviation = float(np.concatenate(batches).std())
+    if deviation and not _FAR[0] <= deviation <= _FAR[1]:
+        logger.warning(
+            "RNNForecaster: the series deviates by %.3g, and the loss is in its own unit: "
+            "optimizers such as Adam hardly see gradients so far from 1. Scale the series, so that "
+            "it deviates by about 1.",
+            deviation,
+        )
+    return deviation or 1.0

@@ -40,8 +40,9 @@ class Continuations(keras.callbacks.Callback):
         self._prompt = data.prompt or tokenizer.decode(data.stored(split)[:_READ].tolist())
         tokens = tf.constant(tokenizer.encode(self._prompt).tolist() or [0], tf.int32)
         reader = reader_of(self.model, data.windows, self._probabilities)
+        sampling = Sampling(never=tokenizer.unknown_number)
         self._say = tf.function(
-            lambda: continued(reader, tokens, TOKENS, Sampling()), autograph=False
+            lambda: continued(reader, tokens, TOKENS, sampling), autograph=False
         )
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

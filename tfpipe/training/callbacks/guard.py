@@ -32,10 +32,11 @@ class Guard(keras.callbacks.Callback):
         self._validated = validated
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        before = self._position.step
         self._position.after(batch)
         if self._watched:
             self._check_monitors(set(logs or {}))
-        self._check_loss(float((logs or {}).get("loss", 0.0)))
+        self._check_loss(float((logs or {}).get("loss", 0.0)), before + 1)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         for variable in self.model.trainable_variables:
@@ -51,13 +52,15 @@ class Guard(keras.callbacks.Callback):
             if self._position.phases.declared:
                 logs["phase"] = float(self._position.phases.index + 1)
 
-    def _check_loss(self, loss: float) -> None:
+    def _check_loss(self, loss: float, first: int) -> None:
+        """Refuse a loss that is no number after a call of steps, of which one is the first."""
         if not math.isfinite(loss):
+            last = self._position.step
+            steps = f"step {last}" if first >= last else f"one of the steps {first} to {last}"
             raise TrainingError(
-                f"The loss became {loss} in epoch {self._position.epoch + 1}, step "
-                f"{self._position.step}. The learning rate is probably too high: try "
-                "optimizer.learning_rate=... a tenth of it, or look for broken numbers in the data "
-                "with tfpipe check."
+                f"The loss became {loss} in epoch {self._position.epoch + 1}, {steps}. The "
+                "learning rate is probably too high: try optimizer.learning_rate=... a tenth of it, or look "
+                "for broken numbers in the data with tfpipe check."
             )
 
     def _check_monitors(self, names: set[str]) -> None:

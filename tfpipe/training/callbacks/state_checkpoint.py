@@ -80,10 +80,10 @@ class StateCheckpoint(keras.callbacks.Callback):
         self._saved = (position.epoch, position.step)
         self.begin()
 
-    def save_unless_saved(self) -> None:
+    def save_unless_saved(self, stopped: bool = False) -> None:
         """Save the state where the last epoch was too short to be followed by one."""
         if self._saved != (self._position.epoch, self._position.step):
-            self.save()
+            self.save(stopped)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         position, stop = self._position, self._requests.stop
