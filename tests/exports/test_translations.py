@@ -56,6 +56,8 @@ ask = tf.saved_model.load(sys.argv[1]).signatures
 texts = tf.constant(json.loads(sys.argv[2]))
 found = [ask["serving_default"](source=texts)]
 found += [ask["translate"](source=texts, beam=tf.constant(beam)) for beam in (1, 4)]
+most = ask["translate"](source=texts[:1], beam=tf.constant(10**8))
+assert most["score"].shape == (1, 100)  # whatever is asked, memory is bounded
 text = lambda t: tf.nest.map_structure(bytes.decode, t.numpy().tolist())
 print(json.dumps([[text(f["translation"]), f["score"].numpy().tolist()] for f in found]))
 """
@@ -135,7 +137,7 @@ def test_a_beam_is_for_models_that_translate(trained: tuple[Any, Path]) -> None:
     run, root = trained
     with pytest.raises(ConfigError) as caught:
         predictor(run.name, root=root).with_beam(0)
-    assert str(caught.value) == "A beam of 0 was asked for. Give 1 or more, such as 4."
+    assert str(caught.value) == "A beam of 0 was asked for. Give 1 to 100, such as 4."
 
 
 def test_sentences_are_words_lines_of_files_and_of_standard_input(

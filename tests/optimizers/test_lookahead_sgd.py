@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from tfpipe.errors import ConfigError
 from tfpipe.optimizers import LookaheadSGD, Triangular
 
 
@@ -62,8 +63,11 @@ def test_keras_saves_it() -> None:
 
 
 def test_what_is_refused() -> None:
+    for wrong in ({"every": -1}, {"total_steps": 0}, {"rates": {"w": "x"}}, {"keep": 1.0}):
+        with pytest.raises(ValueError, match="should be"):
+            LookaheadSGD(0.1, **wrong)
     with pytest.raises(
-        ValueError, match=r"^rates has the pattern '\*gamma', which fits no weight; there are w\.$"
+        ConfigError, match=r"rates has the pattern '\*gamma', which fits no weight; "
     ):
         steps(LookaheadSGD(0.1, rates={"*gamma": 2.0}), 1)
     with pytest.raises(

@@ -123,10 +123,92 @@ def test_stopped_between_two_saved_states_it_ends_the_same(tmp_path: Path) -> No
 
 def test_a_number_that_is_none_stops_a_call_and_names_the_step(tmp_path: Path) -> None:
     wild = tfpipe.keras.optimizers.SGD(1e30)
-    with pytest.raises(TrainingError, match=r"^The loss became nan in epoch 1, step \d+\."):
+    said = r"^The loss became nan in epoch 1, one of the steps \d+ to \d+\."
+    with pytest.raises(TrainingError, match=said):
         run(Table(optimizer=wild, steps_per_execution=8), tmp_path)
     (directory,) = tmp_path.glob("runs/*/*")
     assert not (directory / "metrics.csv").exists()
+
+
+class Own(keras.Model):
+    """A model with the training step of Keras's guide, which gives its metrics by name."""
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        import tensorflow as tf
+
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(y=y, y_pred=self(x, training=True))
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(loss)
+            else:
+                metric.update_state(y, self(x, training=True))
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+class OwnStep(Points):
+    model = None
+
+    def build_model(self) -> keras.Model:
+        inputs = keras.Input((4,))
+        return Own(inputs, keras.layers.Dense(1)(inputs))
+
+
+class Fails(keras.callbacks.Callback):
+    """Raises after some epochs."""
+
+    takes_calls = True
+
+    def __init__(self, after: int, stops: bool = False) -> None:
+        super().__init__()
+        self._after, self._stops = after, stops
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if epoch + 1 == self._after:
+            if not self._stops:
+                raise RuntimeError("this one failed")
+            self.model.stop_training = True
+
+
+class Slow(Points):
+    """Its validation loss falls from epoch to epoch."""
+
+    optimizer = tfpipe.keras.optimizers.SGD(1e-3)
+    model = MLP(units=())
+    epochs = 30
+
+
+@pytest.mark.parametrize("stops", [False, True], ids=["fails", "stops"])
+def test_the_best_model_is_kept_however_training_ends(tmp_path: Path, stops: bool) -> None:
+    words = {"root": tmp_path, "quiet": True, "export": False, "extra": [Fails(9, stops)]}
+    if stops:
+        tfpipe.run(Slow(), **words)
+    else:
+        with pytest.raises(RuntimeError, match="this one failed"):
+            tfpipe.run(Slow(), **words)
+    (directory,) = tmp_path.glob("runs/*/*")
+    rows = [*csv.DictReader((directory / "metrics.csv").read_text().splitlines())]
+    losses = [float(row["val_loss"]) for row in rows]
+    best = keras.models.load_model(directory / "checkpoints" / "best.keras")
+    a_step = int(best.optimizer.iterations) / (1 + losses.index(min(losses)))
+    assert len(rows) in ((9,) if stops else (8, 9))
+    assert a_step == 8  # of each epoch
+    if stops:
+        assert checkpoint.latest(directory / "checkpoints").state.epoch == 9
+
+
+def test_a_training_step_of_ones_own_may_give_nested_metrics(tmp_path: Path) -> None:
+    trained = [
+        tfpipe.run(
+            OwnStep(steps_per_execution=steps), root=tmp_path, quiet=True, export=False
+        ).history["loss"]
+        for steps in (1, "auto")
+    ]
+    assert trained[0] == trained[1]
+    assert tfpipe.check(OwnStep())["name"]
 
 
 class Clock:

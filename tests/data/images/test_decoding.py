@@ -50,6 +50,17 @@ def test_grey_and_colour_become_what_is_asked_for(pixels: np.ndarray) -> None:
     np.testing.assert_array_equal(grey, np.repeat(pixels[..., :1], 3, axis=2))
 
 
+def test_a_photograph_shows_nothing_through(pixels: np.ndarray) -> None:
+    written = io.BytesIO()
+    Image.fromarray(pixels).save(written, "JPEG")
+    feature = Feature("image", (*pixels.shape[:2], 4), "uint8", "image")
+    decoded = decode(tf.constant(written.getvalue()), feature).numpy()
+    assert (decoded[..., 3] == 255).all()
+    colours = Feature("image", pixels.shape, "uint8", "image")
+    plain = decode(tf.constant(written.getvalue()), colours)
+    np.testing.assert_array_equal(decoded[..., :3], plain)
+
+
 def test_shrinking_averages() -> None:
     stripes = np.zeros((8, 8, 1), np.uint8)
     stripes[:, ::2] = 200

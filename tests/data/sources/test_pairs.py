@@ -165,6 +165,17 @@ def test_lines_that_cannot_be_used_are_refused_or_left_out(pairs: Any) -> None:
     assert str(caught.value) == f"Pairs({source.path!r}): the train split has no pair to learn."
 
 
+def test_lines_in_another_encoding_are_left_out_too(pairs: Any) -> None:
+    source = pairs("a\tb\nb\ta\na\tb\nb\ta\n", on_bad="skip")
+    path = Path(source.path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes() + b"caf\xe9\tva\r\nx\0\ty\n")
+    assert source.spec().splits == {"train": 4}
+    assert "2 of 6 pairs could not be used" in source.notes()[0]
+    assert "byte 0xe9 is not utf-8" in source.notes()[0]
+    with pytest.raises(DataError, match=r"pairs.txt:6: a NUL byte, which no text has"):
+        source.replace(on_bad="error").spec()
+
+
 def test_vocabularies_that_the_text_does_not_support_are_refused(pairs: Any) -> None:
     with pytest.raises(DataError) as caught:
         pairs(vocabulary=9).spec()

@@ -125,8 +125,14 @@ def test_the_element_is_known_without_the_series() -> None:
         ),
         (
             Windows(lambda: [1.0, 2.0, float("nan"), 4.0, float("inf")], past=1),
-            "Windows: 2 of the 5 values of the series are no finite numbers, the first is nan at "
-            "index 2. Fill the gaps, or take a part of the series without any.",
+            "Windows: 2 of the 5 values of the series are no finite numbers of float32, the first "
+            "is nan at index 2. Fill the gaps, scale the series, or take a part of it without any.",
+        ),
+        (
+            Windows(lambda: [1.0, 2.0, 1e39, 4.0], past=1),
+            "Windows: 1 of the 4 values of the series are no finite numbers of float32, the first "
+            "is 1e+39 at index 2. Fill the gaps, scale the series, or take a part of it without "
+            "any.",
         ),
         (
             Windows(lambda: np.zeros((5, 2)), past=1),

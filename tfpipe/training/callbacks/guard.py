@@ -59,8 +59,8 @@ class Guard(keras.callbacks.Callback):
             steps = f"step {last}" if first >= last else f"one of the steps {first} to {last}"
             raise TrainingError(
                 f"The loss became {loss} in epoch {self._position.epoch + 1}, {steps}. The "
-                "learning rate is probably too high: try optimizer.learning_rate=... a tenth of it, or look "
-                "for broken numbers in the data with tfpipe check."
+                "learning rate is probably too high: try optimizer.learning_rate=... a tenth of "
+                "it, or look for broken numbers in the data with tfpipe check."
             )
 
     def _check_monitors(self, names: set[str]) -> None:
