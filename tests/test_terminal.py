@@ -1,6 +1,7 @@
 """What a person sees, piped and on a terminal."""
 
 import io
+import os
 import re
 from types import SimpleNamespace
 
@@ -185,3 +186,13 @@ def test_silent_says_nothing(capsys):
 def test_numbers_in_a_row(value, shown):
     text = plain(written(lambda t: t.epoch(row(loss=value)), live=True))
     assert text.splitlines()[1].split()[1] == shown
+
+
+def test_a_run_goes_on_when_nobody_reads_any_more() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as stream:
+        terminal = Terminal(stream)
+        for _ in range(3):
+            terminal.say("x" * 1_000_000)
+    assert terminal.console.quiet
