@@ -189,7 +189,7 @@ def test_a_run_writes_down_how_it_continues(trained: tuple[Any, Path]) -> None:
         ),
         (
             {"length": 0},
-            "A length of 0 tokens was asked for. Give 1 or more, such as 50.",
+            "A length of 0 tokens was asked for. Give 1 to 10,000, such as 50.",
         ),
         (
             {"prompt": " "},

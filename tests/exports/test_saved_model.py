@@ -141,6 +141,25 @@ def test_a_model_that_answers_otherwise_is_not_exported(tmp_path: Path) -> None:
     )
 
 
+def test_what_rounding_changes_is_allowed_for_and_said(tmp_path: Path, caplog: Any) -> None:
+    class Sensitive(Images):
+        """One whose operations give another value when a graph joins them."""
+
+        def build_model(self) -> Any:
+            inputs = keras.Input((12, 12, 3))
+            joined = keras.layers.Lambda(lambda x: x / (250 if tf.executing_eagerly() else 255))
+            return keras.Model(
+                inputs, keras.layers.Dense(3)(keras.layers.Flatten()(joined(inputs)))
+            )
+
+    run = tfpipe.run(Sensitive(), root=tmp_path, quiet=True)
+    contract = json.loads((run.exported[0] / "assets" / "contract.json").read_text())
+    assert contract["tolerance"] > 1e-5
+    (said,) = (r.getMessage() for r in caplog.records if "Rounding alone" in r.getMessage())
+    assert f"may differ by {contract['tolerance']:.3g} and not by 1e-05" in said
+    assert tfpipe.verify(str(run.exported[0]))["tolerance"] == contract["tolerance"]
+
+
 def flat(labels: Any) -> Any:
     return lambda: (np.random.default_rng(0).normal(size=(50, 4)).astype("float32"), labels)
 

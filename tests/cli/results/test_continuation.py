@@ -65,7 +65,7 @@ def test_a_prompt_is_continued_or_refused(tfpipe: Any) -> None:
             "such as 0.8."
         ),
         ("--prompt", "a", "--length", "0"): (
-            "A length of 0 tokens was asked for. Give 1 or more, such as 50."
+            "A length of 0 tokens was asked for. Give 1 to 10,000, such as 50."
         ),
         ("job.py",): (
             f"{run} continues texts, and answers no files. Give the beginning of a text with "
