@@ -95,18 +95,22 @@ class RNNForecaster(ModelBuilder):
 
 
 def _deviation(train: Training | None) -> float:
-    """Return the deviation of the training windows' values; 1 where there are none."""
+    """Return the deviation of the training windows' values; 1 of none, or where all are alike."""
     import numpy as np
+
+    from tfpipe.models.training_statistics import Moments
 
     if train is None:
         return 1.0
-    batches = [np.asarray(batch, np.float64) for batch in train()]
-    deviation = float(np.concatenate(batches).std())
-    if deviation and not _FAR[0] <= deviation <= _FAR[1]:
+    moments = Moments()
+    for batch in train():
+        moments.add(np.asarray(batch).reshape(-1))
+    deviation = float(moments.variance) ** 0.5
+    if not _FAR[0] <= deviation <= _FAR[1]:
         logger.warning(
             "RNNForecaster: the series deviates by %.3g, and the loss is in its own unit: "
             "optimizers such as Adam hardly see gradients so far from 1. Scale the series, so that "
             "it deviates by about 1.",
             deviation,
         )
-    return deviation or 1.0
+    return deviation
