@@ -70,6 +70,7 @@ PARAMETERS = {
     "time_machine.py::TimeMachineDeepLSTM": (824_348, 824_348),
     "time_machine.py::TimeMachineBiLSTM": (2_172_956, 2_172_956),
     "char_gpt.py": (806_016, 806_016),  # 814,976 with the 65 characters of the real text
+    "char_gpt.py::CharGPTLarge": (3_201_280, 3_201_280),
     "translation.py": (31_520, 31_520),  # of generated pairs
     "translation.py::Numbers": (118_368, 118_368),
     "translation.py::NumbersTransformer": (241_952, 241_952),

@@ -167,6 +167,13 @@ def test_a_missing_file_is_suggested(project):
     )
 
 
+def test_one_colon_before_a_class_is_one_too_few(project):
+    project({"pipelines/digits.py": ONE})
+    assert refused("pipelines/digits.py:Job") == (
+        "There is no file 'pipelines/digits.py:Job'. A class of a file is pipelines/digits.py::Job."
+    )
+
+
 def test_a_missing_file_in_an_empty_folder(project):
     project({})
     assert refused("nowhere/digits.py") == "There is no file 'nowhere/digits.py'."
