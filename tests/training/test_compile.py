@@ -14,6 +14,7 @@ from tfpipe.errors import ConfigError, ModelError
 from tfpipe.models import MLP
 from tfpipe.models.parameter_count import count
 from tfpipe.training.compile import compile_model
+from tfpipe.training.layer_names import named_from_the_first
 
 
 def two_classes() -> Any:
@@ -100,3 +101,24 @@ def test_a_schedule_over_the_whole_training_gets_its_steps() -> None:
     assert (kept.total_steps, kept._learning_rate.total_steps) == (8, 9)
     plain = Two(optimizer=keras_.optimizers.SGD(schedule), batch_size=40, epochs=3)
     assert compiled(plain).model.optimizer._learning_rate.total_steps == 3
+
+
+class Nameless(Two):
+    def build_model(self) -> Any:
+        keras.layers.Dense(1)  # as another job in this process would
+        return keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+
+
+def test_layers_are_named_as_in_a_new_process() -> None:
+    names = [[layer.name for layer in compiled(Nameless()).model.layers] for _ in range(2)]
+    assert names == [["dense_1"]] * 2
+
+
+def test_a_layer_made_before_may_bear_the_first_name() -> None:
+    made = named_from_the_first(lambda: keras.layers.Dense(5))
+
+    class MadeBefore(Two):
+        def build_model(self) -> Any:
+            return keras.Sequential([keras.Input((3,)), made, keras.layers.Dense(1)])
+
+    assert [layer.name for layer in compiled(MadeBefore()).model.layers] == ["dense", "dense_1"]

@@ -195,7 +195,9 @@ def _existing(file: str) -> Path:
         raise PipelineFileError(f"{file} is no Python file: a pipeline file ends in .py.")
     before, colon, name = file.rpartition(":")
     if colon and Path(before).expanduser().is_file():
-        raise PipelineFileError(f"There is no file {file!r}. A class of a file is {before}::{name}.")
+        raise PipelineFileError(
+            f"There is no file {file!r}. A class of a file is {before}::{name}."
+        )
     near = {str(p) for folder in (path.parent, Path("pipelines")) for p in folder.glob("*.py")}
     raise PipelineFileError(f"There is no file {file!r}. {suggest(file, near)}".strip())
 

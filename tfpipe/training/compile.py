@@ -15,6 +15,7 @@ from tfpipe.errors import ConfigError, ModelError, TfpipeError, suggest
 from tfpipe.models.base import base_of, unfreeze
 from tfpipe.models.model_checks import check_logits, check_model, check_width
 from tfpipe.tasks import Task, task_for
+from tfpipe.training.layer_names import named_from_the_first
 from tfpipe.training.rates import fall_with_depth
 from tfpipe.training.replicas import synchronize
 
@@ -79,7 +80,7 @@ def compile_model(
     keras.utils.set_random_seed(pipeline.seed % 2**32)
     keras.config.set_dtype_policy(POLICIES[precision])
     with strategy.scope():
-        model = pipeline.build_model()
+        model = named_from_the_first(pipeline.build_model)
         if overrides(type(pipeline), "build_model"):
             by = f"{type(pipeline).__name__}.build_model()"
             check_model(model, by)
