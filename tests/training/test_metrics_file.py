@@ -35,6 +35,16 @@ def test_a_row_without_a_measured_wait_comes_back(tmp_path: Path) -> None:
     assert (tmp_path / "metrics.csv").read_text().splitlines()[1].endswith(",")
 
 
+def test_a_measure_that_begins_in_a_later_phase_gets_a_column(file: Path) -> None:
+    later = EpochRow(4, 9, 1.5, 640.0, {"loss": 0.5, "rival_loss": 0.25}, None)
+    append_rows(file, [later])
+    append_rows(file, [row(5)])
+    assert read_rows(file, 9) == [row(1), row(2), row(3), later, row(5)]
+    header, *lines = file.read_text().splitlines()
+    assert "rival_loss" in header.split(",")
+    assert {line.count(",") for line in lines} == {header.count(",")}
+
+
 @pytest.mark.parametrize("value", [1 / 3, 1e-12, 123456.78, 3.4e38])
 def test_a_rewritten_number_is_the_same_text(tmp_path: Path, value: float) -> None:
     file = tmp_path / "metrics.csv"

@@ -21,17 +21,25 @@ def as_float32(value: float | str) -> np.float32:
 
 
 def append_rows(file: Path, rows: Sequence[EpochRow]) -> None:
-    """Add rows, with the column names first where the file is new."""
+    """Add rows; a file that is new, or lacks a column of them, is written as a whole."""
     values = [_values(row) for row in rows]
     with storage(file.parent):
-        new = not file.exists()
+        names = _names(file)
+        if not {name for row in values for name in row} <= {*names}:
+            write_rows(file, [*read_rows(file, rows[-1].epochs), *rows])
+            return
         with file.open("a", newline="") as stream:
-            writer = csv.DictWriter(stream, list(values[0]))
-            if new:
-                writer.writeheader()
-            writer.writerows(values)
+            csv.DictWriter(stream, names).writerows(values)
             stream.flush()
             os.fsync(stream.fileno())
+
+
+def _names(file: Path) -> list[str]:
+    """The columns; none of a file that is not there."""
+    if not file.is_file():
+        return []
+    with file.open(newline="") as stream:
+        return next(csv.reader(stream), [])
 
 
 def read_rows(file: Path, epochs: int) -> list[EpochRow]:
