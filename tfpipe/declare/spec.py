@@ -20,7 +20,7 @@ class Feature(Part):
 
     Args:
         name: its name, as in the data set and in the export's signature.
-        shape: its shape without the batch axis.
+        shape: its shape without the batch axis; 0 for a side of an image that may have any length.
         dtype: its type as stored, such as "uint8".
         kind: an image (height, width, channels), a vector (numbers), any other array; or a column
             of a table: a number, a date, a category (a word of a few), a text (words); or tokens,
@@ -47,6 +47,16 @@ class Feature(Part):
     tokens: TokenFormat | None = None
 
     @property
+    def tensor_shape(self) -> tuple[int | None, ...]:
+        """The shape as TensorFlow has it: None for a side that may have any length."""
+        return tuple(side or None for side in self.shape)
+
+    @property
+    def any_size(self) -> bool:
+        """Whether it is an image whose sides may have any length."""
+        return self.kind == "image" and 0 in self.shape
+
+    @property
     def stored_shape(self) -> tuple[int, ...]:
         """The shape of a sample as held in memory or in a file."""
         return self.shape if self.kept is None else (*self.kept, *self.shape[2:])
@@ -69,12 +79,15 @@ class Label(Part):
     Args:
         name: its name in the data set.
         kind: "class" for a class index, "multilabel" for several yes/no answers, "real" for real
-            numbers, "tokens" for a text's next pieces, "sentence" for those of a sentence,
-            "several" for several labels by name, or what a task of another kind reads.
-        shape: its shape without the batch axis; () for a class index or a single number.
+            numbers, "tokens" for a text's next pieces, "sentence" for those of a sentence, "image"
+            for an image, "several" for several labels by name, or what a task of another kind
+            reads.
+        shape: its shape without the batch axis; () for a class index or a single number; 0 for a
+            side of an image that may have any length.
         classes: the class names in order of their index, or a vocabulary; empty for real numbers.
         columns: what each of several real numbers is called; empty where they have no names.
         parts: the labels of kind "several": a sample's label is a mapping of their names.
+        scale: how many times as high and wide an image is as the input.
     """
 
     name: str
@@ -83,6 +96,7 @@ class Label(Part):
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     parts: tuple["Label", ...] = ()
+    scale: Positive = 1
 
     @property
     def is_class(self) -> bool:
@@ -97,7 +111,8 @@ class Label(Part):
     @property
     def dtype(self) -> str:
         """The type of its numbers in memory."""
-        return {"class": "int64", "tokens": "int32", "sentence": "int32"}.get(self.kind, "float32")
+        of_kind = {"class": "int64", "tokens": "int32", "sentence": "int32", "image": "uint8"}
+        return of_kind.get(self.kind, "float32")
 
 
 class ElementSpec(Part):
@@ -140,6 +155,11 @@ class ElementSpec(Part):
     def classes(self) -> tuple[str, ...]:
         """The class names; empty for real numbers."""
         return self.label.classes
+
+    @property
+    def gives_images(self) -> bool:
+        """Whether a model of such data answers with an image."""
+        return [label.kind for label in self.labels] == ["image"]
 
     @property
     def translates(self) -> bool:

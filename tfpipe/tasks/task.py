@@ -44,6 +44,7 @@ class Task(ABC):
         reads_logits: whether the model's outputs are logits.
         activations: which of "softmax" and "sigmoid" make probabilities of these logits. The last
             layer of a person's own model may have the first of them.
+        keeps_model: whether the trained model is what a run is for, to be kept, asked and exported.
         output: what an export calls the answers.
         judged_as: what its answers are compared with, by which evaluation chooses its figures:
             "class" for one of the label's classes, "yes_no" for several yes/no answers, "number"
@@ -56,6 +57,7 @@ class Task(ABC):
     has_accuracy: ClassVar[bool] = True
     reads_logits: ClassVar[bool] = True
     activations: ClassVar[tuple[str, ...]] = ()
+    keeps_model: ClassVar[bool] = True
     output: ClassVar[str] = "probabilities"
     judged_as: ClassVar[str] = ""
 
@@ -232,6 +234,14 @@ class Task(ABC):
             labels: [rows, ...] what is true.
         """
         return answers
+
+    def kept_labels(self, labels: "np.ndarray") -> "np.ndarray":
+        """What a run keeps of the labels of a batch.
+
+        Args:
+            labels: [rows, ...] what is true.
+        """
+        return labels
 
     def class_probabilities(self, answers: "np.ndarray") -> "np.ndarray":
         """[rows, classes] of answers, where each is one of the label's classes."""

@@ -10,7 +10,7 @@ SETTINGS = ("learning_rate", "phase")
 
 def higher_is_better(metric: str) -> bool:
     """Whether a metric is better the higher it is: accuracies and the like, not losses."""
-    rising = ("acc", "auc", "precision", "recall", "f1", "iou")
+    rising = ("acc", "auc", "precision", "recall", "f1", "iou", "psnr", "ssim")
     return any(word in metric for word in rising)
 
 
