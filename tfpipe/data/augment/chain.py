@@ -56,7 +56,7 @@ def apply_all(
         stored: which rows they are; None where each sample is another one.
     """
     needed = sum(a.draws_needed for a in augmentations)
-    draws = _uniform(start, tf.shape(images)[0], needed, seed)
+    draws = uniform(start, tf.shape(images)[0], needed, seed)
     canvas = _canvas(augmentations, images, feature)
     used = 0
     for augmentation in augmentations:
@@ -153,7 +153,7 @@ def _draw_their_part(augmentations: tuple[Augmentation, ...]) -> list[bool]:
     return [isinstance(a, Geometric) and a.draws_its_part for a in augmentations]
 
 
-def _uniform(start: tf.Tensor, rows: tf.Tensor, columns: int, seed: tf.Tensor) -> tf.Tensor:
+def uniform(start: tf.Tensor, rows: tf.Tensor, columns: int, seed: tf.Tensor) -> tf.Tensor:
     """[rows, columns] uniform numbers, of which row i depends on the seed and start + i alone.
 
     The counter-based generator Philox gives four numbers a count, so a row of a multiple of four

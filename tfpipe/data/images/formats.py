@@ -6,7 +6,9 @@ BMP with a palette comes out wrong, a WebP that moves ends the process).
 """
 
 import io
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -104,7 +106,7 @@ def read(encoded: bytes, channels: int) -> "tuple[np.ndarray, int]":
         other = "is a HEIC image, which cannot be read: convert it to JPEG"
         raise NotReadable(other if kind else f"is no {READABLE}" if encoded else "is empty")
     try:
-        with Image.open(io.BytesIO(encoded)) as opened:
+        with _quiet(), Image.open(io.BytesIO(encoded)) as opened:
             own = _CHANNELS.get(opened.mode.partition(";")[0], 3)
             picture = ImageOps.exif_transpose(_in_bytes(opened))
             mode = _MODES.get(channels or (1 if own == 2 else own), "RGB")
@@ -115,6 +117,16 @@ def read(encoded: bytes, channels: int) -> "tuple[np.ndarray, int]":
     except (OSError, ValueError, SyntaxError, EOFError):  # as Pillow's readers raise
         raise NotReadable(f"is truncated or damaged ({kind})") from None
     return pixels if pixels.ndim == 3 else pixels[..., None], own
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Open what has more than 89 million pixels without a warning; twice as many are refused."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
 
 
 def _in_bytes(image: "Picture") -> "Picture":

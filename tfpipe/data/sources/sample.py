@@ -4,6 +4,12 @@ from typing import ClassVar
 
 from tfpipe.data.columns import Columns
 from tfpipe.data.sources.base import HeldOut, StoredSplits
+from tfpipe.data.sources.images.image_pairs import (
+    ImagePairs,
+    SampleImagePairs,
+    sample_image_pairs_of,
+)
+from tfpipe.data.sources.images.pictures import Pictures, SamplePictures, sample_pictures_of
 from tfpipe.data.sources.pairs import Pairs, SamplePairs, sample_pairs_of
 from tfpipe.data.sources.running_text import SampleText, Text, sample_text_of
 from tfpipe.declare.field_types import Positive
@@ -55,7 +61,9 @@ class Sample(StoredSplits):
         return generate(self.features, self.label, size, self.seed, number)
 
 
-def sample_of(source: Source, size: int | None, seed: int) -> Sample | SamplePairs | SampleText:
+def sample_of(
+    source: Source, size: int | None, seed: int
+) -> Sample | SampleImagePairs | SamplePairs | SamplePictures | SampleText:
     """Generated data in place of a source's own, with its splits.
 
     Args:
@@ -68,6 +76,10 @@ def sample_of(source: Source, size: int | None, seed: int) -> Sample | SamplePai
         return sample_pairs_of(source, size, seed)
     if isinstance(source, Text):
         return sample_text_of(source, size, seed)
+    if isinstance(source, Pictures):
+        return sample_pictures_of(source, seed)
+    if isinstance(source, ImagePairs):
+        return sample_image_pairs_of(source, size, seed)
     features, label = source.element()
     validation = getattr(source, "validation", 0.1)
     test = getattr(source, "test", "test")

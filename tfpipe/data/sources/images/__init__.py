@@ -1,0 +1,1 @@
+"""Sources of images: files, folders, pairs, and what a picture is painted from."""
