@@ -32,6 +32,7 @@ LAYERS = (
     "devices",
     "processes",
     "optimizers",
+    "losses",
     "training",
     "evaluation",
     "exports",

@@ -29,6 +29,10 @@ NAMES = [
     and Application not in getattr(tfpipe.models, name).__bases__
     # Networks of tokens answer at each place of a window; see tests/models/sequence.
     and name not in ("CharRNN", "GPT", "Seq2Seq", "Transformer")
+    # Networks that answer with an image; see tests/models/images_out.
+    and not getattr(tfpipe.models, name).__module__.startswith("tfpipe.models.images_out")
+    # Pictures that are painted; see tests/models/pictures.
+    and not getattr(tfpipe.models, name).__module__.startswith("tfpipe.models.pictures")
 ]
 TEXTS = np.array([b"a good film", b"a BAD film!", b"", b"good<br />good"], object)
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), np.uint8)

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 import annotated_types
 
-from tfpipe.declare.deferred import Deferred
+from tfpipe.declare.deferred import Deferred, Name
 from tfpipe.declare.field_types import Positive
 from tfpipe.declare.part import Part
 from tfpipe.declare.tree import resolve
@@ -20,6 +20,8 @@ Factor = Annotated[float, annotated_types.Gt(0), annotated_types.Le(1)]
 class Phase(Part):
     """A part of a training during which the same layers of the base are trained.
 
+    Of a `GAN` it is a part during which both networks are trained, or the generator alone.
+
     Args:
         epochs: how many times to go through the training data.
         optimizer: a Keras optimizer, which starts anew; the pipeline's when None.
@@ -33,6 +35,8 @@ class Phase(Part):
             the one before it; 1 for the same rate everywhere. The head has the full rate. A
             block is a trained layer with weights. (Howard and Ruder, 2018, arXiv:1801.06146,
             divide by 2.6.)
+        loss: the loss; the pipeline's when None.
+        pretrain: of a GAN: whether the generator is trained by itself.
 
     Raises:
         ConfigError: for an `unfreeze` that names nothing, or a factor with nothing to apply it to.
@@ -48,6 +52,8 @@ class Phase(Part):
     unfreeze: Unfreeze = None
     batch_norm: BatchNorm = "inference"
     depth_factor: Factor = 1.0
+    loss: Deferred | Name | str | None = None
+    pretrain: bool = False
 
     def validate(self) -> None:
         """Refuse what would do nothing."""
@@ -95,6 +101,11 @@ class FineTune(Part):
         """Refuse a training without phases."""
         if not self.phases:
             raise ConfigError("FineTune.phases is empty: give at least one Phase(epochs=...).")
+
+    @property
+    def one_loss(self) -> bool:
+        """Whether all phases have the same loss, so that their epochs can be compared."""
+        return all(phase.loss == self.phases[0].loss for phase in self.phases)
 
     @property
     def epochs(self) -> int:

@@ -10,8 +10,19 @@ from tfpipe.models.cnn.nin import NiN
 from tfpipe.models.cnn.resnet import ResNet
 from tfpipe.models.cnn.vgg import VGG
 from tfpipe.models.custom import Custom
+from tfpipe.models.images_out.discriminator import Discriminator
+from tfpipe.models.images_out.edsr import EDSR
+from tfpipe.models.images_out.feature_extractor import FeatureExtractor
+from tfpipe.models.images_out.gan import GAN
+from tfpipe.models.images_out.srcnn import SRCNN
+from tfpipe.models.images_out.srresnet import SRResNet
+from tfpipe.models.images_out.unet import UNet
+from tfpipe.models.images_out.wdsr import WDSR
 from tfpipe.models.linear import Linear
 from tfpipe.models.mlp import MLP
+from tfpipe.models.pictures.deep_dream import DeepDream
+from tfpipe.models.pictures.hub_style import HubStyle
+from tfpipe.models.pictures.style_transfer import StyleTransfer
 from tfpipe.models.pretrained.application import Application
 from tfpipe.models.pretrained.hub import Hub
 from tfpipe.models.pretrained.named_networks import VGG16, InceptionV3, MobileNet, NASNetMobile
@@ -25,19 +36,27 @@ from tfpipe.models.whitened_cnn.builder import WhitenedCNN
 
 __all__ = [
     "CNN_2_4_6",
+    "EDSR",
+    "GAN",
     "GPT",
     "MLP",
+    "SRCNN",
     "VGG",
     "VGG16",
+    "WDSR",
     "AlexNet",
     "Application",
     "Block",
     "CharRNN",
     "ConvNet",
     "Custom",
+    "DeepDream",
     "DenseNet",
+    "Discriminator",
+    "FeatureExtractor",
     "GoogLeNet",
     "Hub",
+    "HubStyle",
     "InceptionV3",
     "LeNet",
     "Linear",
@@ -46,8 +65,11 @@ __all__ = [
     "NiN",
     "RNNForecaster",
     "ResNet",
+    "SRResNet",
     "Seq2Seq",
+    "StyleTransfer",
     "TextClassifier",
     "Transformer",
+    "UNet",
     "WhitenedCNN",
 ]

@@ -96,7 +96,9 @@ def groups(model: Any) -> dict[str, list[Any]]:
     metrics = list(model.metrics_variables)
     seen = {id(v) for v in metrics}
     grouped: dict[str, list[Any]] = {"model": [], "optimizer": [], "metrics": metrics}
-    for name, variables in (("model", model.variables), ("optimizer", model.optimizer.variables)):
+    optimizers = getattr(model, "optimizers", None) or [model.optimizer]
+    of_optimizers = [v for optimizer in optimizers for v in optimizer.variables]
+    for name, variables in (("model", model.variables), ("optimizer", of_optimizers)):
         for variable in variables:
             if id(variable) not in seen:
                 seen.add(id(variable))

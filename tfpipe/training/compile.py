@@ -9,10 +9,12 @@ import tensorflow as tf
 
 from tfpipe.data.input_fn import steps_per_epoch
 from tfpipe.declare.deferred import build_named
+from tfpipe.declare.fine_tune import Phase
 from tfpipe.declare.pipeline import Pipeline, overrides
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ConfigError, ModelError, TfpipeError, suggest
 from tfpipe.models.base import base_of, unfreeze
+from tfpipe.models.images_out.adversarial import Adversarial
 from tfpipe.models.model_checks import check_logits, check_model, check_width
 from tfpipe.tasks import Task, task_for
 from tfpipe.training.layer_names import named_from_the_first
@@ -87,7 +89,7 @@ def compile_model(
             check_width(model, task, by)
             check_logits(model, task, by)
         for phase in pipeline.fine_tune.phases if pipeline.fine_tune else ():
-            unfreeze(_base(model), phase.unfreeze, phase.batch_norm)  # what is wrong is found now
+            _enter(model, phase)  # what is wrong is found now
         steps = steps_per_epoch(
             spec.splits.get("train", 0),
             pipeline.batch_size,
@@ -138,11 +140,14 @@ def _compile(compiled: Compiled, pipeline: Pipeline) -> None:
     if fine_tune is None:
         optimizer = _optimizer(pipeline, compiled.steps * pipeline.epochs)
     else:
-        base, phase = _base(model), fine_tune.phases[compiled.phase]
-        unfreeze(base, phase.unfreeze, phase.batch_norm)
-        declared = pipeline.replace(optimizer=phase.optimizer or pipeline.optimizer)
+        phase = fine_tune.phases[compiled.phase]
+        _enter(model, phase)
+        loss = pipeline.loss if phase.loss is None else phase.loss
+        declared = pipeline.replace(optimizer=phase.optimizer or pipeline.optimizer, loss=loss)
         optimizer = _optimizer(declared, compiled.steps * phase.epochs)
-        fall_with_depth(optimizer, base, phase.depth_factor)
+        if phase.depth_factor != 1.0:
+            fall_with_depth(optimizer, _base(model), phase.depth_factor)
+        pipeline = declared
     model.compile(
         optimizer=optimizer,
         loss=compiled.task.loss_for(pipeline.loss),
@@ -151,6 +156,18 @@ def _compile(compiled: Compiled, pipeline: Pipeline) -> None:
         steps_per_execution=1 if (steps := pipeline.steps_per_execution) == "auto" else steps,
         jit_compile=compiled.jit_compile,
     )
+
+
+def _enter(model: Any, phase: Phase) -> None:
+    """Let a phase train what it declares."""
+    if isinstance(model, Adversarial):
+        if phase.unfreeze is not None:
+            raise ModelError("Phase.unfreeze is for a pretrained base, and a GAN has none.")
+        model.alone = phase.pretrain
+        return
+    if phase.pretrain:
+        raise ModelError("Phase.pretrain is for a GAN, whose generator it trains by itself.")
+    unfreeze(_base(model), phase.unfreeze, phase.batch_norm)
 
 
 def _base(model: Any) -> Any:

@@ -47,6 +47,11 @@ class BestModel(keras.callbacks.Callback):
         else:
             self._held = checkpoint.copies(self._variables())
 
+    def forget(self) -> None:
+        """Take the next epoch for the best: it is judged by another loss than those before."""
+        self.write()
+        self.best = None
+
     def write(self) -> None:
         """Write the model of the best epoch where it is in memory alone."""
         if self._held is None:

@@ -37,6 +37,7 @@ class Guard(keras.callbacks.Callback):
         if self._watched:
             self._check_monitors(set(logs or {}))
         self._check_loss(float((logs or {}).get("loss", 0.0)), before + 1)
+        self._check_rival(float((logs or {}).get("discriminator_loss", 0.0)))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         for variable in self.model.trainable_variables:
@@ -61,6 +62,14 @@ class Guard(keras.callbacks.Callback):
                 f"The loss became {loss} in epoch {self._position.epoch + 1}, {steps}. The "
                 "learning rate is probably too high: try optimizer.learning_rate=... a tenth of "
                 "it, or look for broken numbers in the data with tfpipe check."
+            )
+
+    def _check_rival(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"The discriminator's loss became {loss} in epoch {self._position.epoch + 1}, step "
+                f"{self._position.step}, and the generator's is a number still: the discriminator "
+                "has broken first. Lower optimizer.learning_rate, or model.weight."
             )
 
     def _check_monitors(self, names: set[str]) -> None:
