@@ -95,6 +95,16 @@ class RunDirectory:
         return self.path / "metrics.csv"
 
     @property
+    def picture(self) -> Path:
+        """The picture that was painted, as it is at the end."""
+        return self.path / "picture.png"
+
+    @property
+    def pictures(self) -> Path:
+        """The folder of that picture after each epoch."""
+        return self.path / "pictures"
+
+    @property
     def continuations(self) -> Path:
         """How a model of texts continued a prompt after some epochs, a line each."""
         return self.path / "continuations.jsonl"

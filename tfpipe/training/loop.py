@@ -18,6 +18,7 @@ from tfpipe.errors import Interrupted
 from tfpipe.processes.signals import count_stop_signals
 from tfpipe.runs.directory import RunDirectory
 from tfpipe.tasks.language import Language
+from tfpipe.tasks.picture import Picture
 from tfpipe.training import checkpoint
 from tfpipe.training.callbacks import callback_state, tensorboard
 from tfpipe.training.callbacks.averaged_weights import AveragedWeights
@@ -25,7 +26,8 @@ from tfpipe.training.callbacks.batch_norm import BatchNormStatistics
 from tfpipe.training.callbacks.batched_writes import BatchedWrites
 from tfpipe.training.callbacks.best_model import BestModel, best_monitor
 from tfpipe.training.callbacks.carried_state import CarriedState
-from tfpipe.training.callbacks.continuations import Continuations
+from tfpipe.training.callbacks.generated.continuations import Continuations
+from tfpipe.training.callbacks.generated.pictures import PaintedPictures
 from tfpipe.training.callbacks.guard import Guard
 from tfpipe.training.callbacks.metrics_logger import MetricsLogger
 from tfpipe.training.callbacks.restore_metrics import RestoreMetrics
@@ -210,7 +212,8 @@ class _Training:
             best_monitor(declared, validated),
             lambda: self.saver.due_after(self.position.epoch),
         )
-        self._best, self._stateful = best, [*declared, best]
+        keeps = [best] if self._compiled.task.keeps_model else []
+        self._best, self._stateful = best, [*declared, *keeps]
         boards = tensorboard.boards_of(declared, run, again) if self._chief else ([], [])
         added_board, self._boards = boards
         self._averaged = [AveragedWeights()] if pipeline.ema else []
@@ -248,12 +251,12 @@ class _Training:
             Guard(self.position, declared, validated),
             *added_board,
             *declared,
-            *([best] if self._chief else []),
+            *(keeps if self._chief else []),
             self.logger,
             speeds,
             self.written,
+            *self._generated(),
             self.saver,
-            *self._continuations(),
             *extra,
         ]
         for callback in extra:
@@ -283,12 +286,15 @@ class _Training:
             ),
         )
 
-    def _continuations(self) -> list[Continuations]:
-        """What writes down how a text is continued, where the data is one."""
+    def _generated(self) -> list[keras.callbacks.Callback]:
+        """What writes down how a text is continued, or a picture, where the task is that."""
         data, task = self._pipeline.data, self._compiled.task
-        if not (self._chief and isinstance(data, Text) and isinstance(task, Language)):
-            return []
-        return [Continuations(self._run.continuations, data, task.probabilities)]
+        if isinstance(task, Picture):
+            given, *_ = next(iter(dataset(self._pipeline, "train")))
+            return [PaintedPictures(self._run if self._chief else None, given)]
+        if self._chief and isinstance(data, Text) and isinstance(task, Language):
+            return [Continuations(self._run.continuations, data, task.probabilities)]
+        return []
 
     def begin(self, resumed: Resumed | None) -> None:
         """Begin training with the callbacks, and restore what a saved state holds."""
@@ -366,6 +372,8 @@ class _Training:
         self._enter(self._phases.index + 1, self.position.epoch)
         for callback in waiting:
             callback.on_train_begin()
+        if self._pipeline.fine_tune is not None and not self._pipeline.fine_tune.one_loss:
+            self._best.forget()
         self._model.stop_training = False
         self._report_phase()
 

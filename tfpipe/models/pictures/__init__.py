@@ -1,0 +1,1 @@
+"""Models whose one weight is a picture, which training paints."""

@@ -1,0 +1,1 @@
+"""What a model generates while it is trained: texts, pictures."""
