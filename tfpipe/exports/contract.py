@@ -17,6 +17,9 @@ FILES = (
     "JPEG, PNG, GIF, BMP, and WebP that does not move, of any size; photos are turned upright as "
     "their EXIF says. Convert TIFF, AVIF and others to one of these first"
 )
+# How far images may be from the golden ones, of 255: where a value is halfway between two, another
+# machine rounds otherwise; in bfloat16 a value near white is known to one or two levels.
+GREY_LEVELS = {"float32": 1.0, "float16": 2.0, "bfloat16": 8.0}
 LICENCE = (
     "The licences of the training data and of pretrained weights apply to these weights; tfpipe "
     "adds no condition of its own."
@@ -61,6 +64,8 @@ def contract(model: Any, task: Task, spec: ElementSpec, origin: Origin) -> dict[
     resize = "inside serving_bytes: bilinear, antialiased, rounded"
     if any(f.resize for f in spec.features):
         resize += "; proportions kept, to cover `resize`, of which the centre of `shape` is cut out"
+    if spec.gives_images:
+        resize = "none: images of any size, large ones in parts"
     told = {
         "task": task.title,
         "inputs": [to_json(f) for f in spec.asked.features],
@@ -78,6 +83,7 @@ def contract(model: Any, task: Task, spec: ElementSpec, origin: Origin) -> dict[
         "metrics": {split: {**values} for split, values in origin.metrics.items()},
         "training": {**origin.training},
         "licence": LICENCE,
+        "tolerance": GREY_LEVELS[precision_of(model)] if spec.gives_images else "",
     }
     return {name: value for name, value in told.items() if value not in ("", {}, False)}
 

@@ -16,9 +16,12 @@ from tfpipe.evaluation.translation.translations import (
 from tfpipe.exports.continuations import continues_texts, golden_texts
 from tfpipe.exports.parity import BEAM
 from tfpipe.exports.signatures import takes_files
+from tfpipe.models.images_out.reach import reach_of
+from tfpipe.models.images_out.tiles import SIDE
 from tfpipe.tasks.task import Task
 
 GOLDEN = 32
+_SMALL = 8  # golden images, of those that are answered with an image
 _SCALES = (1.0, 1.0, 1.7, 0.6, 1.0, 2.3, 0.6, 1.0)
 _LONGEST = 640  # pixels of an enlarged image's side
 
@@ -33,7 +36,9 @@ def golden_samples(
     several outputs the answers are `answers:OUTPUT`. Of models that continue texts there are
     `prompts`, how many tokens to say (`lengths`), and the `texts` that they become. Of models that
     translate the inputs are sentences, their `answers` are scores, and there are `translations`:
-    the most probable tokens, and the best of a beam.
+    the most probable tokens, and the best of a beam. Of models that answer with an image there are
+    `picture_0`, `picture_1`, ... for the files, the first of which is so large that an export
+    answers it in parts.
 
     Args:
         model: the trained keras.Model.
@@ -42,6 +47,8 @@ def golden_samples(
         samples: [rows, ...] raw samples, an array for each feature.
     """
     kept = {name: values[:GOLDEN] for name, values in samples.items()}
+    if spec.gives_images:
+        return _golden_images(model, task, spec, kept)
     if spec.translates:
         return _golden_translations(model, task, spec, asked_samples(spec, kept))
     alone: Any = next(iter(kept.values())) if len(kept) == 1 else kept
@@ -97,9 +104,30 @@ def rounding_of(model: Any, task: Task, golden: dict[str, np.ndarray]) -> float:
     )
     if any(not np.array_equal(found[name], again[name]) for name in found):
         return 0.0  # it is random, which is no rounding
-    differences = (np.abs(found[name] - golden[name]) for name in found)
+    wide = {name: found[name].astype(np.float64) for name in found}  # bytes do not go below 0
+    differences = (np.abs(wide[name] - golden[name]) for name in found)
     worst = max(float(np.max(part, initial=0.0)) for part in differences)
     return worst if np.isfinite(worst) else 0.0
+
+
+def _golden_images(
+    model: Any, task: Task, spec: ElementSpec, samples: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Small images, and files of which one is large, with what the trained model makes of them."""
+    name, small = next(iter(samples.items()))
+    small = small[:_SMALL]
+    reach = reach_of(model)
+    side = SIDE + 2 * (reach.pixels if reach else 0) + 1
+    down, across = -(-side // small.shape[1]), -(-side // small.shape[2])
+    # As broad as an export answers at once, and one image less high.
+    places = np.arange(max(1, down - 1) * across).reshape(-1, across) % len(small)
+    large = np.concatenate([np.concatenate(small[row], axis=1) for row in places])
+    files = [tf.io.encode_png(large).numpy(), tf.io.encode_png(small[0]).numpy()]
+    golden = {f"array_{name}": small, "answers": answers(model, task, small)}
+    for number, (file, image) in enumerate(zip(files, (large, small[0]), strict=True)):
+        golden[f"file_{number}"] = np.frombuffer(file, np.uint8)
+        golden[f"picture_{number}"] = answers(model, task, image[None])[0]
+    return golden
 
 
 def packed(golden: dict[str, np.ndarray]) -> bytes:

@@ -78,9 +78,11 @@ def differences(loaded: Any, golden: "Arrays") -> dict[str, float]:
         whole = {name: array.astype("float32") for name, array in arrays.items()}
         found["serving_float"] = _worst(golden, "answers", ask("serving_float", whole))
     if files := files_of(golden):
-        found["serving_bytes"] = _worst(
-            golden, "file_answers", ask("serving_bytes", {"bytes": files})
-        )
+        answers = ask("serving_bytes", {"bytes": files})
+        if "image_bytes" in answers:
+            found["serving_bytes"] = _pixels_that_differ(answers["image_bytes"], golden)
+        else:
+            found["serving_bytes"] = _worst(golden, "file_answers", answers)
     if "prompts" in golden:
         found["generate"] = _texts_that_differ(loaded, golden)
     if "translations" in golden:
@@ -105,6 +107,20 @@ def _texts_that_differ(loaded: Any, golden: "Arrays") -> float:
     }
     said = loaded.signatures["generate"](**asked)["text"].numpy()
     return _share(said.tolist(), golden["texts"].tolist())
+
+
+def _pixels_that_differ(files: "np.ndarray", golden: "Arrays") -> float:
+    """Return the largest difference, in grey levels, of images in PNG files from golden ones."""
+    import numpy as np
+    import tensorflow as tf
+
+    worst = 0.0
+    for number, file in enumerate(files):
+        image, expected = tf.io.decode_png(file).numpy(), golden[f"picture_{number}"]
+        if image.shape != expected.shape:
+            return float("inf")
+        worst = max(worst, float(np.abs(image.astype("float32") - expected).max(initial=0)))
+    return worst
 
 
 def _share(said: list[bytes], golden: list[bytes]) -> float:
@@ -136,12 +152,13 @@ def _worst(golden: "Arrays", kind: str, outputs: "Arrays") -> float:
         if of != kind:
             continue
         compared += len(expected)
-        usual = "values" if "values" in outputs else "probabilities"
+        usual = next((n for n in ("values", "image") if n in outputs), "probabilities")
         answered = outputs[output or usual]
         if answered.shape[-1] == 2 and expected.shape[-1] == 1:  # binary gives both classes
             answered = answered[:, 1:]
         if answered.shape != expected.shape:
             return float("inf")
+        answered = answered.astype("float32") if answered.dtype == np.uint8 else answered
         difference = float(np.max(np.abs(answered - expected), initial=0.0))
         worst = max(worst, difference if np.isfinite(difference) else float("inf"))
     if not compared:

@@ -142,7 +142,7 @@ def write_saved_model(
         "serving_default": {n: golden[f"array_{n}"][:1] for n in asked_samples(spec, samples)}
     }
     if files := files_of(golden):
-        requests["serving_bytes"] = {"bytes": np.array(files[:1], object)}
+        requests["serving_bytes"] = {"bytes": np.array(files[-1:], object)}
     write_requests(folder, name, requests)
 
 

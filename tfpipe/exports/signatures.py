@@ -8,6 +8,7 @@ from tfpipe.data.images.decoding import decode
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.evaluation.translation.translations import Translations
 from tfpipe.exports.continuations import TextSignatures, continues_texts
+from tfpipe.exports.image_signatures import ImageSignatures
 from tfpipe.tasks.task import Task
 
 
@@ -18,7 +19,8 @@ class Served(tf.Module):
     among them. Models of images also have `serving_float`, for the same pixels from 0 to 255 as
     real numbers, and `serving_bytes`, for files of any size; models of a text's next tokens
     `generate`, which continues texts. Of models that translate, `serving_default` takes sentences
-    and gives translations, and `translate` the best ones of a beam.
+    and gives translations, and `translate` the best ones of a beam. Models that answer with an
+    image give arrays for arrays, and PNG files for files.
 
     Args:
         model: the trained keras.Model.
@@ -34,14 +36,17 @@ class Served(tf.Module):
         self._spec = spec
         if continues_texts(spec):
             self._continuations = TextSignatures(model, task, spec)
+        if spec.gives_images:
+            self._images = ImageSignatures(model, task, spec)
         if spec.translates:
             self._translations = Translations(model, task, spec)
 
     def signatures(self) -> dict[str, Any]:
         """The signatures by name."""
-        if self._spec.translates:
-            of_texts = self._translations.signatures()
-            return {name: function.get_concrete_function() for name, function in of_texts.items()}
+        own = self._images if self._spec.gives_images else None
+        if own is not None or self._spec.translates:
+            functions = (own or self._translations).signatures()
+            return {name: function.get_concrete_function() for name, function in functions.items()}
         features = self._spec.features
         arrays = {f.name: tf.TensorSpec([None, *f.shape], f.dtype, f.name) for f in features}
         signatures = {"serving_default": tf.function(self._from_arrays, input_signature=[arrays])}

@@ -40,7 +40,8 @@ def statistics_of(
             features.setdefault(name, []).append(_means(array) if name in images else array)
         answered = y if isinstance(y, dict) else {"": y}
         for name, values in answered.items():
-            labels.setdefault(name, []).append(np.asarray(values))
+            array = np.asarray(values)
+            labels.setdefault(name, []).append(_means(array) if spec.gives_images else array)
         seen += len(next(iter(labels.values()))[-1])
         if seen >= most:
             break
