@@ -40,7 +40,8 @@ class Function:
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         self.asked.append(arrays)
         assert self.go.wait(20)
-        return {n: tf.constant(a, tf.float32) for n, a in self.answer(**arrays).items()}
+        answers = self.answer(**arrays).items()
+        return {n: tf.constant(a, None if a.dtype == object else tf.float32) for n, a in answers}
 
 
 def by_mean(image: np.ndarray) -> dict[str, Any]:
@@ -68,6 +69,16 @@ def by_file(bytes: np.ndarray) -> dict[str, Any]:
     return by_mean(np.stack([picture(file) for file in bytes]))
 
 
+def twice(bytes: np.ndarray) -> dict[str, Any]:
+    """PNG files of twice as many pixels a side."""
+    larger = []
+    for file in bytes:
+        image, written = Image.open(io.BytesIO(file)), io.BytesIO()
+        image.resize((2 * image.width, 2 * image.height)).save(written, "PNG")
+        larger.append(written.getvalue())
+    return {"image_bytes": np.array(larger, object)}
+
+
 def picture(file: bytes) -> np.ndarray:
     """The grey values of an image file."""
     return np.asarray(Image.open(io.BytesIO(file)).convert("L")).astype(int)
@@ -84,6 +95,7 @@ FUNCTIONS = {
     "row": Function(of_row),
     "sine": Function(of_vector),
     "plain": Function(of_vector),
+    "larger": Function(twice),
 }
 
 
@@ -119,6 +131,13 @@ CONTRACTS: dict[str, dict[str, Any]] = {
         "training": {"inputs": {"past": {"min": -1.0, "max": 1.0, "mean": 0.5, "std": 0.1}}},
     },
     "plain": {},
+    "larger": {
+        "task": "images",
+        "inputs": [feature("image", "image", "uint8", [0, 0, 3])],
+        "label": label("target", "image", []),
+        "output": "image",
+        "files": "PNG",
+    },
     "text": {
         "task": "classification",
         "inputs": [feature("text", "text", "string", [])],
@@ -164,6 +183,8 @@ def servable(name: str, version: int) -> Servable:
     signatures = {"serving_default": Signature("serving_default", inputs, answered, function)}
     if "files" in contract:
         encoded = {"bytes": Tensor("bytes", "string", (None,))}
+        if name == "larger":
+            answered = {"image_bytes": Tensor("image_bytes", "string", (None,))}
         signatures["serving_bytes"] = Signature("serving_bytes", encoded, answered, function)
     return Servable(name, version, Path(name), signatures, contract, {}, None)
 

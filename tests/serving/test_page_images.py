@@ -53,6 +53,18 @@ def test_a_drawing_by_keyboard(browser: Tab, pages: Client, dark: bool) -> None:
     browser.until(f"{FIRST} === undefined")
 
 
+def test_a_picture_is_answered_with_a_picture(browser: Tab, pages: Client, tmp_path: Path) -> None:
+    opened(browser, pages, "larger")
+    assert "Any size." in browser.run("document.getElementById('input').innerText")
+    Image.new("RGB", (30, 20), "teal").save(tmp_path / "photo.png")
+    browser.files("#file", tmp_path / "photo.png")
+    shown = "document.querySelector('#answer img.answered')"
+    browser.until(f"{shown}?.naturalWidth === 60 && {shown}.naturalHeight === 40")
+    browser.until("document.getElementById('answer').innerText.includes('60 x 40 pixels')")
+    assert browser.run("document.querySelector('#answer a').download") == "answer.png"
+    run_command(browser, tmp_path)
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_file_with_a_digit(browser: Tab, pages: Client, tmp_path: Path, dark: bool) -> None:
     paper, ink = (20, 240) if dark else (235, 10)

@@ -99,7 +99,8 @@ def predictions(
     def answered(x: Any, y: Any) -> Any:
         return task.kept(task.answers(model(x, training=False)), y)
 
-    names = [*task.parts] if isinstance(task, Several) else [""]
+    of_task = task.parts if isinstance(task, Several) else {"": task}
+    names = [*of_task]
     ids: list[np.ndarray] = []
     rows: dict[str, list[tuple[np.ndarray, ...]]] = {name: [] for name in names}
     with carried_over(model):
@@ -112,6 +113,7 @@ def predictions(
                 watch(features)
             for name in names:
                 of_output = [part[name] if name else part for part in (labels, answers)]
+                of_output[0] = of_task[name].kept_labels(of_output[0])
                 rows[name].append(
                     (*of_output, *(w[name] if isinstance(w, dict) else w for w in weights))
                 )

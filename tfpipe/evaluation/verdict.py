@@ -21,11 +21,12 @@ class Measured:
     Args:
         split: "test" or "validation".
         size: its samples.
-        score: the accuracy; or a measure that is better the lower it is.
+        score: the accuracy, or a measure.
         interval: its 95% interval.
         shares: whether the score is an accuracy.
         baselines: what is reached without a network.
         measure: what the score is called where it is no accuracy.
+        rises: whether a measure is better the higher it is.
     """
 
     split: str
@@ -35,12 +36,13 @@ class Measured:
     shares: bool
     baselines: Sequence[Baseline] = ()
     measure: str = "mean absolute error"
+    rises: bool = False
 
     @property
     def beaten(self) -> bool:
         """Whether the model is better than all baselines by more than chance."""
         low, high = self.interval
-        if self.shares:
+        if self.shares or self.rises:
             return all(low > b.score for b in self.baselines)
         return all(high < b.score for b in self.baselines)
 
@@ -63,7 +65,8 @@ def how_good(measured: Measured) -> str:
     others = [f"{b.name} would get {shown(b.score)}" for b in measured.baselines]
     if not others:
         return f"{text}."
-    better = any(b.score > high if measured.shares else b.score < low for b in measured.baselines)
+    rises = measured.shares or measured.rises
+    better = any(b.score > high if rises else b.score < low for b in measured.baselines)
     verdict = ", which is better" if better else ", which is not clearly worse"
     return f"{text}; {' and '.join(others)}{'' if measured.beaten else verdict}."
 
@@ -129,6 +132,21 @@ def by_heart(rows: Sequence[EpochRow]) -> str:
         f"It knows the training text by heart, by a perplexity of {number(trained)}; on what is "
         f"held out it is {number(held_out)}."
     )
+
+
+def painted(rows: Sequence[EpochRow]) -> list[str]:
+    """Return the sentence on how far a picture came, of which nobody but a person can judge.
+
+    Args:
+        rows: the epochs.
+    """
+    losses = [row.metrics.get("loss", math.nan) for row in rows]
+    if not losses:
+        return []
+    return [
+        f"The loss was {number(losses[0])} in the first epoch and {number(losses[-1])} in the "
+        f"last, the mean of an epoch's steps each."
+    ]
 
 
 def what_next(state: str, measured: Measured | None, epochs: int, *, generated: bool) -> str:

@@ -16,12 +16,14 @@ from tfpipe.jobs.report.board import begin_board, end_board
 from tfpipe.jobs.report.subject import run_facts, subject_of
 from tfpipe.jobs.report.write import (
     answer_tables,
+    images_table,
     perplexity_table,
     translation_table,
     write_report,
 )
 from tfpipe.jobs.run import Run, RunPlan
 from tfpipe.jobs.status_reporter import StatusReporter, by_split
+from tfpipe.models.images_out.adversarial import answering
 from tfpipe.models.parameter_count import parameters
 from tfpipe.runs.directory import State
 from tfpipe.text import at_root
@@ -85,7 +87,7 @@ def _train_and_evaluate(plan: RunPlan, reporter: StatusReporter) -> tuple[RunPla
         directory,
         reporter,
         resumed=plan.resumed,
-        extra=[*plan.extra, NearTheEnd(_EARLY, parity.start_early)] if plan.export else plan.extra,
+        extra=[*plan.extra, NearTheEnd(_EARLY, parity.start_early)] if plan.exports else plan.extra,
     )
     if prepared.on_features is not None:
         save_whole(prepared, directory.checkpoints / "best.keras")
@@ -103,13 +105,14 @@ def _train_and_evaluate(plan: RunPlan, reporter: StatusReporter) -> tuple[RunPla
         terminal.say()
         terminal.results(f"test ({spec.splits['test']:,} samples)", metrics["test"])
     reporter.write(metrics=metrics)
-    if plan.export:
+    if plan.exports:
         parity.start_early()
     if plan.test:  # a trial is in the report of its search
         _report(plan, metrics, trained.rows)
         reporter.write(metrics=metrics)
     history = {n: [r.metrics[n] for r in trained.rows if n in r.metrics] for n in last.metrics}
-    run = Run(directory.name, directory.path, history, metrics, model, [], prepared, plan.root)
+    answers = answering(model)
+    run = Run(directory.name, directory.path, history, metrics, answers, [], prepared, plan.root)
     return plan, run
 
 
@@ -133,6 +136,7 @@ def _report(plan: RunPlan, metrics: dict[str, dict[str, float]], rows: Sequence[
         report = write_report(subject, answers, metrics, directory.report, terminal)
         perplexity_table(report, terminal)
         translation_table(report, terminal)
+        images_table(report, terminal)
         measured = report[report["split"]].get("translation", {}).get("bleu")
         if measured is not None:
             metrics[report["split"]]["bleu"] = measured
@@ -143,10 +147,13 @@ def _report(plan: RunPlan, metrics: dict[str, dict[str, float]], rows: Sequence[
 def _finish(plan: RunPlan, result: Run, reporter: StatusReporter) -> None:
     """Export, and say how it ended and what to do next."""
     terminal, notes = plan.terminal, plan.all_notes
-    if plan.export:
+    if plan.exports:
         with terminal.waiting("exporting, and comparing the export with the trained model"):
             exported = result.export()
         terminal.say(f"exported to [bold]{exported}[/], equal to the trained model")
+    if (painted := plan.directory.picture).is_file():
+        pictures = plan.directory.pictures
+        terminal.say(f"painted [bold]{painted}[/]; {pictures} has it after each epoch")
     reporter.write(
         "finished",
         message=" ".join(notes),

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 HELD_OUT = 1000  # samples that other formats are compared on
 _IMAGES, _ROWS = 2000, 20_000  # training samples that statistics are made of
+_MIDDLE = 48  # pixels a side of the images that a network is compared on that answers with images
 CALIBRATION = 200  # training samples that int8 is calibrated on
 
 
@@ -86,6 +87,9 @@ class TrainedPipeline:
         for x, y, *_ in dataset(pipeline, split):
             named = x if isinstance(x, dict) else {self.spec.features[0].name: x}
             arrays = {name: np.asarray(values) for name, values in named.items()}
+            if self.spec.gives_images:  # of which each may have another size
+                arrays = {name: _middle(values) for name, values in arrays.items()}
+                y = np.zeros(len(x))
             found.append((arrays, tf.nest.map_structure(np.asarray, y)))
             rows += len(next(iter(arrays.values())))
             if rows >= most:
@@ -137,6 +141,11 @@ class TrainedPipeline:
             ModelError: when the format cannot hold the model.
             StorageError: when it cannot be written.
         """
+        if self.spec.gives_images:
+            raise ModelError(
+                f"The format {to.name} would hold the answers for images of one size alone. Export "
+                "it as a SavedModel."
+            )
         if continues_texts(self.spec) or self.spec.translates:
             said = "translates a sentence" if self.spec.translates else "continues a text"
             raise ModelError(
@@ -217,6 +226,15 @@ class TrainedPipeline:
                 lambda a: serve(**{n: tf.constant(v) for n, v in a.items()}), one
             ),
         }
+
+
+def _middle(images: np.ndarray) -> np.ndarray:
+    """Return the middle of images, a square of 48 pixels; what is smaller is mirrored around."""
+    lacking = [max(0, _MIDDLE - side) for side in images.shape[1:3]]
+    around = [(short // 2, short - short // 2) for short in lacking]
+    images = np.pad(images, [(0, 0), *around, (0, 0)], "symmetric")
+    top, left = ((side - _MIDDLE) // 2 for side in images.shape[1:3])
+    return images[:, top : top + _MIDDLE, left : left + _MIDDLE]
 
 
 def _answers_of(task: Task, outputs: Mapping[str, np.ndarray]) -> Any:

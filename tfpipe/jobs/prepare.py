@@ -14,7 +14,7 @@ from tfpipe.declare.kinds import Source
 from tfpipe.declare.loading import Loaded
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.declare.tree import resolve
+from tfpipe.declare.tree import Path, resolve, set_at, walk
 from tfpipe.devices import (
     ChosenPrecision,
     Picked,
@@ -27,6 +27,7 @@ from tfpipe.devices.cluster.membership import Cluster
 from tfpipe.errors import ConfigError
 from tfpipe.jobs.checks import among_replicas, check_strings
 from tfpipe.jobs.first_look import instead_of
+from tfpipe.models.images_out.feature_extractor import FeatureExtractor
 from tfpipe.models.pretrained.split_model import why_not_cached
 from tfpipe.tasks import label_kind_of
 from tfpipe.terminal import Terminal
@@ -127,6 +128,8 @@ def prepare(
     if pipeline.model is not None and not sample and not nothing:
         with terminal.waiting("looking for the model's weights"):
             pipeline.model.fetch()
+            for _, features in _extractors(pipeline):
+                features.fetch()
     with terminal.waiting("starting TensorFlow"):
         tf = start_tensorflow()
     from tfpipe.training.compile import compile_model
@@ -192,7 +195,18 @@ def _sampled(pipeline: Pipeline, sample: int | bool) -> tuple[Pipeline, str]:
     if pipeline.model is None:
         return pipeline, ""
     model, left_out = pipeline.model.offline()
-    return pipeline.replace(model=model), left_out
+    pipeline = pipeline.replace(model=model)
+    notes = {left_out: None}
+    for path, features in _extractors(pipeline):
+        instead, left_out = features.offline()
+        pipeline = set_at(pipeline, path, instead)
+        notes[left_out] = None
+    return pipeline, " ".join(filter(None, notes))
+
+
+def _extractors(pipeline: Pipeline) -> list[tuple[Path, FeatureExtractor]]:
+    """The networks by which the losses compare images, with their paths in the declaration."""
+    return [(path, part) for path, part in walk(pipeline) if isinstance(part, FeatureExtractor)]
 
 
 def _check_cached(pipeline: Pipeline, team: Team | None) -> None:

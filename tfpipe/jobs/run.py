@@ -42,6 +42,11 @@ class RunPlan:
     extra: "Sequence[keras.callbacks.Callback]" = ()
 
     @property
+    def exports(self) -> bool:
+        """Whether a SavedModel is written: where it is wanted, and the run is for a model."""
+        return self.export and self.prepared.compiled.task.keeps_model
+
+    @property
     def all_notes(self) -> list[str]:
         """What a person must not overlook about the numbers."""
         return [*self.prepared.notes(), *self.notes]

@@ -8,6 +8,7 @@ from tfpipe.data.sources.base import StoredSplits
 from tfpipe.declare.pipeline import Pipeline, overrides
 from tfpipe.jobs.prepare import Prepared
 from tfpipe.jobs.run import RunPlan
+from tfpipe.models.images_out.adversarial import Adversarial
 from tfpipe.models.parameter_count import parameters, trainable_parameters
 from tfpipe.runs.directory import State, Status
 from tfpipe.runs.hparams import is_session, session_ended
@@ -104,6 +105,8 @@ def _phase_facts(prepared: Prepared, number: int, count: int) -> str:
     phase = prepared.pipeline.fine_tune.phases[number - 1]
     model = prepared.compiled.model
     trained = "the base is frozen"
+    if isinstance(model, Adversarial):
+        trained = "the generator alone" if phase.pretrain else "the generator and its rival"
     if phase.unfreeze == "all":
         trained = "all of the base is trained"
     elif isinstance(phase.unfreeze, int):

@@ -64,6 +64,7 @@ def evaluate(
     from tfpipe.jobs.report.stored import subject_of_export, subject_of_run
     from tfpipe.jobs.report.write import (
         answer_tables,
+        images_table,
         perplexity_table,
         translation_table,
         write_report,
@@ -95,6 +96,7 @@ def evaluate(
     report = write_report(subject, answers, metrics, folder, terminal)
     perplexity_table(report, terminal)
     translation_table(report, terminal)
+    images_table(report, terminal)
     return {**report, "report": str(folder / "report.html")}
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from tfpipe.cli.options import PipelineFile, debug_option, json_option, root_option
+from tfpipe.cli.results.answered_images import ImageWriter, check_folder
 from tfpipe.cli.results.answers import BlockWriter, Writer, writer_of
 from tfpipe.cli.results.continuation import asked_of, prompt_options, show
 from tfpipe.storage import whole_text
@@ -51,6 +52,13 @@ _MACHINE = ("csv", "jsonl", "json")
     help="Write the pictures with captions and bars of the probabilities, as PNG files.",
 )
 @click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Of a model that answers with images: where to write them, as PNG files.",
+)
+@click.option(
     "--per-page",
     type=click.IntRange(1, 25),
     default=1,
@@ -86,6 +94,7 @@ def command(
     form: str | None,
     out: Path | None,
     figures: Path | None,
+    folder: Path | None,
     per_page: int,
     every: int,
     signs: bool,
@@ -98,6 +107,7 @@ def command(
 
     With --prompt a model of a text's next tokens continues it. For a model that translates, what
     names no file is a sentence, and text files have one a line; --beam 4 finds better translations.
+    A model that answers with images writes them into the folder --to.
 
     FILE declares a network that needs no training (head="imagenet"); RUN is a run's name, a unique
     beginning of it, a path or `last`, whose best model is used; MODEL is an exported SavedModel:
@@ -121,7 +131,7 @@ def command(
     asked = asked_of(
         prompted,
         bool(paths),
-        bool(top or form or out or figures or per_page > 1 or every > 1 or beam),
+        bool(top or form or out or figures or folder or per_page > 1 or every > 1 or beam),
     )
     if not paths and asked is None:
         raise click.UsageError(
@@ -144,6 +154,7 @@ def command(
         stream = opened.enter_context(whole_text(out)) if out else sys.stdout
         ready = predictor(target, overrides=overrides, root=root, terminal=terminal)
         check_no_files(ready)
+        check_folder(ready, folder)
         ready = ready.with_beam(beam) if beam else ready
         drawn = Figures(figures, per_page, ready) if figures else None
         for note in ready.notes:
@@ -158,7 +169,9 @@ def command(
         live = terminal if out else Silent() if sys.stdout.isatty() else Terminal(sys.stderr)
         count = opened.enter_context(live.counting(ready.nouns))
         for some in chain([first], parts):
-            if writer is None and form is None and len(some) <= _FEW:
+            if folder is not None:
+                writer = writer or ImageWriter(folder, form or "table", stream)
+            elif writer is None and form is None and len(some) <= _FEW:
                 writer = BlockWriter(ready, terminal)
             writer = writer or writer_of(form or "table", ready, stream, top)
             writer.write(some)

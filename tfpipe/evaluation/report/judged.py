@@ -15,6 +15,7 @@ from tfpipe.evaluation.scores.forecasts import NaiveForecasts
 from tfpipe.tasks.task import Task
 
 if TYPE_CHECKING:
+    from tfpipe.evaluation.images_out.answered_images import AnsweredImages
     from tfpipe.evaluation.translation.translations import Said
 
 SHOWN = 12  # samples of a kind
@@ -49,6 +50,7 @@ class Judged:
         in_time: whether samples follow each other in time, and each label holds the next values.
         naive: the forecasts of these that need no model; None where none are known.
         said: the sentences with their translations, where the answers are such.
+        images: the answers beside what was given and what is true, where they are images.
     """
 
     task: Task
@@ -65,6 +67,7 @@ class Judged:
     naive: NaiveForecasts | None = None
     places: Sequence[str] = ()
     said: "Said | None" = None
+    images: "AnsweredImages | None" = None
 
     @property
     def of_output(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from tfpipe.evaluation.images_out.sections import image_sections
 from tfpipe.evaluation.report.classes import class_sections
 from tfpipe.evaluation.report.judged import Judged
 from tfpipe.evaluation.report.numbers import number_sections
@@ -12,6 +13,7 @@ from tfpipe.evaluation.translation.sections import translation_sections
 
 KINDS: dict[str, Callable[[Judged], list[Section]]] = {
     "class": class_sections,
+    "image": image_sections,
     "number": number_sections,
     "tokens": token_sections,
     "translation": translation_sections,

@@ -65,6 +65,7 @@ class Card:
         note: what else is to be said.
         overlay: a second PNG file of the same picture.
         overlay_name: what that shows.
+        large: whether the picture is as wide as the card, of which two stand side by side.
     """
 
     caption: str
@@ -78,6 +79,7 @@ class Card:
     note: str = ""
     overlay: bytes = b""
     overlay_name: str = "what it was judged by"
+    large: bool = False
 
     @property
     def sources(self) -> list[str]:

@@ -30,11 +30,16 @@ class TrainedModel:
     def __init__(self, model: "keras.Model", task: Task, spec: ElementSpec) -> None:
         import tensorflow as tf
 
+        from tfpipe.models.images_out.tiles import tiles_of
+
         self.model, self.task, self._spec = model, task, spec
-        inputs = {f.name: tf.TensorSpec([None, *f.shape], f.dtype) for f in spec.features}
+        inputs = {f.name: tf.TensorSpec([None, *f.tensor_shape], f.dtype) for f in spec.features}
+        in_parts = tiles_of(model, task, spec) if spec.gives_images else None
 
         def answers(samples: "Tensors") -> "tf.Tensor":
             read = samples if len(samples) > 1 else next(iter(samples.values()))
+            if in_parts is not None:
+                return in_parts(read)
             return task.answers(model(read, training=False))
 
         self._answers = tf.function(answers, [inputs])

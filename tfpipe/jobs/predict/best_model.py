@@ -49,6 +49,8 @@ def of_run(stopped: Stopped, terminal: Terminal) -> Predictor:
 
 def best_file(stopped: Stopped) -> Path:
     """Return the file of a run's best model; raises RunError where there is none."""
+    if (painted := stopped.directory.picture).is_file():
+        raise RunError(f"{stopped.name} painted a picture, {painted}, and has no model to ask.")
     best = stopped.directory.checkpoints / "best.keras"
     if not best.is_file() and stopped.directory.metrics_file.is_file():
         raise RunError(
@@ -68,6 +70,7 @@ def load_model(path: Path, stopped: Stopped) -> Any:
     import keras
 
     # By these Keras knows layers of tfpipe by their registered names.
+    import tfpipe.models.images_out.layers
     import tfpipe.models.pretrained.hub_module
     import tfpipe.models.sequence.carried
     import tfpipe.models.text_columns

@@ -54,7 +54,8 @@ class ImageReader:
         Args:
             paths: files, folders, patterns, clips, or "-" for a path a line on standard input.
         """
-        size = max(1, min(_BATCH, _BATCH_BYTES // self._feature.nbytes))
+        one = self._feature.any_size  # and another size may be anything
+        size = 1 if one else max(1, min(_BATCH, _BATCH_BYTES // self._feature.nbytes))
         with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as threads:
             rest = ((p, threads.submit(self._read, what)) for p, what in self._pictures(paths))
             reading: deque[list[Read]] = deque()
@@ -95,6 +96,8 @@ class ImageReader:
 
         if isinstance(picture, str):
             return picture
+        if self._feature.any_size:
+            return self._as_it_is(picture)
         if isinstance(picture, np.ndarray):
             from PIL import Image
 
@@ -118,6 +121,21 @@ class ImageReader:
         try:
             return decoded(picture, self._feature)
         except NotReadable as error:
+            return str(error)
+
+    def _as_it_is(self, picture: Path | np.ndarray) -> "np.ndarray | str":
+        """The pixels of a picture in its own size, or what is wrong with it."""
+        from PIL import Image
+
+        from tfpipe.data.images.formats import NotReadable, read
+
+        channels = self._feature.shape[2]
+        if isinstance(picture, np.ndarray):
+            pixels = np.asarray(Image.fromarray(picture).convert(_MODES[channels]), np.uint8)
+            return pixels if pixels.ndim == 3 else pixels[..., None]
+        try:
+            return read(picture.read_bytes(), channels)[0]
+        except (OSError, NotReadable) as error:
             return str(error)
 
     @cached_property

@@ -21,6 +21,8 @@ class Prediction:
         error: why there is no answer; empty where there is one.
         note: what a person must not overlook about the answer.
         image: [height, width, channels] what the model saw, uint8; where it was asked for.
+        answer: [height, width, channels] the image that it answered with, uint8; None of a model
+            that answers otherwise.
     """
 
     file: str
@@ -28,6 +30,7 @@ class Prediction:
     error: str = ""
     note: str = ""
     image: np.ndarray | None = field(default=None, compare=False, repr=False)
+    answer: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @property
     def values(self) -> Named:

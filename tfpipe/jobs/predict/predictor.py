@@ -66,6 +66,11 @@ class Predictor:
         return self.task.judged_as == "translation"
 
     @property
+    def gives_images(self) -> bool:
+        """Whether it answers a picture with one."""
+        return self.task.judged_as == "image"
+
+    @property
     def reads_images(self) -> bool:
         """Whether it is asked about pictures; else about rows."""
         return reads_images(self.spec)
@@ -157,6 +162,7 @@ class Predictor:
                     self.task.named_outputs(rows[index], top),
                     note=notes.get(index, ""),
                     image=seen.get(index),
+                    answer=rows[index] if self.gives_images else None,
                 )
                 for index, place in enumerate(chunk.places)
             ]

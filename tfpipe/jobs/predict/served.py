@@ -63,10 +63,13 @@ def of_saved_model(folder: Path, terminal: Terminal) -> Predictor:
     except ConfigError as error:
         raise ModelError(f"{folder} has a task of its own: {error} Predict with its run.") from None
 
+    # One that gives images is asked for arrays, whatever kind of file they came from.
+    decodes = reads_images(spec) and not spec.gives_images
+
     def load() -> ServedModel:
         with terminal.waiting("starting TensorFlow"):
             start_tensorflow()
         with terminal.waiting("loading the model"):
             return ServedModel(folder, task)
 
-    return Predictor(str(folder), load, task, spec, (), written, decodes=reads_images(spec))
+    return Predictor(str(folder), load, task, spec, (), written, decodes=decodes)

@@ -9,6 +9,7 @@ import numpy as np
 from tfpipe.data.sources.windows import Windows
 from tfpipe.declare.pipeline import Pipeline, has_own_input
 from tfpipe.evaluation.explain.explainers import Explained, explainer_of
+from tfpipe.evaluation.images_out.answered_images import AnsweredImages
 from tfpipe.evaluation.predictions import KEPT, Answered, Predictions, predictions
 from tfpipe.evaluation.report.judged import Judged
 from tfpipe.evaluation.samples import chosen
@@ -18,6 +19,7 @@ from tfpipe.evaluation.translation.translations import said_of
 from tfpipe.jobs.report.subject import Subject
 from tfpipe.runs.directory import RunDirectory
 from tfpipe.storage import storage
+from tfpipe.tasks.images import ImageToImage
 from tfpipe.terminal import Terminal
 from tfpipe.training.datasets import dataset
 
@@ -92,6 +94,9 @@ def judged_outputs(subject: Subject, answers: Answers) -> list[Judged]:
     if spec.translates:
         training = dataset(subject.pipeline, "train")
         said = said_of(subject.model, subject.task, spec, batches(), training)
+    images = None
+    if isinstance(subject.task, ImageToImage):
+        images = AnsweredImages(subject.task, batches, subject.model)
     for output, task in subject.outputs.items():
         answered = found.outputs[output]
         about = Explained(subject.model, task, spec, answered, output, int(subject.pipeline.seed))
@@ -112,6 +117,7 @@ def judged_outputs(subject: Subject, answers: Answers) -> list[Judged]:
                 in_time=isinstance(subject.pipeline.data, Windows),
                 naive=naive_of(subject, split),
                 said=said,
+                images=images,
             )
         )
     return judged

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from tfpipe.declare.pipeline import has_own_input
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.declare.tree import Children, children, dotted, get_at, is_range, resolve, walk
 from tfpipe.evaluation.image_grid import Tile, image_grid
+from tfpipe.evaluation.images_out.answered_images import AnsweredImages
 from tfpipe.evaluation.report.charts import confusion_figure
 from tfpipe.evaluation.report.classes import MOST_DRAWN, scores_of
 from tfpipe.evaluation.report.judged import Judged
@@ -22,6 +24,7 @@ from tfpipe.jobs.report.answers import Answers
 from tfpipe.jobs.report.subject import Subject
 from tfpipe.jobs.run import RunPlan
 from tfpipe.runs.hparams import session_started
+from tfpipe.tasks.images import ImageToImage
 from tfpipe.tasks.several import Several
 from tfpipe.tasks.task import Task
 from tfpipe.terminal import Terminal
@@ -59,7 +62,9 @@ def end_board(plan: RunPlan, subject: Subject, answers: Answers, epoch: int) -> 
             for output, task in subject.outputs.items():
                 judged = Judged(task, found.outputs[output], split, output)
                 _write_confusion(judged)
-                if split == with_errors:
+                if split == with_errors and isinstance(task, ImageToImage):
+                    _write_answered(judged, task, subject)
+                elif split == with_errors:
                     _write_errors(judged, subject)
 
 
@@ -144,6 +149,16 @@ def _write_errors(judged: Judged, subject: Subject) -> None:
     _write_samples(
         _tag("errors", judged), {r: samples[r] for r in rows}, captions, subject.spec, colour
     )
+
+
+def _write_answered(judged: Judged, task: ImageToImage, subject: Subject) -> None:
+    """Of the images whose answers are furthest from the truth: given, answered, true, apart."""
+    worst = np.argsort(-task.losses(judged.answered.answers, judged.answered.labels))
+    rows = worst[:_ROWS].tolist()
+    batches = partial(dataset, subject.pipeline, judged.split)
+    images = AnsweredImages(task, batches, subject.model)
+    for place, (_, picture) in enumerate(sorted(images.pictures(rows).items()), 1):
+        tf.summary.image(f"answers/{place}", tf.io.decode_png(picture, 3)[tf.newaxis])
 
 
 def _write_samples(

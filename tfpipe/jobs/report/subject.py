@@ -5,12 +5,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.jobs.prepare import source_name
 from tfpipe.jobs.run import RunPlan
+from tfpipe.models.images_out.adversarial import answering
 from tfpipe.models.parameter_count import parameters, trainable_parameters
 from tfpipe.runs.directory import RunDirectory
 from tfpipe.tasks.several import Several
@@ -40,6 +42,7 @@ class Subject:
         notes: what a person must not overlook.
         generated: whether the data was.
         continuations: how a prompt was continued after some epochs: epoch, prompt, continuation.
+        pictures: the files of a picture that was painted, after each epoch.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Subject:
     notes: Sequence[str] = ()
     generated: bool = False
     continuations: Sequence[Mapping[str, Any]] = ()
+    pictures: Sequence[Path] = ()
 
     @property
     def outputs(self) -> dict[str, Task]:
@@ -66,7 +70,10 @@ class Subject:
         validated = "validation" in self.spec.splits
         monitor = best_monitor(self.pipeline.build_callbacks(), validated)
         sign = 1.0 if higher_is_better(monitor) else -1.0
-        valued = [(sign * r.metrics.get(monitor, math.nan), -r.epoch) for r in self.rows]
+        tuned, rows = self.pipeline.fine_tune, self.rows
+        if tuned is not None and not tuned.one_loss and rows:
+            rows = [r for r in rows if r.metrics.get("phase") == rows[-1].metrics.get("phase")]
+        valued = [(sign * r.metrics.get(monitor, math.nan), -r.epoch) for r in rows]
         known = [pair for pair in valued if math.isfinite(pair[0])]
         return -max(known)[1] if known else None
 
@@ -84,7 +91,7 @@ def subject_of(plan: RunPlan, rows: Sequence[EpochRow], records: Mapping[str, An
         plan.directory.name,
         prepared.pipeline,
         prepared.spec,
-        prepared.compiled.model,
+        answering(prepared.compiled.model),
         prepared.compiled.task,
         {**run_facts(plan), "time": time_of(rows)},
         rows,
@@ -93,6 +100,7 @@ def subject_of(plan: RunPlan, rows: Sequence[EpochRow], records: Mapping[str, An
         plan.all_notes,
         generated=prepared.stands_for is not None,
         continuations=continuations_of(plan.directory),
+        pictures=sorted(plan.directory.pictures.glob("*.png")),
     )
 
 

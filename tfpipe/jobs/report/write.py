@@ -11,6 +11,8 @@ from rich.markup import escape
 
 from tfpipe.declare.origins import DEFAULT
 from tfpipe.errors import MissingDependency
+from tfpipe.evaluation.images_out.painted import painted_section
+from tfpipe.evaluation.images_out.sections import interval_of
 from tfpipe.evaluation.report.classes import scores_of as class_scores
 from tfpipe.evaluation.report.judged import Judged
 from tfpipe.evaluation.report.kinds import sections_of
@@ -31,7 +33,7 @@ from tfpipe.evaluation.scores.baseline import (
 from tfpipe.evaluation.scores.intervals import interval
 from tfpipe.evaluation.scores.tokens import count, counted_baselines
 from tfpipe.evaluation.translation.bleu import check_sacrebleu
-from tfpipe.evaluation.verdict import Measured, by_heart, fit, how_good, what_next
+from tfpipe.evaluation.verdict import Measured, by_heart, fit, how_good, painted, what_next
 from tfpipe.jobs.report.answers import Answers, judged_outputs, naive_of
 from tfpipe.jobs.report.subject import Subject
 from tfpipe.storage import storage, write_whole
@@ -70,6 +72,7 @@ def write_report(
         measured = [m for one in judged if (m := _measured(subject, one, columns)) is not None]
     sections = [section for _, found in by_output for section in found]
     sections += continuations_section(subject.continuations)
+    sections += painted_section(subject.pictures)
     sections += _model_sections(subject)
     verdict = _verdict(subject, measured)
     split = answers.split if answers is not None else "train"
@@ -158,6 +161,32 @@ def perplexity_table(report: Mapping[str, Any], terminal: Terminal) -> None:
         terminal.say(f"after epoch {line['epoch']}: [bold]{escape(text)}[/]")
 
 
+def images_table(report: Mapping[str, Any], terminal: Terminal) -> None:
+    """Show how near images are to what they should be, beside what was given.
+
+    Args:
+        report: as `write_report` returns it.
+        terminal: where to.
+    """
+    found = report[report["split"]].get("images")
+    if found is None:
+        return
+    rows = [
+        (
+            name,
+            f"{part['psnr']:.2f}",
+            f"{part['ssim']:.4f}",
+            "" if part["ms_ssim"] is None else f"{part['ms_ssim']:.4f}",
+        )
+        for name, part in (
+            ("the model", found["model"]),
+            (report["baselines"][0]["name"], found["baseline"]),
+        )
+    ]
+    terminal.say()
+    terminal.table((f"images of {report['split']}", "PSNR in dB", "SSIM", "MS-SSIM"), rows)
+
+
 def translation_table(report: Mapping[str, Any], terminal: Terminal) -> None:
     """Show how good translations are.
 
@@ -195,6 +224,18 @@ def _measured(
         by_words = float(said.exact(said.word_by_word).mean())
         baselines = [Baseline("a dictionary, word by word,", by_words)]
         return Measured(split, size, exact / size, interval(exact, size), True, baselines)
+    if judged.images is not None:
+        likeness, given = judged.answered.answers, judged.images.likeness
+        return Measured(
+            split,
+            len(likeness),
+            float(likeness[:, 0].mean()),
+            interval_of(likeness, given),
+            shares=False,
+            baselines=[Baseline(judged.images.baseline, float(given[:, 0].mean()))],
+            measure="PSNR in dB",
+            rises=True,
+        )
     if task.judged_as == "tokens":
         return _measured_tokens(subject, judged)
     features, labels = _training(subject, judged.output)
@@ -266,8 +307,8 @@ def _training(subject: Subject, output: str) -> tuple[dict[str, np.ndarray], np.
 def _model_sections(subject: Subject) -> list[Section]:
     import keras
 
-    if not isinstance(subject.model, keras.Model):  # of an export nothing is seen inside
-        return []
+    if not (isinstance(subject.model, keras.Model) and subject.task.keeps_model):
+        return []  # of an export nothing is seen inside
     sections = [network_section(subject.model)]
     features = subject.spec.features
     if len(features) == 1 and features[0].kind == "image":
@@ -278,6 +319,8 @@ def _model_sections(subject: Subject) -> list[Section]:
 
 
 def _verdict(subject: Subject, measured: Sequence[Measured]) -> list[str]:
+    if not subject.task.keeps_model:
+        return painted(subject.rows)
     names = [f"{name}: " if name else "" for name in subject.outputs]
     sentences = [f"{n}{how_good(m)}" for n, m in zip(names, measured, strict=False)]
     state = "fits"

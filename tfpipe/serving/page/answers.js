@@ -1,4 +1,4 @@
-// Answers: a name and bars for classes, a value and its place for numbers.
+// Answers: a name and bars for classes, a value and its place for numbers, a picture for images.
 
 import { brief, element } from "./elements.js";
 
@@ -12,7 +12,8 @@ export function showAnswer(place, model, prediction) {
   }
   const bare = model.outputs.length === 1 && (Array.isArray(prediction) || typeof prediction !== "object");
   const blocks = model.outputs.map((output) => {
-    const found = bare ? prediction : prediction[output.field];
+    const found = bare || output.image ? prediction : prediction[output.field];
+    if (output.image) return element("div", {}, ...picture(found));
     const values = Array.isArray(found) ? found.flat(Infinity) : [found];
     const shown = output.classes.length ? classes(output, values) : numbers(output, values, model.outputs.length === 1);
     const title = model.outputs.length > 1 ? [element("h3", { textContent: output.name })] : [];
@@ -37,6 +38,16 @@ function classes(output, values) {
   const table = element("table", { className: "bars" }, element("tbody", {}, ...rows));
   const more = pairs.length > SHOWN ? [element("p", { className: "note", textContent: `and ${pairs.length - SHOWN} more, each less probable` })] : [];
   return [element("p", { className: "first", textContent: chosen }), table, ...more];
+}
+
+// A PNG file in base64, with its size and a link that saves it.
+function picture({ b64 }) {
+  const source = `data:image/png;base64,${b64}`;
+  const shown = element("img", { className: "answered", alt: "The answer", src: source });
+  const size = element("span", { className: "note" });
+  shown.onload = () => { size.textContent = `${shown.naturalWidth} x ${shown.naturalHeight} pixels`; };
+  const save = element("a", { href: source, download: "answer.png", textContent: "Save it" });
+  return [element("p", { className: "first unseen", textContent: "an image" }), shown, element("p", { className: "row" }, size, save)];
 }
 
 function numbers(output, values, alone) {

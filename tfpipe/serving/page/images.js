@@ -60,7 +60,8 @@ export function images(model, input, place, ask, problem) {
     if (file && document.contains(box)) take(file);
   };
   const [height, width] = input.shape;
-  const size = element("p", { className: "note", textContent: `Any size; the model sees ${width} x ${height} pixels.` });
+  const sees = height && width ? `; the model sees ${width} x ${height} pixels` : "";
+  const size = element("p", { className: "note", textContent: `Any size${sees}.` });
   place.replaceChildren(element("div", {}, ...(sheet ? [sheet.place] : []), box, size));
 }
 

@@ -99,7 +99,7 @@ def described(servable: Servable) -> dict[str, Any]:
 
 
 def _outputs(contract: "dict[str, Any] | Any", answers: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the outputs: how each is called, its classes, or the range of its numbers."""
+    """Return the outputs: how each is called, its classes, the range of its numbers, an image."""
     label = contract.get("label")
     if not label:
         return []
@@ -111,6 +111,7 @@ def _outputs(contract: "dict[str, Any] | Any", answers: dict[str, Any]) -> list[
             "field": part["name"] if label.get("parts") else usual,
             "classes": part["classes"],
             "several": part["kind"] == "multilabel",
+            "image": part["kind"] == "image",
             "columns": part.get("columns", []),
             "training": answers.get(part["name"], answers) if not part["classes"] else {},
         }
