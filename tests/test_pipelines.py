@@ -71,6 +71,20 @@ PARAMETERS = {
     "time_machine.py::TimeMachineBiLSTM": (2_172_956, 2_172_956),
     "char_gpt.py": (806_016, 806_016),  # 814,976 with the 65 characters of the real text
     "char_gpt.py::CharGPTLarge": (3_201_280, 3_201_280),
+    "super_resolution.py::SRCNNx3": (20_099, 20_099),
+    "super_resolution.py::SRCNNx4": (20_099, 20_099),
+    "super_resolution.py::EDSRx4": (1_517_571, 1_517_571),
+    "super_resolution.py::EDSRx4Small": (232_963, 232_963),
+    "super_resolution.py::WDSRx4": (615_088, 615_088),
+    "super_resolution.py::WDSRx4Small": (167_680, 167_680),
+    "srgan.py::SRGANSmall": (3_709_956, 3_707_524),
+    "tiny_imagenet_vgg.py": (2_579_284, 2_576_532),
+    "style_transfer.py": (26_497, 26_496),  # the picture's values, and how many epochs have begun
+    "style_transfer.py::StyleTransferAdam": (26_497, 26_496),
+    "style_transfer.py::StyleTransferOwn": (26_497, 26_496),
+    "deep_dream.py": (75_331, 75_330),
+    "deep_dream.py::DeepDreamOwn": (75_331, 75_330),
+    "stylize_hub.py": (26_497, 26_496),
     "translation.py": (31_520, 31_520),  # of generated pairs
     "translation.py::Numbers": (118_368, 118_368),
     "translation.py::NumbersTransformer": (241_952, 241_952),
@@ -232,7 +246,10 @@ def test_every_pipeline_runs_on_generated_data_with_its_parameters(tfpipe: Any, 
     pipeline = load(str(PIPELINES / name)).pipeline
     few = ["steps_per_epoch=4"] if pipeline.steps_per_epoch else []
     size = str(max(320, pipeline.batch_size))
-    answer = tfpipe("run", PIPELINES / name, "--sample", size, "epochs=1", *few, "--no-export")
+    once = ["epochs=1"]
+    if pipeline.fine_tune:
+        once = [f"fine_tune.phases.{i}.epochs=1" for i in range(len(pipeline.fine_tune.phases))]
+    answer = tfpipe("run", PIPELINES / name, "--sample", size, *once, *few, "--no-export")
     assert answer.code == 0, answer.err
     (run,) = Path("runs").glob("*/*")
     parameters, trainable = PARAMETERS[name]
