@@ -18,6 +18,7 @@ from rich.table import Table
 
 from tfpipe.text import clock, number
 
+_SMALL = 1e-3  # below it four decimals say little
 SHORT = {
     "examples_per_second": "examples/s",
     "learning_rate": "lr",
@@ -86,7 +87,7 @@ class Terminal:
 
     def results(self, title: str, values: Mapping[str, float]) -> None:
         """Metrics of a split on one line."""
-        shown = "  ".join(f"{SHORT.get(n, n)} [bold]{v:.4f}[/]" for n, v in values.items())
+        shown = "  ".join(f"{SHORT.get(n, n)} [bold]{_figure(v)}[/]" for n, v in values.items())
         self.say(f"{title}  {shown}")
 
     def commands(self, commands: Iterable[tuple[str, str]]) -> None:
@@ -234,3 +235,8 @@ def _cells(cells: Sequence[str], names: Sequence[str]) -> str:
     widths = [max(9, len(SHORT.get(n, n))) for n in names]
     widths[0] = 8
     return " ".join(escape(f"{c:>{w}}") for c, w in zip(cells, widths, strict=True))
+
+
+def _figure(value: float) -> str:
+    """A metric with four decimals; a small one with four digits."""
+    return f"{value:.4g}" if 0 < abs(value) < _SMALL else f"{value:.4f}"

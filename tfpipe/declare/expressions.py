@@ -32,6 +32,8 @@ _MODULES = (
     "keras.regularizers",
     "keras.initializers",
     "keras.constraints",
+    "tfpipe.losses",
+    "tfpipe.optimizers",
 )
 _MODULE_OF = {
     "optimizer": "keras.optimizers",

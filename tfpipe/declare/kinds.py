@@ -125,6 +125,7 @@ class ModelBuilder(Part):
     namespace: ClassVar[str] = "models"
     described: ClassVar[str] = "a model builder such as CNN_2_4_6(convs=6)"
     contract: ClassVar[str] = ""
+    makes_images: ClassVar[bool] = False  # whether it answers with an image
 
     def build(
         self, spec: ElementSpec, task: TaskName = "auto", train: Training | None = None

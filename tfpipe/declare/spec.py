@@ -88,6 +88,7 @@ class Label(Part):
         columns: what each of several real numbers is called; empty where they have no names.
         parts: the labels of kind "several": a sample's label is a mapping of their names.
         scale: how many times as high and wide an image is as the input.
+        colours: whether images are compared by all channels: their luma is what is given.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Label(Part):
     columns: tuple[str, ...] = ()
     parts: tuple["Label", ...] = ()
     scale: Positive = 1
+    colours: bool = False
 
     @property
     def is_class(self) -> bool:

@@ -149,13 +149,13 @@ def painted(rows: Sequence[EpochRow]) -> list[str]:
     ]
 
 
-def what_next(state: str, measured: Measured | None, epochs: int, *, generated: bool) -> str:
+def what_next(state: str, measured: Measured | None, longer: str, *, generated: bool) -> str:
     """Return the sentence on what to try next.
 
     Args:
         state: as `fit` says it.
         measured: how good the answers are; None where that is not known.
-        epochs: how many were trained.
+        longer: what to declare to train longer, such as "epochs=20".
         generated: whether the data was.
     """
     if generated:
@@ -166,7 +166,7 @@ def what_next(state: str, measured: Measured | None, epochs: int, *, generated: 
             "EarlyStopping, which keeps the best epoch."
         )
     if state == "unfinished":
-        return f"Next: train longer, such as epochs={max(2 * epochs, 5)}."
+        return f"Next: train longer, such as {longer}."
     if measured is not None and not measured.beaten:
         return (
             "Next: look at the data first (tfpipe data show); then another learning rate, or a "

@@ -2,10 +2,12 @@
 
 import logging
 
+from tfpipe.declare.kinds import ModelBuilder
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.devices import Picked
-from tfpipe.errors import ConfigError
+from tfpipe.errors import ConfigError, ModelError
+from tfpipe.models.pictures.deep_dream import DeepDream
 
 logger = logging.getLogger("tfpipe.verbs")
 
@@ -17,6 +19,25 @@ def check_strings(spec: ElementSpec, picked: Picked) -> None:
         raise ConfigError(
             f"{words[0]!r} holds texts, which the model looks up itself, and a TPU computes with "
             "numbers only. Use device=cpu or device=gpu."
+        )
+
+
+def check_answers(model: ModelBuilder, spec: ElementSpec) -> None:
+    """Refuse a model of classes or numbers where images are to be answered with images."""
+    if spec.gives_images and not model.makes_images:
+        raise ModelError(
+            f"{type(model).__name__} does not answer with an image, and those of the data should "
+            "become others. Use EDSR, WDSR, SRCNN, SRResNet, UNet, GAN or Custom."
+        )
+
+
+def check_octaves(pipeline: Pipeline) -> None:
+    """Refuse a dream with more epochs than octaves: an epoch is one of them."""
+    model = pipeline.model
+    if isinstance(model, DeepDream) and pipeline.epochs > model.octaves:
+        raise ConfigError(
+            f"DeepDream paints one octave an epoch, and epochs={pipeline.epochs} are more than "
+            f"model.octaves={model.octaves}. Set epochs={model.octaves}, or more octaves."
         )
 
 

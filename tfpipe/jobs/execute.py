@@ -167,8 +167,13 @@ def _finish(plan: RunPlan, result: Run, reporter: StatusReporter) -> None:
         if note not in told:
             terminal.note(note)
     terminal.say()
+    asks = []
+    if plan.prepared.spec.gives_images:
+        command = f"tfpipe predict {result.name}{at_root(plan.root)} photo.jpg --to answers"
+        asks = [(command, "a PNG file for each image")]
     terminal.commands(
         [
+            *asks,
             (
                 f"tfpipe runs show {result.name}{at_root(plan.root)}",
                 "what was run, and how it ended",

@@ -25,7 +25,7 @@ from tfpipe.devices import (
 )
 from tfpipe.devices.cluster.membership import Cluster
 from tfpipe.errors import ConfigError
-from tfpipe.jobs.checks import among_replicas, check_strings
+from tfpipe.jobs.checks import among_replicas, check_answers, check_octaves, check_strings
 from tfpipe.jobs.first_look import instead_of
 from tfpipe.models.images_out.feature_extractor import FeatureExtractor
 from tfpipe.models.pretrained.split_model import why_not_cached
@@ -152,6 +152,8 @@ def prepare(
         check_batch_size(pipeline.batch_size, spec.splits["train"])
     pipeline = among_replicas(pipeline, picked, spec.splits["train"])
     if pipeline.model is not None:
+        check_answers(pipeline.model, spec)
+        check_octaves(pipeline)
         pipeline.model.check(spec)
     with terminal.waiting("building the model"):
         compiled = compile_model(

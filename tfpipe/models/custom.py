@@ -56,6 +56,7 @@ class Custom(ModelBuilder):
 
     function: Callable[..., Any]
     arguments: dict[str, Any] = {}  # noqa: RUF012 (a default is copied when a part is made)
+    makes_images: ClassVar[bool] = True
     contract: ClassVar[str] = "what the function's keras.Model reads, without any change"
 
     def validate(self) -> None:

@@ -60,7 +60,8 @@ class ImageToImage(Task):
         from tfpipe.tasks.metrics.psnr import PSNR
         from tfpipe.tasks.metrics.ssim import SSIM
 
-        return PSNR(border=self.border), SSIM(border=self.border)
+        border, colours = self.border, self.label.colours
+        return PSNR(border=border, colours=colours), SSIM(border=border, colours=colours)
 
     def translator(self, expects: Expects) -> "Translator":
         from tfpipe.tasks.metrics.pixels import aligned
@@ -83,7 +84,8 @@ class ImageToImage(Task):
         from tfpipe.tasks.metrics.psnr import psnr
         from tfpipe.tasks.metrics.ssim import ms_ssim, ssim
 
-        likeness = [measure(labels, answers, self.border) for measure in (psnr, ssim, ms_ssim)]
+        how = self.border, self.label.colours
+        likeness = [measure(labels, answers, *how) for measure in (psnr, ssim, ms_ssim)]
         truth, answer = aligned(labels, answers)
         return tf.stack([*likeness, tf.reduce_mean(tf.abs(truth - answer), [1, 2, 3])], axis=-1)
 

@@ -90,6 +90,8 @@ def compile_model(
             check_logits(model, task, by)
         for phase in pipeline.fine_tune.phases if pipeline.fine_tune else ():
             _enter(model, phase)  # what is wrong is found now
+            if phase.loss is not None:
+                task.loss_for(phase.loss)
         steps = steps_per_epoch(
             spec.splits.get("train", 0),
             pipeline.batch_size,

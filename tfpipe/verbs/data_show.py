@@ -82,6 +82,11 @@ def data_show(
             raise DataError(f"The data has no split {name!r}. {suggest(name, spec.splits)}")
     from tfpipe.evaluation.data.summary import COMPARED, summary
 
+    if spec.label.kind == "picture":
+        raise DataError(
+            f"{source_name(pipeline.data)} names the files from which a picture is painted: there "
+            "is no data set to look at."
+        )
     look = _Look(pipeline, spec, COMPARED if compare is None else compare)
     for name in (n for n in spec.splits if n in wanted):
         with terminal.waiting(f"reading the {name} split"):

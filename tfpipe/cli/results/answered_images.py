@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from tfpipe.jobs.predict.predictor import Predictor
 
 
-def check_folder(ready: "Predictor", folder: Path | None) -> None:
+def check_folder(ready: "Predictor", folder: Path | None, figures: Path | None) -> None:
     """Refuse a folder for a model that gives no images, and none for one that does.
 
     Args:
         ready: the model.
         folder: where images are to be written.
+        figures: where figures are to be drawn.
 
     Raises:
         ConfigError: see above.
@@ -28,6 +29,11 @@ def check_folder(ready: "Predictor", folder: Path | None) -> None:
     if ready.gives_images and folder is None:
         raise ConfigError(
             f"{ready.name} answers with images: say where to write them, such as --to answers"
+        )
+    if ready.gives_images and figures is not None:
+        raise ConfigError(
+            f"{ready.name} answers with images, which --to writes; --figures draws bars beside "
+            "pictures. Leave it out."
         )
     if folder is not None and not ready.gives_images:
         raise ConfigError(
@@ -39,7 +45,7 @@ def check_folder(ready: "Predictor", folder: Path | None) -> None:
 class ImageWriter:
     """Writes each answer as a PNG file, and says which: in a line, in CSV or in JSON.
 
-    A file bears the name of what it answers; of two of one name the second gets a number.
+    A file bears the name of what it answers, with a number where one of that name is there already.
 
     Args:
         folder: where to.
@@ -49,7 +55,6 @@ class ImageWriter:
 
     def __init__(self, folder: Path, form: str, stream: IO[str]) -> None:
         self._folder, self._form, self._stream = folder, form, stream
-        self._names: set[str] = set()
         self._all: list[dict[str, Any]] = []
         if form == "csv":
             self._csv = csv.writer(stream, lineterminator="\n")
@@ -92,10 +97,9 @@ class ImageWriter:
         # Of letters that make no path, whatever the place of a frame is.
         stem = re.sub(r"[^\w.-]+", "_", Path(file).stem).strip("._") or "image"
         name, number = stem, 1
-        while name in self._names:
+        while (self._folder / f"{name}.png").exists():
             number += 1
             name = f"{stem}_{number}"
-        self._names.add(name)
         written = io.BytesIO()
         pixels = image[..., 0] if image.shape[-1] == 1 else image
         Image.fromarray(pixels).save(written, "PNG")

@@ -154,7 +154,7 @@ def command(
         stream = opened.enter_context(whole_text(out)) if out else sys.stdout
         ready = predictor(target, overrides=overrides, root=root, terminal=terminal)
         check_no_files(ready)
-        check_folder(ready, folder)
+        check_folder(ready, folder, figures)
         ready = ready.with_beam(beam) if beam else ready
         drawn = Figures(figures, per_page, ready) if figures else None
         for note in ready.notes:

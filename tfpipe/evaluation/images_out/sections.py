@@ -18,12 +18,13 @@ def image_sections(judged: Judged) -> list[Section]:
     assert pictures is not None
     given = pictures.likeness
     gain = found[:, _PSNR] - given[:, _PSNR]
+    of = "the colours" if pictures.task.label.colours else "the luma"
     text = (
         f"Over {counted(len(found), 'image')} the PSNR is {_mean(found, _PSNR)} dB, the SSIM "
         f"{_mean(found, _SSIM)}{_multiscale(found)}; {pictures.baseline} has "
         f"{_mean(given, _PSNR)} dB, {_mean(given, _SSIM)}{_multiscale(given)}.",
-        f"PSNR and SSIM are those of the luma of 8-bit values{_border(pictures.task.border)}; "
-        f"values from 0 to 255 are {_mean(found, _ERROR)} away in the mean.",
+        f"PSNR and SSIM are those of {of} of 8-bit values{_border(pictures.task.border)}; values, "
+        f"rounded and from 0 to 255, are {_mean(found, _ERROR)} away in the mean.",
         *judged.notes,
     )
     order = np.argsort(gain, kind="stable").tolist()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import keras
     from matplotlib.figure import Figure
 
+_IMAGE_AXES = 4
 _MOST_DRAWN = 40  # layers of a diagram
 
 
@@ -39,7 +40,11 @@ def network_section(model: "keras.Model") -> Section:
         for row in rows
     ]
     open_ended = any(None in tensor.shape[1:] for tensor in model.inputs or ())
-    each = "for each place of a sample, which may have any length" if open_ended else "a sample"
+    each = "a sample"
+    if open_ended:
+        image = len(model.inputs[0].shape) == _IMAGE_AXES
+        what = "pixel of an image of any size" if image else "place of a sample of any length"
+        each = f"for each {what}"
     text = (
         f"{len(rows)} layers; the weights take {byte_size(size)}; {total:,} multiply-adds {each}."
     )

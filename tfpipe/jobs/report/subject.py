@@ -64,15 +64,21 @@ class Subject:
         """The task of each output by name; the name of the only one is empty."""
         return self.task.parts if isinstance(self.task, Several) else {"": self.task}
 
+    @property
+    def comparable(self) -> Sequence[EpochRow]:
+        """The epochs that have one loss: those of the last phase where phases have several."""
+        tuned, rows = self.pipeline.fine_tune, self.rows
+        if tuned is None or tuned.one_loss or not rows:
+            return rows
+        return [r for r in rows if r.metrics.get("phase") == rows[-1].metrics.get("phase")]
+
     @cached_property
     def best(self) -> int | None:
         """The epoch whose model is kept."""
         validated = "validation" in self.spec.splits
         monitor = best_monitor(self.pipeline.build_callbacks(), validated)
         sign = 1.0 if higher_is_better(monitor) else -1.0
-        tuned, rows = self.pipeline.fine_tune, self.rows
-        if tuned is not None and not tuned.one_loss and rows:
-            rows = [r for r in rows if r.metrics.get("phase") == rows[-1].metrics.get("phase")]
+        rows = self.comparable
         valued = [(sign * r.metrics.get(monitor, math.nan), -r.epoch) for r in rows]
         known = [pair for pair in valued if math.isfinite(pair[0])]
         return -max(known)[1] if known else None

@@ -10,6 +10,7 @@ import numpy as np
 from rich.markup import escape
 
 from tfpipe.declare.origins import DEFAULT
+from tfpipe.declare.tree import resolve
 from tfpipe.errors import MissingDependency
 from tfpipe.evaluation.images_out.painted import painted_section
 from tfpipe.evaluation.images_out.sections import interval_of
@@ -325,11 +326,14 @@ def _verdict(subject: Subject, measured: Sequence[Measured]) -> list[str]:
     sentences = [f"{n}{how_good(m)}" for n, m in zip(names, measured, strict=False)]
     state = "fits"
     if subject.rows:
-        state, sentence = fit(subject.rows, subject.best)
-        sentences += filter(None, [sentence, by_heart(subject.rows)])
-    first = measured[0] if measured else None
-    epochs = subject.pipeline.all_epochs
-    return [*sentences, what_next(state, first, epochs, generated=subject.generated)]
+        state, sentence = fit(subject.comparable, subject.best)
+        sentences += filter(None, [sentence, by_heart(subject.comparable)])
+    first, field, epochs = measured[0] if measured else None, "epochs", subject.pipeline.epochs
+    if (tuned := subject.pipeline.fine_tune) is not None:
+        field = f"fine_tune.phases.{len(tuned.phases) - 1}.epochs"
+        epochs = resolve(tuned.phases[-1].epochs)
+    longer = f"{field}={max(2 * epochs, 5)}"
+    return [*sentences, what_next(state, first, longer, generated=subject.generated)]
 
 
 def _fields(fields: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str, bool]]:

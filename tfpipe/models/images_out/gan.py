@@ -47,6 +47,7 @@ class GAN(ModelBuilder):
     discriminator: Discriminator = Discriminator()
     weight: NonNegative = 1e-3
     label_smoothing: Fraction = 0.0
+    makes_images: ClassVar[bool] = True
     contract: ClassVar[str] = "images of bytes, 1 or 3 channels, squares of one size to train on"
 
     def check(self, spec: ElementSpec) -> None:

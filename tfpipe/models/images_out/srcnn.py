@@ -42,6 +42,7 @@ class SRCNN(ModelBuilder):
     kernels: tuple[Positive, ...] = (9, 1, 5)
     residual: bool = False
     activation: str = "relu"
+    makes_images: ClassVar[bool] = True
     contract: ClassVar[str] = "images of bytes, 1 or 3 channels, of any size"
 
     def validate(self) -> None:

@@ -35,6 +35,7 @@ class SRResNet(ModelBuilder):
     scale: Positive = 4
     blocks: Positive = 16
     filters: Positive = 64
+    makes_images: ClassVar[bool] = True
     contract: ClassVar[str] = "images of bytes, 1 or 3 channels, of any size"
 
     def validate(self) -> None:

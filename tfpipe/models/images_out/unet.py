@@ -37,6 +37,7 @@ class UNet(ModelBuilder):
     filters: Positive = 32
     scale: Positive = 1
     residual: bool = True
+    makes_images: ClassVar[bool] = True
     contract: ClassVar[str] = "images of bytes, 1 or 3 channels, of any size"
 
     def validate(self) -> None:

@@ -37,6 +37,7 @@ class WDSR(ModelBuilder):
     filters: Positive = 32
     expansion: Positive = 6
     linear: OpenFraction = 0.8
+    makes_images: ClassVar[bool] = True
     contract: ClassVar[str] = "images of bytes, 1 or 3 channels, of any size"
 
     def check(self, spec: ElementSpec) -> None:

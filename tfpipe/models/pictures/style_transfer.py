@@ -95,6 +95,9 @@ def picture_shape(spec: ElementSpec, builder: str, names: tuple[str, ...]) -> tu
     if spec.labels[0].kind != "picture" or not {*names} <= {*given}:
         has = ", ".join(f"{f.name!r} of kind {f.kind!r}" for f in spec.features)
         needs = " and ".join(f"{name}=FILE" for name in names)
+        lacking = [name for name in names if name not in given]
+        if spec.labels[0].kind == "picture":
+            raise ModelError(f"{builder} needs data.{lacking[0]}=FILE, which is missing.")
         raise ModelError(
             f"{builder} paints a picture, of the data Pictures({needs}); this data has {has}."
         )

@@ -58,10 +58,12 @@ class Guard(keras.callbacks.Callback):
         if not math.isfinite(loss):
             last = self._position.step
             steps = f"step {last}" if first >= last else f"one of the steps {first} to {last}"
+            rivals = hasattr(self.model, "discriminator")
+            what, weight = ("generator's loss", ", or model.weight") if rivals else ("loss", "")
             raise TrainingError(
-                f"The loss became {loss} in epoch {self._position.epoch + 1}, {steps}. The "
+                f"The {what} became {loss} in epoch {self._position.epoch + 1}, {steps}. The "
                 "learning rate is probably too high: try optimizer.learning_rate=... a tenth of "
-                "it, or look for broken numbers in the data with tfpipe check."
+                f"it{weight}, or look for broken numbers in the data with tfpipe check."
             )
 
     def _check_rival(self, loss: float) -> None:

@@ -120,7 +120,8 @@ class ImagePairs(StoredSplits):
     def element(self) -> tuple[tuple[Feature, ...], Label]:
         inputs = 1 if self.grey else self.channels
         feature = Feature("image", (0, 0, inputs), "uint8", "image")
-        return (feature,), Label("target", "image", (0, 0, self.channels), scale=self._scale)
+        shape, scale = (0, 0, self.channels), self._scale
+        return (feature,), Label("target", "image", shape, scale=scale, colours=self.grey)
 
     def spec(self, seed: int = 0) -> ElementSpec:
         features, label = self.element()
@@ -200,6 +201,7 @@ class ImagePairs(StoredSplits):
 
     def _known_split(self, split: str, options: Options) -> Split:
         from tfpipe.data.augment.chain import check_all
+        from tfpipe.data.augment.geometry import flip, quarter_turn
 
         plan = self._plan(options)
         if split not in plan:
@@ -208,6 +210,12 @@ class ImagePairs(StoredSplits):
             check_batch_size(options.batch_size, self.crops * plan[split].size)
             feature = self.element()[0][0]
             side = self.crop // self._scale
+            for augmentation in options.augment:
+                if not isinstance(augmentation, (flip, quarter_turn)):
+                    raise ConfigError(
+                        f"augment: {augmentation!r} would change what is true as well. Pairs of "
+                        "images take flip() and quarter_turn()."
+                    )
             check_all(options.augment, feature.replace(shape=(side, side, feature.shape[2])))
         return plan[split]
 
@@ -269,9 +277,12 @@ class ImagePairs(StoredSplits):
     def _files(self, folder: Path) -> list[Path]:
         """Return the image files in a folder, sorted; raise DataError where there are none."""
         if not folder.is_dir():
+            held_out = [n for n in ("validation", "test") if isinstance(getattr(self, n), str)]
+            within = f", which has to hold {folder.name}" if self.targets is not None else ""
+            fields = listed(["data.path", *(f"data.{name}{within}" for name in held_out)])
             raise DataError(
-                f"{self._owner}: there is no folder {folder.absolute()}. Set data.path, which is "
-                "relative to the current folder, or try the pipeline without it by --sample."
+                f"{self._owner}: there is no folder {folder.absolute()}. Set {fields}; paths are "
+                "relative to the current folder. Or try the pipeline without it by --sample."
             )
         files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES)
         if not files:
