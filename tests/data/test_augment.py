@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfpipe.data import augment
 from tfpipe.data.augment.base import Geometric, Pixelwise
-from tfpipe.data.augment.chain import Rows, _Canvas, _uniform, apply_all, check_all
+from tfpipe.data.augment.chain import Rows, _Canvas, apply_all, check_all, uniform
 from tfpipe.declare.codec import from_json, to_json
 from tfpipe.declare.kinds import Augmentation
 from tfpipe.declare.spec import Feature
@@ -263,7 +263,7 @@ def test_geometric_neighbours_are_resampled_once(monkeypatch: pytest.MonkeyPatch
 
 def test_the_first_declared_is_applied_first() -> None:
     images = noise(64, 10, 10)
-    draws = np.asarray(_uniform(tf.constant(0, tf.int64), 64, 4, [0, 0]))
+    draws = np.asarray(uniform(tf.constant(0, tf.int64), 64, 4, [0, 0]))
     result = applied((augment.flip(), augment.shift(0.3)), images)
     for image, after, own in zip(images, result, draws, strict=True):
         flipped = moved(augment.flip(), image[None], own[:2].tolist())

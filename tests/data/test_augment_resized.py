@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tfpipe.data import augment
-from tfpipe.data.augment.chain import _uniform, apply_all, check_all
+from tfpipe.data.augment.chain import apply_all, check_all, uniform
 from tfpipe.data.images.decoding import seen
 from tfpipe.declare.kinds import Augmentation
 from tfpipe.declare.spec import Feature
@@ -29,7 +29,7 @@ def applied(*parts: Augmentation, feature: Feature = HELD, images: Any = None) -
 
 
 def draws(size: int, columns: int) -> np.ndarray:
-    found = np.asarray(_uniform(tf.constant(0, tf.int64), size, columns, [3, 0]), np.float64)
+    found = np.asarray(uniform(tf.constant(0, tf.int64), size, columns, [3, 0]), np.float64)
     return found[:, :columns]
 
 

@@ -476,8 +476,8 @@ def refused(text):
         (
             "data=MLP()",
             "data=MLP(): there is no 'MLP' for data. "
-            "There is: Arrays, Bool, CSV, Choice, Float, Generated, ImageFiles, ImageFolder, Int, "
-            "Mlxtend, Pairs, Sample and 7 more.",
+            "There is: Arrays, Bool, CSV, Choice, Float, Generated, ImageFiles, ImageFolder, "
+            "ImagePairs, Int, Mlxtend, Pairs and 9 more.",
         ),
     ],
 )

@@ -127,6 +127,9 @@ def test_images_are_written_and_named(
     np.testing.assert_array_equal(first, second)
     as_json = ask(photo, "--to", str(tmp_path / "out"), "--json")
     (found,) = json.loads(as_json.out)
+    assert Path(found["image"]).name == "3_3.png"  # nothing is written over
+    refused = ask(photo, "--to", str(tmp_path / "out"), "--figures", str(tmp_path / "figures"))
+    assert "--figures draws bars beside pictures. Leave it out." in refused.err
     assert (found["height"], found["width"]) == first.shape[:2]
 
 
@@ -141,3 +144,23 @@ def test_a_run_is_resumed_bit_for_bit(trained: tuple[Any, Path], tmp_path: Path)
     differ = [n for n in arrays[1] if not np.array_equal(arrays[0][n], arrays[1][n])]
     described = json.loads((states[1] / "state.json").read_text())["variables"]
     assert [described[int(name)]["path"] for name in differ] == []
+
+
+def test_a_look_at_pairs_of_many_sizes(trained: tuple[Any, Path], tfpipe: Any) -> None:
+    _, root = trained
+    Image.fromarray(sample_images(1, 60, 3, 9)[0][:50]).save(root / "photos" / "larger.png")
+    pairs = f"ImagePairs({str(root / 'photos')!r}, shrink=2, crop=24)"
+    Path("job.py").write_text(
+        "from tfpipe import Pipeline\nfrom tfpipe.data import ImagePairs\n"
+        "from tfpipe.models import EDSR, MLP\n\n\n"
+        f"class Job(Pipeline):\n    data = {pairs}\n    model = EDSR(scale=2, blocks=1, filters=8)\n"
+        "    batch_size = 4\n"
+    )
+    looked = tfpipe("data", "show", "job.py")
+    assert looked.code == 0, looked.err
+    refused = tfpipe("check", "job.py", "model=MLP()")
+    assert "MLP does not answer with an image" in refused.err
+    refused = tfpipe("check", "job.py", "augment=(brightness(0.5),)")
+    assert "Pairs of images take flip() and quarter_turn()." in refused.err
+    refused = tfpipe("check", "job.py", "data.test=nowhere")
+    assert "Set data.path, data.test; paths are relative" in refused.err

@@ -32,8 +32,6 @@ _MODULES = (
     "keras.regularizers",
     "keras.initializers",
     "keras.constraints",
-    "tfpipe.losses",
-    "tfpipe.optimizers",
 )
 _MODULE_OF = {
     "optimizer": "keras.optimizers",

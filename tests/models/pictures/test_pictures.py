@@ -213,7 +213,7 @@ def test_a_module_paints_in_one_step(folder: Path, tmp_path: Any) -> None:
         ),
         ({"model": {"network": "gone.keras"}}, ModelError, "gone.keras: there is no such file"),
         ({"data": {"content": "gone.jpg"}}, DataError, r"gone.jpg cannot be read: No such file"),
-        ({"data": {"style": None}}, ModelError, r"of the data Pictures\(content=FILE and style="),
+        ({"data": {"style": None}}, ModelError, r"StyleTransfer needs data.style=FILE, which is"),
     ],
 )
 def test_what_cannot_be_painted_is_said(

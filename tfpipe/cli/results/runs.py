@@ -196,7 +196,8 @@ def _draw_curves(terminal: "Terminal", details: "RunDetails") -> None:
         for place, (split, values) in enumerate(pairs):
             title = "" if place else name
             line = sparkline(values, (min(finite), max(finite)), marks=marks)
-            first, last = number(values[0]), number(values[-1])
+            measured = [value for value in values if math.isfinite(value)] or values
+            first, last = number(measured[0]), number(values[-1])
             terminal.say(f"  {escape(title):<{width}} [dim]{split:<5}[/] {line}  {first} → {last}")
 
 

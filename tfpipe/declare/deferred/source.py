@@ -20,7 +20,7 @@ _PASSED_ON = frozenset(("name", "dtype", "trainable", "autocast", "activity_regu
 def public_names(module: str) -> frozenset[str] | None:
     """Return the names that a module such as `keras.optimizers` offers; None when unknown."""
     tree = _tree(module)
-    if tree is None or not module.startswith(("keras", "tfpipe.")):
+    if tree is None or not module.startswith("keras"):
         return None
     return frozenset(
         alias.asname or alias.name

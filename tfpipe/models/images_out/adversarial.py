@@ -79,6 +79,7 @@ class Adversarial(keras.Model):
             fooling = _crossentropy(of_made, 1.0)
             telling = _crossentropy(of_true, 1.0 - self._smoothing) + _crossentropy(of_made, 0.0)
             losses = content + self._weight * fooling, telling
+            losses = [o.scale_loss(loss) for o, loss in zip(self.optimizers, losses, strict=True)]
         for loss, network, own in zip(losses, self.networks, self.optimizers, strict=True):
             gradients = tape.gradient(loss, network.trainable_variables)
             own.apply(gradients, network.trainable_variables)
@@ -92,8 +93,9 @@ class Adversarial(keras.Model):
         with tf.GradientTape() as tape:
             made = self.generator(x, training=True)
             loss = self.compute_loss(x, y, made, weight, training=True)
+            scaled = self.optimizer.scale_loss(loss)
         variables = self.generator.trainable_variables
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        self.optimizer.apply(tape.gradient(scaled, variables), variables)
         self._loss_tracker.update_state(loss, sample_weight=tf.shape(y)[0])
         return self._without_rival(self.compute_metrics(x, y, made, sample_weight=weight))
 

@@ -36,6 +36,10 @@ class PictureModel(keras.Model):
         self.parts = {term: keras.metrics.Mean(name=f"{term}_loss") for term in terms}
         self.built = True
 
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Compile it; nothing computes in float16, for which losses would be scaled."""
+        super().compile(*args, **options, auto_scale_loss=False)
+
     def begin(self, given: Given | tf.Tensor, epoch: int) -> None:
         """Make ready for an epoch, once.
 
