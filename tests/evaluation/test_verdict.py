@@ -106,18 +106,17 @@ def test_how_it_fits(epochs: list[EpochRow], state: str, sentence: str) -> None:
 
 
 def test_what_to_try() -> None:
+    longer = "epochs=18"
     good = Measured("test", 100, 0.9, (0.8, 0.95), True, [CONSTANT])
     poor = Measured("test", 100, 0.5, (0.4, 0.6), True, [CONSTANT])
-    assert what_next("over", good, "epochs=18", generated=False).startswith(
+    assert what_next("over", good, longer, generated=False).startswith(
         "Next: more data or augmentation"
     )
     assert (
-        what_next("unfinished", good, "epochs=18", generated=False)
+        what_next("unfinished", good, longer, generated=False)
         == "Next: train longer, such as epochs=18."
     )
-    assert "look at the data first" in what_next("fits", poor, "epochs=18", generated=False)
-    assert "tfpipe search" in what_next("fits", good, "epochs=18", generated=False)
-    assert "data.validation=0.1" in what_next("unknown", good, "epochs=18", generated=False)
-    assert what_next("over", poor, "epochs=18", generated=True).startswith(
-        "Train it on the real data"
-    )
+    assert "look at the data first" in what_next("fits", poor, longer, generated=False)
+    assert "tfpipe search" in what_next("fits", good, longer, generated=False)
+    assert "data.validation=0.1" in what_next("unknown", good, longer, generated=False)
+    assert what_next("over", poor, longer, generated=True).startswith("Train it on the real data")

@@ -153,8 +153,8 @@ def test_a_look_at_pairs_of_many_sizes(trained: tuple[Any, Path], tfpipe: Any) -
     Path("job.py").write_text(
         "from tfpipe import Pipeline\nfrom tfpipe.data import ImagePairs\n"
         "from tfpipe.models import EDSR, MLP\n\n\n"
-        f"class Job(Pipeline):\n    data = {pairs}\n    model = EDSR(scale=2, blocks=1, filters=8)\n"
-        "    batch_size = 4\n"
+        f"class Job(Pipeline):\n    data = {pairs}\n    batch_size = 4\n"
+        "    model = EDSR(scale=2, blocks=1, filters=8)\n"
     )
     looked = tfpipe("data", "show", "job.py")
     assert looked.code == 0, looked.err

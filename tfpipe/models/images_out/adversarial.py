@@ -78,8 +78,10 @@ class Adversarial(keras.Model):
             of_true = self.discriminator(true, training=True)
             fooling = _crossentropy(of_made, 1.0)
             telling = _crossentropy(of_true, 1.0 - self._smoothing) + _crossentropy(of_made, 0.0)
-            losses = content + self._weight * fooling, telling
-            losses = [o.scale_loss(loss) for o, loss in zip(self.optimizers, losses, strict=True)]
+            losses = (
+                self.optimizer.scale_loss(content + self._weight * fooling),
+                self.rival_optimizer.scale_loss(telling),
+            )
         for loss, network, own in zip(losses, self.networks, self.optimizers, strict=True):
             gradients = tape.gradient(loss, network.trainable_variables)
             own.apply(gradients, network.trainable_variables)
