@@ -69,6 +69,9 @@ def test_layers_that_are_not_there_are_suggested(tmp_path: Path) -> None:
     features = FeatureExtractor("VGG16", ("block5_conv9",), None)
     with pytest.raises(ModelError, match=r"VGG16 has no layer 'block5_conv9'. Did you mean 'bloc"):
         features.build()
+    features = FeatureExtractor("VGG16", ("block1_pool",), None, activated=False)
+    with pytest.raises(ModelError, match=r"'block1_pool' of VGG16 has no activation"):
+        features.build()
     grey = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3, name="first")])
     grey.save(tmp_path / "grey.keras")
     with pytest.raises(ModelError, match="should read colour images"):

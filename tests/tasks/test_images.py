@@ -61,6 +61,30 @@ def test_ms_ssim_is_not_known_of_small_images() -> None:
     assert ms_ssim(large, large).numpy() == pytest.approx(1)
 
 
+def test_images_smaller_than_the_window_have_no_ssim() -> None:
+    metric = SSIM()
+    metric.update_state(TRUE, AWAY)
+    whole = float(metric.result())
+    small = tf.constant(TRUE[:, :10])
+    assert np.isnan(ssim(small, small)).all()
+    metric.update_state(small, small)
+    assert float(metric.result()) == pytest.approx(whole)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)])
+    def of_any_size(images: tf.Tensor) -> tf.Tensor:
+        return ssim(images, images)
+
+    assert np.isnan(of_any_size(small)).all()
+    assert of_any_size(TRUE).numpy() == pytest.approx(1)
+
+
+def test_colours_are_compared_where_the_luma_is_given() -> None:
+    label = Label("target", "image", (0, 0, 3), colours=True)
+    grey = Feature("image", (0, 0, 1), "uint8", "image")
+    shown, structure = task_for(ElementSpec((grey,), (label,))).metrics_for()
+    assert (shown.colours, structure.colours) == (True, True)
+
+
 def test_the_task_follows_from_the_labels_and_compares_the_inside() -> None:
     task = task_for(spec(scale=3))
     assert (task.name, task.units, task.border) == ("images", 3, 3)

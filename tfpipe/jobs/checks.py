@@ -7,7 +7,10 @@ from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.devices import Picked
 from tfpipe.errors import ConfigError, ModelError
+from tfpipe.models.images_out.gan import GAN
 from tfpipe.models.pictures.deep_dream import DeepDream
+from tfpipe.models.pictures.hub_style import HubStyle
+from tfpipe.models.pictures.style_transfer import StyleTransfer
 
 logger = logging.getLogger("tfpipe.verbs")
 
@@ -53,6 +56,11 @@ def among_replicas(pipeline: Pipeline, picked: Picked, size: int) -> Pipeline:
     from tfpipe.training.replicas import check_replicas
 
     replicas, batch = picked.replicas, pipeline.batch_size
+    if replicas > 1 and isinstance(pipeline.model, GAN | StyleTransfer | DeepDream | HubStyle):
+        raise ConfigError(
+            f"{type(pipeline.model).__name__} trains on one device, and {picked.device} has "
+            f"{replicas} replicas. Use device=cpu, or one GPU with device=gpu:0."
+        )
     if replicas > 1:
         check_replicas(pipeline, picked.device)
     check_divides(batch, replicas, f"the {replicas} replicas of {picked.device}")

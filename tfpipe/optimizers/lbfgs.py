@@ -6,6 +6,8 @@ from typing import Any, NoReturn
 import keras
 import numpy as np
 
+from tfpipe.errors import ConfigError
+
 _PRECISION = 10.0  # times that of a float64, relative to the loss
 
 
@@ -25,6 +27,8 @@ class LBFGS(keras.optimizers.Optimizer):
 
     def __init__(self, evaluations: int = 20, learning_rate: float = 1.0, **options: Any) -> None:
         super().__init__(learning_rate=learning_rate, **{"name": "lbfgs", **options})
+        if self.gradient_accumulation_steps:
+            raise ValueError("L-BFGS takes whole steps: leave gradient_accumulation out")
         self.evaluations = evaluations
 
     def minimize(
@@ -46,7 +50,7 @@ class LBFGS(keras.optimizers.Optimizer):
         return np.asarray(place)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> NoReturn:
-        raise ValueError(
+        raise ConfigError(
             "optimizers.LBFGS is for models that paint a picture, such as StyleTransfer. Use "
             "keras.optimizers.Adam() for a network."
         )

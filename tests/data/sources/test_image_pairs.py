@@ -137,6 +137,10 @@ def test_pairs_of_two_folders(folder: Path, tmp_path: Path) -> None:
     (folder / "extra.png").rename(folder / "3.png")
     with pytest.raises(DataError, match=r"3.bmp: 25x25 pixels, and its target 3.png has 9x9 where"):
         source.replace(crop=8).spec()
+    Image.fromarray(photo(20, 20, 0)).save(folder / "2.bmp")
+    with pytest.raises(DataError, match=r"2\.bmp and 2\.png in .* have one name, by which pairs"):
+        source.replace(crop=8).spec()
+    (folder / "2.bmp").unlink()
     left_out = source.replace(crop=8, on_bad="skip")
     assert left_out.spec().splits == {"train": 2, "validation": 1}
     assert "1 of 4 images could not be used" in left_out.notes()[0]
@@ -163,6 +167,8 @@ def test_files_that_cannot_be_used_are_listed(folder: Path, tmp_path: Path) -> N
     assert "3 of 5 images cannot be used" in str(error.value)
     assert "1.png: 32x46 pixels, less than data.crop=40" in str(error.value)
     assert "broken.png: is truncated or damaged" in str(error.value)
+    with pytest.raises(ConfigError, match=r"ImagePairs.test=.* is what is trained on"):
+        ImagePairs(str(folder), shrink=2, test=str(folder)).spec()
     with pytest.raises(DataError, match=r"there is no folder .*gone"):
         ImagePairs(str(tmp_path / "gone"), shrink=2).spec()
     (tmp_path / "empty").mkdir()

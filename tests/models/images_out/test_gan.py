@@ -16,10 +16,11 @@ from tfpipe import keras as keras_
 from tfpipe.data import ImagePairs
 from tfpipe.data.sources.images.image_pairs import sample_image_pairs_of
 from tfpipe.errors import ConfigError, ModelError, TrainingError
-from tfpipe.models import GAN, Discriminator, FeatureExtractor, SRResNet
+from tfpipe.models import GAN, MLP, Discriminator, FeatureExtractor, SRResNet
 from tfpipe.verbs.predict import predict
 
 losses = deferred("tfpipe.losses")
+optimizers = deferred("tfpipe.optimizers")
 
 
 class Rivals(Pipeline):
@@ -124,6 +125,12 @@ def test_it_is_resumed_bit_for_bit_from_either_phase(trained: Any, tmp_path: Pat
             {"model": GAN(SRResNet(scale=2, blocks=1, filters=8), Discriminator((8,) * 5))},
             ModelError,
             r"halves images 5 times, and the data has squares of 16 pixels",
+        ),
+        ({"model": GAN(MLP())}, ModelError, r"GAN.generator=MLP does not answer with an image"),
+        (
+            {"optimizer": optimizers.LBFGS(), "fine_tune": None},
+            ConfigError,
+            r"LBFGS is for models that paint a picture",
         ),
         (
             {"fine_tune": FineTune(phases=(Phase(epochs=1, unfreeze="all"),))},

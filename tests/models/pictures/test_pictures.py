@@ -15,7 +15,7 @@ from tfpipe import Pipeline, deferred
 from tfpipe import keras as keras_
 from tfpipe.data import Pictures
 from tfpipe.data.images.sample_images import sample_images
-from tfpipe.errors import DataError, Interrupted, ModelError, RunError
+from tfpipe.errors import ConfigError, DataError, Interrupted, ModelError, RunError
 from tfpipe.models import DeepDream, HubStyle, StyleTransfer
 from tfpipe.models.pictures.painted_dream import PaintedDream
 from tfpipe.models.pictures.painted_style import PaintedStyle
@@ -213,6 +213,7 @@ def test_a_module_paints_in_one_step(folder: Path, tmp_path: Any) -> None:
         ),
         ({"model": {"network": "gone.keras"}}, ModelError, "gone.keras: there is no such file"),
         ({"data": {"content": "gone.jpg"}}, DataError, r"gone.jpg cannot be read: No such file"),
+        ({"optimizer": {"gradient_accumulation_steps": 2}}, ConfigError, "takes whole steps"),
         ({"data": {"style": None}}, ModelError, r"StyleTransfer needs data.style=FILE, which is"),
     ],
 )

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tfpipe.jobs.predict.prediction import Prediction
     from tfpipe.jobs.predict.predictor import Predictor
 
+_LONGEST = 200  # bytes of a file's name; systems take 255 with its ending and a number
+
 
 def check_folder(ready: "Predictor", folder: Path | None, figures: Path | None) -> None:
     """Refuse a folder for a model that gives no images, and none for one that does.
@@ -96,6 +98,7 @@ class ImageWriter:
 
         # Of letters that make no path, whatever the place of a frame is.
         stem = re.sub(r"[^\w.-]+", "_", Path(file).stem).strip("._") or "image"
+        stem = stem.encode()[:_LONGEST].decode(errors="ignore")
         name, number = stem, 1
         while (self._folder / f"{name}.png").exists():
             number += 1

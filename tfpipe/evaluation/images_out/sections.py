@@ -48,7 +48,7 @@ def image_sections(judged: Judged) -> list[Section]:
         data={
             name: {
                 "psnr": float(of[:, _PSNR].mean()),
-                "ssim": float(of[:, _SSIM].mean()),
+                "ssim": _known(of[:, _SSIM]) or 0.0,
                 "ms_ssim": _known(of[:, _MULTISCALE]),
                 "mae": float(of[:, _ERROR].mean()),
             }
@@ -100,7 +100,7 @@ def _name(judged: Judged, row: int) -> str:
 
 
 def _mean(found: np.ndarray, column: int) -> str:
-    mean = float(found[:, column].mean())
+    mean = _known(found[:, column]) or 0.0
     return f"{mean:.2f}" if column == _PSNR else f"{mean:.4f}" if column == _SSIM else number(mean)
 
 

@@ -178,6 +178,11 @@ class FeatureExtractor(Part):
                 made = layer(*args, **options)
                 found[layer.name] = made
                 return made
+            if not hasattr(layer, "activation"):
+                raise ModelError(
+                    f"FeatureExtractor.layers: {layer.name!r} of {self.network} has no activation, "
+                    "before which activated=False would take what it makes. Leave that out."
+                )
             config = {**layer.get_config(), "activation": "linear"}
             linear = type(layer).from_config(config)
             found[layer.name] = linear(*args, **options)

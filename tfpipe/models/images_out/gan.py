@@ -51,6 +51,11 @@ class GAN(ModelBuilder):
     contract: ClassVar[str] = "images of bytes, 1 or 3 channels, squares of one size to train on"
 
     def check(self, spec: ElementSpec) -> None:
+        if not self.generator.makes_images or isinstance(self.generator, GAN):
+            raise ModelError(
+                f"GAN.generator={type(self.generator).__name__} does not answer with an image. "
+                "Use SRResNet, EDSR, WDSR, SRCNN or UNet."
+            )
         self.generator.check(spec)
 
     def build(

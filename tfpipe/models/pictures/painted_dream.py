@@ -32,7 +32,9 @@ class PaintedDream(PictureModel):
     ) -> None:
         middle = octaves // 2
         powers = [factor ** (octave - middle) for octave in range(octaves)]
-        self._sizes = [(int(shape[0] * power), int(shape[1] * power)) for power in powers]
+        self._sizes = [
+            (max(1, int(shape[0] * power)), max(1, int(shape[1] * power))) for power in powers
+        ]
         super().__init__("deep_dream", (*self._sizes[-1], 3), ("dream",))
         self._extract, self._content = extract, shape[:2]
 

@@ -20,15 +20,13 @@ class SSIM(keras.metrics.Mean):
 
     Wang and others, 2004 (doi:10.1109/TIP.2003.819861): a Gaussian window of 11 pixels, K1 0.01,
     K2 0.03, of the places where the window is whole. As for `PSNR`, of the luma of 8-bit values.
+    Images smaller than the window are left out.
 
     Args:
         name: of the metric.
         border: pixels left out on each side; the literature leaves out the scale.
         colours: whether all channels are compared, and not the luma alone.
         dtype: of its numbers.
-
-    Raises:
-        ValueError: for images smaller than the window.
 
     Example:
         >>> image = tf.random.stateless_uniform([1, 16, 16, 3], [0, 0], 0, 255)
@@ -49,15 +47,25 @@ class SSIM(keras.metrics.Mean):
     def update_state(
         self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None
     ) -> None:
-        super().update_state(ssim(y_true, y_pred, self.border, self.colours), sample_weight)
+        found = ssim(y_true, y_pred, self.border, self.colours)
+        known = tf.math.is_finite(found)
+        weight = tf.cast(known, found.dtype)
+        if sample_weight is not None:
+            weight *= tf.reshape(tf.cast(sample_weight, found.dtype), [-1])
+        super().update_state(tf.where(known, found, 0.0), weight)
 
     def get_config(self) -> "Mapping[str, Any]":
         return {**super().get_config(), "border": self.border, "colours": self.colours}
 
 
 def ssim(truth: tf.Tensor, answer: tf.Tensor, border: int = 0, colours: bool = False) -> tf.Tensor:
-    """Return the SSIM of each image, [rows]; see `SSIM`."""
-    return tf.image.ssim(*comparable(truth, answer, border, colours), 255.0, WINDOW)
+    """Return the SSIM of each image, [rows]; NaN where a side is below 11 pixels; see `SSIM`."""
+    pair = comparable(truth, answer, border, colours)
+    unknown = tf.fill(tf.shape(truth)[:1], float("nan"))
+    if any(side is not None and side < WINDOW for side in pair[0].shape[1:3]):
+        return unknown
+    large = tf.reduce_all(tf.shape(pair[0])[1:3] >= WINDOW)
+    return tf.cond(large, lambda: tf.image.ssim(*pair, 255.0, WINDOW), lambda: unknown)
 
 
 def ms_ssim(

@@ -184,6 +184,13 @@ class ImagePairs(StoredSplits):
         others = {name: Path(name).expanduser() for name in self._shares if isinstance(name, str)}
         if self.targets is not None:
             others = {name: folder / self._root.name for name, folder in others.items()}
+        for field in ("validation", "test"):
+            folder = others.get(str(getattr(self, field)))
+            if folder is not None and folder.resolve() == self._root.resolve():
+                raise ConfigError(
+                    f"ImagePairs.{field}={str(getattr(self, field))!r} is what is trained on. "
+                    "Use another folder, or a share such as 0.1."
+                )
         return {"train": self._root, **others}
 
     def _stored_sizes(self) -> dict[str, int]:
@@ -346,6 +353,16 @@ class ImagePairs(StoredSplits):
         inputs, targets = self._files(folder), self._files(beside)
         by_name = {file.relative_to(beside).with_suffix(""): file for file in targets}
         named = [(file, file.relative_to(folder).with_suffix("")) for file in inputs]
+        for files, within in ((inputs, folder), (targets, beside)):
+            first: dict[Path, Path] = {}
+            for file in files:
+                name = file.relative_to(within).with_suffix("")
+                if name in first:
+                    raise DataError(
+                        f"{self._owner}: {first[name].name} and {file.name} in {within} have one "
+                        "name, by which pairs are found. Leave one of them out."
+                    )
+                first[name] = file
         alone = [str(name) for _, name in named if name not in by_name]
         more = sorted({*by_name} - {name for _, name in named})
         if alone or more:
