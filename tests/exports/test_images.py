@@ -164,3 +164,19 @@ def test_a_look_at_pairs_of_many_sizes(trained: tuple[Any, Path], tfpipe: Any) -
     assert "Pairs of images take flip() and quarter_turn()." in refused.err
     refused = tfpipe("check", "job.py", "data.test=nowhere")
     assert "Set data.path, data.test; paths are relative" in refused.err
+
+
+def test_a_run_on_generated_images_goes_on_with_them(tfpipe: Any) -> None:
+    Path("job.py").write_text(
+        "from tfpipe import Pipeline\nfrom tfpipe.data import ImagePairs\n"
+        "from tfpipe.models import EDSR\n\n\n"
+        "class Job(Pipeline):\n    data = ImagePairs('gone', shrink=2, crop=16)\n"
+        "    model = EDSR(scale=2, blocks=1, filters=8)\n    batch_size = 4\n    epochs = 1\n"
+    )
+    answer = tfpipe("run", "job.py", "--sample", "12", "--no-export")
+    assert answer.code == 0, answer.err
+    (run,) = Path("runs").glob("*/*")
+    config = json.loads((run / "config.json").read_text())
+    assert (config["sample"], config["sample_size"]) == (True, 12)
+    answer = tfpipe("resume", "last", "epochs=2", "--no-export")
+    assert answer.code == 0, answer.err

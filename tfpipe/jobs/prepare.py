@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tfpipe.data.input_fn import check_batch_size, steps_per_epoch
-from tfpipe.data.sources.pairs import SamplePairs
-from tfpipe.data.sources.running_text import SampleText
-from tfpipe.data.sources.sample import Sample, sample_of
+from tfpipe.data.sources.sample import sample_of
 from tfpipe.data.sources.user_batches import UserBatches
 from tfpipe.declare.deferred import check_signatures
 from tfpipe.declare.kinds import Source
@@ -94,7 +92,7 @@ class Prepared:
     def sample_size(self) -> int | None:
         """How many generated training samples stand in for the data; None where none do."""
         data = self.pipeline.data
-        return data.size if isinstance(data, Sample | SamplePairs | SampleText) else None
+        return getattr(data, "size", 1) if data is not None and data.stands_in else None
 
     def data_notes(self) -> list[str]:
         """How the data was read, where it could be read otherwise, and what was left out."""

@@ -440,7 +440,6 @@ class SampleImagePairs(ImagePairs):
     Args:
         size: how many training images to make.
         seed: the same seed makes the same images.
-        scale: how many times larger the targets are.
     """
 
     internal: ClassVar[bool] = True
