@@ -1,20 +1,18 @@
 """PSNR: how near an image is to another, in decibels of its largest value."""
 
-from typing import TYPE_CHECKING, Any
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
 
+from tfpipe.tasks.metrics.likeness import Likeness
 from tfpipe.tasks.metrics.pixels import comparable
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MOST = 100.0  # decibels, which two equal images have here
 
 
 @keras.saving.register_keras_serializable(package="tfpipe")
-class PSNR(keras.metrics.Mean):
+class PSNR(Likeness):
     """The peak signal-to-noise ratio, 10 log10(255² / MSE), as the mean over the images.
 
     It is that of the literature on super-resolution: of 8-bit values, of the luma Y of YCbCr
@@ -33,23 +31,10 @@ class PSNR(keras.metrics.Mean):
         20.0
     """
 
-    def __init__(
-        self,
-        name: str = "psnr",
-        border: int = 0,
-        colours: bool = False,
-        dtype: str | None = None,
-    ) -> None:
-        super().__init__(name, dtype)
-        self.border, self.colours = border, colours
+    called: ClassVar[str] = "psnr"
 
-    def update_state(
-        self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None
-    ) -> None:
-        super().update_state(psnr(y_true, y_pred, self.border, self.colours), sample_weight)
-
-    def get_config(self) -> "Mapping[str, Any]":
-        return {**super().get_config(), "border": self.border, "colours": self.colours}
+    def measure(self, truth: tf.Tensor, answer: tf.Tensor) -> tf.Tensor:
+        return psnr(truth, answer, self.border, self.colours)
 
 
 def psnr(truth: tf.Tensor, answer: tf.Tensor, border: int = 0, colours: bool = False) -> tf.Tensor:

@@ -1,21 +1,19 @@
 """SSIM and MS-SSIM: how alike two images are in structure, at one size and at five."""
 
-from typing import TYPE_CHECKING, Any
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
 
+from tfpipe.tasks.metrics.likeness import Likeness
 from tfpipe.tasks.metrics.pixels import comparable
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 WINDOW = 11  # pixels a side of the Gaussian window, of standard deviation 1.5
 LEAST_MULTISCALE = WINDOW * 2**4  # pixels a side that five halvings need
 
 
 @keras.saving.register_keras_serializable(package="tfpipe")
-class SSIM(keras.metrics.Mean):
+class SSIM(Likeness):
     """The structural similarity of two images, at most 1, as the mean over the images.
 
     Wang and others, 2004 (doi:10.1109/TIP.2003.819861): a Gaussian window of 11 pixels, K1 0.01,
@@ -34,28 +32,11 @@ class SSIM(keras.metrics.Mean):
         1.0
     """
 
-    def __init__(
-        self,
-        name: str = "ssim",
-        border: int = 0,
-        colours: bool = False,
-        dtype: str | None = None,
-    ) -> None:
-        super().__init__(name, dtype)
-        self.border, self.colours = border, colours
+    called: ClassVar[str] = "ssim"
+    left_out: ClassVar[bool] = True
 
-    def update_state(
-        self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None
-    ) -> None:
-        found = ssim(y_true, y_pred, self.border, self.colours)
-        known = tf.math.is_finite(found)
-        weight = tf.cast(known, found.dtype)
-        if sample_weight is not None:
-            weight *= tf.reshape(tf.cast(sample_weight, found.dtype), [-1])
-        super().update_state(tf.where(known, found, 0.0), weight)
-
-    def get_config(self) -> "Mapping[str, Any]":
-        return {**super().get_config(), "border": self.border, "colours": self.colours}
+    def measure(self, truth: tf.Tensor, answer: tf.Tensor) -> tf.Tensor:
+        return ssim(truth, answer, self.border, self.colours)
 
 
 def ssim(truth: tf.Tensor, answer: tf.Tensor, border: int = 0, colours: bool = False) -> tf.Tensor:
