@@ -1,7 +1,7 @@
 """Building and compiling a pipeline's model, inside the strategy's scope."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -47,6 +47,7 @@ class Compiled:
         jit_compile: whether XLA compiles the steps.
         phase: which phase of the training it is compiled for, from 0.
         steps: training steps in an epoch, for schedules over a whole training.
+        losses: of each phase; none where there are no phases.
     """
 
     model: Any
@@ -54,6 +55,7 @@ class Compiled:
     jit_compile: Any = False
     phase: int = 0
     steps: int = 0
+    losses: list[Any] = field(default_factory=list)
 
 
 def compile_model(
@@ -90,8 +92,6 @@ def compile_model(
             check_logits(model, task, by)
         for phase in pipeline.fine_tune.phases if pipeline.fine_tune else ():
             _enter(model, phase)  # what is wrong is found now
-            if phase.loss is not None:
-                task.loss_for(phase.loss)
         steps = steps_per_epoch(
             spec.splits.get("train", 0),
             pipeline.batch_size,
@@ -99,6 +99,9 @@ def compile_model(
             pipeline.steps_per_epoch,
         )
         compiled = Compiled(model, task.for_model(model), jit_compile, steps=steps)
+        for phase in pipeline.fine_tune.phases if pipeline.fine_tune else ():
+            declared = pipeline.loss if phase.loss is None else phase.loss
+            compiled.losses.append(compiled.task.loss_for(declared))
         _compile(compiled, pipeline)
         if strategy.num_replicas_in_sync > 1:
             synchronize(model)
@@ -141,18 +144,18 @@ def _compile(compiled: Compiled, pipeline: Pipeline) -> None:
     model, fine_tune = compiled.model, pipeline.fine_tune
     if fine_tune is None:
         optimizer = _optimizer(pipeline, compiled.steps * pipeline.epochs)
+        loss = compiled.task.loss_for(pipeline.loss)
     else:
         phase = fine_tune.phases[compiled.phase]
         _enter(model, phase)
-        loss = pipeline.loss if phase.loss is None else phase.loss
-        declared = pipeline.replace(optimizer=phase.optimizer or pipeline.optimizer, loss=loss)
+        declared = pipeline.replace(optimizer=phase.optimizer or pipeline.optimizer)
+        loss = compiled.losses[compiled.phase]
         optimizer = _optimizer(declared, compiled.steps * phase.epochs)
         if phase.depth_factor != 1.0:
             fall_with_depth(optimizer, _base(model), phase.depth_factor)
-        pipeline = declared
     model.compile(
         optimizer=optimizer,
-        loss=compiled.task.loss_for(pipeline.loss),
+        loss=loss,
         metrics=compiled.task.metrics_for(pipeline.metrics),
         loss_weights=compiled.task.loss_weights_for(pipeline.loss_weights),
         steps_per_execution=1 if (steps := pipeline.steps_per_execution) == "auto" else steps,
@@ -220,15 +223,15 @@ def _explain(model: keras.Model, element_spec: tuple[Any, ...], error: Exception
             return
         given = (labels, tf.TensorSpec(outputs.shape, outputs.dtype))
         declared = [("loss", loss), *(("metrics", metric) for metric in measures)]
-        for field, function in declared:
+        for argument, function in declared:
             try:
                 tf.function(function, autograph=False).get_concrete_function(*given)
             except Exception as own:  # noqa: BLE001 (whatever Keras or a person raises)
                 name = getattr(function, "__name__", type(function).__name__)
                 reason = next(iter(str(own).splitlines()), "")
                 raise ConfigError(
-                    f"{field}{output}: {name} does not take labels of shape {tuple(labels.shape)} "
-                    f"and outputs of shape {outputs.shape}: {type(own).__name__}: {reason}"
+                    f"{argument}{output}: {name} does not take labels of shape "
+                    f"{tuple(labels.shape)} and outputs of shape {outputs.shape}: {type(own).__name__}: {reason}"
                 ) from error
 
 
