@@ -231,7 +231,8 @@ def _explain(model: keras.Model, element_spec: tuple[Any, ...], error: Exception
                 reason = next(iter(str(own).splitlines()), "")
                 raise ConfigError(
                     f"{argument}{output}: {name} does not take labels of shape "
-                    f"{tuple(labels.shape)} and outputs of shape {outputs.shape}: {type(own).__name__}: {reason}"
+                    f"{tuple(labels.shape)} and outputs of shape {outputs.shape}: "
+                    f"{type(own).__name__}: {reason}"
                 ) from error
 
 
