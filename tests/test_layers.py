@@ -26,6 +26,7 @@ LAYERS = (
     "storage",
     "declare",
     "runs",
+    "boxes",
     "tasks",
     "data",
     "models",
