@@ -22,7 +22,7 @@ def assigned(anchors: tf.Tensor, boxes: tf.Tensor, classes: tf.Tensor, least: fl
         classes: [batch, boxes] int32, -1 for padding.
         least: the intersection over union that is enough.
     """
-    count = tf.shape(boxes)[1]
+    count = tf.shape(boxes)[1] if boxes.shape[1] is None else boxes.shape[1]
     overlaps = iou(tf.broadcast_to(anchors, [tf.shape(boxes)[0], *anchors.shape]), boxes)
     real = (classes >= 0)[:, tf.newaxis, :]
     overlaps = tf.where(real, overlaps, -1.0)
@@ -36,7 +36,7 @@ def assigned(anchors: tf.Tensor, boxes: tf.Tensor, classes: tf.Tensor, least: fl
         place = tf.argmax(flat, axis=-1, output_type=tf.int32)
         valid = tf.reduce_max(flat, axis=-1) >= 0
         anchor, box = place // count, place % count
-        here = tf.one_hot(anchor, tf.shape(left)[1], True, False, dtype=tf.bool)
+        here = tf.one_hot(anchor, anchors.shape[0], True, False, dtype=tf.bool)
         here &= valid[:, tf.newaxis]
         there = tf.one_hot(box, count, True, False, dtype=tf.bool)
         held = tf.where(here, box[:, tf.newaxis], held)

@@ -2,6 +2,8 @@
 
 from tfpipe.data import augment
 from tfpipe.data.sources.arrays import Arrays
+from tfpipe.data.sources.boxes.drawn_objects import DrawnObjects
+from tfpipe.data.sources.boxes.voc import VOC
 from tfpipe.data.sources.bundled import Mlxtend, Sklearn
 from tfpipe.data.sources.csv import CSV
 from tfpipe.data.sources.generated import Generated
@@ -20,7 +22,9 @@ from tfpipe.data.sources.windows import Windows
 __all__ = [
     "CSV",
     "TFDS",
+    "VOC",
     "Arrays",
+    "DrawnObjects",
     "Generated",
     "ImageFiles",
     "ImageFolder",

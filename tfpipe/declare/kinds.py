@@ -126,6 +126,7 @@ class ModelBuilder(Part):
     described: ClassVar[str] = "a model builder such as CNN_2_4_6(convs=6)"
     contract: ClassVar[str] = ""
     makes_images: ClassVar[bool] = False  # whether it answers with an image
+    finds_boxes: ClassVar[bool] = False  # whether it finds objects in an image
 
     def build(
         self, spec: ElementSpec, task: TaskName = "auto", train: Training | None = None

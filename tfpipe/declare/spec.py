@@ -31,6 +31,8 @@ class Feature(Part):
             None.
         resize: (height, width) that a picture just covers when it is resized, its proportions kept,
             before the centre of `shape` is cut out of it; None where it is stretched to `shape`.
+        letterbox: whether a picture is resized to just fit in `shape`, its proportions kept, with
+            grey around it.
         format: how numbers and dates are written that come as texts; None for any other feature.
         tokens: what the text was cut into; None for what are no tokens. Of a text, what a model
             cuts it into that reads a sentence at a time.
@@ -43,6 +45,7 @@ class Feature(Part):
     categories: tuple[str, ...] = ()
     kept: tuple[Positive, Positive] | None = None
     resize: tuple[Positive, Positive] | None = None
+    letterbox: bool = False
     format: NumberFormat | DateFormat | None = None
     tokens: TokenFormat | None = None
 
@@ -162,6 +165,11 @@ class ElementSpec(Part):
     def gives_images(self) -> bool:
         """Whether a model of such data answers with an image."""
         return [label.kind for label in self.labels] == ["image"]
+
+    @property
+    def finds_boxes(self) -> bool:
+        """Whether a model of such data finds objects in an image."""
+        return [label.kind for label in self.labels] == ["boxes"]
 
     @property
     def translates(self) -> bool:

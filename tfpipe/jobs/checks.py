@@ -7,6 +7,7 @@ from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.devices import Picked
 from tfpipe.errors import ConfigError, ModelError
+from tfpipe.models.custom import Custom
 from tfpipe.models.images_out.gan import GAN
 from tfpipe.models.pictures.deep_dream import DeepDream
 from tfpipe.models.pictures.hub_style import HubStyle
@@ -31,6 +32,11 @@ def check_answers(model: ModelBuilder, spec: ElementSpec) -> None:
         raise ModelError(
             f"{type(model).__name__} does not answer with an image, and those of the data should "
             "become others. Use EDSR, WDSR, SRCNN, SRResNet, UNet, GAN or Custom."
+        )
+    if spec.finds_boxes and not (model.finds_boxes or isinstance(model, Custom)):
+        raise ModelError(
+            f"{type(model).__name__} does not find boxes, which the labels of the data are. Use "
+            "SSD, which takes it as SSD(backbone=...) where it is a network of convolutions."
         )
 
 

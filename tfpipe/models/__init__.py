@@ -10,6 +10,7 @@ from tfpipe.models.cnn.nin import NiN
 from tfpipe.models.cnn.resnet import ResNet
 from tfpipe.models.cnn.vgg import VGG
 from tfpipe.models.custom import Custom
+from tfpipe.models.detection.ssd import SSD
 from tfpipe.models.images_out.discriminator import Discriminator
 from tfpipe.models.images_out.edsr import EDSR
 from tfpipe.models.images_out.feature_extractor import FeatureExtractor
@@ -41,6 +42,7 @@ __all__ = [
     "GPT",
     "MLP",
     "SRCNN",
+    "SSD",
     "VGG",
     "VGG16",
     "WDSR",

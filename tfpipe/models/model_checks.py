@@ -67,7 +67,7 @@ def check_width(model: "keras.Model", task: Task, by: str) -> None:
                 f"{by} reads windows of {shape[1]} tokens alone; texts come in windows of any "
                 "length. Use keras.Input((None,))."
             )
-        if prod(shape[1:]) != part.units:
+        if part.units and prod(shape[1:]) != part.units:
             of = f" for {name!r}" if name else ""
             raise ModelError(
                 f"{by} gave {prod(shape[1:])} output(s) a sample{of}; the task, {part.name}, needs "

@@ -7,6 +7,7 @@
 | multilabel     | several yes/no answers  | a logit an answer| sigmoid                 |
 | language       | a text's next tokens    | a logit a token  | softmax at each place   |
 | translation    | a sentence's translation| a logit a token  | the translation         |
+| detection      | boxes with classes      | what its head says| boxes, scores, classes |
 | images         | an image                | an image         | the image               |
 | picture        | none: it is painted     | a picture        | the picture             |
 | regression     | real numbers            | a value a number | the value               |

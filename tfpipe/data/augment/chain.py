@@ -55,6 +55,47 @@ def apply_all(
         feature: what the model gets of them; None where that is what they are.
         stored: which rows they are; None where each sample is another one.
     """
+    return _applied(augmentations, images, start, seed, feature, stored).settled()
+
+
+def apply_with_boxes(
+    augmentations: tuple[Augmentation, ...],
+    images: tf.Tensor,
+    boxes: tf.Tensor,
+    start: tf.Tensor,
+    seed: tf.Tensor,
+    feature: Feature,
+    stored: Rows,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return a batch of images with every augmentation applied, and where their boxes are then.
+
+    A box whose centre is moved out of the image is left out; of the others what is in the image
+    stays. Of a turned box it is what contains its corners.
+
+    Args:
+        augmentations: in order of application.
+        images: [batch, height, width, channels], values 0 to 255, as the source holds them.
+        boxes: [batch, boxes, 6]: corners from 0 to 1, class, whether it is ignored.
+        start: as for `apply_all`.
+        seed: as for `apply_all`.
+        feature: what the model gets of the images.
+        stored: which rows they are.
+    """
+    canvas = _applied(augmentations, images, start, seed, feature, stored)
+    changed = canvas.settled()
+    old, new = tuple(images.shape[1:3]), tuple(changed.shape[1:3])
+    return changed, moved_boxes(boxes, canvas.moved, old, new)
+
+
+def _applied(
+    augmentations: tuple[Augmentation, ...],
+    images: tf.Tensor,
+    start: tf.Tensor,
+    seed: tf.Tensor,
+    feature: Feature | None,
+    stored: Rows | None,
+) -> "_Canvas":
+    """Return images with every augmentation, of which the last moves are still to be made."""
     needed = sum(a.draws_needed for a in augmentations)
     draws = uniform(start, tf.shape(images)[0], needed, seed)
     canvas = _canvas(augmentations, images, feature)
@@ -71,7 +112,7 @@ def apply_all(
         else:
             assert isinstance(augmentation, Pixelwise)
             canvas.images = augmentation.apply(canvas.settled(), own)
-    return canvas.settled()
+    return canvas
 
 
 class _Canvas:
@@ -82,16 +123,21 @@ class _Canvas:
     """
 
     def __init__(self, images: tf.Tensor) -> None:
-
         self.images = tf.cast(images, tf.float32)
         self._shape = tuple(images.shape[1:3])
         self._moves: list[tf.Tensor] = []
+        self._made: list[tf.Tensor] = []
         self._fill: str | None = None
 
     @property
     def size(self) -> tuple[float, float]:
         """The height and width that the images will have."""
         return float(self._shape[0]), float(self._shape[1])
+
+    @property
+    def moved(self) -> list[tf.Tensor]:
+        """All moves that were made, in their order."""
+        return self._made + self._moves
 
     def move(self, matrices: tf.Tensor, fill: str | None = None) -> None:
         """Note a move; the ones before are carried out where they fill what lies outside else."""
@@ -116,9 +162,7 @@ class _Canvas:
         """Carry out all moves at once, in the order they were noted; return the images."""
         if not self._moves:
             return self.images
-        combined = self._moves[0]
-        for matrix in self._moves[1:]:
-            combined = tf.matmul(combined, matrix)
+        combined = _combined(self._moves)
         moved = tf.raw_ops.ImageProjectiveTransformV3(
             images=self.images,
             transforms=tf.reshape(combined, [-1, 9])[:, :8],
@@ -128,8 +172,46 @@ class _Canvas:
             fill_mode=(self._fill or "nearest").upper(),
         )
         self.images = tf.ensure_shape(moved, [None, *self._shape, self.images.shape[3]])
-        self._moves, self._fill = [], None
+        self._made, self._moves, self._fill = self.moved, [], None
         return self.images
+
+
+def _combined(moves: list[tf.Tensor]) -> tf.Tensor:
+    combined = moves[0]
+    for matrix in moves[1:]:
+        combined = tf.matmul(combined, matrix)
+    return combined
+
+
+def moved_boxes(
+    boxes: tf.Tensor, moves: list[tf.Tensor], old: tuple[int, ...], new: tuple[int, ...]
+) -> tf.Tensor:
+    """Return boxes where moves of the image have brought them.
+
+    Args:
+        boxes: [batch, boxes, 6]: corners from 0 to 1, class, whether it is ignored.
+        moves: 3x3 matrices from places in the new image to places in the old, in pixels.
+        old: (height, width) of the image before.
+        new: (height, width) of the image now.
+    """
+    if not moves:
+        return boxes
+    there = tf.linalg.inv(_combined(moves))[:, tf.newaxis]
+    x1, y1, x2, y2 = tf.unstack(boxes[..., :4], axis=-1)
+    corners = tf.stack([x1, y1, x2, y1, x1, y2, x2, y2], axis=-1)
+    corners = tf.reshape(corners, [tf.shape(boxes)[0], -1, 4, 2])
+    # Pixels are places at their centres, half a pixel from their edges.
+    places = corners * tf.constant([old[1], old[0]], tf.float32) - 0.5
+    places = tf.concat([places, tf.ones_like(places[..., :1])], axis=-1)
+    moved = tf.matmul(places, there, transpose_b=True)[..., :2] + 0.5
+    moved /= tf.constant([new[1], new[0]], tf.float32)
+    low, high = tf.reduce_min(moved, axis=2), tf.reduce_max(moved, axis=2)
+    middle = (low + high) / 2
+    low, high = tf.clip_by_value(low, 0.0, 1.0), tf.clip_by_value(high, 0.0, 1.0)
+    seen = tf.reduce_all((middle >= 0) & (middle <= 1) & (high > low), axis=-1)
+    there_still = (seen & (boxes[..., 4] >= 0))[..., tf.newaxis]
+    nothing = tf.constant([0, 0, 0, 0, -1, 0], boxes.dtype)
+    return tf.where(there_still, tf.concat([low, high, boxes[..., 4:]], axis=-1), nothing)
 
 
 def _canvas(

@@ -100,17 +100,20 @@ class zoom(Geometric):  # noqa: N801
         fill: what lies outside the image.
         direction: "both" scales by a factor drawn evenly from 1 - fraction to 1 + fraction; "in"
             shows the middle of the image alone, a part of its height and width drawn evenly from
-            1 - fraction to 1.
+            1 - fraction to 1; "out" shows the image smaller, its sides drawn evenly from
+            1 - fraction to 1 of what they were.
     """
 
     fraction: OpenFraction
     fill: Fill = "nearest"  # type: ignore[misc]
-    direction: Literal["both", "in"] = "both"
+    direction: Literal["both", "in", "out"] = "both"
     draws_needed: ClassVar[int] = 1
 
     def matrices(self, draws: "tf.Tensor", height: float, width: float) -> "tf.Tensor":
         if self.direction == "in":
             factor = 1.0 - draws[:, 0] * self.fraction
+        elif self.direction == "out":
+            factor = 1.0 / (1.0 - draws[:, 0] * self.fraction)
         else:
             factor = 1.0 / (1.0 + (draws[:, 0] * 2.0 - 1.0) * self.fraction)
         return about_centre(matrix(factor, 0.0, 0.0, factor), height, width)

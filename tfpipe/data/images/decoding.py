@@ -7,14 +7,16 @@ A picture becomes what a model sees in two steps, which are one where nothing el
     stored -> seen: what the model gets, `feature.shape`; training draws its own part instead
 
 With `resize=None` both stretch. With a `resize` both keep the proportions: the picture is resized
-to just cover a size, and what sticks out on two sides is cut off.
+to just cover a size, and what sticks out on two sides is cut off. With `letterbox` it is resized to
+just fit in, and what is left on two sides is grey.
 """
 
 import tensorflow as tf
 
-from tfpipe.data.images.sizes import Size, centre, covering
+from tfpipe.data.images.sizes import Size, centre, covering, within
 from tfpipe.declare.spec import Feature
 
+_GREY = 128  # around an image that is letter-boxed
 _SEARCHED = 65536  # bytes at either end of a file, which a segment of JPEG has at most
 # RE2, in which \\C is any byte. An entry of the tag in either order of bytes: 0x0112, of type 3
 # (short), one value, the value.
@@ -49,6 +51,7 @@ def placed(image: tf.Tensor, feature: Feature) -> tf.Tensor:
     shape = feature.stored_shape
     image = tf.ensure_shape(image, [None, None, shape[2]])
     fit = fitted if feature.resize is None else covered
+    fit = letterboxed if feature.letterbox else fit
     return tf.ensure_shape(fit(image, shape[:2]), shape)
 
 
@@ -89,6 +92,17 @@ def covered(image: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
         lambda: image[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]],
         lambda: _resized(image[None], whole, corner, size)[0],
     )
+
+
+def letterboxed(image: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
+    """Return a uint8 image that was resized to just fit in (height, width), with grey around it."""
+    own = tf.shape(image)[:2]
+    inner, (top, left) = within(tf.unstack(own), size, tf.minimum)
+    inner = tuple(tf.maximum(length, 1) for length in inner)
+    equal = tf.reduce_all(tf.equal(own, tf.stack(inner)))
+    resized = tf.cond(equal, lambda: image, lambda: resize(image, inner))
+    edges = [[top, size[0] - inner[0] - top], [left, size[1] - inner[1] - left], [0, 0]]
+    return tf.pad(resized, edges, constant_values=_GREY)
 
 
 def pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:

@@ -18,6 +18,7 @@ from tfpipe.data.images.decoding import (
     covered,
     fitted,
     jpeg_pixels,
+    letterboxed,
     pixels,
     placed,
     seen,
@@ -28,7 +29,7 @@ from tfpipe.declare.spec import Feature
 # Takes the rows that begin at a row number.
 Store = Callable[[int, np.ndarray], None]
 # How an image of another size is made to fit.
-Fit = Literal["stretch", "cover"]
+Fit = Literal["stretch", "cover", "letterbox"]
 # The index of each file that cannot be used, and what is wrong with it, in order.
 Problems = list[tuple[int, str]]
 # How many files have so many channels, as `formats.read` counts them.
@@ -45,8 +46,8 @@ class Decoder:
 
     Args:
         shape: (height, width, channels) of every image, to which those of others are converted.
-        fit: how images of other sizes are resized: stretched, or to cover the size, of which the
-            centre is cut out; None where they are a problem.
+        fit: how images of other sizes are resized: stretched, to cover the size, of which the
+            centre is cut out, or to fit in it, with grey around; None where they are a problem.
         counts: whether it is counted how many channels the files have.
     """
 
@@ -152,7 +153,7 @@ class Decoder:
     def _fitted(self, image: tf.Tensor) -> tf.Tensor:
         if self.fit is None:
             return image
-        fit = fitted if self.fit == "stretch" else covered
+        fit = {"stretch": fitted, "cover": covered, "letterbox": letterboxed}[self.fit]
         return fit(tf.ensure_shape(image, [None, None, self.shape[2]]), self.shape[:2])
 
 

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from PIL.Image import Image as Picture
 
@@ -23,6 +25,7 @@ SUFFIXES = (
 READABLE = "JPEG, PNG, GIF, BMP, WebP, TIFF or AVIF image"
 OF_TENSORFLOW = ("JPEG", "PNG")
 
+_ORIENTATION = 0x0112  # EXIF's tag; from 5 on height and width are exchanged
 _START = 16  # bytes that tell what a file is
 _MAGIC = {
     b"\xff\xd8\xff": "JPEG",
@@ -56,6 +59,25 @@ def kind_of(encoded: bytes) -> str:
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "WebP"
     return _BRANDS.get(start[8:12], "") if start[4:8] == b"ftyp" else ""
+
+
+def upright_size(path: "Path") -> tuple[int, int]:
+    """Return (height, width) of an image file, turned as the camera noted, by its header.
+
+    Raises:
+        NotReadable: for what is no image.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with _quiet(), Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(_ORIENTATION, 1) >= 5
+    except (UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError):
+        raise NotReadable(f"is no {READABLE}, or a damaged one") from None
+    except OSError as error:
+        raise NotReadable(f"cannot be read: {error.strerror or error}") from None
+    return (width, height) if turned else (height, width)
 
 
 def is_image(path: str) -> bool:

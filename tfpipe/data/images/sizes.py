@@ -71,3 +71,26 @@ def covering(
         larger(least_height, (height * least_width + width // 2) // width),
         larger(least_width, (width * least_height + height // 2) // height),
     )
+
+
+def within(
+    size: "Sequence[Pixels]", outer: "Sequence[Pixels]", smaller: "Callable[..., Pixels]" = min
+) -> "tuple[tuple[Pixels, Pixels], tuple[Pixels, Pixels]]":
+    """Return how a picture lies in a frame that it just fits in, its proportions kept.
+
+    Args:
+        size: the picture's (height, width); numbers, or scalar tensors.
+        outer: the frame's.
+        smaller: the smaller of two; tf.minimum for tensors.
+
+    Returns:
+        (height, width) of the resized picture, and (top, left) of it in the frame.
+    """
+    (height, width), (most_height, most_width) = size, outer
+    # To the nearest pixel, at least one; of the two sides, one is exactly the frame's.
+    inner = (
+        smaller(most_height, (height * most_width + width // 2) // width),
+        smaller(most_width, (width * most_height + height // 2) // height),
+    )
+    corner = (most_height - inner[0]) // 2, (most_width - inner[1]) // 2
+    return inner, corner

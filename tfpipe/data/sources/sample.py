@@ -4,6 +4,8 @@ from typing import ClassVar
 
 from tfpipe.data.columns import Columns
 from tfpipe.data.sources.base import HeldOut, StoredSplits
+from tfpipe.data.sources.boxes.box_images import BoxImages
+from tfpipe.data.sources.boxes.drawn_objects import SampleBoxes, sample_boxes_of
 from tfpipe.data.sources.images.image_pairs import (
     ImagePairs,
     SampleImagePairs,
@@ -63,7 +65,7 @@ class Sample(StoredSplits):
 
 def sample_of(
     source: Source, size: int | None, seed: int
-) -> Sample | SampleImagePairs | SamplePairs | SamplePictures | SampleText:
+) -> Sample | SampleBoxes | SampleImagePairs | SamplePairs | SamplePictures | SampleText:
     """Generated data in place of a source's own, with its splits.
 
     Args:
@@ -80,6 +82,8 @@ def sample_of(
         return sample_pictures_of(source, seed)
     if isinstance(source, ImagePairs):
         return sample_image_pairs_of(source, size, seed)
+    if isinstance(source, BoxImages):
+        return sample_boxes_of(source, size, seed)
     features, label = source.element()
     validation = getattr(source, "validation", 0.1)
     test = getattr(source, "test", "test")

@@ -1,0 +1,1 @@
+"""Detectors: networks that find objects and their boxes in an image."""
