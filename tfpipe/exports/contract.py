@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfpipe.declare.codec import to_json
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.exports.golden import precision_of
+from tfpipe.exports.parity import COARSER
 from tfpipe.exports.signatures import takes_files
 from tfpipe.tasks.task import Task
 
@@ -20,6 +21,12 @@ FILES = (
 # How far images may be from the golden ones, of 255: where a value is halfway between two, another
 # machine rounds otherwise; in bfloat16 a value near white is known to one or two levels.
 GREY_LEVELS = {"float32": 1.0, "float16": 2.0, "bfloat16": 8.0}
+BOXES_TOLD = (
+    "(x1, y1, x2, y2): of serving_default from 0 to 1 of the array, of serving_bytes in pixels of "
+    "the upright image; the first `count` rows, the best first"
+)
+# How far boxes may be, of the image's sides, and the numbers by which they are chosen.
+BOXES = 1e-4
 LICENCE = (
     "The licences of the training data and of pretrained weights apply to these weights; tfpipe "
     "adds no condition of its own."
@@ -66,6 +73,8 @@ def contract(model: Any, task: Task, spec: ElementSpec, origin: Origin) -> dict[
         resize += "; proportions kept, to cover `resize`, of which the centre of `shape` is cut out"
     if spec.gives_images:
         resize = "none: images of any size, large ones in parts"
+    if any(f.letterbox for f in spec.features):
+        resize += "; proportions kept, to fit in `shape`, with grey around"
     told = {
         "task": task.title,
         "inputs": [to_json(f) for f in spec.asked.features],
@@ -73,6 +82,7 @@ def contract(model: Any, task: Task, spec: ElementSpec, origin: Origin) -> dict[
         "resize": resize,
         "label": to_json(spec.label),
         "output": task.output,
+        "boxes": BOXES_TOLD if spec.finds_boxes else "",
         "precision": precision_of(model),
         "files": FILES if takes_files(spec) else "",
         "pretrained": inside or {},
@@ -83,9 +93,16 @@ def contract(model: Any, task: Task, spec: ElementSpec, origin: Origin) -> dict[
         "metrics": {split: {**values} for split, values in origin.metrics.items()},
         "training": {**origin.training},
         "licence": LICENCE,
-        "tolerance": GREY_LEVELS[precision_of(model)] if spec.gives_images else "",
+        "tolerance": _tolerance(model, spec),
     }
     return {name: value for name, value in told.items() if value not in ("", {}, False)}
+
+
+def _tolerance(model: Any, spec: ElementSpec) -> float | str:
+    """Return how far answers may be from the golden ones where that is not the usual."""
+    if spec.finds_boxes:
+        return BOXES * COARSER[precision_of(model)]
+    return GREY_LEVELS[precision_of(model)] if spec.gives_images else ""
 
 
 def signatures_of(functions: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tfpipe.declare.loading import Loaded
 from tfpipe.declare.pipeline import has_own_input
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.declare.tree import Children, children, dotted, get_at, is_range, resolve, walk
+from tfpipe.evaluation.detection.pictures import picture
 from tfpipe.evaluation.image_grid import Tile, image_grid
 from tfpipe.evaluation.images_out.answered_images import AnsweredImages
 from tfpipe.evaluation.report.charts import confusion_figure
@@ -24,6 +25,7 @@ from tfpipe.jobs.report.answers import Answers
 from tfpipe.jobs.report.subject import Subject
 from tfpipe.jobs.run import RunPlan
 from tfpipe.runs.hparams import session_started
+from tfpipe.tasks.detection import Detection
 from tfpipe.tasks.images import ImageToImage
 from tfpipe.tasks.several import Several
 from tfpipe.tasks.task import Task
@@ -64,6 +66,8 @@ def end_board(plan: RunPlan, subject: Subject, answers: Answers, epoch: int) -> 
                 _write_confusion(judged)
                 if split == with_errors and isinstance(task, ImageToImage):
                     _write_answered(judged, task, subject)
+                elif split == with_errors and isinstance(task, Detection):
+                    _write_boxes(judged, task, subject)
                 elif split == with_errors:
                     _write_errors(judged, subject)
 
@@ -159,6 +163,18 @@ def _write_answered(judged: Judged, task: ImageToImage, subject: Subject) -> Non
     images = AnsweredImages(task, batches, subject.model)
     for place, (_, picture) in enumerate(sorted(images.pictures(rows).items()), 1):
         tf.summary.image(f"answers/{place}", tf.io.decode_png(picture, 3)[tf.newaxis])
+
+
+def _write_boxes(judged: Judged, task: Detection, subject: Subject) -> None:
+    """The images of which least is found right, with the true boxes and those that were found."""
+    answers, labels = judged.answered.answers, judged.answered.labels
+    rows = np.argsort(-task.losses(answers, labels), kind="stable")[:_ROWS].tolist()
+    samples = chosen(dataset(subject.pipeline, judged.split), rows, subject.spec)
+    for place, row in enumerate(rows, 1):
+        seen = shown(samples[row], subject.spec.features)
+        assert seen.image is not None
+        file = picture(task, seen.image, answers[row], labels[row])
+        tf.summary.image(f"boxes/{place}", tf.io.decode_png(file, 3)[tf.newaxis])
 
 
 def _write_samples(

@@ -76,7 +76,7 @@ class Subject:
     def best(self) -> int | None:
         """The epoch whose model is kept."""
         validated = "validation" in self.spec.splits
-        monitor = best_monitor(self.pipeline.build_callbacks(), validated)
+        monitor = best_monitor(self.pipeline.build_callbacks(), validated, self.task)
         sign = 1.0 if higher_is_better(monitor) else -1.0
         rows = self.comparable
         valued = [(sign * r.metrics.get(monitor, math.nan), -r.epoch) for r in rows]

@@ -1,0 +1,1 @@
+"""Judging a detector: its boxes beside the true ones."""
