@@ -4,9 +4,10 @@ import io
 
 import numpy as np
 
-from tfpipe.evaluation.detection.drawing import WHITE, class_colour, with_boxes
+from tfpipe.evaluation.detection.drawing import colour_of, with_boxes
 from tfpipe.tasks.detection import SHOWN, Box, Detection
 
+_WHITE = (255, 255, 255)
 _LEAST = 480  # pixels of the longer side
 
 
@@ -27,7 +28,7 @@ def picture(
     size = (drawn.height, drawn.width)
     boxes = [] if label is None else true_boxes(task, label, size)
     pixels = np.asarray(drawn)
-    pixels = with_boxes(pixels, [("", box[2:], WHITE) for box in boxes], dashed=True)
+    pixels = with_boxes(pixels, [("", box[2:], _WHITE) for box in boxes])
     pixels = found_drawn(task, pixels, task.boxes(answer, size, SHOWN))
     written = io.BytesIO()
     Image.fromarray(pixels).save(written, "PNG", optimize=True)
@@ -46,8 +47,8 @@ def found_drawn(task: Detection, image: np.ndarray, boxes: list[Box]) -> np.ndar
     return with_boxes(
         image,
         [
-            (f"{box.name} {box.score:.0%}", box[2:], class_colour(classes.index(box.name)))
-            for box in reversed(boxes)  # the best on top
+            (f"{box.name} {box.score:.0%}", box[2:], colour_of(classes.index(box.name)))
+            for box in boxes
         ],
     )
 

@@ -226,7 +226,7 @@ def _samples(judged: Judged, found: list[Mistakes]) -> Section:
         for title, group in groups.items()
     )
     text = (
-        f"True boxes are white and dashed; those found with a score of at least {SHOWN:g} have the "
+        f"True boxes are white; those found with a score of at least {SHOWN:g} have the "
         "colour of their class. What is true stands in brackets.",
     )
     kept = tuple((title, group) for title, group in shown_cards if group)
