@@ -90,7 +90,10 @@ def average_precisions(
         _mean(precision[5, ..., 0, -1]),
         {name: _mean(precision[..., i, -1]) for i, name in enumerate(SIZES, 1)},
         _mean(recall[..., 0, -1]),
-        [(_mean(precision[:, :, c, 0, -1]), _mean(precision[0, :, c, 0, -1])) for c in range(classes)],
+        [
+            (_mean(precision[:, :, c, 0, -1]), _mean(precision[0, :, c, 0, -1]))
+            for c in range(classes)
+        ],
         np.bincount(counted, minlength=classes).tolist(),
         precision[0, :, :, 0, -1],
     )
@@ -107,7 +110,7 @@ def dataset_of(labels: np.ndarray, sizes: np.ndarray, names: Sequence[Any]) -> d
     images = [
         {"id": i, "height": int(h), "width": int(w)} for i, (h, w) in enumerate(sizes.tolist(), 1)
     ]
-    annotations = []
+    annotations: list[dict[str, Any]] = []
     for image, rows in enumerate(labels):
         for row in rows[rows[:, 4] >= 0].tolist():
             box = in_pixels(row, sizes[image])

@@ -131,12 +131,12 @@ class AnchorHead(Head):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.grids = [tuple(grid) for grid in grids]
+        self.grids = [(int(rows), int(columns)) for rows, columns in grids]
         self.sizes = [tuple(some) for some in sizes]
-        self.ratios, self.image, self.least = tuple(ratios), tuple(image), least
+        self.ratios, self.image, self.least = tuple(ratios), (image[0], image[1]), least
         self.class_loss, self.box_loss = class_loss, box_loss
         maps = zip(self.grids, self.sizes, strict=True)
-        self.anchors = np.concatenate([anchors(g, s, ratios, image) for g, s in maps])
+        self.anchors = np.concatenate([anchors(g, s, ratios, self.image) for g, s in maps])
         self._last: tuple[Any, Any] = (None, None)
 
     def get_config(self) -> dict[str, Any]:

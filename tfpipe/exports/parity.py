@@ -103,8 +103,11 @@ def _differences_of_boxes(
     """Return the largest difference of the boxes of a model that finds objects, by signature."""
     few = {name: array[: len(golden["raw"])] for name, array in arrays.items()}
     found = {"raw": away(ask("raw", few)["raw"], golden["raw"])}
-    asked = [("answers", "serving_default", arrays)]
-    asked.append(("file_answers", "serving_bytes", {"bytes": files_of(golden)}))
+    files = {"bytes": files_of(golden)}
+    asked: list[tuple[str, str, Any]] = [
+        ("answers", "serving_default", arrays),
+        ("file_answers", "serving_bytes", files),
+    ]
     for kind, signature, inputs in asked:
         if kind in golden:
             outputs = ask(signature, inputs)

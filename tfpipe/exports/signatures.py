@@ -13,7 +13,6 @@ from tfpipe.exports.image_signatures import ImageSignatures
 from tfpipe.tasks.detection import Detection
 from tfpipe.tasks.task import Task
 
-
 # What gives all signatures of a kind of its own.
 _OF_ITS_OWN = ("_images", "_boxes", "_translations")
 

@@ -58,9 +58,7 @@ def sizes_figure(objects: np.ndarray, anchors: np.ndarray) -> "Figure":
     """
     figure, axes = new_figure(*_SIZE, left=0.65, bottom=0.45)
     some = objects[np.linspace(0, len(objects) - 1, min(len(objects), _MOST)).astype(int)]
-    axes.plot(
-        *some.T, "o", color=BLUE, ms=3, alpha=0.4, mec="none", label="objects", gid="objects"
-    )
+    axes.plot(*some.T, "o", color=BLUE, ms=3, alpha=0.4, mec="none", label="objects", gid="objects")
     if len(anchors):
         axes.plot(*anchors.T, "x", color=ORANGE, ms=5, label="anchors", gid="anchors")
     for which in ("x", "y"):

@@ -1,6 +1,7 @@
 """Pictures of what a detector found, beside what is true."""
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def picture(
     return written.getvalue()
 
 
-def found_drawn(task: Detection, image: np.ndarray, boxes: list[Box]) -> np.ndarray:
+def found_drawn(task: Detection, image: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
     """Return an image with boxes in the colours of their classes, each with name and score.
 
     Args:
@@ -51,6 +52,19 @@ def found_drawn(task: Detection, image: np.ndarray, boxes: list[Box]) -> np.ndar
             for box in boxes
         ],
     )
+
+
+def true_drawn(task: Detection, image: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Return an image with its true boxes in the colours of their classes, and their names.
+
+    Args:
+        task: knows the classes.
+        image: [height, width, channels] uint8.
+        label: [boxes, 6] what is true.
+    """
+    large, classes = enlarged(image), task.label.classes
+    boxes = true_boxes(task, label, (large.shape[0], large.shape[1]))
+    return with_boxes(large, [(b.name, b[2:], colour_of(classes.index(b.name))) for b in boxes])
 
 
 def true_boxes(task: Detection, label: np.ndarray, size: tuple[int, int]) -> list[Box]:

@@ -213,7 +213,8 @@ def _samples(judged: Judged, found: list[Mistakes]) -> Section:
     for row, sample in samples.items():
         answer, label = judged.answered.answers[row], judged.answered.labels[row]
         seen = shown(sample, judged.features)
-        assert seen.image is not None and isinstance(judged.task, Detection)
+        assert seen.image is not None
+        assert isinstance(judged.task, Detection)
         cards[row] = Card(
             judged.task.caption(answer, label),
             image=picture(judged.task, seen.image, answer, label),

@@ -81,9 +81,7 @@ def _perplexity_table(report: Mapping[str, Any], terminal: Terminal) -> None:
         terminal.say(f"after epoch {line['epoch']}: [bold]{escape(text)}[/]")
 
 
-def _images_table(
-    split: str, found: Mapping[str, Any], baseline: str, terminal: Terminal
-) -> None:
+def _images_table(split: str, found: Mapping[str, Any], baseline: str, terminal: Terminal) -> None:
     """How near images are to what they should be, beside what was given."""
     rows = [
         (

@@ -37,7 +37,6 @@ from tfpipe.jobs.report.answers import Answers, judged_outputs
 from tfpipe.jobs.report.subject import Subject
 from tfpipe.storage import storage, write_whole
 from tfpipe.terminal import Terminal
-from tfpipe.text import number
 from tfpipe.training.datasets import dataset
 
 _TRAINING = 5000  # samples of the training split that baselines are fitted to

@@ -97,4 +97,3 @@ def _of_file(file: str) -> "keras.Model":
         reason = str(error).partition("\n")[0]
         raise ModelError(f"SSD.backbone={file} cannot be loaded: {reason}") from None
     return model
-

@@ -76,9 +76,7 @@ class BestModel(keras.callbacks.Callback):
             os.replace(temporary, self._path)
 
 
-def best_monitor(
-    declared: list[keras.callbacks.Callback], validated: bool, task: Task
-) -> str:
+def best_monitor(declared: list[keras.callbacks.Callback], validated: bool, task: Task) -> str:
     """Return what the best epoch is judged by: as early stopping does, else as the task says.
 
     Args:

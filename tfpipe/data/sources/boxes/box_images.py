@@ -44,11 +44,16 @@ class BoxImages(StoredSplits):
     """
 
     streams: ClassVar[bool] = True
-    if TYPE_CHECKING:  # which a subclass declares in its own order
-        size: tuple[Side, Side]
-        fit: Fit
-        classes: tuple[str, ...]
-        on_bad: OnBad
+    if TYPE_CHECKING:  # fields that a subclass declares in its own order
+
+        @property
+        def size(self) -> tuple[int, int]: ...
+        @property
+        def fit(self) -> Fit: ...
+        @property
+        def classes(self) -> tuple[str, ...]: ...
+        @property
+        def on_bad(self) -> OnBad: ...
 
     def validate(self) -> None:
         """Refuse a class that is named twice."""
@@ -84,9 +89,7 @@ class BoxImages(StoredSplits):
         most = max((len(b) for n in self._used() for b in self._checked(n).boxes), default=0)
         return self._described(classes, max(1, most))
 
-    def _described(
-        self, classes: tuple[str, ...], most: int
-    ) -> tuple[tuple[Feature, ...], Label]:
+    def _described(self, classes: tuple[str, ...], most: int) -> tuple[tuple[Feature, ...], Label]:
         letterbox = self.fit == "letterbox"
         image = Feature("image", (*self.size, 3), "uint8", "image", letterbox=letterbox)
         return (image,), Label("boxes", "boxes", (most, len(COLUMNS)), classes)
@@ -283,8 +286,8 @@ class BoxImages(StoredSplits):
         if self.fit == "stretch":
             return boxes
         inner, corner = within(size, self.size)
-        share = np.float32([inner[1] / self.size[1], inner[0] / self.size[0]] * 2)
-        first = np.float32([corner[1] / self.size[1], corner[0] / self.size[0]] * 2)
+        share = np.array([inner[1] / self.size[1], inner[0] / self.size[0]] * 2, np.float32)
+        first = np.array([corner[1] / self.size[1], corner[0] / self.size[0]] * 2, np.float32)
         return np.concatenate([boxes[:, :4] * share + first, boxes[:, 4:]], axis=1)
 
     def _memory(self, split: str, part: Split, options: Options) -> InMemory:

@@ -12,6 +12,7 @@ from tfpipe.data.broken_input import OnBad
 from tfpipe.data.sources.base import HeldOut
 from tfpipe.data.sources.boxes.box_images import BoxImages, Fit, Side
 from tfpipe.declare.field_types import Count, Positive
+from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ class DrawnObjects(BoxImages):
     scale: tuple[Share, Share] = (0.15, 0.4)
     classes: tuple[str, ...] = ("banana",)
     seed: Count = 0
-    fit: ClassVar[Fit] = "stretch"  # type: ignore[misc]
-    on_bad: ClassVar[OnBad] = "error"  # type: ignore[misc]
+    fit: ClassVar[Fit] = "stretch"
+    on_bad: ClassVar[OnBad] = "error"
 
     def validate(self) -> None:
         """Refuse empty ranges."""
@@ -84,7 +85,7 @@ class DrawnObjects(BoxImages):
         )
 
     @cached_property
-    def _element(self):  # type: ignore[no-untyped-def]
+    def _element(self) -> tuple[tuple[Feature, ...], Label]:
         return self._described(self.classes, self.objects[1])
 
     def _sizes(self) -> dict[str, int]:
@@ -151,7 +152,9 @@ class DrawnObjects(BoxImages):
         longest = min(height / self.size[0], width / self.size[1])
         times = longest * rng.uniform(0.5, 1.0)
         part = [max(1, int(times * side)) for side in self.size]
-        top, left = (int(rng.integers(n - p + 1)) for n, p in zip((height, width), part, strict=True))
+        top, left = (
+            int(rng.integers(n - p + 1)) for n, p in zip((height, width), part, strict=True)
+        )
         cut = Image.fromarray(photograph[top : top + part[0], left : left + part[1]])
         return np.asarray(cut.resize(self.size[::-1], Image.Resampling.BILINEAR))
 
@@ -223,14 +226,13 @@ def sample_boxes_of(source: BoxImages, size: int | None, seed: int) -> SampleBox
     """
     count = size or _SAMPLES
     others = max(1, count // 8)
-    drawn = isinstance(source, DrawnObjects)
     return SampleBoxes(
         size=source.size,
         count=count,
         validation=None if getattr(source, "validation", None) is None else others,
         test=None if getattr(source, "test", None) is None else others,
-        objects=source.objects if drawn else (1, 3),
-        scale=source.scale if drawn else (0.2, 0.5),
+        objects=source.objects if isinstance(source, DrawnObjects) else (1, 3),
+        scale=source.scale if isinstance(source, DrawnObjects) else (0.2, 0.5),
         classes=source._names,
         seed=seed,
     )
