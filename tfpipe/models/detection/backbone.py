@@ -67,8 +67,12 @@ def _applied(network: "keras.Model", x: Any) -> list[Any]:
 
 def _tapped(base: Any, taps: int, backbone: ModelBuilder | str) -> list[Any]:
     """Return the last layer of each of the coarsest sizes of maps, the finer ones first."""
+    import keras
+
     last: dict[tuple[int, ...], Any] = {}
     for layer in base.layers:
+        if isinstance(layer, keras.layers.ZeroPadding2D):  # which is of the next map
+            continue
         shape = getattr(layer.output, "shape", ())
         if len(shape) == 4 and None not in shape[1:3] and min(shape[1:3]) > 1:
             last[tuple(shape[1:3])] = layer
