@@ -79,6 +79,12 @@ PARAMETERS = {
     "super_resolution.py::WDSRx4Small": (167_680, 167_680),
     "srgan.py::SRGANSmall": (3_709_956, 3_707_524),
     "tiny_imagenet_vgg.py": (2_579_284, 2_576_532),
+    "tiny_imagenet_vgg.py::TinyImageNetBlocks": (336_420, 335_460),
+    "ssd_tiny.py": (1_012_360, 1_010_376),
+    "blood_cells.py": (1_012_360, 1_010_376),
+    "blood_cells.py::BloodCellsPretrained": (1_026_184, 1_024_200),
+    "raccoon.py": (1_012_360, 1_010_376),
+    "raccoon.py::RaccoonPretrained": (1_026_184, 1_024_200),
     "style_transfer.py": (26_497, 26_496),  # the picture's values, and how many epochs have begun
     "style_transfer.py::StyleTransferAdam": (26_497, 26_496),
     "style_transfer.py::StyleTransferOwn": (26_497, 26_496),
@@ -123,6 +129,16 @@ def small(side: int) -> list[str]:
 
 
 LARGE: dict[str, list[str]] = {
+    **dict.fromkeys(
+        (
+            "ssd_tiny.py",
+            "blood_cells.py",
+            "blood_cells.py::BloodCellsPretrained",
+            "raccoon.py",
+            "raccoon.py::RaccoonPretrained",
+        ),
+        ["data.size=[64,64]", "epochs=1"],
+    ),
     "applications_benchmark.py": [STAND_IN, "epochs=1"],
     "vgg16_cats_vs_dogs.py": [STAND_IN, "steps_per_epoch=1", "epochs=1"],
     "flowers_vgg16.py": [STAND_IN, "epochs=1"],

@@ -35,6 +35,7 @@ PUBLIC = {
     "tfpipe.data": [
         "Arrays",
         "CSV",
+        "DrawnObjects",
         "Generated",
         "ImageFiles",
         "ImageFolder",
@@ -49,6 +50,7 @@ PUBLIC = {
         "Text",
         "TextCSV",
         "TextFolder",
+        "VOC",
         "Windows",
         "augment",
     ],
@@ -96,6 +98,7 @@ PUBLIC = {
         "ResNet",
         "SRCNN",
         "SRResNet",
+        "SSD",
         "Seq2Seq",
         "StyleTransfer",
         "TextClassifier",

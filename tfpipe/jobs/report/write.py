@@ -73,10 +73,14 @@ def write_report(
     sections += _model_sections(subject)
     verdict = _verdict(subject, measured)
     split = answers.split if answers is not None else "train"
+    found_boxes = next((s.data for _, found in by_output for s in found if s.key == "boxes"), {})
+    if found_boxes:  # which Keras does not measure
+        own = {name: found_boxes[name] for name in ("map", "map50")}
+        metrics = {**metrics, split: {**metrics.get(split, {}), **own}}
     data: dict[str, Any] = {"metrics": dict(metrics.get(split, {}))}
     for one, found in by_output:
-        own = {section.key: section.data for section in found if section.key}
-        data |= {one.output: own} if one.output else own
+        of_output = {section.key: section.data for section in found if section.key}
+        data |= {one.output: of_output} if one.output else of_output
     report = {
         "run": subject.name,
         "split": split,
