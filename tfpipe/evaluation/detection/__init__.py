@@ -1,0 +1,1 @@
+"""Boxes that a detector finds: their drawing."""
