@@ -1,4 +1,4 @@
-"""Objects that are drawn onto images, with their boxes: something to be found, of several classes."""
+"""Objects that are drawn onto images, with their boxes: things to be found, of several classes."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

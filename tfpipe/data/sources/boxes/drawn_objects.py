@@ -151,7 +151,9 @@ class DrawnObjects(BoxImages):
         longest = min(height / self.size[0], width / self.size[1])
         times = longest * rng.uniform(0.5, 1.0)
         part = [max(1, int(times * side)) for side in self.size]
-        top, left = (int(rng.integers(n - p + 1)) for n, p in zip((height, width), part, strict=True))
+        top, left = (
+            int(rng.integers(n - p + 1)) for n, p in zip((height, width), part, strict=True)
+        )
         cut = Image.fromarray(photograph[top : top + part[0], left : left + part[1]])
         return np.asarray(cut.resize(self.size[::-1], Image.Resampling.BILINEAR))
 
@@ -201,6 +203,7 @@ class SampleBoxes(DrawnObjects):
     internal: ClassVar[bool] = True
     stands_in: ClassVar[bool] = True
     path: str = "generated images"
+    fit: Fit = "stretch"
 
     def label_reading(self) -> str:
         return ""
@@ -226,6 +229,7 @@ def sample_boxes_of(source: BoxImages, size: int | None, seed: int) -> SampleBox
     drawn = isinstance(source, DrawnObjects)
     return SampleBoxes(
         size=source.size,
+        fit=source.fit,
         count=count,
         validation=None if getattr(source, "validation", None) is None else others,
         test=None if getattr(source, "test", None) is None else others,
