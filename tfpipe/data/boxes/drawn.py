@@ -67,9 +67,11 @@ def _placed(
     """Return an outline turned, scaled and moved to somewhere in an image, in pixels."""
     height, width = shape[:2]
     angle = rng.uniform(0, 2 * np.pi)
-    turned = outline @ np.array(
-        [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
-    ) * np.array([rng.uniform(0.85, 1.15), 1.0])
+    turned = (
+        outline
+        @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        * np.array([rng.uniform(0.85, 1.15), 1.0])
+    )
     turned -= turned.min(axis=0)
     longest = min(rng.uniform(*scale) * height, 0.9 * height, 0.9 * width)
     turned *= longest / turned.max()
