@@ -115,10 +115,10 @@ class COCO(BoxImages):
             own = self.validation_images if stored == validation else None
             own = own or (self.test_images if stored == test else None)
             if own is None:  # one folder may hold all images
-                return _best(content, self.images)
+                return _folder_of(content, self.images, self._owner)
             declared = own
         if declared is None:
-            return _best(content, None)
+            return _folder_of(content, None, self._owner)
         folder = Path(declared).expanduser()
         if not folder.is_dir():
             raise DataError(
@@ -144,9 +144,10 @@ class _Content:
 
     @property
     def file_names(self) -> list[str]:
-        """Some names of images that may be files."""
-        names = (i.get("file_name") for i in self.images if isinstance(i, dict))
-        return list(islice((n for n in names if isinstance(n, str) and _stays(n)), _PROBED))
+        """Some names of images that may be files, spread over all of them."""
+        some = self.images[:: -(-len(self.images) // _PROBED) or 1]
+        names = (i.get("file_name") for i in some if isinstance(i, dict))
+        return [name for name in names if isinstance(name, str) and _stays(name)]
 
     def annotations(self, folder: Path, owner: str) -> list[Annotation]:
         """Return the annotations of all images in order; raise DataError without an image."""
@@ -318,15 +319,28 @@ def _renamed(path: Path, old: str, new: str) -> Path:
     )
 
 
-def _best(content: _Content, declared: str | None) -> Path:
-    """Return the folder that has the most of the images: the one declared, or one near the file."""
+def _folder_of(content: _Content, declared: str | None, owner: str) -> Path:
+    """Return the folder that has the images, the one declared for others or one near the file.
+
+    Names such as 00001.jpg may be in several: then it is the one after which the file is called, as
+    instances_val2017.json is after val2017, or the one in which it lies, or the one declared.
+    """
     near = content.file.parent
-    folders = [] if declared is None else [Path(declared).expanduser()]
-    folders += [near]
-    for parent in dict.fromkeys((near, near.absolute().parent)):
+    folders = [near]
+    others = [] if declared is None else [Path(declared).expanduser()]
+    folders += [folder for folder in others if folder.is_dir()]
+    for parent in dict.fromkeys(folder.absolute().parent for folder in folders):
         folders += sorted(islice((f for f in parent.iterdir() if f.is_dir()), _FOLDERS))
-    if declared is not None and folders[0].is_dir():
-        beside = folders[0].absolute().parent
-        folders += sorted(islice((f for f in beside.iterdir() if f.is_dir()), _FOLDERS))
+    folders += sorted(islice((f for f in near.iterdir() if f.is_dir()), _FOLDERS))
     names = content.file_names
-    return max(folders, key=lambda folder: sum((folder / name).is_file() for name in names))
+    has = {f.absolute(): sum((f / name).is_file() for name in names) for f in folders}
+    most = [folder for folder, count in has.items() if count == max(has.values())]
+    chosen = [f for f in most if f == near.absolute() or f.name in content.file.stem]
+    chosen = chosen or [f for f in most if f in [other.absolute() for other in others]] or most
+    if len(chosen) > 1 and has[chosen[0]]:
+        where = listed(str(folder) for folder in chosen)
+        raise DataError(
+            f"{owner}: the images of {content.file.name} are in each of {where}. Declare "
+            "data.images, data.validation_images or data.test_images."
+        )
+    return chosen[0]
