@@ -342,8 +342,8 @@ def test_cutout_covers_a_square() -> None:
             "invert.share takes a number above 0 and of at most 1, got 0.0 (float).",
         ),
         (
-            lambda: augment.zoom(0.2, direction="out"),
-            "zoom.direction takes one of 'both', 'in', got 'out' (str).",
+            lambda: augment.zoom(0.2, direction="up"),
+            "zoom.direction takes one of 'both', 'in', 'out', got 'up' (str).",
         ),
         (
             lambda: augment.random_resized_crop(ratio=(2.0, 0.5)),

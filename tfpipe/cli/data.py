@@ -114,7 +114,7 @@ def _show(terminal: Any, found: dict[str, Any], target: str) -> None:
     for note in found["notes"]:
         terminal.note(note)
     for label, by_split in splits["class_counts"].items():
-        _show_classes(terminal, label, splits["classes"][label], by_split)
+        _show_classes(terminal, label, splits["counted"][label], splits["classes"][label], by_split)
     for label, values in splits["label_values"].items():
         parts = ", ".join(f"{name} {value:.6g}" for name, value in values.items())
         terminal.say(f"\n[dim]{escape(label)} in train:[/] {parts}")
@@ -150,7 +150,7 @@ def _show(terminal: Any, found: dict[str, Any], target: str) -> None:
 
 
 def _show_classes(
-    terminal: Any, label: str, classes: list[str], by_split: dict[str, list[int]]
+    terminal: Any, label: str, of: str, classes: list[str], by_split: dict[str, list[int]]
 ) -> None:
     """The classes of a label as bars of the first split, with the counts of each."""
     from rich.markup import escape
@@ -159,7 +159,7 @@ def _show_classes(
     order = sorted(range(len(classes)), key=lambda i: -first[i])
     few = order if len(order) <= _MOST else [*order[: _MOST // 2], *order[-_MOST // 2 :]]
     width, most = max(len(classes[i]) for i in few), max(first) or 1
-    terminal.say(f"\n[dim]{escape(label)}: samples of each class in {', '.join(by_split)}[/]")
+    terminal.say(f"\n[dim]{escape(label)}: {of} of each class in {', '.join(by_split)}[/]")
     for place, i in enumerate(few):
         if len(few) < len(order) and place == _MOST // 2:
             terminal.say(f"  [dim]and {len(order) - len(few):,} more, down to[/]")

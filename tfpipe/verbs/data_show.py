@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfpipe.declare.loading import Loaded, load, loaded_from
 from tfpipe.declare.pipeline import Pipeline, has_own_input
-from tfpipe.declare.spec import ElementSpec
+from tfpipe.declare.spec import ElementSpec, Label
 from tfpipe.declare.tree import resolve
 from tfpipe.devices import pick, start_tensorflow
 from tfpipe.errors import DataError, TfpipeError, suggest
@@ -104,7 +104,7 @@ def data_show(
     told = [
         sentence
         for section in sections
-        if section.key in ("duplicates", "texts", "columns")
+        if section.key in ("boxes", "duplicates", "texts", "columns")
         for sentence in section.text[section.key == "columns" :]
     ]
     found: dict[str, Any] = {"name": loaded.name, "notes": notes, "told": told}
@@ -144,6 +144,10 @@ class _Look:
         assert self.pipeline.data is not None
         reading, picture = self.pipeline.data.label_reading(), b""
         sections = [report.splits_section(self.spec, self.splits, reading)]
+        if self.spec.finds_boxes:
+            from tfpipe.evaluation.data.boxes import boxes_section
+
+            sections.append(boxes_section(self.spec, self.splits))
         if "train" in self.splits:
             with terminal.waiting("building the model"):
                 sections.append(report.values_section(self.splits, self._seen()))
@@ -184,7 +188,6 @@ class _Look:
 
     def _samples(self, grid: int) -> "tuple[list[tuple[Sample, str, str]], list[Sample] | None]":
         """Some training samples, spread over the split, and the same after augmentation."""
-        from tfpipe.evaluation.data.columns import named
         from tfpipe.evaluation.data.summary import picked
 
         size, label = self.spec.splits["train"], self.spec.label
@@ -194,8 +197,8 @@ class _Look:
         found = picked(self.batches("train"), rows, self.spec)
         samples = [
             (
-                sample,
-                ", ".join(named(part, labels[key]) for part, key in parts),
+                self._drawn(sample, labels),
+                ", ".join(self._named(part, labels[key]) for part, key in parts),
                 places[row] if places else "",
             )
             for row, (sample, labels) in found.items()
@@ -203,7 +206,21 @@ class _Look:
         if not self.pipeline.augment or has_own_input(self.pipeline):
             return samples, None
         changed = picked(self.batches("train", augment=True), rows, self.spec)
-        return samples, [sample for sample, _ in changed.values()]
+        return samples, [self._drawn(sample, labels) for sample, labels in changed.values()]
+
+    def _drawn(self, sample: "Sample", labels: "Mapping[str, np.ndarray]") -> "Sample":
+        """A sample as it is shown: with the boxes of its objects, where it has such."""
+        from tfpipe.evaluation.data.boxes import with_objects
+
+        return with_objects(sample, self.spec, labels[""]) if self.spec.finds_boxes else sample
+
+    @staticmethod
+    def _named(label: Label, value: "np.ndarray") -> str:
+        """The label of one sample in words."""
+        from tfpipe.evaluation.data.boxes import boxes_in_words
+        from tfpipe.evaluation.data.columns import named
+
+        return boxes_in_words(label, value) if label.kind == "boxes" else named(label, value)
 
     def _places(self, split: str) -> list[str]:
         """Where each sample comes from; empty where that is not known."""
@@ -240,7 +257,6 @@ class _Look:
         self, alike: "Sequence[Duplicates]", places: Mapping[str, Sequence[str]]
     ) -> "list[Card]":
         """Some pairs of images that look alike, side by side."""
-        from tfpipe.evaluation.data.columns import named
         from tfpipe.evaluation.data.summary import picked
         from tfpipe.evaluation.predictions import sample_ids
         from tfpipe.evaluation.report.sections import Card
@@ -264,8 +280,8 @@ class _Look:
             ]
             if not all(known):  # an input_fn that shuffles
                 continue
-            names = [named(label, labels[key]) for _, labels in samples]
-            images = [shown(sample, self.spec.features).png() for sample, _ in samples]
+            names = [self._named(label, labels[key]) for _, labels in samples]
+            images = [shown(self._drawn(*one), self.spec.features).png() for one in samples]
             wheres = [places[s][row] if places[s] else f"{s} {row}" for s, row in ends]
             caption = names[0] if names[0] == names[1] else " and ".join(names)
             cards.append(

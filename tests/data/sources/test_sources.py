@@ -7,15 +7,20 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from box_sets import Scene, scenes, write_coco, write_tfds, write_voc, write_yolo
 
 from tfpipe.data import (
+    COCO,
     CSV,
     TFDS,
+    VOC,
     Arrays,
     ImageFolder,
     Sample,
     TextCSV,
     TextFolder,
+    TFDSObjects,
+    YOLOText,
     augment,
     disk_cache,
 )
@@ -105,8 +110,40 @@ def tfds(request: pytest.FixtureRequest) -> StoredSplits:
     return TFDS("mnist", validation=0.25, data_dir=request.getfixturevalue("data_dir"))
 
 
+def of_boxes() -> dict[str, list[Scene]]:
+    return {"train": scenes(200, 1), "test": scenes(40, 2)}
+
+
+BOXES: dict[str, Any] = {"size": (16, 24), "validation": 0.25}
+
+
+def voc(request: pytest.FixtureRequest) -> StoredSplits:
+    return VOC(str(write_voc(folder(request) / "voc", of_boxes())), **BOXES)
+
+
+def voc_on_disk(request: pytest.FixtureRequest) -> StoredSplits:
+    token = disk_cache.folder.set(folder(request))
+    request.addfinalizer(lambda: disk_cache.folder.reset(token))
+    return voc(request).replace(fit="letterbox")
+
+
+def coco(request: pytest.FixtureRequest) -> StoredSplits:
+    root = write_coco(folder(request) / "coco", of_boxes()) / "annotations"
+    train, test = (str(root / f"instances_{name}2017.json") for name in ("train", "test"))
+    return COCO(train, test=test, **BOXES)
+
+
+def yolo_text(request: pytest.FixtureRequest) -> StoredSplits:
+    return YOLOText(str(write_yolo(folder(request) / "yolo", of_boxes())), **BOXES)
+
+
+def tfds_objects(request: pytest.FixtureRequest) -> StoredSplits:
+    data_dir = str(write_tfds(folder(request), of_boxes()))
+    return TFDSObjects("voc/2007", data_dir=data_dir, **BOXES)
+
+
 # Each with 200 samples to train on, of which it holds out a quarter, and 40 to test on; no two are
-# alike, and they are of 5 or 10 classes in turn.
+# alike, and they are of 5 or 10 classes in turn, or have boxes.
 SOURCES: dict[str, Callable[[pytest.FixtureRequest], StoredSplits]] = {
     "Arrays": arrays,
     "Arrays, a table with weights": columns,
@@ -118,6 +155,11 @@ SOURCES: dict[str, Callable[[pytest.FixtureRequest], StoredSplits]] = {
     "Sample": sample,
     "TFDS": tfds,
     "TFDS, streamed": tfds,
+    "VOC": voc,
+    "VOC, letterboxed, streamed from disk": voc_on_disk,
+    "COCO": coco,
+    "YOLOText": yolo_text,
+    "TFDSObjects": tfds_objects,
 }
 
 
@@ -129,6 +171,10 @@ def source(request: pytest.FixtureRequest) -> StoredSplits:
 
 def has_images(source: StoredSplits) -> bool:
     return any(f.kind == "image" for f in source.element()[0])
+
+
+def is_class(source: StoredSplits) -> bool:
+    return source.element()[1].is_class
 
 
 @pytest.fixture
@@ -205,6 +251,8 @@ def test_splits_have_no_sample_in_common(
 def test_a_held_out_part_has_the_classes_in_the_same_shares(
     source: StoredSplits, options: dict[str, Any]
 ) -> None:
+    if not is_class(source):
+        pytest.skip("has no class for each sample")
     held_out = np.concatenate([y for _, y in batches(source, "validation", **options)])
     counts = np.bincount(held_out)
     assert max(counts) - min(counts) <= 1
@@ -258,8 +306,9 @@ def test_the_spec_is_true_to_the_elements(source: StoredSplits, options: dict[st
                 assert values.shape[1:] == feature.shape
                 assert values.dtype == (object if feature.dtype == "string" else feature.dtype)
             assert y.shape[1:] == spec.label.shape
-            assert y.dtype == np.int64
-            assert 0 <= y.min() <= y.max() < len(spec.classes)
+            assert y.dtype == spec.label.dtype
+            indices = y if is_class(source) else y[..., 4][y[..., 4] >= 0]
+            assert 0 <= indices.min() <= indices.max() < len(spec.classes)
     assert source.element() == (spec.features, spec.label)
 
 
@@ -269,7 +318,7 @@ def test_the_data_set_knows_its_shapes(source: StoredSplits, options: dict[str, 
         named = x if isinstance(x, dict) else {source.spec().feature.name: x}
         for feature in source.spec().features:
             assert tuple(named[feature.name].shape) == (batch_size, *feature.shape)
-        assert tuple(y.shape) == (batch_size,)
+        assert tuple(y.shape) == (batch_size, *source.spec().label.shape)
 
 
 def test_an_augmented_epoch_has_the_same_labels_and_other_images(
@@ -320,6 +369,9 @@ def test_a_number_takes_the_last_rows(source: StoredSplits, samples: Read) -> No
 
 def test_the_classes_are_counted_split_by_split(source: StoredSplits) -> None:
     spec, counts = source.spec(3), source.class_counts(3)
+    if not is_class(source):
+        assert counts == {}
+        return
     assert {split: sum(c.values()) for split, c in counts.items()} == spec.splits
     for split in spec.splits:
         found = np.concatenate([y for _, y in batches(source, split, batch_size=50, seed=3)])
@@ -338,10 +390,11 @@ def test_validating_on_the_training_split_is_refused(source: StoredSplits) -> No
 
 
 def test_validating_on_the_test_split_is_said(source: StoredSplits, samples: Read) -> None:
-    chosen = source.replace(validation="test")
+    test = getattr(source, "test")  # noqa: B009 (each source has one of its own)
+    chosen = source.replace(validation=test)
     assert chosen.spec().splits == {"train": 200, "validation": 40, "test": 40}
     assert chosen.notes() == [
-        "The test split ('test') was used for validation: early stopping and the choice of the "
+        f"The test split ({test!r}) was used for validation: early stopping and the choice of the "
         "best epoch have seen it."
     ]
     validation, test = (samples(chosen.input_fn(s, batch_size=8)) for s in ("validation", "test"))

@@ -70,7 +70,8 @@ def apply_with_boxes(
     """Return a batch of images with every augmentation applied, and where their boxes are then.
 
     A box whose centre is moved out of the image is left out; of the others what is in the image
-    stays. Of a turned box it is what contains its corners.
+    stays. Of a turned box it is what contains its corners. Where a change of colours stands between
+    moves, or another fill, what the first ones move out of the image does not come back.
 
     Args:
         augmentations: in order of application.
@@ -83,8 +84,9 @@ def apply_with_boxes(
     """
     canvas = _applied(augmentations, images, start, seed, feature, stored)
     changed = canvas.settled()
-    old, new = tuple(images.shape[1:3]), tuple(changed.shape[1:3])
-    return changed, moved_boxes(boxes, canvas.moved, old, new)
+    for moves, old, new in canvas.made:
+        boxes = moved_boxes(boxes, moves, old, new)
+    return changed, boxes
 
 
 def _applied(
@@ -120,24 +122,23 @@ class _Canvas:
 
     Args:
         images: [batch, height, width, channels].
+
+    Attributes:
+        made: moves that were carried out at once, and (height, width) before and after them: what
+            they brought out of the image is lost to those that follow.
     """
 
     def __init__(self, images: tf.Tensor) -> None:
         self.images = tf.cast(images, tf.float32)
+        self.made: list[tuple[list[tf.Tensor], tuple[int, ...], tuple[int, ...]]] = []
         self._shape = tuple(images.shape[1:3])
         self._moves: list[tf.Tensor] = []
-        self._made: list[tf.Tensor] = []
         self._fill: str | None = None
 
     @property
     def size(self) -> tuple[float, float]:
         """The height and width that the images will have."""
         return float(self._shape[0]), float(self._shape[1])
-
-    @property
-    def moved(self) -> list[tf.Tensor]:
-        """All moves that were made, in their order."""
-        return self._made + self._moves
 
     def move(self, matrices: tf.Tensor, fill: str | None = None) -> None:
         """Note a move; the ones before are carried out where they fill what lies outside else."""
@@ -162,6 +163,7 @@ class _Canvas:
         """Carry out all moves at once, in the order they were noted; return the images."""
         if not self._moves:
             return self.images
+        self.made.append((self._moves, tuple(self.images.shape[1:3]), self._shape))
         combined = _combined(self._moves)
         moved = tf.raw_ops.ImageProjectiveTransformV3(
             images=self.images,
@@ -172,7 +174,7 @@ class _Canvas:
             fill_mode=(self._fill or "nearest").upper(),
         )
         self.images = tf.ensure_shape(moved, [None, *self._shape, self.images.shape[3]])
-        self._made, self._moves, self._fill = self.moved, [], None
+        self._moves, self._fill = [], None
         return self.images
 
 
@@ -186,16 +188,15 @@ def _combined(moves: list[tf.Tensor]) -> tf.Tensor:
 def moved_boxes(
     boxes: tf.Tensor, moves: list[tf.Tensor], old: tuple[int, ...], new: tuple[int, ...]
 ) -> tf.Tensor:
-    """Return boxes where moves of the image have brought them.
+    """Return boxes where moves of the image that are carried out at once have brought them.
 
     Args:
         boxes: [batch, boxes, 6]: corners from 0 to 1, class, whether it is ignored.
-        moves: 3x3 matrices from places in the new image to places in the old, in pixels.
+        moves: 3x3 matrices from places in the new image to places in the old, in pixels; at least
+            one.
         old: (height, width) of the image before.
         new: (height, width) of the image now.
     """
-    if not moves:
-        return boxes
     there = tf.linalg.inv(_combined(moves))[:, tf.newaxis]
     x1, y1, x2, y2 = tf.unstack(boxes[..., :4], axis=-1)
     corners = tf.stack([x1, y1, x2, y1, x1, y2, x2, y2], axis=-1)

@@ -39,20 +39,22 @@ class Annotation:
     """The objects in an image, as a file says them.
 
     Args:
-        image: the image's file.
+        image: the image's file; None where there is none that these problems are of.
         objects: in their order.
         where: the annotation's file.
         size: (height, width) of the image as the file says it; None where it does not.
         shares: whether the corners are shares of the image, 0 to 1, and no pixels.
         problems: what is wrong in the file beside its objects.
+        in_file: whether `image` is a file; else it is a name, and `size` was measured.
     """
 
-    image: Path
+    image: Path | None
     objects: tuple[Object, ...]
     where: str
     size: tuple[int, int] | None = None
     shares: bool = False
     problems: tuple[Problem, ...] = ()
+    in_file: bool = True
 
 
 @dataclass
@@ -66,6 +68,7 @@ class Checked:
         problems: what cannot be used.
         objects: how many there are, the broken ones among them.
         cut: how many boxes stuck out of their image, and were cut.
+        rows: which of all annotations the images are of.
     """
 
     images: list[Path] = field(default_factory=list)
@@ -74,6 +77,7 @@ class Checked:
     problems: list[Problem] = field(default_factory=list)
     objects: int = 0
     cut: int = 0
+    rows: list[int] = field(default_factory=list)
 
 
 def checked(annotations: Sequence[Annotation], classes: Sequence[str]) -> Checked:
@@ -88,15 +92,18 @@ def checked(annotations: Sequence[Annotation], classes: Sequence[str]) -> Checke
     from tfpipe.data.images.formats import NotReadable
 
     found = Checked()
-    for annotation in annotations:
-        found.objects += max(1, len(annotation.objects))
+    for row, annotation in enumerate(annotations):
+        found.objects += max(1, len(annotation.objects) + len(annotation.problems))
         found.problems += annotation.problems
+        if annotation.image is None:
+            continue
         try:
-            size = _size(annotation)
+            size = _size(annotation, annotation.image)
         except NotReadable as error:
             found.problems.append(Problem(annotation.where, str(error)))
             continue
         found.images.append(annotation.image)
+        found.rows.append(row)
         found.sizes.append(size)
         found.boxes.append(_boxes(annotation, size, classes, found))
     return found
@@ -115,15 +122,17 @@ def class_names(annotations: Sequence[Annotation], owner: str) -> tuple[str, ...
     return tuple(names)
 
 
-def _size(annotation: Annotation) -> tuple[int, int]:
+def _size(annotation: Annotation, image: Path) -> tuple[int, int]:
     """Return (height, width) of an upright image; raise NotReadable where it cannot be used."""
     from tfpipe.data.images.formats import NotReadable, upright_size
 
-    name = annotation.image.name
-    if not annotation.image.is_file():
-        raise NotReadable(f"its image {name} is missing, in {annotation.image.parent}")
+    if not annotation.in_file and annotation.size is not None:
+        return annotation.size
+    name = image.name
+    if not image.is_file():
+        raise NotReadable(f"its image {name} is missing, in {image.parent}")
     try:
-        size = upright_size(annotation.image)
+        size = upright_size(image)
     except NotReadable as error:
         raise NotReadable(f"its image {name} {error}") from None
     said = annotation.size
@@ -151,7 +160,7 @@ def _boxes(
         cut = np.clip((x1, y1, x2, y2), 0, (width, height, width, height))
         if thing.name not in classes:
             problem = f"has the unknown class {thing.name!r}. {suggest(thing.name, classes)}"
-        elif not np.isfinite(cut).all():
+        elif not np.isfinite((x1, y1, x2, y2)).all():
             problem = "has a box that is no four numbers"
         elif x2 <= x1 or y2 <= y1:
             problem = f"has an empty box, {_shown(x1, y1, x2, y2)}"

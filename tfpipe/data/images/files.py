@@ -81,6 +81,17 @@ class Decoder:
         """Return the pixels of a file; raise NotReadable where it cannot be used."""
         return self._read(path)[0]
 
+    def of_content(self, encoded: bytes) -> np.ndarray:
+        """Return the pixels of a file's content; raise NotReadable where it cannot be used."""
+        if kind_of(encoded) in OF_TENSORFLOW:
+            try:
+                image: np.ndarray = self._content(tf.constant(encoded)).numpy()
+            except tf.errors.OpError:
+                pass  # Pillow says why
+            else:
+                return image
+        return self._by_pillow(encoded)[0]
+
     def _chunk(self, start: int, paths: Sequence[Path], store: Store) -> tuple[Problems, Channels]:
         """Decode some files: by TensorFlow all at once where it can, else one after the other."""
         suffixes = {path.suffix.lower() for path in paths}
@@ -114,6 +125,9 @@ class Decoder:
                 return images.numpy()[0], int(channels[0])
             except tf.errors.OpError:
                 pass  # Pillow says why, or knows a kind that TensorFlow does not
+        return self._by_pillow(encoded)
+
+    def _by_pillow(self, encoded: bytes) -> tuple[np.ndarray, int]:
         pixels, own = read(encoded, self.shape[2])
         if self.fit is None and pixels.shape[:2] != self.shape[:2]:
             height, width = self.shape[:2]
@@ -131,6 +145,13 @@ class Decoder:
     @cached_property
     def _any(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
         return self._compiled(pixels)
+
+    @cached_property
+    def _content(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        def one(encoded: tf.Tensor) -> tf.Tensor:
+            return tf.ensure_shape(self._fitted(pixels(encoded, self.shape[2])), self.shape)
+
+        return tf.function(one, [tf.TensorSpec([], tf.string)], autograph=False)
 
     def _compiled(
         self, decode: Callable[[tf.Tensor, int], tf.Tensor]

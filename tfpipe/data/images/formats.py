@@ -9,7 +9,7 @@ import io
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,8 +61,11 @@ def kind_of(encoded: bytes) -> str:
     return _BRANDS.get(start[8:12], "") if start[4:8] == b"ftyp" else ""
 
 
-def upright_size(path: "Path") -> tuple[int, int]:
-    """Return (height, width) of an image file, turned as the camera noted, by its header.
+def upright_size(file: "Path | BinaryIO") -> tuple[int, int]:
+    """Return (height, width) of an image, turned as the camera noted, by its header.
+
+    Args:
+        file: its path, or what is open to be read.
 
     Raises:
         NotReadable: for what is no image.
@@ -70,7 +73,7 @@ def upright_size(path: "Path") -> tuple[int, int]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with _quiet(), Image.open(path) as image:
+        with _quiet(), Image.open(file) as image:
             width, height = image.size
             turned = image.getexif().get(_ORIENTATION, 1) >= 5
     except (UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError):

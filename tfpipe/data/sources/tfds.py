@@ -1,9 +1,6 @@
 """TensorFlow Datasets as a source, with an answer in seconds when the data cannot be had."""
 
-import contextlib
-import logging
 import os
-import sys
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +10,11 @@ from tfpipe.data.columns import Columns
 from tfpipe.data.images.sizes import check_sizes
 from tfpipe.data.input_fn import Options, augmented, own_rows
 from tfpipe.data.sources.base import HeldOut, StoredSplits
+from tfpipe.data.sources.prepared_set import PreparedSet
 from tfpipe.data.splits import Split
 from tfpipe.declare.field_types import Positive
 from tfpipe.declare.spec import Feature, Label
-from tfpipe.errors import DataError, suggest
+from tfpipe.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
     from tensorflow_datasets.features import FeatureConnector
 
     from tfpipe.data.images.tfrecords import Parse
-
-
-logger = logging.getLogger("tfpipe.data")
 
 # Class names that TFDS learns only from the downloaded files.
 _CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck"
@@ -83,41 +78,31 @@ class TFDS(StoredSplits):
         features = self._builder.info.features
         keys = self._builder.info.supervised_keys
         if keys is None or not all(isinstance(k, str) for k in keys):
-            raise DataError(f"{self.name} does not say which feature is the label.")
+            unknown = f"{self.name} does not say which feature is the label."
+            if "objects" in features:
+                unknown += (
+                    " It has boxes of objects: to find these, declare "
+                    f"data = TFDSObjects({self.name!r})."
+                )
+            raise DataError(unknown)
         x, y = keys
         return (self._feature(x, features[x]),), self._label(y, features[y])
 
     def _stored_sizes(self) -> dict[str, int]:
-        self._prepare()
+        self._set.prepare()
+        others = self._set.splits(self.train, self.test, self.validation)
         sizes = {"train": self._split(self.train).num_examples}
-        for other in (self.test, self.validation):
-            if not isinstance(other, str) or (other == "test" and other not in self._known):
-                continue
-            sizes[other] = self._split(other).num_examples
-            if self._overlap(self.train, other):
-                raise DataError(
-                    f"{self!r}: {other!r} has samples of the training split, {self.train!r}. "
-                    "Leave them out of it, as in train='train[:90%]'."
-                )
-        return sizes
+        return sizes | {other: self._split(other).num_examples for other in others}
 
     @property
     def _known(self) -> Any:
         return self._builder.info.splits
 
     def _split(self, text: str) -> Any:
-        try:
-            return self._known[text]
-        except (KeyError, ValueError):
-            close = suggest(text.split("[")[0], self._known)
-            raise DataError(f"{self.name} has no split {text!r}. {close}") from None
+        return self._set.split(text)
 
     def _overlap(self, one: str, other: str) -> bool:
-        return any(
-            a.filename == b.filename and max(a.skip, b.skip) < min(a.skip + a.take, b.skip + b.take)
-            for a in self._split(one).file_instructions
-            for b in self._split(other).file_instructions
-        )
+        return self._set.overlap(one, other)
 
     def _read(self, stored: str) -> Columns:
         import numpy as np
@@ -216,61 +201,13 @@ class TFDS(StoredSplits):
             "decode": lambda: (len(y) for _, y in decoded),
         }
 
-    @property
-    def _bare(self) -> str:
-        """The data set's name without configuration and version."""
-        return self.name.split("/")[0].split(":")[0]
-
     @cached_property
+    def _set(self) -> PreparedSet:
+        return PreparedSet(f"TFDS({self.name!r})", self.name, self.data_dir, self.download)
+
+    @property
     def _builder(self) -> Any:
-        import tensorflow_datasets as tfds
-
-        if not os.environ.get("TFPIPE_DEBUG"):
-            logging.getLogger("absl").setLevel(logging.ERROR)
-        try:
-            return tfds.builder(self.name, data_dir=self.data_dir)
-        except tfds.core.registered.DatasetNotFoundError:
-            names = tfds.list_builders(with_community_datasets=False)
-            raise DataError(
-                f"TensorFlow Datasets has no data set {self.name!r}. {suggest(self._bare, names)}"
-            ) from None
-        except (ValueError, AssertionError, OSError) as error:
-            raise DataError(f"TFDS({self.name!r}): {_first_line(error)}") from error
-
-    def _prepare(self) -> None:
-        """Have the data prepared, or say within seconds why it cannot be."""
-        import tensorflow_datasets as tfds
-
-        from tfpipe.data.probe import host_of, unreachable
-
-        builder = self._builder
-        if builder.data_path.exists():
-            return
-        advice = (
-            f"Looked in {builder.data_path}. Point TFDS_DATA_DIR, or data.data_dir=DIRECTORY, at a "
-            "folder where it is prepared; or add --sample to run on generated data of the same "
-            "shape, with no download."
-        )
-        if not self.download:
-            raise DataError(f"{self.name} is not prepared, and download=False. {advice}")
-        # Where it is downloaded from, as far as TFDS tells.
-        addresses = [a for a in (builder.url_infos or {}) if a.startswith("http")]
-        address = addresses[0] if addresses else (builder.info.homepage or None)
-        problem = unreachable(address) if address else None
-        if problem:
-            raise DataError(
-                f"{self.name} is not prepared, and cannot be downloaded: {host_of(address)} cannot "
-                f"be reached ({problem}). {advice}"
-            )
-        logger.info("%s: downloading and preparing in %s", self.name, builder.data_path)
-        try:
-            with contextlib.redirect_stdout(sys.stderr):  # standard output is for --json
-                tfds.display_progress_bar(sys.stderr.isatty())
-                builder.download_and_prepare()
-        except Exception as error:
-            raise DataError(
-                f"{self.name} could not be downloaded and prepared: {_first_line(error)}. {advice}"
-            ) from error
+        return self._set.builder
 
     def _feature(self, key: str, feature: "FeatureConnector") -> Feature:
         import numpy as np
@@ -302,7 +239,7 @@ class TFDS(StoredSplits):
         if type(feature).__name__ == "ClassLabel":
             names = self.classes or feature.names
             if not self.classes and list(names) == [str(i) for i in range(len(names))]:
-                names = CLASS_NAMES.get(self._bare, names)
+                names = CLASS_NAMES.get(self._set.bare, names)
             if len(names) != feature.num_classes:
                 raise DataError(
                     f"{self.name} has {feature.num_classes} classes, {len(names)} names were given."
@@ -334,17 +271,10 @@ class TFDS(StoredSplits):
 
     def _encoded(self, stored: str) -> "tf.data.Dataset":
         """(input, label) in stored order, images still encoded."""
-        import tensorflow_datasets as tfds
-
         (feature,), label = self.element()
-        decoders = {feature.name: tfds.decode.SkipDecoding()} if feature.kind == "image" else None
-        examples = self._builder.as_dataset(
-            split=self.train if stored == "train" else stored,
-            shuffle_files=False,
-            decoders=decoders,
-            # One file after the other, so that a row has the same number however it is read.
-            read_config=tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1),
-        )
+        split = self.train if stored == "train" else stored
+        image = feature.name if feature.kind == "image" else None
+        examples = self._set.examples(split, image)
         return examples.map(lambda e: (e[feature.name], e[label.name]))
 
     def _decode_batch(self, feature: Feature) -> Any:
@@ -365,7 +295,3 @@ class TFDS(StoredSplits):
             return images, y
 
         return batch
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -60,7 +60,7 @@ def columns_of(spec: ElementSpec, rows: Mapping[str, np.ndarray]) -> dict[str, n
 def label_columns(label: Label, labels: Mapping[str, np.ndarray]) -> list[LabelColumn]:
     """Return what is to be predicted, one column each: classes, yes/no answers and numbers.
 
-    The tokens of a text are none.
+    The tokens of a text and boxes are none.
 
     Args:
         label: what it is; several by name too.
@@ -68,7 +68,7 @@ def label_columns(label: Label, labels: Mapping[str, np.ndarray]) -> list[LabelC
     """
     found = []
     for part in label.parts or (label,):
-        if part.is_vocabulary:
+        if part.is_vocabulary or part.kind == "boxes":
             continue
         values = labels[part.name if label.parts else ""]
         if part.is_class:

@@ -29,15 +29,17 @@ def splits_section(spec: ElementSpec, splits: Mapping[str, SplitSummary], readin
     tables, drawings = [Table(("split", "samples"), rows)], []
     counts = class_counts(label, splits)
     first = next(iter(splits))
+    parts = label.parts or (label,)
+    of = {part.name: "objects" if part.kind == "boxes" else "samples" for part in parts}
     for output, by_split in counts.items():
-        classes = next(p.classes for p in label.parts or (label,) if p.name == output)
+        classes = next(p.classes for p in parts if p.name == output)
         few, left_out = folded(by_split[first])
         cells = [(classes[i], *(f"{by_split[name][i]:,}" for name in by_split)) for i in few]
         note = f"The most and the least frequent; {left_out:,} between them." if left_out else ""
         tables.append(Table(("class", *by_split), cells, note))
         names, values = [classes[i] for i in few], [by_split[first][i] for i in few]
-        draw = partial(bars_figure, names, values, None, "samples")
-        title = f"Samples of each class in the {first} split"
+        draw = partial(bars_figure, names, values, None, of[output])
+        title = f"{of[output].capitalize()} of each class in the {first} split"
         drawings.append(Drawing(f"classes_{output}", title, draw))
     numbers: dict[str, dict[str, float]] = {}
     for target in _numbers(label, splits.get("train")):
@@ -56,9 +58,10 @@ def splits_section(spec: ElementSpec, splits: Mapping[str, SplitSummary], readin
     data = {
         "splits": {name: len(found.ids) for name, found in splits.items()},
         "class_counts": counts,
+        "counted": of,
         "label_values": numbers,
         "labels": reading,
-        "classes": {part.name: list(part.classes) for part in label.parts or (label,)},
+        "classes": {part.name: list(part.classes) for part in parts},
     }
     return Section("splits", "Splits", tuple(text), tuple(tables), tuple(drawings), data=data)
 
@@ -75,12 +78,14 @@ def folded(counts: Sequence[int]) -> tuple[list[int], int]:
 def class_counts(
     label: Label, splits: Mapping[str, SplitSummary]
 ) -> dict[str, dict[str, list[int]]]:
-    """Return how often each class occurs, by the label's name and split."""
+    """Return how often each class occurs, by the label's name and split; of boxes, the objects."""
     counts: dict[str, dict[str, list[int]]] = {}
     for part in label.parts or (label,):
         for split, found in splits.items() if not part.is_vocabulary and part.classes else ():
             values = found.labels(part.name if label.parts else "")
-            if part.is_class:
+            if part.kind == "boxes":
+                values = values[..., 4][values[..., 4] >= 0]
+            if part.is_class or part.kind == "boxes":
                 flat = values.reshape(-1).astype(int)
                 count = np.bincount(flat, minlength=len(part.classes)).tolist()
             else:  # yes/no answers

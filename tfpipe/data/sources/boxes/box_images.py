@@ -28,7 +28,7 @@ from tfpipe.text import counted, listed
 if TYPE_CHECKING:
     import numpy as np
 
-    from tfpipe.data.images.files import Decoder, Store
+    from tfpipe.data.images.files import Decoder, Problems, Store
 
 Side = Annotated[int, annotated_types.Ge(16)]
 Fit = Literal["stretch", "letterbox"]
@@ -223,37 +223,36 @@ class BoxImages(StoredSplits):
     def _in_memory(self, stored: str) -> "np.ndarray":
         from tfpipe.data.tensors import aligned
 
-        files = self._checked(stored).images
-        rows = aligned((len(files), *self.size, 3))
+        rows = aligned((len(self._checked(stored).images), *self.size, 3))
 
         def store(start: int, values: "np.ndarray") -> None:
             rows[start : start + len(values)] = values
 
-        self._results["wrong", stored] = self._decoder.decode(files, store)[0]
+        self._results["wrong", stored] = self._decode(stored, store)
         return rows
 
     def _on_disk(self, stored: str) -> "np.ndarray":
         from tfpipe.data import disk_cache
 
-        files = self._checked(stored).images
-
-        def fill(store: "Store") -> list[tuple[int, str]]:
-            return self._decoder.decode(files, store)[0]
-
-        shape = (len(files), *self.size, 3)
-        (rows, wrong), _ = disk_cache.obtain(self._digest(files), shape, fill)
+        shape = (len(self._checked(stored).images), *self.size, 3)
+        digest = hashlib.sha256(repr((self._decoder, self._identity(stored))).encode())
+        (rows, wrong), _ = disk_cache.obtain(
+            digest.hexdigest()[:32], shape, lambda store: self._decode(stored, store)
+        )
         self._results["wrong", stored] = [(int(row), str(what)) for row, what in wrong]
         return rows
 
-    def _digest(self, files: Sequence[Path]) -> str:
-        """Return a name for what decoding these files gives."""
+    def _decode(self, stored: str, store: "Store") -> "Problems":
+        """Decode the images of a stored split; return the rows of those that cannot be, and why."""
+        return self._decoder.decode(self._checked(stored).images, store)[0]
+
+    def _identity(self, stored: str) -> object:
+        """Return what decides, beside the decoder, what decoding a stored split gives."""
         import tensorflow as tf
 
-        digest = hashlib.sha256(repr((self._decoder, tf.__version__)).encode())
-        for file in files:
-            status = file.stat()
-            digest.update(repr((str(file), status.st_size, status.st_mtime_ns)).encode())
-        return digest.hexdigest()[:32]
+        files = self._checked(stored).images
+        known = [(str(f), (status := f.stat()).st_size, status.st_mtime_ns) for f in files]
+        return tf.__version__, known
 
     def _read(self, stored: str) -> Columns:
         return self._columns_of(stored, kept=True)

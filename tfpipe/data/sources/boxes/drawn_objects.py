@@ -204,6 +204,7 @@ class SampleBoxes(DrawnObjects):
     internal: ClassVar[bool] = True
     stands_in: ClassVar[bool] = True
     path: str = "generated images"
+    fit: Fit = "stretch"
 
     def label_reading(self) -> str:
         return ""
@@ -228,6 +229,7 @@ def sample_boxes_of(source: BoxImages, size: int | None, seed: int) -> SampleBox
     others = max(1, count // 8)
     return SampleBoxes(
         size=source.size,
+        fit=source.fit,
         count=count,
         validation=None if getattr(source, "validation", None) is None else others,
         test=None if getattr(source, "test", None) is None else others,

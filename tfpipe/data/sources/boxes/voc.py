@@ -203,4 +203,5 @@ def corners_of(texts: Sequence[str]) -> tuple[float, float, float, float] | None
 
 def natural(name: str) -> list[tuple[int, str]]:
     """Return a key by which names are sorted as people count: raccoon-9 before raccoon-10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
