@@ -85,9 +85,17 @@ class BoxImages(StoredSplits):
 
     @cached_property
     def _element(self) -> tuple[tuple[Feature, ...], Label]:
+        if self.classes and not self._is_there:  # what generated data stands in for
+            return self._described(self.classes, 1)
         classes = self._names
         most = max((len(b) for n in self._used() for b in self._checked(n).boxes), default=0)
         return self._described(classes, max(1, most))
+
+    @property
+    def _is_there(self) -> bool:
+        """Whether there is a file or a folder to read."""
+        where = getattr(self, "path", getattr(self, "annotations", None))
+        return where is None or Path(str(where)).expanduser().exists()
 
     def _described(self, classes: tuple[str, ...], most: int) -> tuple[tuple[Feature, ...], Label]:
         letterbox = self.fit == "letterbox"
