@@ -105,6 +105,7 @@ PUBLIC = {
         "VGG16",
         "WDSR",
         "WhitenedCNN",
+        "YOLOv3",
     ],
     "tfpipe.declare.hp": ["Bool", "Choice", "Float", "Int", "Range"],
 }

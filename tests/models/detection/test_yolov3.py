@@ -1,5 +1,6 @@
 """YOLOv3: its count, its network beside plain NumPy, and Darknet's weight files."""
 
+import io
 import logging
 import struct
 from collections.abc import Callable, Iterator
@@ -10,21 +11,24 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
-from tfpipe import Pipeline
 from tfpipe.boxes.heads import head_of
 from tfpipe.boxes.yolo_head import YOLOHead
 from tfpipe.declare.codec import from_json, to_json
-from tfpipe.declare.fine_tune import FineTune, Phase
+from tfpipe.declare.loading import load
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import ModelError
+from tfpipe.jobs.predict.pretrained import of_declaration
 from tfpipe.models import YOLOv3
 from tfpipe.models.base import base_of, unfreeze
 from tfpipe.models.parameter_count import count, trainable_parameters
 from tfpipe.tasks import task_for
+from tfpipe.terminal import Terminal
 
 NARROW = 1 / 32  # the factor on the filters in most tests
 WHOLE = 248_007_048  # bytes of the published file
+VECTORS = ("beta", "gamma", "moving_mean", "moving_variance")
 OUTPUTS = ("conv_58", "conv_66", "conv_74")
 
 
@@ -232,7 +236,7 @@ def assert_loaded(model: Any, parts: list[Any], but: tuple[str, ...] = ()) -> No
             np.testing.assert_array_equal(own[1], vectors[0])
             continue
         norm = layers[f"{name}_norm"]
-        for what, vector in zip(("beta", "gamma", "moving_mean", "moving_variance"), vectors):
+        for what, vector in zip(VECTORS, vectors, strict=True):
             np.testing.assert_array_equal(getattr(norm, what), vector)
 
 
@@ -400,3 +404,96 @@ def test_phases_train_the_outputs_then_the_neck_then_all(tmp_path: Path) -> None
     assert numbers == {*range(52, 75)}
     unfreeze(base, "all")
     assert {int(name.split("_")[1]) for name in trained()} == {*range(75)}
+
+
+DECLARED = """
+from tfpipe import FineTune, Phase, Pipeline
+from tfpipe.data import VOC
+from tfpipe.models import YOLOv3
+
+PHOTOS = VOC("photos", size=(64, 96), fit="letterbox", classes=("a", "b", "c"), test=None)
+
+class Three(Pipeline):
+    data = PHOTOS
+    model = YOLOv3("three.weights", width=1 / 32, score=0.01, most=5)
+
+class Own(Pipeline):
+    data = PHOTOS
+    model = YOLOv3("coco.weights", width=1 / 32)
+    fine_tune = FineTune(phases=(Phase(epochs=1), Phase(epochs=1, unfreeze="conv_52")))
+    batch_size = 2
+
+class Random(Pipeline):
+    data = PHOTOS
+    model = YOLOv3(width=1 / 32)
+"""
+ANNOTATION = """<annotation><filename>{name}.png</filename>
+<size><width>40</width><height>30</height><depth>3</depth></size>
+<object><name>b</name><bndbox><xmin>5</xmin><ymin>6</ymin><xmax>25</xmax><ymax>20</ymax></bndbox>
+</object></annotation>"""
+
+
+@pytest.fixture
+def declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of declarations, beside photographs with boxes, and weights of 3 and 80 classes."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "found.py"
+    file.write_text(DECLARED)
+    for folder in ("images", "annotations"):
+        (tmp_path / "photos" / folder).mkdir(parents=True)
+    for name in "abcdef":
+        pixels = np.random.default_rng(ord(name)).integers(0, 256, (30, 40, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "photos/images" / f"{name}.png")
+        xml = ANNOTATION.format(name=name)
+        (tmp_path / "photos/annotations" / f"{name}.xml").write_text(xml)
+    write(tmp_path / "three.weights", 3)
+    write(tmp_path / "coco.weights", 80)
+    return file
+
+
+def test_a_declaration_predicts_where_all_weights_are_of_the_file(declared: Path) -> None:
+    terminal = Terminal(io.StringIO())
+    predictor = of_declaration(load(f"{declared}::Three"), terminal)
+    assert predictor.notes == ()
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 64, 96, 3), np.uint8)
+    answers = np.stack(predictor.model({"image": pixels}))
+    model = YOLOv3("three.weights", width=NARROW, score=0.01, most=5).build(spec(3))
+    head = head_of(model)
+    assert head is not None
+    expected = head.answers(model(pixels, training=False)).numpy()
+    assert (expected[..., 5] >= 0).all()
+    np.testing.assert_allclose(answers, expected, atol=1e-4)
+    with pytest.raises(ModelError) as refused:
+        of_declaration(load(f"{declared}::Own"), terminal)
+    assert "found.py declares a model that must be trained first" in str(refused.value)
+    assert str(refused.value).endswith(
+        "A network that answers without training is declared with weights of its data's own "
+        "classes."
+    )
+    with pytest.raises(ModelError, match=r"so its answers would be random. Declare weights=PATH\."):
+        of_declaration(load(f"{declared}::Random"), terminal)
+    asked = of_declaration(load(f"{declared}::Random", ["model.weights=None"]), terminal)
+    assert "the network is random" in asked.notes[0]
+    assert len(asked.model({"image": pixels})) == 2
+
+
+def test_the_heads_are_fine_tuned_from_a_declaration(tfpipe: Any, declared: Path) -> None:
+    answer = tfpipe("run", f"{declared}::Own", "--no-export")
+    assert answer.code == 0, answer.err
+    assert "coco.weights is of 80 classes, and the data has 3: the output convolutions" in (
+        answer.out + answer.err
+    )
+    (run,) = Path("runs").glob("*/*")
+    rows = (run / "metrics.csv").read_text().splitlines()
+    assert len(rows) == 3
+    for word in ("box_error", "class_error", "val_loss"):
+        assert word in rows[0]
+    best = keras.models.load_model(run / "checkpoints" / "best.keras", compile=False)
+    own, other = (base_of(m).get_layer("conv_3").get_weights() for m in (best, built_of(declared)))
+    np.testing.assert_array_equal(own, other)  # frozen in both phases
+
+
+def built_of(declared: Path) -> Any:
+    pipeline = load(f"{declared}::Own").pipeline
+    features, label = pipeline.data.element()
+    return pipeline.model.build(ElementSpec(features, (label,)))
