@@ -26,7 +26,7 @@ def noise(batch: int = 1, scale: float = 1.0) -> np.ndarray:
 
 
 def sigmoid(x: Any) -> Any:
-    return 1 / (1 + np.exp(-np.float64(x)))
+    return 1 / (1 + np.exp(-np.asarray(x, np.float64)))
 
 
 def place(grid: int, row: int, column: int, anchor: int) -> int:
@@ -39,7 +39,7 @@ def box_of(numbers: np.ndarray, number: int) -> tuple[float, ...]:
     grid, rest = (0, number) if number < 8 else (1, number - 8)
     rows, columns = GRIDS[grid]
     row, column, anchor = rest // 2 // columns, rest // 2 % columns, rest % 2
-    width, height = np.exp(np.float64(numbers[2:4])) * ANCHORS[grid][anchor] / 64
+    width, height = np.exp(numbers[2:4].astype(np.float64)) * ANCHORS[grid][anchor] / 64
     x = (column + sigmoid(numbers[0])) / columns
     y = (row + sigmoid(numbers[1])) / rows
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2
@@ -91,7 +91,7 @@ def test_answers_are_the_boxes_above_the_score() -> None:
 
 def test_large_numbers_give_no_infinity_and_no_gradient_that_is_none() -> None:
     outputs = tf.constant(noise(scale=300.0))
-    labels = np.float32([[[0.1, 0.1, 0.9, 0.9, 0, 0], [0, 0, 0, 0, -1, 0]]])
+    labels = np.array([[[0.1, 0.1, 0.9, 0.9, 0, 0], [0, 0, 0, 0, -1, 0]]], np.float32)
     with tf.GradientTape() as tape:
         tape.watch(outputs)
         boxes, odds = head().decoded(outputs)
@@ -107,7 +107,7 @@ def test_a_saved_head_is_the_same(tmp_path: Any) -> None:
     model.save(tmp_path / "head.keras")
     again = keras.models.load_model(tmp_path / "head.keras").layers[-1]
     assert again.get_config() == model.layers[-1].get_config()
-    outputs, labels = noise(), np.float32([[[0.1, 0.1, 0.9, 0.9, 1, 0]]])
+    outputs, labels = noise(), np.array([[[0.1, 0.1, 0.9, 0.9, 1, 0]]], np.float32)
     for own, other in zip(
         head(least=0.4).losses(labels, outputs), again.losses(labels, outputs), strict=True
     ):
@@ -120,7 +120,7 @@ SQUARE = [0.125, 0.125, 0.875, 0.875]  # 48x48 pixels, its middle is the corner 
 WIDE = [0.05, 0.1, 0.65, 0.4]  # 38x19 pixels
 SMALL = [0.80, 0.80, 0.92, 0.92]  # 8x8 pixels
 CROWD = [0.35, 0.60, 0.50, 0.92]  # 10x20 pixels, ignored
-LABELS = np.float32(
+LABELS = np.array(
     [
         [
             [*SQUARE, 2, 0],
@@ -129,7 +129,8 @@ LABELS = np.float32(
             [*SMALL, 1, 0],
             [0, 0, 0, 0, -1, 0],
         ]
-    ]
+    ],
+    np.float32,
 )
 FINDERS = {
     place(0, 1, 1, 1): (SQUARE, 2),
@@ -151,9 +152,9 @@ def test_the_loss_is_the_one_computed_by_hand() -> None:
     outputs = noise(2)
     near = place(0, 1, 0, 1)  # finds nothing by itself, and lies on the square all the same
     outputs[:, near, :4] = [4.5, -4.5, 0, 0]
-    labels = np.concatenate([LABELS, np.float32([[[0] * 4 + [-1, 0]] * 5])])
+    labels = np.concatenate([LABELS, np.array([[[0] * 4 + [-1, 0]] * 5], np.float32)])
     objects, kinds, boxes, free = 0.0, 0.0, 0.0, []
-    for number, own in enumerate(np.float64(outputs[0])):
+    for number, own in enumerate(outputs[0].astype(np.float64)):
         held = number in FINDERS
         overlaps = [iou_of(box_of(own, number), b) for b in (SQUARE, WIDE, SMALL, CROWD)]
         if not held and (number == LEFT or max(overlaps) > 0.5):
@@ -232,7 +233,7 @@ def test_errors_are_the_shares_of_wrong_anchors_and_the_mean_of_offsets() -> Non
 
 
 def test_of_two_objects_for_one_anchor_the_first_has_it_and_a_crowd_never() -> None:
-    two = np.float32([[[*SMALL, 1, 1], [*SMALL, 2, 0], [*SMALL, 0, 0]]])
+    two = np.array([[[*SMALL, 1, 1], [*SMALL, 2, 0], [*SMALL, 0, 0]]], np.float32)
     rows, ignored = head().targets(tf.constant(two))
     assert int(rows[0, place(1, 3, 3, 0)]) == 1
     assert not ignored.numpy().any()
@@ -240,7 +241,7 @@ def test_of_two_objects_for_one_anchor_the_first_has_it_and_a_crowd_never() -> N
 
 @pytest.mark.parametrize("corner", [0.0, 1.0])
 def test_an_object_at_the_edge_is_in_the_last_cell(corner: float) -> None:
-    labels = np.float32([[[corner, corner, corner, corner, 0, 0]]])
+    labels = np.array([[[corner, corner, corner, corner, 0, 0]]], np.float32)
     labels[..., :2] -= 0.05
     labels[..., 2:4] += 0.05
     rows, _ = head().targets(tf.constant(labels))

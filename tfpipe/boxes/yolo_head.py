@@ -52,7 +52,7 @@ class YOLOHead(Head):
         self,
         grids: Sequence[tuple[int, int]],
         anchors: Sequence[Sequence[tuple[float, float]]],
-        image: tuple[int, int],
+        image: Sequence[int],
         least: float = 0.5,
         **options: Any,
     ) -> None:
@@ -143,25 +143,28 @@ class YOLOHead(Head):
         Args:
             boxes: [batch, boxes, 4] by middles and sides.
         """
-        shapes, first, rows, columns, each, within = [], [], [], [], [], []
-        start = 0
-        for grid, some in zip(self.grids, self.anchors, strict=True):
-            shapes += [(w / self.image[1], h / self.image[0]) for w, h in some]
-            first += [start] * len(some)
-            rows += [grid[0]] * len(some)
-            columns += [grid[1]] * len(some)
-            each += [len(some)] * len(some)
-            within += range(len(some))
-            start += grid[0] * grid[1] * len(some)
+        maps = [*zip(self.grids, self.anchors, strict=True)]
+        starts = np.cumsum([0, *(rows * columns * len(some) for (rows, columns), some in maps)])
+        shapes = np.array([shape for some in self.anchors for shape in some], np.float32)
+        shapes /= np.array((self.image[1], self.image[0]), np.float32)
+        # Of each shape its number in the first cell of its grid, and what the next cells add to it.
+        table = np.array(
+            [
+                (start + within, rows, columns, len(some))
+                for start, ((rows, columns), some) in zip(starts, maps, strict=False)
+                for within in range(len(some))
+            ],
+            np.int32,
+        )
         common = tf.reduce_prod(tf.minimum(boxes[..., tf.newaxis, 2:], shapes), axis=-1)
         areas = tf.reduce_prod(boxes[..., 2:], axis=-1, keepdims=True) + np.prod(shapes, axis=-1)
         best = tf.argmax(common / (areas - common), axis=-1, output_type=tf.int32)
-        high, wide, many = (tf.gather(numbers, best) for numbers in (rows, columns, each))
+        first, rows, columns, each = tf.unstack(tf.gather(table, best), axis=-1)
         column, row = (
             tf.clip_by_value(tf.cast(middle * tf.cast(count, tf.float32), tf.int32), 0, count - 1)
-            for middle, count in ((boxes[..., 0], wide), (boxes[..., 1], high))
+            for middle, count in ((boxes[..., 0], columns), (boxes[..., 1], rows))
         )
-        return tf.gather(first, best) + (row * wide + column) * many + tf.gather(within, best)
+        return first + (row * columns + column) * each
 
     def _boxes(self, outputs: tf.Tensor) -> tf.Tensor:
         """Return the boxes, [batch, anchors, 4], which may reach out of the image."""

@@ -112,7 +112,7 @@ def in_numpy(pixels: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]]) -> 
     layers = iter(parts)
 
     def conv(x: np.ndarray, stride: int = 1) -> np.ndarray:
-        vectors, kernel = (np.float64(part) for part in next(layers))
+        vectors, kernel = (part.astype(np.float64) for part in next(layers))
         x = convolution(x, kernel, stride)
         if len(vectors) == 1:
             return x + vectors[0][:, None, None]
@@ -477,6 +477,7 @@ def test_a_declaration_predicts_where_all_weights_are_of_the_file(declared: Path
     assert len(asked.model({"image": pixels})) == 2
 
 
+@pytest.mark.ci
 def test_the_heads_are_fine_tuned_from_a_declaration(tfpipe: Any, declared: Path) -> None:
     answer = tfpipe("run", f"{declared}::Own", "--no-export")
     assert answer.code == 0, answer.err
@@ -494,6 +495,6 @@ def test_the_heads_are_fine_tuned_from_a_declaration(tfpipe: Any, declared: Path
 
 
 def built_of(declared: Path) -> Any:
-    pipeline = load(f"{declared}::Own").pipeline
+    pipeline: Any = load(f"{declared}::Own").pipeline
     features, label = pipeline.data.element()
     return pipeline.model.build(ElementSpec(features, (label,)))

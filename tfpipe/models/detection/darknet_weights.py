@@ -78,7 +78,8 @@ def opened(weights: str, classes: int, width: float = 1.0) -> DarknetFile:
         raise ModelError(
             f"weights={weights} has {size:,} bytes, {size - expected:,} too many: {advice}"
         )
-    row = _at(tables[count], size - start)
+    end = start
+    row = next(r for r in tables[count] if (end := end + _NUMBER * r.numbers) > size)
     raise ModelError(
         f"weights={weights} ends in {row.name}, a convolution of {row.size}x{row.size} from "
         f"{row.inputs} to {row.filters} channels; {expected - size:,} bytes are missing: {advice}"
@@ -156,9 +157,3 @@ def _header(path: Path, weights: str) -> tuple[int, int]:
 def _size(table: tuple[Convolution, ...]) -> int:
     """Return how many bytes the weights are."""
     return _NUMBER * sum(row.numbers for row in table)
-
-
-def _at(table: tuple[Convolution, ...], place: int) -> Convolution:
-    """Return the convolution at a byte."""
-    end = 0
-    return next(row for row in table if (end := end + _NUMBER * row.numbers) > place)

@@ -2,12 +2,12 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from tfpipe.declare.field_types import Fraction, Positive, PositiveFloat
 from tfpipe.declare.fine_tune import BatchNorm
 from tfpipe.declare.kinds import ModelBuilder, TaskName, Training
-from tfpipe.declare.spec import ElementSpec, Feature
+from tfpipe.declare.spec import ElementSpec
 from tfpipe.errors import ModelError
 from tfpipe.models.detection.darknet import ANCHORS, BESIDE, HALVED, convolutions, network
 from tfpipe.models.detection.darknet_weights import COCO, DarknetFile, load, opened
@@ -107,6 +107,7 @@ class YOLOv3(ModelBuilder):
     ) -> "keras.Model":
         import keras
 
+        from tfpipe.boxes.yolo_head import YOLOHead
         from tfpipe.models.base import unfreeze
 
         self.check(spec)
@@ -122,26 +123,21 @@ class YOLOv3(ModelBuilder):
             bias[:, BESIDE - 1] = _PRIOR
             convolution.bias.assign(bias.ravel())
         joined = keras.layers.Concatenate(axis=1, dtype="float32")(numbers)
-        model = keras.Model(inputs, self._head(spec.feature, maps)(joined), name="yolov3")
-        self._load(model, spec)
-        usual: BatchNorm = "trained" if self.weights is None else "inference"
-        batch_norm = usual if self.batch_norm == "auto" else self.batch_norm
-        unfreeze(base, "all" if self.trainable else None, batch_norm)
-        return model
-
-    def _head(self, feature: Feature, maps: list[Any]) -> Any:
-        """Return the last layer."""
-        from tfpipe.boxes.yolo_head import YOLOHead
-
-        return YOLOHead(
+        head = YOLOHead(
             [tuple(grid.shape[1:3]) for grid in maps],
             ANCHORS,
-            (feature.shape[0], feature.shape[1]),
+            spec.feature.shape[:2],
             self.least,
             score=self.score,
             overlap=self.overlap,
             most=self.most,
         )
+        model = keras.Model(inputs, head(joined), name="yolov3")
+        self._load(model, spec)
+        usual: BatchNorm = "trained" if self.weights is None else "inference"
+        batch_norm = usual if self.batch_norm == "auto" else self.batch_norm
+        unfreeze(base, "all" if self.trainable else None, batch_norm)
+        return model
 
     def _file(self, spec: ElementSpec) -> DarknetFile | None:
         """Return what the weight file holds; raise ModelError where it does not fit."""
