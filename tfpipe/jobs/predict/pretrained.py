@@ -34,9 +34,9 @@ def of_declaration(loaded: Loaded, terminal: Terminal) -> Predictor:
     spec = ElementSpec(features, (label,))
     check_images(spec, loaded.name)
     builder.check(spec)
-    random, trained = getattr(builder, "weights", "") is None, builder.is_trained(spec)
-    if trained is False and not random:
-        raise _untrained(loaded, builder)
+    trained = builder.is_trained(spec)
+    if trained is False and getattr(builder, "weights", None) is not None:
+        raise _untrained(loaded)
     task = task_for(spec, pipeline.task)
 
     def load() -> TrainedModel:
@@ -49,11 +49,12 @@ def of_declaration(loaded: Loaded, terminal: Terminal) -> Predictor:
         with terminal.waiting("building the model"), picked.strategy.scope():
             model = builder.build(spec, pipeline.task)
         if trained is None:
-            _check_trained(loaded, builder, model)
+            _check_trained(loaded, model)
         check_width(model, task, f"{loaded.name}'s network")
         builder.check_samples(model, spec, _any_images(spec.feature))
         return TrainedModel(model, task.for_model(model), spec)
 
+    random = getattr(builder, "weights", "") is None
     note = "weights=None: the network is random, and these answers mean nothing."
     return Predictor(loaded.name, load, task, spec, (note,) if random else ())
 
@@ -67,9 +68,9 @@ def _needs_no_training(loaded: Loaded, pipeline: Pipeline) -> ModelBuilder:
     pretrained = hasattr(builder, "weights") or hasattr(builder, "handle")
     own = overrides(type(pipeline), "build_model")  # of which nobody knows what it builds
     if builder is None or own or pipeline.data is None or not pretrained:
-        raise _untrained(loaded, builder)
+        raise _untrained(loaded)
     if getattr(builder, "head", "imagenet") not in ("imagenet", None):
-        raise _untrained(loaded, builder)
+        raise _untrained(loaded)
     if getattr(builder, "weights", "") is None and not _asked(loaded, "model.weights"):
         raise ModelError(
             f"{_shown(loaded)} declares weights=None, so its answers would be random. Declare "
@@ -78,14 +79,14 @@ def _needs_no_training(loaded: Loaded, pipeline: Pipeline) -> ModelBuilder:
     return builder
 
 
-def _check_trained(loaded: Loaded, builder: ModelBuilder, model: Any) -> None:
+def _check_trained(loaded: Loaded, model: Any) -> None:
     """Refuse a model with weights beside those of its pretrained base: nobody trained them."""
     from tfpipe.models.base import base_of
 
     base = base_of(model)
     pretrained = base.weights if base is not None else []
     if len(pretrained) != len(model.weights):
-        raise _untrained(loaded, builder)
+        raise _untrained(loaded)
 
 
 def _any_images(feature: Feature) -> Any:
@@ -95,14 +96,14 @@ def _any_images(feature: Feature) -> Any:
     return np.random.default_rng(0).integers(0, 256, (4, *feature.shape), np.uint8)
 
 
-def _untrained(loaded: Loaded, builder: ModelBuilder | None) -> ModelError:
-    how = "with head='imagenet'"
+def _untrained(loaded: Loaded) -> ModelError:
+    builder, how = loaded.pipeline.model, "head='imagenet'"
     if builder is not None and builder.finds_boxes:
-        how = "with weights of its data's own classes"
+        how = "weights of its data's own classes"
     return ModelError(
         f"{_shown(loaded)} declares a model that must be trained first: now its answers would be "
         f"random. Train it with tfpipe run {_shown(loaded)}, then use tfpipe predict last PATH... "
-        f"A network that answers without training is declared {how}."
+        f"A network that answers without training is declared with {how}."
     )
 
 
