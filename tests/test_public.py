@@ -108,6 +108,7 @@ PUBLIC = {
         "VGG16",
         "WDSR",
         "WhitenedCNN",
+        "YOLOv3",
     ],
     "tfpipe.declare.hp": ["Bool", "Choice", "Float", "Int", "Range"],
 }

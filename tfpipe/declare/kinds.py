@@ -163,6 +163,17 @@ class ModelBuilder(Part):
             features: a few real training samples, as the source gives them, not augmented.
         """
 
+    def is_trained(self, spec: ElementSpec) -> bool | None:
+        """Return whether all weights of the model are of a file, so that it can answer as it is.
+
+        Args:
+            spec: the element spec of the data.
+
+        Returns:
+            None where the built model shows it: all its weights are those of its pretrained base.
+        """
+        return None
+
     def offline(self) -> tuple[Self, str]:
         """Return the builder without what would have to be downloaded, for generated data.
 

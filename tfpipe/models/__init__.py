@@ -11,6 +11,7 @@ from tfpipe.models.cnn.resnet import ResNet
 from tfpipe.models.cnn.vgg import VGG
 from tfpipe.models.custom import Custom
 from tfpipe.models.detection.ssd import SSD
+from tfpipe.models.detection.yolov3 import YOLOv3
 from tfpipe.models.images_out.discriminator import Discriminator
 from tfpipe.models.images_out.edsr import EDSR
 from tfpipe.models.images_out.feature_extractor import FeatureExtractor
@@ -74,4 +75,5 @@ __all__ = [
     "Transformer",
     "UNet",
     "WhitenedCNN",
+    "YOLOv3",
 ]

@@ -71,6 +71,7 @@ def load_model(path: Path, stopped: Stopped) -> Any:
 
     # By these Keras knows layers of tfpipe by their registered names.
     import tfpipe.boxes.heads
+    import tfpipe.boxes.yolo_head
     import tfpipe.models.images_out.layers
     import tfpipe.models.pretrained.hub_module
     import tfpipe.models.sequence.carried
