@@ -135,7 +135,9 @@ class DetectionModule(keras.layers.Layer):
 
     def _classes(self, numbers: tf.Tensor) -> tf.Tensor:
         """Return the classes of the module's numbers; -1 for those that are none of the data's."""
-        same = tf.equal(tf.cast(tf.round(numbers), tf.int32)[..., tf.newaxis], tf.constant(self.ids))
+        same = tf.equal(
+            tf.cast(tf.round(numbers), tf.int32)[..., tf.newaxis], tf.constant(self.ids)
+        )
         place = tf.argmax(tf.cast(same, tf.int32), axis=-1, output_type=tf.int32)
         known = (numbers >= 0) & tf.reduce_any(same, axis=-1)
         return tf.where(known, place, -1)
@@ -191,8 +193,7 @@ def _missing(endpoint: Endpoint) -> list[str]:
 def _takes_images(takes: tf.TensorSpec) -> bool:
     numbers = takes.dtype.is_floating or takes.dtype == tf.uint8
     return numbers and (
-        takes.shape.rank is None
-        or (takes.shape.rank == IMAGE_RANK and takes.shape[3] in (None, 3))
+        takes.shape.rank is None or (takes.shape.rank == IMAGE_RANK and takes.shape[3] in (None, 3))
     )
 
 

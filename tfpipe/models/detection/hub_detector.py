@@ -192,7 +192,8 @@ class HubDetector(ModelBuilder):
             )
         if never := [name for name in classes if name not in known]:
             logger.warning(
-                "HubDetector never finds %s: HubDetector.label_map does not have it.", listed(never, _SHOWN)
+                "HubDetector never finds %s: HubDetector.label_map does not have it.",
+                listed(never, _SHOWN),
             )
         return [known.get(name, -1) for name in classes]
 
