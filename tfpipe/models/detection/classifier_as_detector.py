@@ -124,7 +124,7 @@ class ClassifierAsDetector(ModelBuilder):
         classifier, names = self._classifier(spec)
         self._refuse_shapes(classifier, names, feature)
         windows = SlidingWindows(
-            classifier,
+            _with_logits(classifier),
             [spec.classes.index(n) if n in spec.classes else -1 for n in names],
             self.window,
             self.step,
@@ -132,7 +132,6 @@ class ClassifierAsDetector(ModelBuilder):
             self.score,
             self.overlap,
             self.most,
-            last_activation(classifier) or "logits",  # type: ignore[arg-type]
             name="windows",
         )
         inputs = keras.Input(feature.shape, name=feature.name, dtype="float32")
@@ -260,6 +259,22 @@ class ClassifierAsDetector(ModelBuilder):
                 f"{counted(len(names), 'class')}: {listed(names, _SHOWN)}. Declare as many as it "
                 "has, with background=NAME for one that is no object."
             )
+
+
+def _with_logits(model: "keras.Model") -> "keras.Model":
+    """Return a classifier without a last softmax or sigmoid.
+
+    Of probabilities, which are rounded to 1, the surest of several windows could not be told.
+    """
+    import keras
+
+    if not last_activation(model):
+        return model
+    last = model.layers[-1]
+    if not hasattr(last, "activation"):
+        return keras.Model(model.inputs, last.input)
+    last.activation = keras.activations.linear
+    return model
 
 
 def _stand_in(width: int) -> "keras.Model":

@@ -163,9 +163,10 @@ class HubDetector(ModelBuilder):
             known = read_label_map(Path(self.label_map).expanduser())
         if not {*classes} & {*known}:
             raise ModelError(
-                f"HubDetector.label_map has none of the data's classes, {listed(classes, _SHOWN)}: it has "
-                f"{listed(known, _SHOWN)}. Name the data's classes as the label map does, or give a mapping "
-                "of the data's names to the module's numbers."
+                f"HubDetector.label_map has none of the data's classes, "
+                f"{listed(classes, _SHOWN)}: it has {listed(known, _SHOWN)}. Name the data's "
+                "classes as the label map does, or give a mapping of the data's names to the "
+                "module's numbers."
             )
         return known
 
@@ -214,8 +215,8 @@ def read_label_map(file: Path) -> dict[str, int]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
         raise ModelError(
-            f"HubDetector.label_map={file} cannot be read: {reason}. Give 'coco', a .pbtxt of items "
-            "such as item { id: 17 name: 'cat' }, or a mapping of names to numbers."
+            f"HubDetector.label_map={file} cannot be read: {reason}. Give 'coco', a .pbtxt of "
+            "items such as item { id: 17 name: 'cat' }, or a mapping of names to numbers."
         ) from None
     found: dict[str, int] = {}
     for item in _ITEM.findall(text):

@@ -1,7 +1,7 @@
 """A classifier that is asked about windows all over an image, as a Keras layer."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,11 +10,8 @@ import tensorflow as tf
 from tfpipe.boxes.suppression import best_of_each_class
 from tfpipe.boxes.windows import pyramid, shares
 
-Gives = Literal["logits", "softmax", "sigmoid"]
-
 AT_ONCE = 64  # windows that are in memory at a time
 _NEVER = -1e9
-_LITTLE = 1e-7
 
 
 @keras.saving.register_keras_serializable(package="tfpipe")
@@ -26,7 +23,7 @@ class SlidingWindows(keras.layers.Layer):
     have whole values from 0 to 255, as if each was a picture of its own.
 
     Args:
-        classifier: gives a number for each of its classes, or one for two; it is never trained.
+        classifier: gives a logit for each of its classes, or one for two; it is never trained.
         classes: which class of the data each of its classes is; -1 for one that is left out.
         window: (height, width) in pixels.
         step: pixels from one window to the next.
@@ -34,7 +31,6 @@ class SlidingWindows(keras.layers.Layer):
         score: the probability from which on a window is kept as its most probable class.
         overlap: of two windows of a class whose intersection over union is larger, one is left out.
         most: how many boxes are given of an image.
-        gives: what the classifier's numbers are.
         options: further arguments of keras.layers.Layer.
     """
 
@@ -48,7 +44,6 @@ class SlidingWindows(keras.layers.Layer):
         score: float = 0.98,
         overlap: float = 0.3,
         most: int = 100,
-        gives: Gives = "logits",
         **options: Any,
     ) -> None:
         super().__init__(**{"dtype": "float32", **options, "trainable": False})
@@ -56,7 +51,7 @@ class SlidingWindows(keras.layers.Layer):
         classifier.trainable = False
         self.classifier, self.classes = classifier, [*classes]
         self.window, self.step, self.shrink = (window[0], window[1]), step, shrink
-        self.score, self.overlap, self.most, self.gives = score, overlap, most, gives
+        self.score, self.overlap, self.most = score, overlap, most
 
     def build(self, input_shape: Any) -> None:
         height, width = input_shape[1:3]
@@ -80,7 +75,7 @@ class SlidingWindows(keras.layers.Layer):
         return (input_shape[0], self.most, 6)
 
     def get_config(self) -> dict[str, Any]:
-        names = ("classes", "window", "step", "shrink", "score", "overlap", "most", "gives")
+        names = ("classes", "window", "step", "shrink", "score", "overlap", "most")
         classifier = keras.saving.serialize_keras_object(self.classifier)
         own = {name: getattr(self, name) for name in names}
         return {**super().get_config(), **own, "classifier": classifier}
@@ -92,7 +87,9 @@ class SlidingWindows(keras.layers.Layer):
 
     def _found(self, image: tf.Tensor) -> tf.Tensor:
         """Return the boxes of an image, [most, 6]."""
-        logits = self._logits(self._answers(self._copies(image)))
+        logits = self._answers(self._copies(image))
+        if logits.shape[-1] == 1:  # of two classes: as a softmax of 0 and that
+            logits = tf.concat([tf.zeros_like(logits), logits], axis=-1)
         best = tf.argmax(logits, axis=-1, output_type=tf.int32)
         chosen = tf.one_hot(best, logits.shape[-1], True, False, dtype=tf.bool)
         others = tf.where(chosen, -np.inf, logits)
@@ -152,16 +149,6 @@ class SlidingWindows(keras.layers.Layer):
         if tuple(size) == self.window:
             return windows
         return _whole(tf.image.resize(windows, size, antialias=True))
-
-    def _logits(self, given: tf.Tensor) -> tf.Tensor:
-        """Return a logit of a softmax for each class; of one number for two, 0 and that."""
-        if self.gives != "logits":
-            given = tf.clip_by_value(given, _LITTLE, 1.0)
-        if given.shape[-1] > 1:
-            return tf.math.log(given) if self.gives == "softmax" else given
-        if self.gives == "sigmoid":
-            given = tf.math.log(given) - tf.math.log(tf.maximum(1.0 - given, _LITTLE))
-        return tf.concat([tf.zeros_like(given), given], axis=-1)
 
 
 def _whole(values: tf.Tensor) -> tf.Tensor:
