@@ -127,6 +127,7 @@ class ModelBuilder(Part):
     contract: ClassVar[str] = ""
     makes_images: ClassVar[bool] = False  # whether it answers with an image
     finds_boxes: ClassVar[bool] = False  # whether it finds objects in an image
+    as_it_is: ClassVar[bool] = False  # whether nothing of it is trained
 
     def build(
         self, spec: ElementSpec, task: TaskName = "auto", train: Training | None = None

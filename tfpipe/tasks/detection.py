@@ -90,10 +90,11 @@ class Detection(Task):
 
     @property
     def _learning(self) -> "Head":
-        if self.head is None or not self.head.learns:
+        """The model's last layer, whose loss is 0 where the model finds boxes as it is."""
+        if self.head is None:
             raise ConfigError(
-                "This detector has no loss: it finds boxes as it is. Use tfpipe predict, evaluate "
-                "or export, or declare loss= of your own."
+                "The loss of a detector is its last layer's, and there is no model yet. Declare "
+                "loss= of your own."
             )
         return self.head
 

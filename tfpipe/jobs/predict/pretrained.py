@@ -48,13 +48,14 @@ def of_declaration(loaded: Loaded, terminal: Terminal) -> Predictor:
         picked = pick(pipeline.device)
         with terminal.waiting("building the model"), picked.strategy.scope():
             model = builder.build(spec, pipeline.task)
-        if trained is None:
+        if trained is None and not builder.as_it_is:
             _check_trained(loaded, model)
         check_width(model, task, f"{loaded.name}'s network")
         builder.check_samples(model, spec, _any_images(spec.feature))
         return TrainedModel(model, task.for_model(model), spec)
 
-    random = getattr(builder, "weights", "") is None
+    network = getattr(builder, "classifier", builder)
+    random = getattr(network, "weights", "") is None
     note = "weights=None: the network is random, and these answers mean nothing."
     return Predictor(loaded.name, load, task, spec, (note,) if random else ())
 
@@ -67,7 +68,11 @@ def _needs_no_training(loaded: Loaded, pipeline: Pipeline) -> ModelBuilder:
     builder = pipeline.model
     pretrained = hasattr(builder, "weights") or hasattr(builder, "handle")
     own = overrides(type(pipeline), "build_model")  # of which nobody knows what it builds
-    if builder is None or own or pipeline.data is None or not pretrained:
+    if builder is None or own or pipeline.data is None:
+        raise _untrained(loaded)
+    if builder.as_it_is:
+        return builder
+    if not pretrained:
         raise _untrained(loaded)
     if getattr(builder, "head", "imagenet") not in ("imagenet", None):
         raise _untrained(loaded)

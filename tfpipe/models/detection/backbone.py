@@ -89,12 +89,15 @@ def _tapped(base: Any, taps: int, backbone: ModelBuilder | str) -> list[Any]:
 def _of_file(file: str) -> "keras.Model":
     import keras
 
+    from tfpipe.models.known_layers import know_layers
+
     path = Path(file).expanduser()
     if not path.is_file():
         raise ModelError(
             f"SSD.backbone={file}: there is no such file. Give RUN/checkpoints/best.keras of a "
             "network trained before, or a builder such as Application('MobileNetV2')."
         )
+    know_layers()
     try:
         model = keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, OSError) as error:

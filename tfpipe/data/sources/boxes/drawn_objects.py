@@ -217,6 +217,30 @@ class SampleBoxes(DrawnObjects):
         return tuple(sample_images(16, side, 3, self.seed + i) for i in range(2))  # type: ignore[return-value]
 
 
+def sample_boxes(
+    image: tuple[int, int], classes: tuple[str, ...], size: int | None, seed: int
+) -> SampleBoxes:
+    """Return drawn objects in place of what a detector is shown that needs no training.
+
+    Args:
+        image: height and width.
+        classes: the names of the classes.
+        size: how many training images, which such a detector does not look at; 256 when None.
+        seed: the pipeline's seed.
+    """
+    count = size or _SAMPLES
+    return SampleBoxes(
+        size=image,
+        count=count,
+        validation=max(1, count // 8),
+        test=max(1, count // 8),
+        objects=(1, 3),
+        scale=(0.2, 0.5),
+        classes=classes,
+        seed=seed,
+    )
+
+
 def sample_boxes_of(source: BoxImages, size: int | None, seed: int) -> SampleBoxes:
     """Return drawn objects in place of a source's own.
 
