@@ -22,33 +22,14 @@ that comes after Darknet-53. Without the file a narrow network stands in for it 
 """
 
 from tfpipe import FineTune, Phase, Pipeline, keras, models
-from tfpipe.data import VOC, augment
-
-# Lin and others, 2014, arXiv:1405.0312, in the order of Darknet's file.
-COCO = (
-    *("person", "bicycle", "car", "motorbike", "aeroplane", "bus", "train", "truck", "boat"),
-    *("traffic light", "fire hydrant", "stop sign", "parking meter", "bench"),
-    *("bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe"),
-    *("backpack", "umbrella", "handbag", "tie", "suitcase"),
-    *("frisbee", "skis", "snowboard", "sports ball", "kite", "baseball bat", "baseball glove"),
-    *("skateboard", "surfboard", "tennis racket"),
-    *("bottle", "wine glass", "cup", "fork", "knife", "spoon", "bowl"),
-    *("banana", "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut"),
-    *("cake", "chair", "sofa", "pottedplant", "bed", "diningtable", "toilet"),
-    *("tvmonitor", "laptop", "mouse", "remote", "keyboard", "cell phone"),
-    *("microwave", "oven", "toaster", "sink", "refrigerator"),
-    *("book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush"),
-)
+from tfpipe.data import VOC, ImageFiles, augment
 
 
 class YOLOv3(Pipeline):
     """The published network, which finds what it was trained on."""
 
-    data = VOC("photographs", size=(416, 416), fit="letterbox", classes=COCO)
+    data = ImageFiles(size=(416, 416), classes="coco", fit="letterbox", finds="boxes")
     model = models.YOLOv3("yolov3.weights")
-    optimizer = keras.optimizers.Adam(1e-4)
-    batch_size = 8
-    epochs = 1
 
 
 class YOLOv3Raccoon(Pipeline):
