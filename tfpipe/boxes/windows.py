@@ -34,10 +34,10 @@ def pyramid(image: Size, window: Size, step: int, shrink: float) -> list[Level]:
         height, width = (round(side / scale) for side in image)
         if height < window[0] or width < window[1]:
             return levels
-        rows = np.arange(0, height - window[0] + 1, step, np.int32)
-        columns = np.arange(0, width - window[1] + 1, step, np.int32)
+        rows = np.arange(0, height - window[0] + 1, step)
+        columns = np.arange(0, width - window[1] + 1, step)
         corners = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
-        levels.append(Level((height, width), corners))
+        levels.append(Level((height, width), corners.astype(np.int32)))
 
 
 def shares(level: Level, window: Size) -> np.ndarray:

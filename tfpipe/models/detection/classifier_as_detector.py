@@ -162,12 +162,27 @@ class ClassifierAsDetector(ModelBuilder):
 
     def _classifier(self, spec: ElementSpec) -> "tuple[keras.Model, tuple[str, ...]]":
         """Return the classifier, and the names of its classes."""
+        import keras
+
         if self.classifier == STAND_IN:
-            return _stand_in(1 + len(spec.classes)), ("", *spec.classes)
+            inputs = keras.Input((_STAND_IN_SIDE, _STAND_IN_SIDE, 3))
+            x = keras.layers.Rescaling(1 / 255)(inputs)
+            x = keras.layers.Conv2D(4, 3, strides=4, activation="relu")(x)
+            x = keras.layers.Dense(1 + len(spec.classes))(keras.layers.Flatten()(x))
+            return keras.Model(inputs, x), ("", *spec.classes)
         names = self._names(spec.classes)
         if isinstance(self.classifier, ModelBuilder):
             return self.classifier.build(self._of_windows(spec)), names
-        return self._loaded(), names
+        from tfpipe.models.known_layers import know_layers
+
+        know_layers()
+        try:
+            return keras.models.load_model(self._file, compile=False), names
+        except (ValueError, TypeError, OSError) as error:
+            reason = str(error).partition("\n")[0]
+            raise ModelError(
+                f"ClassifierAsDetector.classifier={self.classifier} cannot be loaded: {reason}"
+            ) from None
 
     def _of_windows(self, spec: ElementSpec) -> ElementSpec:
         """Return what a builder is asked for: a classifier of windows."""
@@ -175,20 +190,6 @@ class ClassifierAsDetector(ModelBuilder):
         window = Feature(feature.name, (*self.window, feature.shape[2]), feature.dtype, "image")
         label = Label("label", "class", (), self._names(spec.classes))
         return ElementSpec((window,), (label,), spec.splits)
-
-    def _loaded(self) -> "keras.Model":
-        import keras
-
-        from tfpipe.models.known_layers import know_layers
-
-        know_layers()
-        try:
-            return keras.models.load_model(self._file, compile=False)
-        except (ValueError, TypeError, OSError) as error:
-            reason = str(error).partition("\n")[0]
-            raise ModelError(
-                f"ClassifierAsDetector.classifier={self.classifier} cannot be loaded: {reason}"
-            ) from None
 
     # Classes
 
@@ -275,13 +276,3 @@ def _with_logits(model: "keras.Model") -> "keras.Model":
         return keras.Model(model.inputs, last.input)
     last.activation = keras.activations.linear
     return model
-
-
-def _stand_in(width: int) -> "keras.Model":
-    """A small classifier with random weights."""
-    import keras
-
-    inputs = keras.Input((_STAND_IN_SIDE, _STAND_IN_SIDE, 3))
-    x = keras.layers.Rescaling(1 / 255)(inputs)
-    x = keras.layers.Conv2D(4, 3, strides=4, activation="relu")(x)
-    return keras.Model(inputs, keras.layers.Dense(width)(keras.layers.Flatten()(x)))

@@ -64,19 +64,16 @@ class DetectionModule(keras.layers.Layer):
         self.takes = tf.TensorSpec([None, None, None, 3], tf.uint8)
         self._find: Callable[[tf.Tensor], Outputs] = _middle
         if handle != STAND_IN:
-            self._load(Module(resolve(handle, fetch=False), handle))
+            module = Module(resolve(handle, fetch=False), handle)
+            endpoint = _finding(module, signature)
+            self.takes = endpoint.takes
+            self._find = lambda images: endpoint(images, False)
+            # Tracked by TensorFlow, so that an export finds the module's tables and files.
+            self._loaded = module.loaded
+            for variable in module.variables:
+                if variable.dtype.is_floating or variable.dtype.is_integer:
+                    self._share(variable)
         self.built = True
-
-    def _load(self, module: Module) -> None:
-        """Take the module's endpoint that finds boxes, and its weights."""
-        endpoint = _finding(module, self.signature)
-        self.takes = endpoint.takes
-        self._find = lambda images: endpoint(images, False)
-        # Tracked by TensorFlow, so that an export finds the module's tables and files.
-        self._loaded = module.loaded
-        for variable in module.variables:
-            if variable.dtype.is_floating or variable.dtype.is_integer:
-                self._share(variable)
 
     def _share(self, variable: tf.Variable) -> None:
         """Make a weight of a variable without a copy, as Keras's own TFSMLayer does."""
@@ -98,7 +95,7 @@ class DetectionModule(keras.layers.Layer):
             images = tf.cast(low + images * ((high - low) / 255.0), self.takes.dtype)
         else:
             images = tf.cast(tf.clip_by_value(tf.round(images), 0.0, 255.0), self.takes.dtype)
-        if _takes_a_batch(self.takes):
+        if self.takes.shape.rank is not None and self.takes.shape[0] is None:
             return self._rows(self._find(images))
         spec = tf.TensorSpec([self.most, 6], tf.float32)
         return tf.map_fn(
@@ -115,7 +112,12 @@ class DetectionModule(keras.layers.Layer):
         boxes, numbers, scores = (tf.cast(found[n], tf.float32) for n in (BOXES, CLASSES, SCORES))
         if boxes.shape.rank == 2:  # of one image, without the axis of the batch
             boxes, numbers, scores = boxes[tf.newaxis], numbers[tf.newaxis], scores[tf.newaxis]
-        classes = self._classes(numbers)
+        same = tf.equal(
+            tf.cast(tf.round(numbers), tf.int32)[..., tf.newaxis], tf.constant(self.ids)
+        )
+        place = tf.argmax(tf.cast(same, tf.int32), axis=-1, output_type=tf.int32)
+        known = (numbers >= 0) & tf.reduce_any(same, axis=-1)
+        classes = tf.where(known, place, -1)
         there = (scores >= self.score) & (classes >= 0)
         if COUNT in found:
             counts = tf.reshape(tf.cast(found[COUNT], tf.int32), [-1, 1])
@@ -132,15 +134,6 @@ class DetectionModule(keras.layers.Layer):
         return tf.ensure_shape(
             tf.concat([clipped, corners[..., 4:]], axis=-1), [None, self.most, 6]
         )
-
-    def _classes(self, numbers: tf.Tensor) -> tf.Tensor:
-        """Return the classes of the module's numbers; -1 for those that are none of the data's."""
-        same = tf.equal(
-            tf.cast(tf.round(numbers), tf.int32)[..., tf.newaxis], tf.constant(self.ids)
-        )
-        place = tf.argmax(tf.cast(same, tf.int32), axis=-1, output_type=tf.int32)
-        known = (numbers >= 0) & tf.reduce_any(same, axis=-1)
-        return tf.where(known, place, -1)
 
     def get_config(self) -> dict[str, Any]:
         names = ("handle", "ids", "score", "most", "scale", "signature")
@@ -195,10 +188,6 @@ def _takes_images(takes: tf.TensorSpec) -> bool:
     return numbers and (
         takes.shape.rank is None or (takes.shape.rank == IMAGE_RANK and takes.shape[3] in (None, 3))
     )
-
-
-def _takes_a_batch(takes: tf.TensorSpec) -> bool:
-    return takes.shape.rank is not None and takes.shape[0] is None
 
 
 def _middle(images: tf.Tensor) -> Outputs:

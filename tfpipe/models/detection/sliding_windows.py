@@ -87,7 +87,11 @@ class SlidingWindows(keras.layers.Layer):
 
     def _found(self, image: tf.Tensor) -> tf.Tensor:
         """Return the boxes of an image, [most, 6]."""
-        logits = self._answers(self._copies(image))
+        width, copies = self._levels[0].size[1], [_whole(image)]
+        for level in self._levels[1:]:
+            copy = _whole(tf.image.resize(copies[0], level.size, antialias=True))
+            copies.append(tf.pad(copy, [[0, 0], [0, width - level.size[1]], [0, 0]]))
+        logits = self._answers(tf.concat(copies, axis=0))
         if logits.shape[-1] == 1:  # of two classes: as a softmax of 0 and that
             logits = tf.concat([tf.zeros_like(logits), logits], axis=-1)
         best = tf.argmax(logits, axis=-1, output_type=tf.int32)
@@ -108,19 +112,17 @@ class SlidingWindows(keras.layers.Layer):
         )
         return tf.ensure_shape(found[0], [self.most, 6])
 
-    def _copies(self, image: tf.Tensor) -> tf.Tensor:
-        """Return the image and its smaller copies below each other."""
-        width, copies = self._levels[0].size[1], [_whole(image)]
-        for level in self._levels[1:]:
-            copy = _whole(tf.image.resize(copies[0], level.size, antialias=True))
-            copies.append(tf.pad(copy, [[0, 0], [0, width - level.size[1]], [0, 0]]))
-        return tf.concat(copies, axis=0)
-
     def _answers(self, copies: tf.Tensor) -> tf.Tensor:
-        """Return what the classifier gives for each window, [windows, numbers]."""
+        """Return what the classifier gives for each window, [windows, numbers].
+
+        Args:
+            copies: the image and its smaller copies below each other.
+        """
         corners, count = tf.constant(self._corners), len(self._corners)
         batches = -(-count // AT_ONCE)
         size = [*self.window, copies.shape[-1]]
+        own = self.classifier.input_shape[1:3]
+        takes = tuple(side or given for side, given in zip(own, self.window, strict=True))
 
         def cut(corner: tf.Tensor) -> tf.Tensor:
             return tf.slice(copies, [corner[0], corner[1], 0], size)
@@ -128,7 +130,9 @@ class SlidingWindows(keras.layers.Layer):
         def answer(batch: tf.Tensor, answers: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
             some = corners[batch * AT_ONCE : (batch + 1) * AT_ONCE]
             windows = tf.map_fn(cut, some, fn_output_signature=tf.TensorSpec(size, tf.float32))
-            given = self.classifier(self._resized(windows), training=False)
+            if takes != self.window:
+                windows = _whole(tf.image.resize(windows, takes, antialias=True))
+            given = self.classifier(windows, training=False)
             return batch + 1, answers.write(batch, tf.cast(given, tf.float32))
 
         width = self.classifier.output_shape[-1]
@@ -142,13 +146,6 @@ class SlidingWindows(keras.layers.Layer):
             parallel_iterations=1,
         )
         return tf.ensure_shape(answers.concat(), [count, width])
-
-    def _resized(self, windows: tf.Tensor) -> tf.Tensor:
-        own = self.classifier.input_shape[1:3]
-        size = [wanted or given for wanted, given in zip(own, self.window, strict=True)]
-        if tuple(size) == self.window:
-            return windows
-        return _whole(tf.image.resize(windows, size, antialias=True))
 
 
 def _whole(values: tf.Tensor) -> tf.Tensor:
