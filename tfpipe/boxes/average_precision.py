@@ -75,7 +75,8 @@ def average_precisions(
     from pycocotools.cocoeval import COCOeval
 
     pixels = np.full((len(labels), 2), 1000) if sizes is None else sizes
-    with _quiet():
+    # It prints what it does.
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         truth = COCO()
         truth.dataset = dataset_of(labels, pixels, range(classes))
         truth.createIndex()
@@ -165,13 +166,6 @@ def _mean(values: np.ndarray) -> float:
     """Return the mean of what is known; nan where nothing is."""
     known = values[values > -1]
     return float(known.mean()) if known.size else float("nan")
-
-
-@contextlib.contextmanager
-def _quiet() -> Any:
-    """Keep pycocotools from printing."""
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        yield
 
 
 class MatchedBoxes:

@@ -186,13 +186,14 @@ class AnchorHead(Head):
         Args:
             labels: [batch, boxes, 6]: corners, class, whether it is ignored.
         """
-        if self._last[0] is not labels:  # the loss and each metric ask for the same
-            self._last = labels, self._targets(labels)
-        found: tuple[tf.Tensor, tf.Tensor, tf.Tensor] = self._last[1]
-        return found
+        asked, known = self._last
+        if asked is labels:  # the loss and each metric ask for the same
+            return known
+        self._last = labels, self.targets_of(tf.cast(labels, tf.float32))
+        return self._last[1]
 
-    def _targets(self, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        labels = tf.cast(labels, tf.float32)
+    def targets_of(self, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return what `targets` does, computed anew."""
         fixed = tf.constant(self.anchors)
         boxes, classes = labels[..., :4], tf.cast(labels[..., 4], tf.int32)
         rows = assigned(fixed, boxes, classes, self.least)
@@ -215,12 +216,11 @@ def class_odds(logits: tf.Tensor) -> tf.Tensor:
         logits: [..., 1 + classes] of a softmax.
     """
     count = logits.shape[-1]
-    others = [tf.reduce_logsumexp(_without(logits, i), axis=-1) for i in range(1, count)]
+    others = [
+        tf.reduce_logsumexp(tf.concat([logits[..., :i], logits[..., i + 1 :]], -1), axis=-1)
+        for i in range(1, count)
+    ]
     return logits[..., 1:] - tf.stack(others, axis=-1)
-
-
-def _without(logits: tf.Tensor, index: int) -> tf.Tensor:
-    return tf.concat([logits[..., :index], logits[..., index + 1 :]], axis=-1)
 
 
 def _hardest(entropy: tf.Tensor, found: tf.Tensor) -> tf.Tensor:

@@ -40,24 +40,24 @@ class BoxSignatures(tf.Module):
         def arrays(dtype: Any) -> list[Any]:
             return [{feature.name: tf.TensorSpec([None, *feature.shape], dtype, feature.name)}]
 
+        def of_floats(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            whole = tf.clip_by_value(tf.round(inputs[feature.name]), 0, 255)
+            return self._of_arrays({feature.name: tf.cast(whole, tf.uint8)})
+
         encoded = tf.TensorSpec([None], tf.string, "bytes")
         return {
             "serving_default": tf.function(self._of_arrays, arrays(tf.uint8)),
-            "serving_float": tf.function(self._of_floats, arrays(tf.float32)),
+            "serving_float": tf.function(of_floats, arrays(tf.float32)),
             "serving_bytes": tf.function(self._of_files, [encoded]),
-            RAW: tf.function(self._raw, arrays(tf.uint8)),
+            RAW: tf.function(lambda given: {RAW: self._numbers(given)}, arrays(tf.uint8)),
         }
 
-    def _numbers(self, images: tf.Tensor) -> tf.Tensor:
-        return self._model.value(images, training=False)
+    def _numbers(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+        return self._model.value(inputs[self._feature.name], training=False)
 
     def _of_arrays(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         task: Detection = self._task.value
-        return task.outputs(task.answers(self._numbers(inputs[self._feature.name])))
-
-    def _of_floats(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        whole = tf.clip_by_value(tf.round(inputs[self._feature.name]), 0, 255)
-        return self._of_arrays({self._feature.name: tf.cast(whole, tf.uint8)})
+        return task.outputs(task.answers(self._numbers(inputs)))
 
     def _of_files(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
         def one(file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -67,9 +67,6 @@ class BoxSignatures(tf.Module):
         images, sizes = tf.map_fn(one, encoded, fn_output_signature=(tf.uint8, tf.int32))
         found = self._of_arrays({self._feature.name: images})
         return {**found, "boxes": in_picture(found["boxes"], sizes, self._feature)}
-
-    def _raw(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return {RAW: self._numbers(inputs[self._feature.name])}
 
 
 class _Untracked:

@@ -101,6 +101,8 @@ def _differences_of_boxes(
     golden: "Arrays", arrays: "Arrays", ask: "Callable[[str, Any], Arrays]"
 ) -> dict[str, float]:
     """Return the largest difference of the boxes of a model that finds objects, by signature."""
+    import numpy as np
+
     few = {name: array[: len(golden["raw"])] for name, array in arrays.items()}
     found = {"raw": away(ask("raw", few)["raw"], golden["raw"])}
     files = {"bytes": files_of(golden)}
@@ -111,18 +113,12 @@ def _differences_of_boxes(
     for kind, signature, inputs in asked:
         if kind in golden:
             outputs = ask(signature, inputs)
-            pairs = zip(golden[kind], _boxes_of(outputs), strict=True)
+            # As golden samples have them: corners, score, class.
+            last = [outputs[n][..., None].astype("float32") for n in ("scores", "classes")]
+            pairs = zip(golden[kind], np.concatenate([outputs["boxes"], *last], -1), strict=True)
             least = float(golden["least_score"])
             found[signature] = max((_boxes_away(*pair, least) for pair in pairs), default=0.0)
     return found
-
-
-def _boxes_of(outputs: "Arrays") -> "np.ndarray":
-    """Return boxes as golden samples have them: corners, score, class."""
-    import numpy as np
-
-    last = [outputs[name][..., None].astype("float32") for name in ("scores", "classes")]
-    return np.concatenate([outputs["boxes"], *last], axis=-1)
 
 
 def _boxes_away(expected: "np.ndarray", found: "np.ndarray", least: float) -> float:

@@ -12,7 +12,6 @@ from tfpipe.errors import ConfigError
 if TYPE_CHECKING:
     from tfpipe.jobs.predict.prediction import Prediction
     from tfpipe.jobs.predict.predictor import Predictor
-    from tfpipe.tasks.detection import Box
 
 _CORNERS = ("x1", "y1", "x2", "y2")
 
@@ -106,14 +105,16 @@ def _told(answer: "Prediction", drawn: Path | None) -> dict[str, Any]:
     if answer.error:
         return {"file": answer.file, "error": answer.error}
     height, width = answer.size
-    boxes = [_box(box) for box in answer.boxes]
+    boxes = [
+        {
+            "class": box.name,
+            "score": round(box.score, 4),
+            "box": [round(value, 1) for value in box[2:]],
+        }
+        for box in answer.boxes
+    ]
     found = {"file": answer.file, "width": width, "height": height, "boxes": boxes}
     return found | ({"image": str(drawn)} if drawn else {})
-
-
-def _box(box: "Box") -> dict[str, Any]:
-    corners = [round(value, 1) for value in box[2:]]
-    return {"class": box.name, "score": round(box.score, 4), "box": corners}
 
 
 def _coco(found: Sequence[dict[str, Any]], classes: Sequence[str]) -> dict[str, Any]:

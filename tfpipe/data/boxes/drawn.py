@@ -47,7 +47,7 @@ def scene(
     for _ in range(int(rng.integers(objects[0], objects[1] + 1))):
         kind = int(rng.integers(classes))
         for _ in range(_TRIES):
-            outline = _placed(_SHAPES[kind % len(_SHAPES)](), image.shape, scale, rng)
+            outline = _placed(_SHAPES[kind % len(_SHAPES)], image.shape, scale, rng)
             box = [*outline.min(axis=0), *outline.max(axis=0)]
             if all(_iou(box, other) <= _MOST_COMMON for other in boxes):
                 _paint(image, outline, _colour(kind, rng), rng)
@@ -116,38 +116,19 @@ def _arc(first: float, last: float, radius: float, x: float = 0.0) -> np.ndarray
     return np.stack([x + radius * np.cos(angles), radius * np.sin(angles)], axis=1)
 
 
-def _crescent() -> np.ndarray:
-    """A banana: between an arc and a flatter one."""
-    inner = _arc(0.72, -0.72, 1.15, -0.58)
-    return np.concatenate([_arc(-1.15, 1.15, 1.0), inner])
-
-
-def _star() -> np.ndarray:
-    angles = np.arange(10) * np.pi / 5
-    return np.where(np.arange(10) % 2, 0.42, 1.0)[:, None] * np.stack(
-        [np.cos(angles), np.sin(angles)], axis=1
-    )
-
-
-def _disc() -> np.ndarray:
-    return _arc(0, 2 * np.pi, 1.0) * np.array([1.0, 0.8])
-
-
-def _cross() -> np.ndarray:
-    return np.array(
-        [
-            *((-1, -0.3), (-0.3, -0.3), (-0.3, -1), (0.3, -1), (0.3, -0.3), (1, -0.3)),
-            *((1, 0.3), (0.3, 0.3), (0.3, 1), (-0.3, 1), (-0.3, 0.3), (-1, 0.3)),
-        ],
-        np.float64,
-    )
-
-
-def _drop() -> np.ndarray:
-    return np.concatenate([_arc(np.pi / 3, 5 * np.pi / 3, 0.6), [[1.2, 0.0]]])
-
-
-_SHAPES = (_crescent, _star, _disc, _cross, _drop)
+_HALF_CROSS = [(-1, -0.3), (-0.3, -0.3), (-0.3, -1), (0.3, -1), (0.3, -0.3), (1, -0.3)]
+# The outline of each class's shape, about 0 and of about 1.
+_SHAPES = (
+    # A banana: between an arc and a flatter one.
+    np.concatenate([_arc(-1.15, 1.15, 1.0), _arc(0.72, -0.72, 1.15, -0.58)]),
+    # A star of five points.
+    np.where(np.arange(10) % 2, 0.42, 1.0)[:, None]
+    * np.stack([f(np.arange(10) * np.pi / 5) for f in (np.cos, np.sin)], axis=1),
+    _arc(0, 2 * np.pi, 1.0) * np.array([1.0, 0.8]),
+    np.array([*_HALF_CROSS, *((-x, -y) for x, y in _HALF_CROSS)]),
+    # A drop.
+    np.concatenate([_arc(np.pi / 3, 5 * np.pi / 3, 0.6), [[1.2, 0.0]]]),
+)
 
 
 def _iou(one: Sequence[float], other: Sequence[float]) -> float:

@@ -215,11 +215,13 @@ def _samples(judged: Judged, found: list[Mistakes]) -> Section:
         seen = shown(sample, judged.features)
         assert seen.image is not None
         assert isinstance(judged.task, Detection)
+        wrong = [f"{n} {kind}" for kind in KINDS if (n := found[row].count(kind))]
+        said = listed([f"{found[row].right} right", *wrong], len(KINDS) + 1)
         cards[row] = Card(
             judged.task.caption(answer, label),
             image=picture(judged.task, seen.image, answer, label),
             image_name=f"sample {row} with true and found boxes",
-            note=". ".join(filter(None, (_said(found[row]), judged.place(row)))),
+            note=". ".join(filter(None, (said, judged.place(row)))),
             large=True,
         )
     shown_cards = tuple(
@@ -232,11 +234,6 @@ def _samples(judged: Judged, found: list[Mistakes]) -> Section:
     )
     kept = tuple((title, group) for title, group in shown_cards if group)
     return Section("samples", "Samples", text, cards=kept, data={"worst": order[:_CARDS]})
-
-
-def _said(found: Mistakes) -> str:
-    wrong = [f"{n} {kind}" for kind in KINDS if (n := found.count(kind))]
-    return listed([f"{found.right} right", *wrong], len(KINDS) + 1)
 
 
 def _shown(value: float) -> str:
