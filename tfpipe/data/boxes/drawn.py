@@ -1,9 +1,10 @@
 """Objects that are drawn onto images, with their boxes: something to be found, in classes."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from tfpipe.boxes.mistakes import overlap
 
 _FINER = 4  # times finer than pixels, so that edges are smooth
 _TRIES = 30  # places that are looked at for one that is free
@@ -49,7 +50,8 @@ def scene(
         for _ in range(_TRIES):
             outline = _placed(_SHAPES[kind % len(_SHAPES)], image.shape, scale, rng)
             box = [*outline.min(axis=0), *outline.max(axis=0)]
-            if all(_iou(box, other) <= _MOST_COMMON for other in boxes):
+            others = np.array(boxes).reshape(-1, 6)
+            if overlap(np.array([box]), others).max(initial=0.0) <= _MOST_COMMON:
                 _paint(image, outline, _colour(kind, rng), rng)
                 boxes.append([*box, float(kind), 0.0])
                 break
@@ -129,11 +131,3 @@ _SHAPES = (
     # A drop.
     np.concatenate([_arc(np.pi / 3, 5 * np.pi / 3, 0.6), [[1.2, 0.0]]]),
 )
-
-
-def _iou(one: Sequence[float], other: Sequence[float]) -> float:
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    common = max(0.0, width) * max(0.0, height)
-    areas = ((b[2] - b[0]) * (b[3] - b[1]) for b in (one, other))
-    return common / max(sum(areas) - common, 1e-9)
