@@ -23,6 +23,7 @@ from tfpipe.jobs.predict.pretrained import of_declaration
 from tfpipe.models import YOLOv3
 from tfpipe.models.base import base_of, unfreeze
 from tfpipe.models.parameter_count import count, trainable_parameters
+from tfpipe.models.pretrained.split_model import split_at_base
 from tfpipe.tasks import task_for
 from tfpipe.terminal import Terminal
 
@@ -399,6 +400,8 @@ def test_phases_train_the_outputs_then_the_neck_then_all(tmp_path: Path) -> None
         return {la.name for la in layers if la.name.startswith("conv_") and la.trainable_weights}
 
     assert {n for n in trained() if "norm" not in n} == {*OUTPUTS}
+    with pytest.raises(ModelError, match=r"answers with 3 maps, .* Leave cache_features out"):
+        split_at_base(model)
     unfreeze(base, "conv_52")
     numbers = {int(name.split("_")[1]) for name in trained()}
     assert numbers == {*range(52, 75)}

@@ -52,6 +52,11 @@ def split_at_base(model: Any) -> tuple[Any, Any]:
         raise ModelError(f"{model.name} has no pretrained base whose answers could be kept.")
     if base.trainable_weights:
         raise ModelError(f"{base.name} is trained: its answers change with every step.")
+    if (maps := len(getattr(base, "outputs", ()))) > 1:  # a module of TF-Hub has none
+        raise ModelError(
+            f"{base.name} answers with {maps} maps, and the features of one are kept. Leave "
+            "cache_features out."
+        )
     chain = _chain(model, base)
     kept = 1
     while kept < len(chain) and type(chain[kept].operation).__name__ in _POOLING:
