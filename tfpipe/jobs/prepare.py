@@ -98,7 +98,11 @@ class Prepared:
     def sample_size(self) -> int | None:
         """How many generated training samples stand in for the data; None where none do."""
         data = self.pipeline.data
-        return getattr(data, "size", 1) if data is not None and data.stands_in else None
+        if data is None or not data.stands_in:
+            return None
+        size = getattr(data, "size", 1)
+        # Of images with boxes it is how large they are.
+        return size if isinstance(size, int) else getattr(data, "count", 1)
 
     def data_notes(self) -> list[str]:
         """How the data was read, where it could be read otherwise, and what was left out."""

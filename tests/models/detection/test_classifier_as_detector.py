@@ -15,8 +15,10 @@ from tfpipe.data.images.sample_images import sample_images
 from tfpipe.declare.codec import from_json, to_json
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import ConfigError, ModelError
+from tfpipe.exports.signatures import Served
 from tfpipe.models import CNN_2_4_6, Application, ClassifierAsDetector
 from tfpipe.models.detection.sliding_windows import AT_ONCE
+from tfpipe.tasks import task_for
 
 SIZE, WINDOW, STEP = (40, 56), (12, 16), 4
 NAMES = ("red", "green", "blue")
@@ -131,13 +133,13 @@ def test_it_answers_as_one_predict_a_window(colours: str, tmp_path: Path) -> Non
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", compile=False)
     np.testing.assert_array_equal(tf.function(loaded)(image[None]), found[:1])
-    archive = keras.export.ExportArchive()
-    archive.track(loaded)
-    takes = tf.TensorSpec([None, *SIZE, 3], tf.uint8)
-    archive.add_endpoint("find", lambda x: loaded(x, training=False), [takes])
-    archive.write_out(tmp_path / "exported", verbose=False)
-    served = tf.saved_model.load(str(tmp_path / "exported"))
-    np.testing.assert_allclose(served.find(image[None]), found[:1], atol=1e-6)
+    spec = spec_of(*NAMES)
+    served = Served(loaded, task_for(spec).for_model(loaded), spec)
+    tf.saved_model.save(served, str(tmp_path / "exported"), served.signatures())
+    reloaded = tf.saved_model.load(str(tmp_path / "exported"))
+    given = reloaded.signatures["serving_default"](image=tf.constant(image[None]))
+    np.testing.assert_allclose(given["boxes"], found[:1, :, :4], atol=1e-6)
+    np.testing.assert_allclose(given["scores"], found[:1, :, 4], atol=1e-6)
     assert model.count_params() == 12
     assert not model.trainable_weights
     assert from_json(to_json(builder)) == builder

@@ -20,8 +20,10 @@ from tfpipe.data.images.sample_images import sample_images
 from tfpipe.declare.codec import from_json, to_json
 from tfpipe.declare.spec import ElementSpec, Feature, Label
 from tfpipe.errors import ConfigError, ModelError
+from tfpipe.exports.signatures import Served
 from tfpipe.models import HubDetector
 from tfpipe.models.detection.hub_detector import read_label_map
+from tfpipe.tasks import task_for
 
 SIDE = (32, 48)
 PETS = ("dog", "cat")
@@ -115,14 +117,19 @@ def test_it_is_saved_with_its_handle_and_exported_without(
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", compile=False)
     np.testing.assert_array_equal(loaded(images()), model(images()))
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    takes = tf.TensorSpec([None, *SIDE, 3], tf.uint8)
-    archive.add_endpoint("find", lambda x: model(x, training=False), [takes])
-    archive.write_out(tmp_path / "exported", verbose=False)
+    spec = spec_of(*PETS)
+    served = Served(model, task_for(spec).for_model(model), spec)
+    tf.saved_model.save(served, str(tmp_path / "exported"), served.signatures())
     shutil.rmtree(handle)
-    served = tf.saved_model.load(str(tmp_path / "exported"))
-    np.testing.assert_allclose(served.find(images()), EXPECTED, atol=1e-6)
+    reloaded = tf.saved_model.load(str(tmp_path / "exported"))
+    found = reloaded.signatures["serving_default"](image=tf.constant(images()))
+    np.testing.assert_allclose(found["boxes"], EXPECTED[..., :4], atol=1e-6)
+    np.testing.assert_array_equal(found["names"][0], [b"cat", b"dog", b""])
+    np.testing.assert_array_equal(found["count"], [2, 0, 1])
+    Image.fromarray(images()[2]).save(tmp_path / "a.png")
+    files = tf.constant([(tmp_path / "a.png").read_bytes()])
+    found = reloaded.signatures["serving_bytes"](bytes=files)
+    np.testing.assert_allclose(found["boxes"], EXPECTED[2:, :, :4], atol=1e-6)
     with pytest.raises(ModelError, match="there is no such folder or archive"):
         keras.models.load_model(tmp_path / "model.keras", compile=False)
 
