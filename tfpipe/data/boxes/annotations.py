@@ -138,7 +138,7 @@ def _size(annotation: Annotation, image: Path) -> tuple[int, int]:
     if annotation.size in (None, (0, 0), size):
         return size
     (height, width), (said_height, said_width) = size, annotation.size or (0, 0)
-    turned = ", turned upright by its EXIF," if (said_width, said_height) == size else ""
+    turned = " turned upright by its EXIF," if (said_width, said_height) == size else ""
     raise NotReadable(
         f"says that {name} has {said_width}x{said_height} pixels;{turned} it has {width}x{height}, "
         "so its boxes are of another image"

@@ -165,10 +165,13 @@ def test_a_text_whose_image_is_missing(tmp_path: Path) -> None:
     root = write_yolo(tmp_path / "set", {"train": scenes(3, 1)})
     (root / "images/train/1.png").unlink()
     (root / "images/train/2.png").write_bytes(b"no image")
+    write_image(root / "images/train/3.png", IMAGE)
+    (root / "labels/train/3.txt").write_bytes(b"0 0.5 0.5 \xff")
     source = YOLOText(str(root), size=SIZE, validation=None)
     text = refused(source)
     assert "labels/train/1.txt: its image 1.jpg is missing, in " in text
     assert "labels/train/2.txt: its image 2.png is no JPEG, PNG" in text
+    assert "labels/train/3.txt: cannot be read: 'utf-8' codec can't decode" in text
     assert source.replace(on_bad="skip").spec().splits == {"train": 1}
 
 
