@@ -36,3 +36,13 @@ class TinyImageNetVGG(Pipeline):
     batch_size = 128
     epochs = EPOCHS
     precision = "auto"
+
+
+class TinyImageNetBlocks(TinyImageNetVGG):
+    """Four blocks of two convolutions: the backbone of `blood_cells.py` and `raccoon.py`.
+
+    tfpipe run pipelines/tiny_imagenet_vgg.py::TinyImageNetBlocks data.path=tiny-imagenet-20
+    cp runs/tiny_imagenet_vgg/.../checkpoints/best.keras tiny_imagenet_blocks.keras
+    """
+
+    model = VGG(((2, 16), (2, 32), (2, 64), (2, 128)), units=(), normalization="batch", dropout=0.3)

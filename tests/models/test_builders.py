@@ -31,6 +31,8 @@ NAMES = [
     and name not in ("CharRNN", "GPT", "Seq2Seq", "Transformer")
     # Networks that answer with an image; see tests/models/images_out.
     and not getattr(tfpipe.models, name).__module__.startswith("tfpipe.models.images_out")
+    # Networks that find boxes; see tests/models/detection.
+    and not getattr(tfpipe.models, name).__module__.startswith("tfpipe.models.detection")
     # Pictures that are painted; see tests/models/pictures.
     and not getattr(tfpipe.models, name).__module__.startswith("tfpipe.models.pictures")
 ]

@@ -73,20 +73,26 @@ class Head(keras.layers.Layer):
     def losses(self, labels: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the loss of the classes and that of the boxes of each image, [batch] both.
 
+        Both are 0 of a head that has no loss.
+
         Args:
             labels: [batch, boxes, 6]: corners, class, whether it is ignored.
             outputs: what the layer gives.
         """
-        raise NotImplementedError
+        none = tf.zeros(tf.shape(outputs)[:1])
+        return none, none
 
     def errors(self, labels: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the share of wrong classes and the mean error of offsets of each image.
+
+        Both are 0 of a head that has no loss.
 
         Args:
             labels: as for `losses`.
             outputs: what the layer gives.
         """
-        raise NotImplementedError
+        none = tf.zeros(tf.shape(outputs)[:1])
+        return none, none
 
 
 @keras.saving.register_keras_serializable(package="tfpipe")
@@ -131,12 +137,12 @@ class AnchorHead(Head):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.grids = [tuple(grid) for grid in grids]
+        self.grids = [(int(rows), int(columns)) for rows, columns in grids]
         self.sizes = [tuple(some) for some in sizes]
-        self.ratios, self.image, self.least = tuple(ratios), tuple(image), least
+        self.ratios, self.image, self.least = tuple(ratios), (image[0], image[1]), least
         self.class_loss, self.box_loss = class_loss, box_loss
         maps = zip(self.grids, self.sizes, strict=True)
-        self.anchors = np.concatenate([anchors(g, s, ratios, image) for g, s in maps])
+        self.anchors = np.concatenate([anchors(g, s, ratios, self.image) for g, s in maps])
         self._last: tuple[Any, Any] = (None, None)
 
     def get_config(self) -> dict[str, Any]:
@@ -180,13 +186,14 @@ class AnchorHead(Head):
         Args:
             labels: [batch, boxes, 6]: corners, class, whether it is ignored.
         """
-        if self._last[0] is not labels:  # the loss and each metric ask for the same
-            self._last = labels, self._targets(labels)
-        found: tuple[tf.Tensor, tf.Tensor, tf.Tensor] = self._last[1]
-        return found
+        asked, known = self._last
+        if asked is labels:  # the loss and each metric ask for the same
+            return known
+        self._last = labels, self.targets_of(tf.cast(labels, tf.float32))
+        return self._last[1]
 
-    def _targets(self, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        labels = tf.cast(labels, tf.float32)
+    def targets_of(self, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return what `targets` does, computed anew."""
         fixed = tf.constant(self.anchors)
         boxes, classes = labels[..., :4], tf.cast(labels[..., 4], tf.int32)
         rows = assigned(fixed, boxes, classes, self.least)
@@ -209,12 +216,11 @@ def class_odds(logits: tf.Tensor) -> tf.Tensor:
         logits: [..., 1 + classes] of a softmax.
     """
     count = logits.shape[-1]
-    others = [tf.reduce_logsumexp(_without(logits, i), axis=-1) for i in range(1, count)]
+    others = [
+        tf.reduce_logsumexp(tf.concat([logits[..., :i], logits[..., i + 1 :]], -1), axis=-1)
+        for i in range(1, count)
+    ]
     return logits[..., 1:] - tf.stack(others, axis=-1)
-
-
-def _without(logits: tf.Tensor, index: int) -> tf.Tensor:
-    return tf.concat([logits[..., :index], logits[..., index + 1 :]], axis=-1)
 
 
 def _hardest(entropy: tf.Tensor, found: tf.Tensor) -> tf.Tensor:

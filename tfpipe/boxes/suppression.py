@@ -6,6 +6,7 @@ import tensorflow as tf
 
 _LITTLE = 1e-9
 
+
 def suppressed(
     boxes: tf.Tensor,
     probabilities: tf.Tensor,

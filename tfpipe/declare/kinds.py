@@ -127,6 +127,7 @@ class ModelBuilder(Part):
     contract: ClassVar[str] = ""
     makes_images: ClassVar[bool] = False  # whether it answers with an image
     finds_boxes: ClassVar[bool] = False  # whether it finds objects in an image
+    as_it_is: ClassVar[bool] = False  # whether nothing of it is trained
 
     def build(
         self, spec: ElementSpec, task: TaskName = "auto", train: Training | None = None
@@ -162,6 +163,17 @@ class ModelBuilder(Part):
             spec: the element spec of the data.
             features: a few real training samples, as the source gives them, not augmented.
         """
+
+    def is_trained(self, spec: ElementSpec) -> bool | None:
+        """Return whether all weights of the model are of a file, so that it can answer as it is.
+
+        Args:
+            spec: the element spec of the data.
+
+        Returns:
+            None where the built model shows it: all its weights are those of its pretrained base.
+        """
+        return None
 
     def offline(self) -> tuple[Self, str]:
         """Return the builder without what would have to be downloaded, for generated data.

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfpipe.declare.codec import to_json
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.exports.golden import precision_of
+from tfpipe.exports.parity import COARSER
 from tfpipe.exports.signatures import takes_files
 from tfpipe.tasks.task import Task
 
@@ -20,6 +21,12 @@ FILES = (
 # How far images may be from the golden ones, of 255: where a value is halfway between two, another
 # machine rounds otherwise; in bfloat16 a value near white is known to one or two levels.
 GREY_LEVELS = {"float32": 1.0, "float16": 2.0, "bfloat16": 8.0}
+BOXES_TOLD = (
+    "(x1, y1, x2, y2): of serving_default from 0 to 1 of the array, of serving_bytes in pixels of "
+    "the upright image; the first `count` rows, the best first"
+)
+# How far boxes may be, of the image's sides, and the numbers by which they are chosen.
+BOXES = 1e-4
 LICENCE = (
     "The licences of the training data and of pretrained weights apply to these weights; tfpipe "
     "adds no condition of its own."
@@ -66,13 +73,16 @@ def contract(model: Any, task: Task, spec: ElementSpec, origin: Origin) -> dict[
         resize += "; proportions kept, to cover `resize`, of which the centre of `shape` is cut out"
     if spec.gives_images:
         resize = "none: images of any size, large ones in parts"
-    told = {
+    if any(f.letterbox for f in spec.features):
+        resize += "; proportions kept, to fit in `shape`, with grey around"
+    told: dict[str, Any] = {
         "task": task.title,
         "inputs": [to_json(f) for f in spec.asked.features],
         "scaling": "inside the model: give samples as the data set has them",
         "resize": resize,
         "label": to_json(spec.label),
         "output": task.output,
+        "boxes": BOXES_TOLD if spec.finds_boxes else "",
         "precision": precision_of(model),
         "files": FILES if takes_files(spec) else "",
         "pretrained": inside or {},
@@ -83,8 +93,12 @@ def contract(model: Any, task: Task, spec: ElementSpec, origin: Origin) -> dict[
         "metrics": {split: {**values} for split, values in origin.metrics.items()},
         "training": {**origin.training},
         "licence": LICENCE,
-        "tolerance": GREY_LEVELS[precision_of(model)] if spec.gives_images else "",
+        "tolerance": "",
     }
+    if spec.finds_boxes:
+        told["tolerance"] = BOXES * COARSER[precision_of(model)]
+    elif spec.gives_images:
+        told["tolerance"] = GREY_LEVELS[precision_of(model)]
     return {name: value for name, value in told.items() if value not in ("", {}, False)}
 
 

@@ -13,11 +13,13 @@ from tfpipe.evaluation.translation.translations import (
     Translations,
     asked_samples,
 )
+from tfpipe.exports.box_signatures import RAW, golden_boxes
 from tfpipe.exports.continuations import continues_texts, golden_texts
-from tfpipe.exports.parity import BEAM
+from tfpipe.exports.parity import BEAM, away
 from tfpipe.exports.signatures import takes_files
 from tfpipe.models.images_out.reach import reach_of
 from tfpipe.models.images_out.tiles import SIDE
+from tfpipe.tasks.detection import Detection
 from tfpipe.tasks.task import Task
 
 GOLDEN = 32
@@ -36,7 +38,9 @@ def golden_samples(
     several outputs the answers are `answers:OUTPUT`. Of models that continue texts there are
     `prompts`, how many tokens to say (`lengths`), and the `texts` that they become. Of models that
     translate the inputs are sentences, their `answers` are scores, and there are `translations`:
-    the most probable tokens, and the best of a beam. Of models that answer with an image there are
+    the most probable tokens, and the best of a beam. Of models that find objects `answers` are
+    boxes, `raw` the numbers by which they were chosen of the first samples, and `least_score` the
+    score that a box must have. Of models that answer with an image there are
     `picture_0`, `picture_1`, ... for the files, the first of which is so large that an export
     answers it in parts.
 
@@ -49,6 +53,8 @@ def golden_samples(
     kept = {name: values[:GOLDEN] for name, values in samples.items()}
     if spec.gives_images:
         return _golden_images(model, task, spec, kept)
+    if isinstance(task, Detection):
+        return _golden_boxes(model, task, spec, kept)
     if spec.translates:
         return _golden_translations(model, task, spec, asked_samples(spec, kept))
     alone: Any = next(iter(kept.values())) if len(kept) == 1 else kept
@@ -64,6 +70,21 @@ def golden_samples(
         texts = golden_texts(model, task, spec, alone)
         golden |= {name: np.array(values) for name, values in texts.items()}
     return golden
+
+
+def _golden_boxes(
+    model: Any, task: Detection, spec: ElementSpec, samples: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Images and files with the boxes that the trained model finds, and its raw numbers."""
+    ((name, images),) = samples.items()
+    images = images[:_SMALL]
+    files = [_encode(image, i) for i, image in enumerate(images)]
+    golden = golden_boxes(model, task, spec.feature, images, files)
+    if precision_of(model) != "float32":
+        # In coarser arithmetic another of two boxes that are nearly equal may be the better one.
+        golden = {RAW: golden[RAW]}
+    golden |= {f"file_{i}": np.frombuffer(f, np.uint8) for i, f in enumerate(files)}
+    return {f"array_{name}": images, **golden}
 
 
 def _golden_translations(
@@ -95,6 +116,8 @@ def rounding_of(model: Any, task: Task, golden: dict[str, np.ndarray]) -> float:
     """
     if "answers:score" in golden:  # of translations, which are computed as a graph
         return 0.0
+    if RAW in golden:
+        return _rounding_of_raw(model, golden)
     given = {n.removeprefix("array_"): a for n, a in golden.items() if n.startswith("array_")}
     tensors = {name: tf.constant(array) for name, array in given.items()}
     alone: Any = next(iter(tensors.values())) if len(tensors) == 1 else tensors
@@ -108,6 +131,16 @@ def rounding_of(model: Any, task: Task, golden: dict[str, np.ndarray]) -> float:
     differences = (np.abs(wide[name] - golden[name]) for name in found)
     worst = max(float(np.max(part, initial=0.0)) for part in differences)
     return worst if np.isfinite(worst) else 0.0
+
+
+def _rounding_of_raw(model: Any, golden: dict[str, np.ndarray]) -> float:
+    """The same of a model that finds objects, by the numbers before boxes are chosen."""
+    images = next(a for n, a in golden.items() if n.startswith("array_"))[: len(golden[RAW])]
+    graph = tf.function(lambda x: model(x, training=False), autograph=False)
+    found, again = (graph(tf.constant(images)).numpy() for _ in range(2))
+    if not np.array_equal(found, again):
+        return 0.0  # it is random, which is no rounding
+    return away(found, golden[RAW])
 
 
 def _golden_images(

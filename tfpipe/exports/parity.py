@@ -32,6 +32,7 @@ TOLERANCE = 1e-5
 COARSER = {"float32": 1, "float16": 200, "bfloat16": 2000}
 GOLDEN, CONTRACT, LABELS = "golden.npz", "contract.json", "labels.txt"
 BEAM = 4  # of golden translations
+LAST = 1e-3  # by which the score of a golden box is above that of the last ones
 MOST = 1 << 28  # bytes of golden samples that are read
 
 _started: "list[subprocess.Popen[str]]" = []
@@ -73,6 +74,8 @@ def differences(loaded: Any, golden: "Arrays") -> dict[str, float]:
 
     found = {}
     arrays = _arrays(golden)
+    if "raw" in golden:
+        return _differences_of_boxes(golden, arrays, ask)
     found["serving_default"] = _worst(golden, "answers", ask("serving_default", arrays))
     if "serving_float" in loaded.signatures:
         whole = {name: array.astype("float32") for name, array in arrays.items()}
@@ -92,6 +95,61 @@ def differences(loaded: Any, golden: "Arrays") -> dict[str, float]:
         said = ask("translate", arrays | {"beam": np.array(BEAM, "int32")})["translation"]
         found["translate"] = _share(said[:, 0].tolist(), best)
     return found
+
+
+def _differences_of_boxes(
+    golden: "Arrays", arrays: "Arrays", ask: "Callable[[str, Any], Arrays]"
+) -> dict[str, float]:
+    """Return the largest difference of the boxes of a model that finds objects, by signature."""
+    import numpy as np
+
+    few = {name: array[: len(golden["raw"])] for name, array in arrays.items()}
+    found = {"raw": away(ask("raw", few)["raw"], golden["raw"])}
+    files = {"bytes": files_of(golden)}
+    asked: list[tuple[str, str, Any]] = [
+        ("answers", "serving_default", arrays),
+        ("file_answers", "serving_bytes", files),
+    ]
+    for kind, signature, inputs in asked:
+        if kind in golden:
+            outputs = ask(signature, inputs)
+            # As golden samples have them: corners, score, class.
+            last = [outputs[n][..., None].astype("float32") for n in ("scores", "classes")]
+            pairs = zip(golden[kind], np.concatenate([outputs["boxes"], *last], -1), strict=True)
+            least = float(golden["least_score"])
+            found[signature] = max((_boxes_away(*pair, least) for pair in pairs), default=0.0)
+    return found
+
+
+def _boxes_away(expected: "np.ndarray", found: "np.ndarray", least: float) -> float:
+    """Return how far boxes are from those that are most like them, whatever their order.
+
+    The last ones, of the least score, may be others: the next ones are nearly as good.
+    """
+    import numpy as np
+
+    sides = [rows[rows[:, 5] >= 0] for rows in (expected, found)]
+    full = any(len(rows) == len(expected) for rows in sides)
+    last = max(rows[:, 4].min(initial=1.0) for rows in sides) if full else least
+    size = max(1.0, float(np.abs(expected[:, :4]).max(initial=0.0)))
+    worst = 0.0
+    for rows, others in (sides, sides[::-1]):
+        for row in rows[rows[:, 4] > last + LAST]:
+            same = others[others[:, 5] == row[5]]
+            apart = np.abs(same[:, :5] - row[:5]) / np.array([size] * 4 + [1.0])
+            worst = max(worst, float(apart.max(axis=1).min(initial=np.inf)))
+    return worst
+
+
+def away(found: "np.ndarray", expected: "np.ndarray") -> float:
+    """Return the largest difference of numbers, as a share of those that are above 1."""
+    import numpy as np
+
+    if found.shape != expected.shape:
+        return float("inf")
+    apart = np.abs(found - expected) / np.maximum(1.0, np.abs(expected))
+    largest = float(np.max(apart, initial=0.0))
+    return largest if np.isfinite(largest) else float("inf")
 
 
 def _texts_that_differ(loaded: Any, golden: "Arrays") -> float:

@@ -7,9 +7,14 @@ import tensorflow as tf
 from tfpipe.data.images.decoding import decode
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.evaluation.translation.translations import Translations
+from tfpipe.exports.box_signatures import BoxSignatures
 from tfpipe.exports.continuations import TextSignatures, continues_texts
 from tfpipe.exports.image_signatures import ImageSignatures
+from tfpipe.tasks.detection import Detection
 from tfpipe.tasks.task import Task
+
+# What gives all signatures of a kind of its own.
+_OF_ITS_OWN = ("_images", "_boxes", "_translations")
 
 
 class Served(tf.Module):
@@ -20,7 +25,7 @@ class Served(tf.Module):
     real numbers, and `serving_bytes`, for files of any size; models of a text's next tokens
     `generate`, which continues texts. Of models that translate, `serving_default` takes sentences
     and gives translations, and `translate` the best ones of a beam. Models that answer with an
-    image give arrays for arrays, and PNG files for files.
+    image give arrays for arrays, and PNG files for files; those that find objects give boxes.
 
     Args:
         model: the trained keras.Model.
@@ -36,6 +41,8 @@ class Served(tf.Module):
         self._spec = spec
         if continues_texts(spec):
             self._continuations = TextSignatures(model, task, spec)
+        if isinstance(task, Detection):
+            self._boxes = BoxSignatures(model, task, spec)
         if spec.gives_images:
             self._images = ImageSignatures(model, task, spec)
         if spec.translates:
@@ -43,9 +50,9 @@ class Served(tf.Module):
 
     def signatures(self) -> dict[str, Any]:
         """The signatures by name."""
-        own = self._images if self._spec.gives_images else None
-        if own is not None or self._spec.translates:
-            functions = (own or self._translations).signatures()
+        own = next((getattr(self, n) for n in _OF_ITS_OWN if hasattr(self, n)), None)
+        if own is not None:
+            functions = own.signatures()
             return {name: function.get_concrete_function() for name, function in functions.items()}
         features = self._spec.features
         arrays = {f.name: tf.TensorSpec([None, *f.shape], f.dtype, f.name) for f in features}

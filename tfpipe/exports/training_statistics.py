@@ -41,8 +41,10 @@ def statistics_of(
         answered = y if isinstance(y, dict) else {"": y}
         for name, values in answered.items():
             array = np.asarray(values)
+            if spec.finds_boxes:
+                array = array[array[..., 4] >= 0][:, 4]
             labels.setdefault(name, []).append(_means(array) if spec.gives_images else array)
-        seen += len(next(iter(labels.values()))[-1])
+        seen += len(next(iter(features.values()))[-1])
         if seen >= most:
             break
     if not seen:
@@ -93,5 +95,5 @@ def _answers(label: Label, values: np.ndarray) -> Mapping[str, float]:
         counts = np.bincount(values.reshape(-1).astype(np.int64), minlength=len(label.classes))
     else:  # several at once, or shares
         counts = values.sum(axis=0)
-    shares = counts[: len(label.classes)] / len(values)
+    shares = counts[: len(label.classes)] / max(1, len(values))
     return dict(zip(label.classes, map(float, shares), strict=False))

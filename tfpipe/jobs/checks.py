@@ -40,6 +40,16 @@ def check_answers(model: ModelBuilder, spec: ElementSpec) -> None:
         )
 
 
+def untrained_note(pipeline: Pipeline) -> str:
+    """Return what a person must not overlook about a model that is used as it is; else nothing."""
+    if pipeline.model is None or not pipeline.model.as_it_is:
+        return ""
+    return (
+        f"Nothing was trained: {type(pipeline.model).__name__} finds boxes as it is. It has no "
+        "loss, and the losses and errors of 0 mean nothing."
+    )
+
+
 def check_octaves(pipeline: Pipeline) -> None:
     """Refuse a dream with more epochs than octaves: an epoch is one of them."""
     model = pipeline.model

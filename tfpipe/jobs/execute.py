@@ -14,13 +14,8 @@ from tfpipe.jobs.records import read_records
 from tfpipe.jobs.report.answers import answer, keep_answers
 from tfpipe.jobs.report.board import begin_board, end_board
 from tfpipe.jobs.report.subject import run_facts, subject_of
-from tfpipe.jobs.report.write import (
-    answer_tables,
-    images_table,
-    perplexity_table,
-    translation_table,
-    write_report,
-)
+from tfpipe.jobs.report.tables import answer_tables, report_tables
+from tfpipe.jobs.report.write import write_report
 from tfpipe.jobs.run import Run, RunPlan
 from tfpipe.jobs.status_reporter import StatusReporter, by_split
 from tfpipe.models.images_out.adversarial import answering
@@ -134,9 +129,9 @@ def _report(plan: RunPlan, metrics: dict[str, dict[str, float]], rows: Sequence[
             if split == "test":
                 answer_tables(subject, answers, terminal)
         report = write_report(subject, answers, metrics, directory.report, terminal)
-        perplexity_table(report, terminal)
-        translation_table(report, terminal)
-        images_table(report, terminal)
+        report_tables(report, terminal)
+        if boxes := report[report["split"]].get("boxes"):
+            metrics[report["split"]] |= {n: boxes[n] for n in ("map", "map50") if boxes[n]}
         measured = report[report["split"]].get("translation", {}).get("bleu")
         if measured is not None:
             metrics[report["split"]]["bleu"] = measured

@@ -146,6 +146,11 @@ class TrainedPipeline:
                 f"The format {to.name} would hold the answers for images of one size alone. Export "
                 "it as a SavedModel."
             )
+        if self.spec.finds_boxes:
+            raise ModelError(
+                f"The format {to.name} would hold the numbers of each anchor, and not the choice "
+                "of boxes by them. Export it as a SavedModel."
+            )
         if continues_texts(self.spec) or self.spec.translates:
             said = "translates a sentence" if self.spec.translates else "continues a text"
             raise ModelError(

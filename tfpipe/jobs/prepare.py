@@ -23,7 +23,13 @@ from tfpipe.devices import (
 )
 from tfpipe.devices.cluster.membership import Cluster
 from tfpipe.errors import ConfigError
-from tfpipe.jobs.checks import among_replicas, check_answers, check_octaves, check_strings
+from tfpipe.jobs.checks import (
+    among_replicas,
+    check_answers,
+    check_octaves,
+    check_strings,
+    untrained_note,
+)
 from tfpipe.jobs.first_look import instead_of
 from tfpipe.models.images_out.feature_extractor import FeatureExtractor
 from tfpipe.models.pretrained.split_model import why_not_cached
@@ -102,6 +108,8 @@ class Prepared:
     def notes(self) -> list[str]:
         """What a person must not overlook about the numbers."""
         notes = self.data_notes()
+        if note := untrained_note(self.pipeline):
+            notes.append(note)
         if self.stands_for is not None:
             notes.append(
                 f"Generated data stood in for {self.stands_for}{instead_of(self.loaded)}: these "

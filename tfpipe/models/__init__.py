@@ -10,7 +10,10 @@ from tfpipe.models.cnn.nin import NiN
 from tfpipe.models.cnn.resnet import ResNet
 from tfpipe.models.cnn.vgg import VGG
 from tfpipe.models.custom import Custom
+from tfpipe.models.detection.classifier_as_detector import ClassifierAsDetector
+from tfpipe.models.detection.hub_detector import HubDetector
 from tfpipe.models.detection.ssd import SSD
+from tfpipe.models.detection.yolov3 import YOLOv3
 from tfpipe.models.images_out.discriminator import Discriminator
 from tfpipe.models.images_out.edsr import EDSR
 from tfpipe.models.images_out.feature_extractor import FeatureExtractor
@@ -50,6 +53,7 @@ __all__ = [
     "Application",
     "Block",
     "CharRNN",
+    "ClassifierAsDetector",
     "ConvNet",
     "Custom",
     "DeepDream",
@@ -58,6 +62,7 @@ __all__ = [
     "FeatureExtractor",
     "GoogLeNet",
     "Hub",
+    "HubDetector",
     "HubStyle",
     "InceptionV3",
     "LeNet",
@@ -74,4 +79,5 @@ __all__ = [
     "Transformer",
     "UNet",
     "WhitenedCNN",
+    "YOLOv3",
 ]

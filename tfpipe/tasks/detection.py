@@ -50,6 +50,8 @@ class Detection(Task):
     name = "detection"
     has_accuracy = False
     reads_logits = False
+    best_by = "map50"
+    measured_after = ("map", "map50")
     output = "boxes"
     judged_as = "boxes"
 
@@ -88,10 +90,11 @@ class Detection(Task):
 
     @property
     def _learning(self) -> "Head":
-        if self.head is None or not self.head.learns:
+        """The model's last layer, whose loss is 0 where the model finds boxes as it is."""
+        if self.head is None:
             raise ConfigError(
-                "This detector has no loss: it finds boxes as it is. Use tfpipe predict, evaluate "
-                "or export, or declare loss= of your own."
+                "The loss of a detector is its last layer's, and there is no model yet. Declare "
+                "loss= of your own."
             )
         return self.head
 
@@ -149,6 +152,15 @@ class Detection(Task):
                 corners = (x1 * width, y1 * height, x2 * width, y2 * height)
                 found.append(Box(name, score, *corners))
         return found
+
+    def losses(self, answers: "np.ndarray", labels: "np.ndarray") -> "np.ndarray":
+        """The share of boxes and objects of each image that are not right together."""
+        import numpy as np
+
+        from tfpipe.boxes.mistakes import mistakes
+
+        pairs = zip(labels, answers, strict=True)
+        return 1 - np.array([mistakes(*pair, SHOWN).share for pair in pairs])
 
     def named(self, answer: Sequence[Any], top: int = 5) -> Named:
         """The classes and scores of the best boxes."""

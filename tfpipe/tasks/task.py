@@ -45,6 +45,8 @@ class Task(ABC):
         activations: which of "softmax" and "sigmoid" make probabilities of these logits. The last
             layer of a person's own model may have the first of them.
         keeps_model: whether the trained model is what a run is for, to be kept, asked and exported.
+        best_by: by which metric of the validation split the best epoch is known.
+        measured_after: what is measured of the validation split alone, after each epoch.
         output: what an export calls the answers.
         judged_as: what its answers are compared with, by which evaluation chooses its figures:
             "class" for one of the label's classes, "yes_no" for several yes/no answers, "number"
@@ -58,6 +60,8 @@ class Task(ABC):
     reads_logits: ClassVar[bool] = True
     activations: ClassVar[tuple[str, ...]] = ()
     keeps_model: ClassVar[bool] = True
+    best_by: ClassVar[str] = "loss"
+    measured_after: ClassVar[tuple[str, ...]] = ()
     output: ClassVar[str] = "probabilities"
     judged_as: ClassVar[str] = ""
 

@@ -17,6 +17,7 @@ from tfpipe.devices.cluster.strategy import adapt, is_multi_worker
 from tfpipe.errors import Interrupted
 from tfpipe.processes.signals import count_stop_signals
 from tfpipe.runs.directory import RunDirectory
+from tfpipe.tasks.detection import Detection
 from tfpipe.tasks.language import Language
 from tfpipe.tasks.picture import Picture
 from tfpipe.training import checkpoint
@@ -25,6 +26,7 @@ from tfpipe.training.callbacks.averaged_weights import AveragedWeights
 from tfpipe.training.callbacks.batch_norm import BatchNormStatistics
 from tfpipe.training.callbacks.batched_writes import BatchedWrites
 from tfpipe.training.callbacks.best_model import BestModel, best_monitor
+from tfpipe.training.callbacks.box_precision import BoxPrecision
 from tfpipe.training.callbacks.carried_state import CarriedState
 from tfpipe.training.callbacks.generated.continuations import Continuations
 from tfpipe.training.callbacks.generated.pictures import PaintedPictures
@@ -209,7 +211,7 @@ class _Training:
         self._reporter.callbacks = declared
         best = BestModel(
             run.checkpoints / "best.keras",
-            best_monitor(declared, validated),
+            best_monitor(declared, validated, self._compiled.task),
             lambda: self.saver.due_after(self.position.epoch),
         )
         keeps = [best] if self._compiled.task.keeps_model else []
@@ -248,7 +250,8 @@ class _Training:
             *self._averaged,
             self._batch_norm,
             CarriedState(self.position),
-            Guard(self.position, declared, validated),
+            *self._measured(),
+            Guard(self.position, declared, validated, self._compiled.task.measured_after),
             *added_board,
             *declared,
             *(keeps if self._chief else []),
@@ -285,6 +288,13 @@ class _Training:
                 self._reporter.grouped,
             ),
         )
+
+    def _measured(self) -> list[keras.callbacks.Callback]:
+        """What measures of an epoch that no metric of Keras's can, before others watch it."""
+        task = self._compiled.task
+        if isinstance(task, Detection) and "validation" in self._spec.splits:
+            return [BoxPrecision(self._pipeline, task)]
+        return []
 
     def _generated(self) -> list[keras.callbacks.Callback]:
         """What writes down how a text is continued, or a picture, where the task is that."""

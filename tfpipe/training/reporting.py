@@ -11,7 +11,8 @@ SETTINGS = ("learning_rate", "phase")
 def higher_is_better(metric: str) -> bool:
     """Whether a metric is better the higher it is: accuracies and the like, not losses."""
     rising = ("acc", "auc", "precision", "recall", "f1", "iou", "psnr", "ssim")
-    return any(word in metric for word in rising)
+    average_precision = metric.rpartition("_")[2] in ("map", "map50")  # mape is an error
+    return average_precision or any(word in metric for word in rising)
 
 
 @dataclass(frozen=True)

@@ -69,11 +69,12 @@ def probe(job: dict[str, Any]) -> dict[str, Any]:
     prepared = prepare(loaded, job["sample"], Silent())
     read_first_batch(prepared, Silent())
     own = [str(n) for n in prepared.compiled.model.get_metrics_result()]
+    task = prepared.compiled.task
     validated = "validation" in prepared.spec.splits
     return {
         "state": "finished",
-        "measured": own + [f"val_{n}" for n in own] * validated,
-        "monitor": best_monitor([build(c) for c in prepared.pipeline.callbacks], validated),
+        "measured": own + [f"val_{n}" for n in (*own, *task.measured_after)] * validated,
+        "monitor": best_monitor([build(c) for c in prepared.pipeline.callbacks], validated, task),
     }
 
 

@@ -113,7 +113,7 @@ def _seconds_per_step(prepared: Prepared) -> list[float]:
     measured = set(logs) | {"learning_rate"}
     if "validation" in prepared.spec.splits:
         next(iter(dataset(pipeline, "validation")))
-        measured |= {f"val_{name}" for name in logs}
+        measured |= {f"val_{name}" for name in (*logs, *compiled.task.measured_after)}
     check_monitors(declared, measured)
     nowhere = run_at(Path("runs") / prepared.loaded.name / "checked")  # which nobody makes
     show(declared, view_of(pipeline, prepared.spec, compiled.task, nowhere))

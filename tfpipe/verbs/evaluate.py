@@ -62,13 +62,8 @@ def evaluate(
     from tfpipe.evaluation.evaluate import evaluate as metrics_of
     from tfpipe.jobs.report.answers import answer, keep_answers
     from tfpipe.jobs.report.stored import subject_of_export, subject_of_run
-    from tfpipe.jobs.report.write import (
-        answer_tables,
-        images_table,
-        perplexity_table,
-        translation_table,
-        write_report,
-    )
+    from tfpipe.jobs.report.tables import answer_tables, report_tables
+    from tfpipe.jobs.report.write import write_report
     from tfpipe.training.datasets import dataset
 
     if run is not None:
@@ -94,9 +89,7 @@ def evaluate(
     elif run is not None and split == "test" and declared is None:
         folder = run.directory.report
     report = write_report(subject, answers, metrics, folder, terminal)
-    perplexity_table(report, terminal)
-    translation_table(report, terminal)
-    images_table(report, terminal)
+    report_tables(report, terminal)
     return {**report, "report": str(folder / "report.html")}
 
 

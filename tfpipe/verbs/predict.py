@@ -14,6 +14,7 @@ from tfpipe.jobs.predict.pretrained import of_declaration
 from tfpipe.jobs.predict.served import find_saved_model, of_saved_model
 from tfpipe.jobs.restore import read_stopped
 from tfpipe.runs.directory import find_run
+from tfpipe.tasks.detection import SHOWN
 from tfpipe.terminal import Silent, Terminal
 
 
@@ -26,6 +27,7 @@ def predict(
     every: int = 1,
     signs: bool = False,
     beam: int | None = None,
+    score: float = SHOWN,
     root: str | Path = ".",
 ) -> list[Prediction]:
     """What a model says of image files and clips, of the rows of files, or of texts.
@@ -42,6 +44,7 @@ def predict(
         signs: whether each picture is a drawing or a photograph of one sign, such as a digit: its
             ink is cut out, scaled and centred as MNIST has it, light on dark.
         beam: how many translations a model that translates keeps at each place; 1 when None.
+        score: of a model that finds boxes, the score that a box has to have.
         root: the folder with runs/ and saved_models/.
 
     Raises:
@@ -51,7 +54,7 @@ def predict(
     ready = predictor(target, overrides=overrides, root=root)
     check_no_files(ready)
     ready = ready if beam is None else ready.with_beam(beam)
-    return list(ready.answers(paths, top, every, signs=signs))
+    return list(ready.answers(paths, top, every, signs=signs, score=score))
 
 
 def continue_text(

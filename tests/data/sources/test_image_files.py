@@ -47,7 +47,7 @@ def test_a_resized_picture_is_held_as_large_as_it_is_resized() -> None:
 
 @pytest.mark.parametrize(
     ("classes", "count"),
-    [("imagenet", 1000), ("imagenet+background", 1001), (("cat", "dog"), 2)],
+    [("imagenet", 1000), ("imagenet+background", 1001), ("coco", 80), (("cat", "dog"), 2)],
 )
 def test_the_classes_are_published_ones_or_your_own(classes: str, count: int) -> None:
     _, label = ImageFiles(classes=classes).element()
@@ -60,8 +60,27 @@ def test_classes_that_cannot_be_told_apart_are_refused(classes: tuple[str, ...])
         ImageFiles(classes=classes)
     assert str(error.value) == (
         "ImageFiles.classes takes at least two names, each once, or one of 'imagenet', "
-        f"'imagenet+background'; got {classes}."
+        f"'imagenet+background', 'coco'; got {classes}."
     )
+
+
+def test_a_detector_is_shown_all_of_a_picture_and_finds_boxes() -> None:
+    source = ImageFiles(size=(64, 96), classes="coco", fit="letterbox", finds="boxes")
+    (image,), label = source.element()
+    assert image == Feature("image", (64, 96, 3), "uint8", "image", letterbox=True)
+    assert (label.kind, label.shape, len(label.classes)) == ("boxes", (100, 6), 80)
+    assert ImageFiles(classes=("cat",), finds="boxes").names == ("cat",)
+    with pytest.raises(ConfigError, match="takes at least one name, each once"):
+        ImageFiles(classes=(), finds="boxes")
+    for options, text in (
+        ({"fit": "letterbox"}, "ImageFiles.fit='letterbox' keeps all of a picture"),
+        ({"finds": "boxes"}, "ImageFiles.finds='boxes' is of all of a picture"),
+    ):
+        with pytest.raises(ConfigError) as error:
+            ImageFiles(size=(64, 64), resize=(72, 72), **options)
+        assert str(error.value) == (
+            f"{text}, and resize=(72, 72) cuts out its centre. Leave resize out."
+        )
 
 
 def test_a_resize_smaller_than_what_is_cut_out_is_refused() -> None:

@@ -28,6 +28,11 @@ def check_folder(ready: "Predictor", folder: Path | None, figures: Path | None) 
     Raises:
         ConfigError: see above.
     """
+    if ready.finds_boxes and figures is not None:
+        raise ConfigError(
+            f"{ready.name} finds boxes, which --to draws on the pictures; --figures draws bars "
+            "beside them. Use --to DIR."
+        )
     if ready.gives_images and folder is None:
         raise ConfigError(
             f"{ready.name} answers with images: say where to write them, such as --to answers"
@@ -37,10 +42,10 @@ def check_folder(ready: "Predictor", folder: Path | None, figures: Path | None) 
             f"{ready.name} answers with images, which --to writes; --figures draws bars beside "
             "pictures. Leave it out."
         )
-    if folder is not None and not ready.gives_images:
+    if folder is not None and not (ready.gives_images or ready.finds_boxes):
         raise ConfigError(
             f"{ready.name} is of the task {ready.task.title}, and --to is for models that answer "
-            "with images. Leave it out; --figures DIR draws pictures with answers."
+            "with images or find boxes. Leave it out; --figures DIR draws pictures with answers."
         )
 
 
@@ -65,7 +70,8 @@ class ImageWriter:
     def write(self, answers: "Sequence[Prediction]") -> None:
         """Write the next ones."""
         for answer in answers:
-            file = "" if answer.answer is None else str(self._saved(answer.file, answer.answer))
+            image = answer.answer
+            file = "" if image is None else str(save_picture(self._folder, answer.file, image))
             height, width = (0, 0) if answer.answer is None else answer.answer.shape[:2]
             if self._form == "csv":
                 size = ["", ""] if answer.error else [height, width]
@@ -87,27 +93,36 @@ class ImageWriter:
         if self._form == "json":
             self._stream.write(json.dumps(self._all, indent=2) + "\n")
 
-    def _saved(self, file: str, image: "np.ndarray") -> Path:
-        """Write an image, whole or not at all, and return where it is."""
-        import io
-        import re
 
-        from PIL import Image
+def save_picture(folder: Path, file: str, image: "np.ndarray") -> Path:
+    """Write an image as a PNG file, whole or not at all, and return where it is.
 
-        from tfpipe.storage import storage, write_whole
+    It bears the name of what it answers, with a number where one of that name is there already.
 
-        # Of letters that make no path, whatever the place of a frame is.
-        stem = re.sub(r"[^\w.-]+", "_", Path(file).stem).strip("._") or "image"
-        stem = stem.encode()[:_LONGEST].decode(errors="ignore")
-        name, number = stem, 1
-        while (self._folder / f"{name}.png").exists():
-            number += 1
-            name = f"{stem}_{number}"
-        written = io.BytesIO()
-        pixels = image[..., 0] if image.shape[-1] == 1 else image
-        Image.fromarray(pixels).save(written, "PNG")
-        path = self._folder / f"{name}.png"
-        with storage(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            write_whole(path, written.getvalue())
-        return path
+    Args:
+        folder: where to.
+        file: what it answers.
+        image: [height, width, channels] uint8.
+    """
+    import io
+    import re
+
+    from PIL import Image
+
+    from tfpipe.storage import storage, write_whole
+
+    # Of letters that make no path, whatever the place of a frame is.
+    stem = re.sub(r"[^\w.-]+", "_", Path(file).stem).strip("._") or "image"
+    stem = stem.encode()[:_LONGEST].decode(errors="ignore")
+    name, number = stem, 1
+    while (folder / f"{name}.png").exists():
+        number += 1
+        name = f"{stem}_{number}"
+    written = io.BytesIO()
+    pixels = image[..., 0] if image.shape[-1] == 1 else image
+    Image.fromarray(pixels).save(written, "PNG")
+    path = folder / f"{name}.png"
+    with storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(path, written.getvalue())
+    return path

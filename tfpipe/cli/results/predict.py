@@ -15,13 +15,14 @@ from tfpipe.cli.options import PipelineFile, debug_option, json_option, root_opt
 from tfpipe.cli.results.answered_images import ImageWriter, check_folder
 from tfpipe.cli.results.answers import BlockWriter, Writer, writer_of
 from tfpipe.cli.results.continuation import asked_of, prompt_options, show
+from tfpipe.cli.results.found_boxes import BoxWriter, check_boxes
 from tfpipe.storage import whole_text
 from tfpipe.text import counted
 
 _OVERRIDE = re.compile(r"[A-Za-z_][\w.]*=")
 _BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
 _FEW = 20  # answers, which are shown as blocks
-_MACHINE = ("csv", "jsonl", "json")
+_MACHINE = ("csv", "jsonl", "json", "coco")
 
 
 @click.command("predict")
@@ -56,7 +57,13 @@ _MACHINE = ("csv", "jsonl", "json")
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Of a model that answers with images: where to write them, as PNG files.",
+    help="Where to write the images that a model answers with, or pictures with their boxes.",
+)
+@click.option(
+    "--score",
+    type=click.FloatRange(0, 1),
+    metavar="P",
+    help="Of a model that finds boxes: the score that a box must have; 0.5.",
 )
 @click.option(
     "--per-page",
@@ -95,6 +102,7 @@ def command(
     out: Path | None,
     figures: Path | None,
     folder: Path | None,
+    score: float | None,
     per_page: int,
     every: int,
     signs: bool,
@@ -107,7 +115,8 @@ def command(
 
     With --prompt a model of a text's next tokens continues it. For a model that translates, what
     names no file is a sentence, and text files have one a line; --beam 4 finds better translations.
-    A model that answers with images writes them into the folder --to.
+    A model that answers with images writes them into the folder --to. One that finds boxes says
+    them in pixels; --to draws them, and --format coco writes them as a COCO data set.
 
     FILE declares a network that needs no training (head="imagenet"); RUN is a run's name, a unique
     beginning of it, a path or `last`, whose best model is used; MODEL is an exported SavedModel:
@@ -124,6 +133,7 @@ def command(
     from tfpipe.cli.logs import log_shown
     from tfpipe.jobs.predict.continuation import check_no_files
     from tfpipe.jobs.predict.figures import Figures
+    from tfpipe.tasks.detection import SHOWN
     from tfpipe.terminal import Silent, Terminal
     from tfpipe.verbs.predict import predictor
 
@@ -155,11 +165,14 @@ def command(
         ready = predictor(target, overrides=overrides, root=root, terminal=terminal)
         check_no_files(ready)
         check_folder(ready, folder, figures)
+        check_boxes(ready, score, form)
         ready = ready.with_beam(beam) if beam else ready
         drawn = Figures(figures, per_page, ready) if figures else None
         for note in ready.notes:
             terminal.note(note)
-        parts = ready.in_parts(paths, top or max(5, ready.beam), every, drawn is not None, signs)
+        least = SHOWN if score is None else score
+        top_most = top or max(5, ready.beam)
+        parts = ready.in_parts(paths, top_most, every, drawn is not None, signs, least)
         failed, total, noted = 0, 0, 0
         writer: Writer | None = None
         first = next(parts, [])  # before the live line, as the model is loaded for it
@@ -169,7 +182,9 @@ def command(
         live = terminal if out else Silent() if sys.stdout.isatty() else Terminal(sys.stderr)
         count = opened.enter_context(live.counting(ready.nouns))
         for some in chain([first], parts):
-            if folder is not None:
+            if ready.finds_boxes:
+                writer = writer or BoxWriter(ready, folder, form or "table", stream)
+            elif folder is not None:
                 writer = writer or ImageWriter(folder, form or "table", stream)
             elif writer is None and form is None and len(some) <= _FEW:
                 writer = BlockWriter(ready, terminal)

@@ -135,9 +135,10 @@ def _size(annotation: Annotation, image: Path) -> tuple[int, int]:
         size = upright_size(image)
     except NotReadable as error:
         raise NotReadable(f"its image {name} {error}") from None
-    if annotation.size in (None, (0, 0), size):
+    said = annotation.size
+    if said is None or said in ((0, 0), size):
         return size
-    (height, width), (said_height, said_width) = size, annotation.size or (0, 0)
+    (height, width), (said_height, said_width) = size, said
     turned = " turned upright by its EXIF," if (said_width, said_height) == size else ""
     raise NotReadable(
         f"says that {name} has {said_width}x{said_height} pixels;{turned} it has {width}x{height}, "

@@ -1,9 +1,10 @@
-"""Objects that are drawn onto images, with their boxes: things to be found, of several classes."""
+"""Objects that are drawn onto images, with their boxes: something to be found, in classes."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from tfpipe.boxes.mistakes import overlap
 
 _FINER = 4  # times finer than pixels, so that edges are smooth
 _TRIES = 30  # places that are looked at for one that is free
@@ -47,9 +48,10 @@ def scene(
     for _ in range(int(rng.integers(objects[0], objects[1] + 1))):
         kind = int(rng.integers(classes))
         for _ in range(_TRIES):
-            outline = _placed(_SHAPES[kind % len(_SHAPES)](), image.shape, scale, rng)
+            outline = _placed(_SHAPES[kind % len(_SHAPES)], image.shape, scale, rng)
             box = [*outline.min(axis=0), *outline.max(axis=0)]
-            if all(_iou(box, other) <= _MOST_COMMON for other in boxes):
+            others = np.array(boxes).reshape(-1, 6)
+            if overlap(np.array([box]), others).max(initial=0.0) <= _MOST_COMMON:
                 _paint(image, outline, _colour(kind, rng), rng)
                 boxes.append([*box, float(kind), 0.0])
                 break
@@ -116,43 +118,16 @@ def _arc(first: float, last: float, radius: float, x: float = 0.0) -> np.ndarray
     return np.stack([x + radius * np.cos(angles), radius * np.sin(angles)], axis=1)
 
 
-def _crescent() -> np.ndarray:
-    """A banana: between an arc and a flatter one."""
-    inner = _arc(0.72, -0.72, 1.15, -0.58)
-    return np.concatenate([_arc(-1.15, 1.15, 1.0), inner])
-
-
-def _star() -> np.ndarray:
-    angles = np.arange(10) * np.pi / 5
-    return np.where(np.arange(10) % 2, 0.42, 1.0)[:, None] * np.stack(
-        [np.cos(angles), np.sin(angles)], axis=1
-    )
-
-
-def _disc() -> np.ndarray:
-    return _arc(0, 2 * np.pi, 1.0) * np.array([1.0, 0.8])
-
-
-def _cross() -> np.ndarray:
-    return np.array(
-        [
-            *((-1, -0.3), (-0.3, -0.3), (-0.3, -1), (0.3, -1), (0.3, -0.3), (1, -0.3)),
-            *((1, 0.3), (0.3, 0.3), (0.3, 1), (-0.3, 1), (-0.3, 0.3), (-1, 0.3)),
-        ],
-        np.float64,
-    )
-
-
-def _drop() -> np.ndarray:
-    return np.concatenate([_arc(np.pi / 3, 5 * np.pi / 3, 0.6), [[1.2, 0.0]]])
-
-
-_SHAPES = (_crescent, _star, _disc, _cross, _drop)
-
-
-def _iou(one: Sequence[float], other: Sequence[float]) -> float:
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    common = max(0.0, width) * max(0.0, height)
-    areas = ((b[2] - b[0]) * (b[3] - b[1]) for b in (one, other))
-    return common / max(sum(areas) - common, 1e-9)
+_HALF_CROSS = [(-1, -0.3), (-0.3, -0.3), (-0.3, -1), (0.3, -1), (0.3, -0.3), (1, -0.3)]
+# The outline of each class's shape, about 0 and of about 1.
+_SHAPES = (
+    # A banana: between an arc and a flatter one.
+    np.concatenate([_arc(-1.15, 1.15, 1.0), _arc(0.72, -0.72, 1.15, -0.58)]),
+    # A star of five points.
+    np.where(np.arange(10) % 2, 0.42, 1.0)[:, None]
+    * np.stack([f(np.arange(10) * np.pi / 5) for f in (np.cos, np.sin)], axis=1),
+    _arc(0, 2 * np.pi, 1.0) * np.array([1.0, 0.8]),
+    np.array([*_HALF_CROSS, *((-x, -y) for x, y in _HALF_CROSS)]),
+    # A drop.
+    np.concatenate([_arc(np.pi / 3, 5 * np.pi / 3, 0.6), [[1.2, 0.0]]]),
+)

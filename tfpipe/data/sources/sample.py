@@ -5,7 +5,8 @@ from typing import ClassVar
 from tfpipe.data.columns import Columns
 from tfpipe.data.sources.base import HeldOut, StoredSplits
 from tfpipe.data.sources.boxes.box_images import BoxImages
-from tfpipe.data.sources.boxes.drawn_objects import SampleBoxes, sample_boxes_of
+from tfpipe.data.sources.boxes.drawn_objects import SampleBoxes, sample_boxes, sample_boxes_of
+from tfpipe.data.sources.images.image_files import ImageFiles
 from tfpipe.data.sources.images.image_pairs import (
     ImagePairs,
     SampleImagePairs,
@@ -84,6 +85,8 @@ def sample_of(
         return sample_image_pairs_of(source, size, seed)
     if isinstance(source, BoxImages):
         return sample_boxes_of(source, size, seed)
+    if isinstance(source, ImageFiles) and source.finds == "boxes":
+        return sample_boxes(source.size, source.names, size, seed)
     features, label = source.element()
     validation = getattr(source, "validation", 0.1)
     test = getattr(source, "test", "test")

@@ -1,1 +1,1 @@
-"""Boxes that a detector finds: their drawing."""
+"""Judging a detector: its boxes beside the true ones."""

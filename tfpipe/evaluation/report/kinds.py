@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from tfpipe.evaluation.detection.sections import box_sections
 from tfpipe.evaluation.images_out.sections import image_sections
 from tfpipe.evaluation.report.classes import class_sections
 from tfpipe.evaluation.report.judged import Judged
@@ -12,6 +13,7 @@ from tfpipe.evaluation.report.yes_no import yes_no_sections
 from tfpipe.evaluation.translation.sections import translation_sections
 
 KINDS: dict[str, Callable[[Judged], list[Section]]] = {
+    "boxes": box_sections,
     "class": class_sections,
     "image": image_sections,
     "number": number_sections,

@@ -74,7 +74,8 @@ class RunPage:
         )
 
     def _curves(self, names: Sequence[str]) -> Section:
-        drawn = [n for n in names if not n.startswith("val_")][:_MOST_CURVES]
+        # Some are measured in validation alone.
+        drawn = [*dict.fromkeys(n.removeprefix("val_") for n in names)][:_MOST_CURVES]
         phases = self._phases()
         drawings = [
             Drawing(

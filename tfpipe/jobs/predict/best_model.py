@@ -69,15 +69,9 @@ def load_model(path: Path, stopped: Stopped) -> Any:
     """A saved model; one with layers of the person's own needs the file that defines them."""
     import keras
 
-    # By these Keras knows layers of tfpipe by their registered names.
-    import tfpipe.models.images_out.layers
-    import tfpipe.models.pretrained.hub_module
-    import tfpipe.models.sequence.carried
-    import tfpipe.models.text_columns
-    import tfpipe.models.text_vectorization
-    import tfpipe.models.whitened_cnn.fused
-    import tfpipe.models.whitened_cnn.layers  # noqa: F401
+    from tfpipe.models.known_layers import know_layers
 
+    know_layers()
     try:
         return keras.models.load_model(path, compile=False)
     except ModelError:  # such as a module of TF-Hub that is gone

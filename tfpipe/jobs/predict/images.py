@@ -27,7 +27,7 @@ _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 # A file, the pixels of a frame, or what is wrong with either.
 Picture = Path | np.ndarray | str
-Read = tuple[str, "Future[Any]"]
+Read = tuple[str, Picture, "Future[Any]"]
 
 
 class ImageReader:
@@ -39,13 +39,20 @@ class ImageReader:
         decodes: whether files are decoded here; else those of a format that TensorFlow reads are
             left to the model.
         signs: whether each picture is of one sign, whose ink is cut out and centred.
+        sized: whether the size of each picture is to be known, and the picture itself.
     """
 
     def __init__(
-        self, feature: Feature, every: int = 1, decodes: bool = True, signs: bool = False
+        self,
+        feature: Feature,
+        every: int = 1,
+        decodes: bool = True,
+        signs: bool = False,
+        sized: bool = False,
     ) -> None:
         self._feature, self._every, self._signs = feature, every, signs
         self._decodes = decodes or signs
+        self._sized = sized
         self._input: StandardInput | None = None
 
     def chunks(self, paths: Iterable[str]) -> Iterator[Chunk]:
@@ -57,7 +64,9 @@ class ImageReader:
         one = self._feature.any_size  # and another size may be anything
         size = 1 if one else max(1, min(_BATCH, _BATCH_BYTES // self._feature.nbytes))
         with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as threads:
-            rest = ((p, threads.submit(self._read, what)) for p, what in self._pictures(paths))
+            rest = (
+                (p, what, threads.submit(self._read, what)) for p, what in self._pictures(paths)
+            )
             reading: deque[list[Read]] = deque()
             while some := taken(rest, size, self._late):
                 reading.append(some)
@@ -149,8 +158,8 @@ class ImageReader:
         return tf.function(lambda encoded: decode(encoded, self._feature), signature)
 
     def _chunk(self, reading: list[Read]) -> Chunk:
-        read = [future.result() for _, future in reading]
-        chunk = Chunk([place for place, _ in reading])
+        read = [future.result() for _, _, future in reading]
+        chunk = Chunk([place for place, _, _ in reading])
         images = []
         for index, picture in enumerate(read):
             if isinstance(picture, str):
@@ -159,9 +168,20 @@ class ImageReader:
                 chunk.encoded[index] = picture
             else:
                 images.append(picture)
+                if self._sized:
+                    self._note(chunk, index, reading[index][1])
         if images:
             chunk.samples = {self._feature.name: np.stack(images)}
         return chunk
+
+    def _note(self, chunk: Chunk, index: int, picture: Picture) -> None:
+        """Note a picture and its size."""
+        from tfpipe.data.images.formats import upright_size
+
+        assert not isinstance(picture, str)
+        chunk.pictures[index] = picture
+        frame = isinstance(picture, np.ndarray)
+        chunk.sizes[index] = picture.shape[:2] if frame else upright_size(picture)  # type: ignore
 
 
 def reads_images(spec: ElementSpec) -> bool:

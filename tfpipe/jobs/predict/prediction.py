@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
+from tfpipe.tasks.detection import Box
 from tfpipe.tasks.several import flattened
 from tfpipe.tasks.task import Named
 
@@ -23,6 +25,9 @@ class Prediction:
         image: [height, width, channels] what the model saw, uint8; where it was asked for.
         answer: [height, width, channels] the image that it answered with, uint8; None of a model
             that answers otherwise.
+        boxes: the objects that it found, in pixels of the upright picture, the best first.
+        picture: the picture in which they are: its file, or the pixels of a frame.
+        size: height and width of that.
     """
 
     file: str
@@ -31,6 +36,18 @@ class Prediction:
     note: str = ""
     image: np.ndarray | None = field(default=None, compare=False, repr=False)
     answer: np.ndarray | None = field(default=None, compare=False, repr=False)
+    boxes: tuple[Box, ...] = ()
+    picture: Path | np.ndarray | None = field(default=None, compare=False, repr=False)
+    size: tuple[int, int] = (0, 0)
+
+    def pixels(self) -> np.ndarray:
+        """Return the picture in which boxes were found, [height, width, 3] uint8."""
+        from tfpipe.data.images.formats import read
+
+        if isinstance(self.picture, Path):
+            return read(self.picture.read_bytes(), 3)[0]
+        assert self.picture is not None
+        return np.asarray(self.picture)
 
     @property
     def values(self) -> Named:
@@ -47,12 +64,16 @@ class Chunk:
         errors: what is wrong with an item, by its index.
         encoded: files for the model to decode itself, by their index.
         samples: an array for each input, with a row for each of the other items.
+        pictures: the file, or the pixels of a frame, of each item that has boxes, by its index.
+        sizes: height and width of each of them.
     """
 
     places: list[str]
     errors: dict[int, str] = field(default_factory=dict)
     encoded: dict[int, bytes] = field(default_factory=dict)
     samples: Mapping[str, np.ndarray] = field(default_factory=dict)
+    pictures: dict[int, Path | np.ndarray] = field(default_factory=dict)
+    sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
 def refused(place: str, error: str) -> Chunk:

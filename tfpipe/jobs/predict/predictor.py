@@ -17,6 +17,7 @@ from tfpipe.jobs.predict.paths import any_there
 from tfpipe.jobs.predict.prediction import Chunk, Prediction
 from tfpipe.jobs.predict.rows import RowReader
 from tfpipe.jobs.predict.written import Written
+from tfpipe.tasks.detection import SHOWN, Box, Detection
 from tfpipe.tasks.several import Several
 from tfpipe.tasks.task import Task
 
@@ -71,6 +72,11 @@ class Predictor:
         return self.task.judged_as == "image"
 
     @property
+    def finds_boxes(self) -> bool:
+        """Whether it finds objects in a picture."""
+        return isinstance(self.task, Detection)
+
+    @property
     def reads_images(self) -> bool:
         """Whether it is asked about pictures; else about rows."""
         return reads_images(self.spec)
@@ -102,9 +108,10 @@ class Predictor:
         every: int = 1,
         images: bool = False,
         signs: bool = False,
+        score: float = SHOWN,
     ) -> Iterator[Prediction]:
         """Yield what the model says of each item; see `in_parts`."""
-        for some in self.in_parts(paths, top, every, images, signs):
+        for some in self.in_parts(paths, top, every, images, signs, score):
             yield from some
 
     def in_parts(
@@ -114,6 +121,7 @@ class Predictor:
         every: int = 1,
         images: bool = False,
         signs: bool = False,
+        score: float = SHOWN,
     ) -> Iterator[list[Prediction]]:
         """Yield what the model says of each item, in order; one that cannot be read has an error.
 
@@ -126,6 +134,7 @@ class Predictor:
             every: of a clip, one frame in so many.
             images: whether to give what the model saw, too.
             signs: whether each picture is a drawing or a photograph of one sign, such as a digit.
+            score: that a box has to have.
 
         Raises:
             ConfigError: for signs where the model reads no grey pictures.
@@ -139,7 +148,8 @@ class Predictor:
         if any_there(paths):
             _ = self.model
         if self.reads_images:
-            reader = ImageReader(self.spec.feature, every, images or not self.decodes, signs)
+            decodes = images or not self.decodes
+            reader = ImageReader(self.spec.feature, every, decodes, signs, self.finds_boxes)
             chunks = reader.chunks(paths)
         else:
             chunks = RowReader(self.spec, self.name, self.written).chunks(paths)
@@ -159,13 +169,28 @@ class Predictor:
                 if index in chunk.errors
                 else Prediction(
                     place,
-                    self.task.named_outputs(rows[index], top),
+                    {} if self.finds_boxes else self.task.named_outputs(rows[index], top),
                     note=notes.get(index, ""),
                     image=seen.get(index),
                     answer=rows[index] if self.gives_images else None,
+                    boxes=self._boxes(rows[index], chunk.sizes.get(index), score),
+                    picture=chunk.pictures.get(index),
+                    size=chunk.sizes.get(index, (0, 0)),
                 )
                 for index, place in enumerate(chunk.places)
             ]
+
+    def _boxes(self, answer: Any, size: tuple[int, int] | None, score: float) -> tuple[Box, ...]:
+        """The boxes of an answer in pixels of its picture; none of another task."""
+        if not isinstance(self.task, Detection) or size is None:
+            return ()
+        import numpy as np
+
+        from tfpipe.data.boxes.placing import in_picture
+
+        corners = in_picture(answer[None, :, :4], np.array([size]), self.spec.feature)[0].numpy()
+        placed = np.concatenate([corners, answer[:, 4:]], axis=-1)
+        return tuple(self.task.boxes(placed, least=score))
 
     def _notes(self, chunk: Chunk) -> Iterator[str]:
         """What must not be overlooked about each sentence; nothing of what is no sentence."""

@@ -34,6 +34,9 @@ def of_declaration(loaded: Loaded, terminal: Terminal) -> Predictor:
     spec = ElementSpec(features, (label,))
     check_images(spec, loaded.name)
     builder.check(spec)
+    trained = builder.is_trained(spec)
+    if trained is False and getattr(builder, "weights", None) is not None:
+        raise _untrained(loaded)
     task = task_for(spec, pipeline.task)
 
     def load() -> TrainedModel:
@@ -45,12 +48,14 @@ def of_declaration(loaded: Loaded, terminal: Terminal) -> Predictor:
         picked = pick(pipeline.device)
         with terminal.waiting("building the model"), picked.strategy.scope():
             model = builder.build(spec, pipeline.task)
-        _check_trained(loaded, model)
+        if trained is None and not builder.as_it_is:
+            _check_trained(loaded, model)
         check_width(model, task, f"{loaded.name}'s network")
         builder.check_samples(model, spec, _any_images(spec.feature))
-        return TrainedModel(model, task, spec)
+        return TrainedModel(model, task.for_model(model), spec)
 
-    random = getattr(builder, "weights", "") is None
+    network = getattr(builder, "classifier", builder)
+    random = getattr(network, "weights", "") is None
     note = "weights=None: the network is random, and these answers mean nothing."
     return Predictor(loaded.name, load, task, spec, (note,) if random else ())
 
@@ -63,14 +68,18 @@ def _needs_no_training(loaded: Loaded, pipeline: Pipeline) -> ModelBuilder:
     builder = pipeline.model
     pretrained = hasattr(builder, "weights") or hasattr(builder, "handle")
     own = overrides(type(pipeline), "build_model")  # of which nobody knows what it builds
-    if builder is None or own or pipeline.data is None or not pretrained:
+    if builder is None or own or pipeline.data is None:
+        raise _untrained(loaded)
+    if builder.as_it_is:
+        return builder
+    if not pretrained:
         raise _untrained(loaded)
     if getattr(builder, "head", "imagenet") not in ("imagenet", None):
         raise _untrained(loaded)
     if getattr(builder, "weights", "") is None and not _asked(loaded, "model.weights"):
         raise ModelError(
             f"{_shown(loaded)} declares weights=None, so its answers would be random. Declare "
-            "weights='imagenet' or weights=PATH."
+            + ("weights=PATH." if builder.finds_boxes else "weights='imagenet' or weights=PATH.")
         )
     return builder
 
@@ -93,10 +102,13 @@ def _any_images(feature: Feature) -> Any:
 
 
 def _untrained(loaded: Loaded) -> ModelError:
+    builder, how = loaded.pipeline.model, "head='imagenet'"
+    if builder is not None and builder.finds_boxes:
+        how = "weights of its data's own classes"
     return ModelError(
         f"{_shown(loaded)} declares a model that must be trained first: now its answers would be "
         f"random. Train it with tfpipe run {_shown(loaded)}, then use tfpipe predict last PATH... "
-        "A network that answers without training is declared with head='imagenet'."
+        f"A network that answers without training is declared with {how}."
     )
 
 

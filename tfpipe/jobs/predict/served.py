@@ -63,8 +63,8 @@ def of_saved_model(folder: Path, terminal: Terminal) -> Predictor:
     except ConfigError as error:
         raise ModelError(f"{folder} has a task of its own: {error} Predict with its run.") from None
 
-    # One that gives images is asked for arrays, whatever kind of file they came from.
-    decodes = reads_images(spec) and not spec.gives_images
+    # One that gives images or boxes is asked for arrays, whatever kind of file they came from.
+    decodes = reads_images(spec) and not (spec.gives_images or spec.finds_boxes)
 
     def load() -> ServedModel:
         with terminal.waiting("starting TensorFlow"):

@@ -13,17 +13,19 @@ from tfpipe.declare.loading import Loaded
 from tfpipe.declare.pipeline import has_own_input
 from tfpipe.declare.spec import ElementSpec
 from tfpipe.declare.tree import Children, children, dotted, get_at, is_range, resolve, walk
+from tfpipe.evaluation.detection.pictures import picture, true_drawn
 from tfpipe.evaluation.image_grid import Tile, image_grid
 from tfpipe.evaluation.images_out.answered_images import AnsweredImages
 from tfpipe.evaluation.report.charts import confusion_figure
 from tfpipe.evaluation.report.classes import MOST_DRAWN, scores_of
 from tfpipe.evaluation.report.judged import Judged
 from tfpipe.evaluation.report.page import png
-from tfpipe.evaluation.samples import Sample, chosen, shown
+from tfpipe.evaluation.samples import Sample, Shown, chosen, shown
 from tfpipe.jobs.report.answers import Answers
 from tfpipe.jobs.report.subject import Subject
 from tfpipe.jobs.run import RunPlan
 from tfpipe.runs.hparams import session_started
+from tfpipe.tasks.detection import Detection
 from tfpipe.tasks.images import ImageToImage
 from tfpipe.tasks.several import Several
 from tfpipe.tasks.task import Task
@@ -64,6 +66,8 @@ def end_board(plan: RunPlan, subject: Subject, answers: Answers, epoch: int) -> 
                 _write_confusion(judged)
                 if split == with_errors and isinstance(task, ImageToImage):
                     _write_answered(judged, task, subject)
+                elif split == with_errors and isinstance(task, Detection):
+                    _write_boxes(judged, task, subject)
                 elif split == with_errors:
                     _write_errors(judged, subject)
 
@@ -113,12 +117,31 @@ def _write_first_batch(plan: RunPlan) -> None:
     for tag, declared in given.items():
         features, labels, *_ = next(iter(dataset(declared, "train")))
         samples = chosen([(features,)], range(_SHOWN), prepared.spec)
+        if isinstance(task, Detection):
+            _write_true_boxes(tag, samples, np.asarray(labels), task, prepared.spec)
+            continue
         parts = task.parts if isinstance(task, Several) else {"": task}
         captions = {}
         for row in samples:
             of_row = {n: np.asarray(labels[n] if n else labels)[row] for n in parts}
             captions[row] = ", ".join(_label(part, of_row[n]) for n, part in parts.items())
         _write_samples(tag, samples, captions, prepared.spec)
+
+
+def _write_true_boxes(
+    tag: str,
+    samples: Mapping[int, Sample],
+    labels: np.ndarray,
+    task: Detection,
+    spec: ElementSpec,
+) -> None:
+    """Images with their boxes, as one picture."""
+    tiles = []
+    for row, sample in samples.items():
+        image = shown(sample, spec.features).image
+        assert image is not None
+        tiles.append(Tile(Shown(true_drawn(task, image, labels[row])), ""))
+    tf.summary.image(tag, image_grid(tiles)[np.newaxis])
 
 
 def _write_confusion(judged: Judged) -> None:
@@ -157,8 +180,20 @@ def _write_answered(judged: Judged, task: ImageToImage, subject: Subject) -> Non
     rows = worst[:_ROWS].tolist()
     batches = partial(dataset, subject.pipeline, judged.split)
     images = AnsweredImages(task, batches, subject.model)
-    for place, (_, picture) in enumerate(sorted(images.pictures(rows).items()), 1):
-        tf.summary.image(f"answers/{place}", tf.io.decode_png(picture, 3)[tf.newaxis])
+    for place, (_, file) in enumerate(sorted(images.pictures(rows).items()), 1):
+        tf.summary.image(f"answers/{place}", tf.io.decode_png(file, 3)[tf.newaxis])
+
+
+def _write_boxes(judged: Judged, task: Detection, subject: Subject) -> None:
+    """The images of which least is found right, with the true boxes and those that were found."""
+    answers, labels = judged.answered.answers, judged.answered.labels
+    rows = np.argsort(-task.losses(answers, labels), kind="stable")[:_ROWS].tolist()
+    samples = chosen(dataset(subject.pipeline, judged.split), rows, subject.spec)
+    for place, row in enumerate(rows, 1):
+        seen = shown(samples[row], subject.spec.features)
+        assert seen.image is not None
+        file = picture(task, seen.image, answers[row], labels[row])
+        tf.summary.image(f"boxes/{place}", tf.io.decode_png(file, 3)[tf.newaxis])
 
 
 def _write_samples(

@@ -76,7 +76,7 @@ class Subject:
     def best(self) -> int | None:
         """The epoch whose model is kept."""
         validated = "validation" in self.spec.splits
-        monitor = best_monitor(self.pipeline.build_callbacks(), validated)
+        monitor = best_monitor(self.pipeline.build_callbacks(), validated, self.task)
         sign = 1.0 if higher_is_better(monitor) else -1.0
         rows = self.comparable
         valued = [(sign * r.metrics.get(monitor, math.nan), -r.epoch) for r in rows]
@@ -130,8 +130,8 @@ def run_facts(plan: RunPlan) -> dict[str, str]:
     sizes = ", ".join(f"{size:,} {name}" for name, size in spec.splits.items())
     assert pipeline.data is not None
     source = prepared.stands_for or source_name(pipeline.data)
-    noun = "tokens" if spec.label.is_vocabulary else "classes"
-    classes = f" · {len(spec.classes)} {noun}" if spec.classes else ""
+    noun = "token" if spec.label.is_vocabulary else "class"
+    classes = f" · {counted(len(spec.classes), noun)}" if spec.classes else ""
     builder = type(pipeline.model).__name__ if pipeline.model else model.name
     detail = f" ({trainable:,} trainable)" if trainable != total else ""
     generated = "generated in place of " if prepared.stands_for else ""

@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.markup import escape
 
 from tfpipe.declare.origins import DEFAULT
 from tfpipe.declare.tree import resolve
-from tfpipe.errors import MissingDependency
+from tfpipe.evaluation.detection.sections import interval_of as boxes_interval
+from tfpipe.evaluation.detection.sections import scores_of as box_scores
 from tfpipe.evaluation.images_out.painted import painted_section
 from tfpipe.evaluation.images_out.sections import interval_of
 from tfpipe.evaluation.report.classes import scores_of as class_scores
 from tfpipe.evaluation.report.judged import Judged
 from tfpipe.evaluation.report.kinds import sections_of
 from tfpipe.evaluation.report.network import maps_section, network_section
-from tfpipe.evaluation.report.numbers import horizons
 from tfpipe.evaluation.report.numbers import scores_of as number_scores
 from tfpipe.evaluation.report.run import RunPage
 from tfpipe.evaluation.report.sections import Section
@@ -33,16 +32,13 @@ from tfpipe.evaluation.scores.baseline import (
 )
 from tfpipe.evaluation.scores.intervals import interval
 from tfpipe.evaluation.scores.tokens import count, counted_baselines
-from tfpipe.evaluation.translation.bleu import check_sacrebleu
 from tfpipe.evaluation.verdict import Measured, by_heart, fit, how_good, painted, what_next
-from tfpipe.jobs.report.answers import Answers, judged_outputs, naive_of
+from tfpipe.jobs.report.answers import Answers, judged_outputs
 from tfpipe.jobs.report.subject import Subject
 from tfpipe.storage import storage, write_whole
 from tfpipe.terminal import Terminal
-from tfpipe.text import number
 from tfpipe.training.datasets import dataset
 
-CLASSES_SHOWN = 20
 _TRAINING = 5000  # samples of the training split that baselines are fitted to
 
 
@@ -77,10 +73,14 @@ def write_report(
     sections += _model_sections(subject)
     verdict = _verdict(subject, measured)
     split = answers.split if answers is not None else "train"
+    found_boxes = next((s.data for _, found in by_output for s in found if s.key == "boxes"), {})
+    if found_boxes:  # which Keras does not measure
+        own = {name: found_boxes[name] for name in ("map", "map50")}
+        metrics = {**metrics, split: {**metrics.get(split, {}), **own}}
     data: dict[str, Any] = {"metrics": dict(metrics.get(split, {}))}
     for one, found in by_output:
-        own = {section.key: section.data for section in found if section.key}
-        data |= {one.output: own} if one.output else own
+        of_output = {section.key: section.data for section in found if section.key}
+        data |= {one.output: of_output} if one.output else of_output
     report = {
         "run": subject.name,
         "split": split,
@@ -110,110 +110,6 @@ def write_report(
     return report
 
 
-def answer_tables(subject: Subject, answers: Answers, terminal: Terminal) -> None:
-    """Show how each class did, of outputs that have few of them, and forecasts by steps ahead."""
-    naive = naive_of(subject, answers.split)
-    for output, task in subject.outputs.items():
-        if task.has_classes and len(task.label.classes) <= CLASSES_SHOWN:
-            answered = answers.predictions[answers.split].outputs[output]
-            scores = class_scores(Judged(task, answered, answers.split))
-            taken = {
-                true: f"{said} ({times:,})" for true, said, times in scores.confused(10**6)[::-1]
-            }
-            rows = [
-                (
-                    row.name,
-                    f"{row.samples:,}",
-                    "" if math.isnan(row.recall) else f"{row.recall:.1%}",
-                    taken.get(row.name, ""),
-                )
-                for row in scores.by_class
-            ]
-            terminal.say()
-            terminal.table((output or "class", "samples", "right", "most often taken for"), rows)
-        elif task.judged_as == "number" and naive is not None:
-            answered = answers.predictions[answers.split].outputs[output]
-            found = horizons(Judged(task, answered, answers.split, naive=naive))
-            errors = {"mean absolute error": found.errors, **found.naive}
-            steps = [(str(h), *(number(e[h - 1]) for e in errors.values())) for h in found.shown]
-            terminal.say()
-            terminal.table(("steps ahead", *errors), steps)
-            terminal.say(found.scaled)
-
-
-def perplexity_table(report: Mapping[str, Any], terminal: Terminal) -> None:
-    """Show the perplexity of a text's next tokens beside what is reached without a network.
-
-    Args:
-        report: as `write_report` returns it.
-        terminal: where to.
-    """
-    tokens = report[report["split"]].get("tokens")
-    if tokens is None:
-        return
-    baselines = [(b["name"], number(b["score"])) for b in report["baselines"]]
-    terminal.say()
-    terminal.table(
-        (report["split"], "perplexity"), [("the model", number(tokens["perplexity"])), *baselines]
-    )
-    for line in report.get("continuations", {}).get("lines", ())[-1:]:
-        text = f"{line['prompt']}{line['continuation']}"
-        terminal.say()
-        terminal.say(f"after epoch {line['epoch']}: [bold]{escape(text)}[/]")
-
-
-def images_table(report: Mapping[str, Any], terminal: Terminal) -> None:
-    """Show how near images are to what they should be, beside what was given.
-
-    Args:
-        report: as `write_report` returns it.
-        terminal: where to.
-    """
-    found = report[report["split"]].get("images")
-    if found is None:
-        return
-    rows = [
-        (
-            name,
-            f"{part['psnr']:.2f}",
-            f"{part['ssim']:.4f}",
-            "" if part["ms_ssim"] is None else f"{part['ms_ssim']:.4f}",
-        )
-        for name, part in (
-            ("the model", found["model"]),
-            (report["baselines"][0]["name"], found["baseline"]),
-        )
-    ]
-    terminal.say()
-    terminal.table((f"images of {report['split']}", "PSNR in dB", "SSIM", "MS-SSIM"), rows)
-
-
-def translation_table(report: Mapping[str, Any], terminal: Terminal) -> None:
-    """Show how good translations are.
-
-    Args:
-        report: as `write_report` returns it.
-        terminal: where to.
-    """
-    found = report[report["split"]].get("translation")
-    if found is None:
-        return
-    rows = [
-        (
-            name,
-            "not measured" if part["bleu"] is None else f"{part['bleu']:.3f}",
-            f"{part['exact']:.1%}",
-        )
-        for name, part in (("the model", found), ("a dictionary", found["word_by_word"]))
-    ]
-    terminal.say()
-    terminal.table((f"translations of {report['split']}", "BLEU", "word for word"), rows)
-    try:
-        check_sacrebleu()
-    except MissingDependency as error:
-        terminal.note(str(error))
-
-
 def _measured(
     subject: Subject, judged: Judged, columns: Mapping[str, np.ndarray]
 ) -> Measured | None:
@@ -237,6 +133,10 @@ def _measured(
             measure="PSNR in dB",
             rises=True,
         )
+    if task.judged_as == "boxes":
+        found = box_scores(judged).at_50
+        around, size = boxes_interval(judged), len(judged.answered)
+        return Measured(split, size, found, around, False, measure="mAP at 0.5", rises=True)
     if task.judged_as == "tokens":
         return _measured_tokens(subject, judged)
     features, labels = _training(subject, judged.output)

@@ -67,8 +67,12 @@ def _applied(network: "keras.Model", x: Any) -> list[Any]:
 
 def _tapped(base: Any, taps: int, backbone: ModelBuilder | str) -> list[Any]:
     """Return the last layer of each of the coarsest sizes of maps, the finer ones first."""
+    import keras
+
     last: dict[tuple[int, ...], Any] = {}
     for layer in base.layers:
+        if isinstance(layer, keras.layers.ZeroPadding2D):  # which is of the next map
+            continue
         shape = getattr(layer.output, "shape", ())
         if len(shape) == 4 and None not in shape[1:3] and min(shape[1:3]) > 1:
             last[tuple(shape[1:3])] = layer
@@ -85,16 +89,18 @@ def _tapped(base: Any, taps: int, backbone: ModelBuilder | str) -> list[Any]:
 def _of_file(file: str) -> "keras.Model":
     import keras
 
+    from tfpipe.models.known_layers import know_layers
+
     path = Path(file).expanduser()
     if not path.is_file():
         raise ModelError(
             f"SSD.backbone={file}: there is no such file. Give RUN/checkpoints/best.keras of a "
             "network trained before, or a builder such as Application('MobileNetV2')."
         )
+    know_layers()
     try:
         model = keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise ModelError(f"SSD.backbone={file} cannot be loaded: {reason}") from None
     return model
-

@@ -199,8 +199,9 @@ class SSD(ModelBuilder):
         if isinstance(self.backbone, str) and not Path(self.backbone).expanduser().is_file():
             from tfpipe.models.cnn.vgg import VGG
 
-            return self.replace(backbone=VGG(width=0.25)), (
-                f"A VGG-11 with random weights stood in for {self.backbone}, which is not there."
+            blocks = ((2, 16), (2, 32), (2, 64), (2, 128))
+            return self.replace(backbone=VGG(blocks, units=(), normalization="batch")), (
+                f"Four blocks with random weights stood in for {self.backbone}, which is not there."
             )
         return self, ""
 

@@ -1,5 +1,7 @@
-// Answers: a name and bars for classes, a value and its place for numbers, a picture for images.
+// Answers: a name and bars for classes, a value and its place for numbers, a picture for images,
+// boxes for objects.
 
+import { boxes } from "./boxes.js";
 import { brief, element } from "./elements.js";
 
 const SHOWN = 10;
@@ -12,7 +14,8 @@ export function showAnswer(place, model, prediction) {
   }
   const bare = model.outputs.length === 1 && (Array.isArray(prediction) || typeof prediction !== "object");
   const blocks = model.outputs.map((output) => {
-    const found = bare || output.image ? prediction : prediction[output.field];
+    const found = bare || output.image || output.boxes ? prediction : prediction[output.field];
+    if (output.boxes) return element("div", {}, ...boxes(output, prediction));
     if (output.image) return element("div", {}, ...picture(found));
     const values = Array.isArray(found) ? found.flat(Infinity) : [found];
     const shown = output.classes.length ? classes(output, values) : numbers(output, values, model.outputs.length === 1);

@@ -29,6 +29,7 @@ _FILES = {
     "page.css": "text/css",
     "page.js": "text/javascript",
     "answers.js": "text/javascript",
+    "boxes.js": "text/javascript",
     "digit.js": "text/javascript",
     "elements.js": "text/javascript",
     "images.js": "text/javascript",
@@ -99,7 +100,9 @@ def described(servable: Servable) -> dict[str, Any]:
 
 
 def _outputs(contract: "dict[str, Any] | Any", answers: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the outputs: how each is called, its classes, the range of its numbers, an image."""
+    """Return the outputs: how each is called, its classes, the range of its numbers, and
+    whether it is an image or boxes.
+    """
     label = contract.get("label")
     if not label:
         return []
@@ -112,6 +115,7 @@ def _outputs(contract: "dict[str, Any] | Any", answers: dict[str, Any]) -> list[
             "classes": part["classes"],
             "several": part["kind"] == "multilabel",
             "image": part["kind"] == "image",
+            "boxes": part["kind"] == "boxes",
             "columns": part.get("columns", []),
             "training": answers.get(part["name"], answers) if not part["classes"] else {},
         }

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from tfpipe.storage import storage
+from tfpipe.tasks.task import Task
 from tfpipe.training import checkpoint
 from tfpipe.training.reporting import higher_is_better
 
@@ -75,14 +76,15 @@ class BestModel(keras.callbacks.Callback):
             os.replace(temporary, self._path)
 
 
-def best_monitor(declared: list[keras.callbacks.Callback], validated: bool) -> str:
-    """Return what the best epoch is judged by: as early stopping does, else the validation loss.
+def best_monitor(declared: list[keras.callbacks.Callback], validated: bool, task: Task) -> str:
+    """Return what the best epoch is judged by: as early stopping does, else as the task says.
 
     Args:
         declared: the pipeline's callbacks.
-        validated: whether there is validation.
+        validated: whether there is validation; without, it is the loss.
+        task: the pipeline's.
     """
     for callback in declared:
         if isinstance(callback, keras.callbacks.EarlyStopping):
             return str(callback.monitor)
-    return "val_loss" if validated else "loss"
+    return f"val_{task.best_by}" if validated else "loss"

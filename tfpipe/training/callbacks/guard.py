@@ -25,11 +25,13 @@ class Guard(keras.callbacks.Callback):
         position: Position,
         watched: list[Any],
         validated: bool,
+        measured_after: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self._position = position
         self._watched = watched
         self._validated = validated
+        self._measured_after = measured_after
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         before = self._position.step
@@ -77,6 +79,6 @@ class Guard(keras.callbacks.Callback):
     def _check_monitors(self, names: set[str]) -> None:
         measured = names | {"learning_rate"}
         if self._validated:
-            measured |= {f"val_{n}" for n in names}
+            measured |= {f"val_{n}" for n in (*names, *self._measured_after)}
         check_monitors(self._watched, measured)
         self._watched = []

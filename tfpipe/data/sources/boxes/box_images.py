@@ -44,11 +44,16 @@ class BoxImages(StoredSplits):
     """
 
     streams: ClassVar[bool] = True
-    if TYPE_CHECKING:  # which a subclass declares in its own order
-        size: tuple[Side, Side]
-        fit: Fit
-        classes: tuple[str, ...]
-        on_bad: OnBad
+    if TYPE_CHECKING:  # fields that a subclass declares in its own order
+
+        @property
+        def size(self) -> tuple[int, int]: ...
+        @property
+        def fit(self) -> Fit: ...
+        @property
+        def classes(self) -> tuple[str, ...]: ...
+        @property
+        def on_bad(self) -> OnBad: ...
 
     def validate(self) -> None:
         """Refuse a class that is named twice."""
@@ -80,9 +85,17 @@ class BoxImages(StoredSplits):
 
     @cached_property
     def _element(self) -> tuple[tuple[Feature, ...], Label]:
+        if self.classes and not self._is_there:  # what generated data stands in for
+            return self._described(self.classes, 1)
         classes = self._names
         most = max((len(b) for n in self._used() for b in self._checked(n).boxes), default=0)
         return self._described(classes, max(1, most))
+
+    @property
+    def _is_there(self) -> bool:
+        """Whether there is a file or a folder to read."""
+        where = getattr(self, "path", getattr(self, "annotations", None))
+        return where is None or Path(str(where)).expanduser().exists()
 
     def _described(self, classes: tuple[str, ...], most: int) -> tuple[tuple[Feature, ...], Label]:
         letterbox = self.fit == "letterbox"
@@ -282,8 +295,8 @@ class BoxImages(StoredSplits):
         if self.fit == "stretch":
             return boxes
         inner, corner = within(size, self.size)
-        share = np.float32([inner[1] / self.size[1], inner[0] / self.size[0]] * 2)
-        first = np.float32([corner[1] / self.size[1], corner[0] / self.size[0]] * 2)
+        share = np.array([inner[1] / self.size[1], inner[0] / self.size[0]] * 2, np.float32)
+        first = np.array([corner[1] / self.size[1], corner[0] / self.size[0]] * 2, np.float32)
         return np.concatenate([boxes[:, :4] * share + first, boxes[:, 4:]], axis=1)
 
     def _memory(self, split: str, part: Split, options: Options) -> InMemory:

@@ -12,6 +12,7 @@ from tfpipe.data.broken_input import OnBad
 from tfpipe.data.sources.base import HeldOut
 from tfpipe.data.sources.boxes.box_images import BoxImages, Fit, Side
 from tfpipe.declare.field_types import Count, Positive
+from tfpipe.declare.spec import Feature, Label
 from tfpipe.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ class DrawnObjects(BoxImages):
     scale: tuple[Share, Share] = (0.15, 0.4)
     classes: tuple[str, ...] = ("banana",)
     seed: Count = 0
-    fit: ClassVar[Fit] = "stretch"  # type: ignore[misc]
-    on_bad: ClassVar[OnBad] = "error"  # type: ignore[misc]
+    fit: ClassVar[Fit] = "stretch"
+    on_bad: ClassVar[OnBad] = "error"
 
     def validate(self) -> None:
         """Refuse empty ranges."""
@@ -84,7 +85,7 @@ class DrawnObjects(BoxImages):
         )
 
     @cached_property
-    def _element(self):  # type: ignore[no-untyped-def]
+    def _element(self) -> tuple[tuple[Feature, ...], Label]:
         return self._described(self.classes, self.objects[1])
 
     def _sizes(self) -> dict[str, int]:
@@ -220,6 +221,30 @@ class SampleBoxes(DrawnObjects):
         return tuple(sample_images(16, side, 3, self.seed + i) for i in range(2))  # type: ignore[return-value]
 
 
+def sample_boxes(
+    image: tuple[int, int], classes: tuple[str, ...], size: int | None, seed: int
+) -> SampleBoxes:
+    """Return drawn objects in place of what a detector is shown that needs no training.
+
+    Args:
+        image: height and width.
+        classes: the names of the classes.
+        size: how many training images, which such a detector does not look at; 256 when None.
+        seed: the pipeline's seed.
+    """
+    count = size or _SAMPLES
+    return SampleBoxes(
+        size=image,
+        count=count,
+        validation=max(1, count // 8),
+        test=max(1, count // 8),
+        objects=(1, 3),
+        scale=(0.2, 0.5),
+        classes=classes,
+        seed=seed,
+    )
+
+
 def sample_boxes_of(source: BoxImages, size: int | None, seed: int) -> SampleBoxes:
     """Return drawn objects in place of a source's own.
 
@@ -230,15 +255,14 @@ def sample_boxes_of(source: BoxImages, size: int | None, seed: int) -> SampleBox
     """
     count = size or _SAMPLES
     others = max(1, count // 8)
-    drawn = isinstance(source, DrawnObjects)
     return SampleBoxes(
         size=source.size,
         fit=source.fit,
         count=count,
         validation=None if getattr(source, "validation", None) is None else others,
         test=None if getattr(source, "test", None) is None else others,
-        objects=source.objects if drawn else (1, 3),
-        scale=source.scale if drawn else (0.2, 0.5),
+        objects=source.objects if isinstance(source, DrawnObjects) else (1, 3),
+        scale=source.scale if isinstance(source, DrawnObjects) else (0.2, 0.5),
         classes=source._names,
         seed=seed,
     )
