@@ -139,7 +139,7 @@ def _size(annotation: Annotation, image: Path) -> tuple[int, int]:
     if said is None or said in ((0, 0), size):
         return size
     (height, width), (said_height, said_width) = size, said
-    turned = ", turned upright by its EXIF," if (said_width, said_height) == size else ""
+    turned = " turned upright by its EXIF," if (said_width, said_height) == size else ""
     raise NotReadable(
         f"says that {name} has {said_width}x{said_height} pixels;{turned} it has {width}x{height}, "
         "so its boxes are of another image"

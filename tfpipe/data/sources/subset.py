@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tfpipe.data.columns import Columns
-from tfpipe.data.input_fn import Options
+from tfpipe.data.input_fn import InMemory, Options
 from tfpipe.data.sources.base import HeldOut, Share, StoredSplits
+from tfpipe.data.sources.boxes.box_images import BoxImages
 from tfpipe.data.sources.tfds import TFDS
 from tfpipe.data.splits import Split, held_out, share_of
 from tfpipe.declare.field_types import Positive
@@ -148,6 +149,11 @@ class Fraction(PartOf):
             return whole | {"train": self._part(whole["train"], options)}
 
         return self._once(("plan", options.seed), part)
+
+    def _memory(self, split: str, part: Split, options: Options) -> InMemory:
+        if isinstance(self.of, BoxImages):  # whose boxes move with their images
+            return self.of._memory(split, part, options)
+        return super()._memory(split, part, options)
 
     def _part(self, train: Split, options: Options) -> Split:
         import numpy as np

@@ -114,13 +114,15 @@ class BoxImages(StoredSplits):
         found = [self._checked(name) for name in self._used()]
         notes = super().notes()
         if cut := sum(part.cut for part in found):
-            notes.append(f"{counted(cut, 'box')} stuck out of the image and were cut at its edge.")
+            notes.append(
+                f"Cut at the edge of their image, out of which they stuck: {counted(cut, 'box')}."
+            )
         if self.on_bad == "skip":
             self.verify()
             total = sum(part.objects for part in found)
             notes += left_out(self._problems(), total, "objects")
         if empty := sum(not len(b) for part in found for b in part.boxes):
-            notes.append(f"{counted(empty, 'image')} without an object: all of them is background.")
+            notes.append(f"Without an object, and so background alone: {counted(empty, 'image')}.")
         return notes
 
     def object_counts(self) -> dict[str, dict[str, int]]:

@@ -14,7 +14,7 @@ from tfpipe.data.broken_input import OnBad, Problem
 from tfpipe.data.sources.base import HeldOut
 from tfpipe.data.sources.boxes.box_images import BoxImages, Fit, Side
 from tfpipe.errors import ConfigError, DataError
-from tfpipe.text import byte_size, listed, quoted
+from tfpipe.text import byte_size, either, listed, quoted
 
 _MOST = 2_000_000_000  # bytes of a file of annotations
 _LISTS = ("images", "annotations", "categories")
@@ -233,7 +233,7 @@ def _read(file: Path, owner: str) -> dict[str, list[Any]]:
         raise DataError(f"{owner}: {file} holds {type(content).__name__} and not {shape}.")
     if missing := [n for n in _LISTS if not isinstance(content.get(n), list)]:
         raise DataError(
-            f"{owner}: {file} has no list {listed(map(repr, missing))}; it has "
+            f"{owner}: {file} has no list {either([*map(repr, missing)])}; it has "
             f"{quoted(content, 8) or 'nothing'}. A data set is {shape}."
         )
     return content

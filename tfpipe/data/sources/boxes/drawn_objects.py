@@ -1,6 +1,6 @@
 """DrawnObjects: a set to try a detector on, of objects that are drawn on photographs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -189,6 +189,10 @@ class DrawnObjects(BoxImages):
 
     def read_from(self) -> list[Path]:
         return []
+
+    def passes(self) -> dict[str, Callable[[], Iterator[int]]]:
+        # Fresh ones: what was drawn is kept.
+        return {"draw": lambda: iter([len(self.replace()._scenes("train"))])}
 
     def _keeps_all(self, cache: bool | str) -> bool:
         return True

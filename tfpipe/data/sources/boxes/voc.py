@@ -126,11 +126,13 @@ class VOC(BoxImages):
             problem = (Problem(where, f"cannot be read: {error.strerror}"),)
         except (ExpatError, ValueError) as error:
             problem = (Problem(where, f"is no XML that can be read: {error}"),)
+        if problem:  # the image has objects, and nobody knows which
+            return Annotation(None, (), where, problems=problem)
         image = by_stem.get(file.stem)
         if image is None:
             named = Path(found.text.get("filename", "")).name  # never a path
             image = images / (named or f"{file.stem}.jpg")
-        return Annotation(image, tuple(found.objects), where, found.size, problems=problem)
+        return Annotation(image, tuple(found.objects), where, found.size)
 
 
 class _Read:

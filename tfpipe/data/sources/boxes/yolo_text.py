@@ -216,7 +216,10 @@ class YOLOText(BoxImages):
             lines = text.read_text("utf-8-sig").splitlines() if text.is_file() else []
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            problems, lines = [Problem(where, f"cannot be read: {reason}")], []
+            # The image has objects, and nobody knows which.
+            return Annotation(
+                None, (), where, problems=(Problem(where, f"cannot be read: {reason}"),)
+            )
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
