@@ -61,7 +61,7 @@ def inspect(
     with terminal.waiting("starting TensorFlow"):
         start_tensorflow()
     from tfpipe.evaluation.inspection.trace import trace
-    from tfpipe.evaluation.inspection.write import Inspection, Picture, write_page
+    from tfpipe.evaluation.inspection.write import Inspection, InspectedImage, write_page
     from tfpipe.jobs.inspection.images import images_of_data, images_of_files
 
     named = [*images]
@@ -72,13 +72,13 @@ def inspect(
     with terminal.waiting("loading the model"):
         model = load_model(best, stopped)
     task = task_for(spec, declared).for_model(model)
-    pictures: list[Picture] = []
+    pictures: list[InspectedImage] = []
     for image in shown:
         steps = trace(model, task, image.pixels)
         if not pictures:
             check_size(stopped.name, steps, len(shown))
         answer = _in_words(task, steps[-1].values)
-        pictures.append(Picture(image.name, image.truth, answer, steps))
+        pictures.append(InspectedImage(image.name, image.truth, answer, steps))
     inspection = Inspection(
         stopped.name,
         spec.label.classes,

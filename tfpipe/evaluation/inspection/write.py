@@ -29,7 +29,7 @@ _SCRIPTS = (
 
 
 @dataclass(frozen=True)
-class Picture:
+class InspectedImage:
     """An image, and what the model makes of it.
 
     Args:
@@ -60,7 +60,7 @@ class Inspection:
     name: str
     classes: tuple[str, ...]
     notes: tuple[str, ...]
-    pictures: Sequence[Picture]
+    pictures: Sequence[InspectedImage]
     bytes_in: bool
 
 

@@ -69,6 +69,12 @@ function span(numbers, found = [Infinity, -Infinity]) {
   return found;
 }
 
+function spanOfGrid(grid) {
+  const found = [Infinity, -Infinity];
+  for (let i = 0; i < grid.size; i++) span([grid.at(Math.floor(i / grid.width), i % grid.width)], found);
+  return found[0] > found[1] ? [0, 0] : found;
+}
+
 let spans = new Map();  // of the chosen image
 function spanOf(step, scale = state.scale) {
   const key = scale === "layer" ? step.name : scale === "module" ? `module ${step.module}` : "";

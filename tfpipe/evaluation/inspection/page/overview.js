@@ -37,7 +37,7 @@ function columnOf(step, index) {
   const units = step.shape[0];
   let body;
   if (isMaps(step)) body = tiles(step, index, range);
-  else if (lastSteps.includes(step) && units <= 100) body = bars(step, index, range);
+  else if (units <= (lastSteps.includes(step) ? 100 : 12)) body = bars(step, index, range);
   else body = strip(step, index, range);
   return el("section", { class: "column", "data-step": step.name, "aria-label": `${step.name}, ${step.kind}` },
     el("h3", {}, ...step.name.split(/(?<=[/_])/).flatMap((part) => [part, el("wbr")])),
@@ -60,7 +60,7 @@ function tiles(step, index, range) {
     }
   });
   const buttons = Array.from({ length: count }, (_, k) => {
-    const [low, high] = span(function* () { const b = board(step, k); for (let r = 0; r < b.height; r++) for (let c = 0; c < b.width; c++) yield b.at(r, c); }());
+    const [low, high] = spanOfGrid(board(step, k));
     const button = el("button", { type: "button", class: "tile", "data-layer": index, "data-map": k, tabindex: k ? "-1" : "0",
       "aria-label": `${step.name}, map ${k} of ${count}, ${rangeText([low, high])}`, title: `map ${k}: ${rangeText([low, high])}` });
     button.style.left = `${(k % across) * wide}px`;
@@ -118,7 +118,8 @@ function overviewKey(event) {
   let next = all[at + down * across + right];
   if (right && (column < 0 || column >= across || !next)) {
     const layers = [...document.querySelectorAll("#layers .tiles")];
-    next = layers[layers.indexOf(tiles) + right]?.querySelector("button[tabindex='0'], button");
+    const beside = layers[layers.indexOf(tiles) + right];
+    next = beside?.querySelector("button[tabindex='0']") ?? beside?.querySelector("button");
   }
   event.preventDefault();
   if (next) focusTile(next);

@@ -13,7 +13,7 @@ function sizes() {
       sizesShown();
       remember();
     };
-    return el("label", {}, `${label} `, number, range);
+    return el("div", {}, el("label", { for: name }, `${label} `), number, range);
   });
   queueMicrotask(sizesShown);
   return [

@@ -146,6 +146,8 @@ function formula() {
       if (unit < step.shape[0]) go({ map: unit, channel: flatPlace(step, unit).channel }, true);
     } else slide(r, c);
   };
+  // Each of the two from its own least number to its greatest, or small numbers could not be seen.
+  const spans = [spanOfGrid(now.input), spanOfGrid(now.output)];
   const name = `${now.source.name}${isMaps(now.source) ? `, map ${now.channel}` : ""}`;
   const arrows = [["←", 0, -1, "left"], ["↑", -1, 0, "up"], ["↓", 1, 0, "down"], ["→", 0, 1, "right"]].map(([sign, r, c, way]) =>
     el("button", { type: "button", "aria-label": `window ${way}`, onclick: () => { stop(); slide(state.row + r, state.column + c); } }, sign));
@@ -155,9 +157,9 @@ function formula() {
     el("div", { class: "row" }, ...channelChoice(now), el("button", { type: "button", id: "play", "aria-keyshortcuts": "Space", onclick: play }, "▶ Play"), ...arrows, el("span", { id: "at", class: "note" })),
     el("div", { class: "boards" },
       titled(`Input: ${name}${around.height > now.input.height || around.width > now.input.width ? ", with padding" : ""}`,
-        boardOf(now.input, around, spanOf(now.source), "window", `Input, ${name}. Arrow keys move the window.`, onInput), legend(spanOf(now.source))),
+        boardOf(now.input, around, spans[0], "window", `Input, ${name}. Arrow keys move the window.`, onInput), legend(spans[0])),
       titled(`Output: ${step.name}${isMaps(step) ? `, map ${state.map}` : ""}`,
-        boardOf(now.output, outer, spanOf(step), "cell", `Output of ${step.name}. Arrow keys move the window.`, onOutput), legend(spanOf(step)))),
+        boardOf(now.output, outer, spans[1], "cell", `Output of ${step.name}. Arrow keys move the window.`, onOutput), legend(spans[1]))),
     el("div", { id: "numbers", class: "scroller" }),
   ];
 }
@@ -202,7 +204,7 @@ function numbersOfWindow(now) {
   return [el("p", { class: "note" }, words), formulaLine(parts, "total"), ownLine(value)];
 }
 
-function convNumbers({ step, input, channel, source, cell }, value) {
+function convNumbers({ step, input, channel, cell }, value) {
   const { map } = state, cells = windowAt(step, cell.row, cell.column), kernel = kernelOf(step, map, channel);
   const inside = cells.map((p) => (p.inside ? input.at(p.r, p.c) : 0)), products = inside.map((v, i) => v * kernel[i]);
   const columns = step.settings.size[1], pad = (i) => (cells[i].inside ? "" : "padding");
@@ -210,7 +212,7 @@ function convNumbers({ step, input, channel, source, cell }, value) {
   const sum = products.reduce((a, b) => a + b, 0), all = sums.reduce((a, b) => a + b, 0);
   const others = sums.length === 1 ? [] : ["+", all - sum, `(the ${sums.length - 1} other input maps)`];
   return [
-    el("div", { class: "equation" }, titled("window", table(inside, columns, spanOf(source), pad)), operator("×"),
+    el("div", { class: "equation" }, titled("window", table(inside, columns, spanOfGrid(input), pad)), operator("×"),
       titled("kernel", table(kernel, columns, span(kernel))), operator("="), titled("products", table(products, columns, span(products)))),
     formulaLine(["sum of the products of input map", `${channel}:`, sum], "sum"),
     formulaLine([sum, ...others, "+", bias, step.weights.bias ? "(bias) =" : "(no bias) =", all + bias], "total"), ownLine(value),
@@ -218,11 +220,11 @@ function convNumbers({ step, input, channel, source, cell }, value) {
   ].filter(Boolean);
 }
 
-function poolNumbers({ step, input, source, cell }, value) {
+function poolNumbers({ step, input, cell }, value) {
   const cells = windowAt(step, cell.row, cell.column), inside = cells.filter((p) => p.inside).map((p) => input.at(p.r, p.c));
   const most = Math.max(...inside), largest = step.form === "maxpool", shownCells = cells.map((p) => (p.inside ? input.at(p.r, p.c) : NaN));
   const parts = largest ? ["the greatest of", `${inside.length}:`, most] : ["sum", inside.reduce((a, b) => a + b, 0), `/ ${inside.length} =`, inside.reduce((a, b) => a + b, 0) / inside.length];
-  return [el("div", { class: "equation" }, titled("window", table(shownCells, step.settings.size[1], spanOf(source),
+  return [el("div", { class: "equation" }, titled("window", table(shownCells, step.settings.size[1], spanOfGrid(input),
     (i) => (!cells[i].inside ? "padding" : largest && shownCells[i] === most ? "most" : "")))), formulaLine(parts, "total"), ownLine(value)];
 }
 
