@@ -61,7 +61,7 @@ def inspect(
     with terminal.waiting("starting TensorFlow"):
         start_tensorflow()
     from tfpipe.evaluation.inspection.trace import trace
-    from tfpipe.evaluation.inspection.write import Inspection, InspectedImage, write_page
+    from tfpipe.evaluation.inspection.write import InspectedImage, Inspection, write_page
     from tfpipe.jobs.inspection.images import images_of_data, images_of_files
 
     named = [*images]

@@ -122,6 +122,7 @@ def test_a_click_on_a_map_shows_its_kernel_and_its_numbers(show: Any, inspected:
         np.testing.assert_allclose(shown, np.asarray(of_keras).reshape(-1), atol=2e-6)
     click(page, ".card:nth-child(3)")
     page.until("document.querySelectorAll('#numbers table').length == 3")
+    page.run("slide(0, 0)")  # it begins in the middle
     for name, down in (("ArrowDown", 4), ("ArrowRight", 5)):
         for _ in range(down):
             page.key(name)
@@ -151,20 +152,25 @@ def test_a_click_on_a_map_shows_its_kernel_and_its_numbers(show: Any, inspected:
 
 def test_softmax_and_the_weights_that_lead_to_a_class(show: Any, inspected: Any) -> None:
     *_, logits, answer = inspected.traced[0]
+    by_name = {step.name: step.values for step in inspected.traced[0]}
     page = show("view=elastic&layer=probabilities&map=2")
     shown = np.reshape(titles(page, "table.classes .number"), (5, 3))
     np.testing.assert_allclose(shown[:, 0], logits.values, rtol=1e-6)
     np.testing.assert_allclose(shown[:, 2], answer.values, rtol=1e-6)
     assert titles(page, "#total b")[-1] == pytest.approx(float(answer.values[2]), rel=1e-6)
     assert page.run("document.querySelector('tr.chosen th').textContent") == "c"
+    page = show("view=elastic&layer=logits&map=1")
+    products = by_name["sum"] * np.asarray(inspected.model.get_layer("logits").kernel)[:, 1]
+    most = np.argsort(-np.abs(products))
+    np.testing.assert_allclose(titles(page, ".largest td:last-child"), products[most], rtol=1e-5)
     page = show("view=elastic&layer=hidden&map=3")
     kernel = np.asarray(inspected.model.get_layer("hidden").kernel)[:, 3]
-    shape = next(s.values.shape for s in inspected.traced[0] if s.name == "separable")
+    shape = by_name["separable"].shape
     of_map = page.run("Array.from(denseProducts(steps[state.layer], 3, 5).kernel)")
     np.testing.assert_allclose(of_map, kernel.reshape(shape)[:, :, 5].reshape(-1), rtol=1e-6)
     assert page.run("document.querySelectorAll('.card').length") == 7
     page = show("view=formula&layer=overall&map=4")
-    mean = next(s.values[4] for s in inspected.traced[0] if s.name == "overall")
+    mean = by_name["overall"][4]
     assert titles(page, "#total b")[-1] == pytest.approx(float(mean), rel=1e-5)
 
 

@@ -49,12 +49,19 @@ function elastic() {
       el("section", { "aria-label": "Inputs" },
         ordered.length > 1 && ordered[0].weight !== undefined ? choice("Order", [["layer", "as in the layer"], ["size", "largest result first"]], state.order, (v) => go({ order: v }, true), "order") : null,
         el("div", { class: "cards" }, ...few.map((card) => card.make())),
-        more ? el("button", { type: "button", id: "more", onclick: () => { state.all = true; render(); } }, `Show ${more} more`) : null)),
+        more ? el("button", { type: "button", id: "more", onclick: () => { state.all = true; render(); } }, `Show ${more} more`) : null,
+        parts.more ?? null)),
   ];
 }
 
+// Where a window begins, as there is more to see than at an edge.
+function middle() {
+  const step = steps[state.layer], { height, width } = step.form === "dense" ? denseSource(step).grid : board(step, 0);
+  return { row: Math.floor(height / 2), column: Math.floor(width / 2) };
+}
+
 function card(name, title, parts, position) {
-  return el("button", { type: "button", class: "card", "aria-label": name, onclick: () => go({ view: "formula", row: 0, column: 0, ...position }) },
+  return el("button", { type: "button", class: "card", "aria-label": name, onclick: () => go({ view: "formula", ...middle(), ...position }) },
     el("span", { class: "name" }, title), el("span", { class: "parts" }, ...parts));
 }
 
@@ -66,7 +73,7 @@ function resultOf(step, map, formula) {
   const made = units ? [el("p", { class: "big" }, shown(valuesOf(step)[map]))]
     : [picture(board(step, map), range, 220, `${step.name}, map ${map}, ${rangeText(range)}`), legend(range)];
   return [el("h3", {}, "Result"), ...formula, ...made,
-    el("p", {}, el("button", { type: "button", id: "formula", class: "main", onclick: () => go({ view: "formula", row: 0, column: 0, channel: state.channel }) }, "Show the formula with numbers"))];
+    el("p", {}, el("button", { type: "button", id: "formula", class: "main", onclick: () => go({ view: "formula", ...middle() }) }, "Show the formula with numbers"))];
 }
 
 function convParts(step, map) {
@@ -101,8 +108,17 @@ function denseParts(step, unit) {
       operator("="), picture(gridSized(gridOf(p.products, grid.height, grid.width), grid.size), productSpan, CARD)], { channel: k }),
   }));
   const bias = step.weights.bias ? ["+ bias ", shown(biasOf(step, unit))] : ["without a bias"];
-  return { cards, result: [...resultOf(step, unit, [el("p", {}, `The sum of ${step.weights.kernel.shape[0]} products `, ...bias)]),
+  return { cards, more: isMaps(source) ? null : largest(step, unit, all[0]), result: [...resultOf(step, unit, [el("p", {}, `The sum of ${step.weights.kernel.shape[0]} products `, ...bias)]),
     ...legends([["Inputs", spanOf(source)], [`Weights to ${unitName(step, unit)}`, kernelSpan], ["Products", productSpan]])] };
+}
+
+// The inputs that count most for a unit.
+function largest(step, unit, { kernel, products }) {
+  const before = inputOf(step), inputs = valuesOf(before);
+  const order = Array.from(products.keys()).sort((a, b) => Math.abs(products[b]) - Math.abs(products[a])).slice(0, 12);
+  const rows = order.map((i) => el("tr", {}, el("th", { scope: "row" }, unitName(before, i)), ...[inputs[i], kernel[i], products[i]].map((v) => shown(v, "td"))));
+  return el("section", { class: "largest" }, el("h3", {}, `What counts most for ${unitName(step, unit)}`), el("div", { class: "scroller" },
+    el("table", { class: "classes" }, el("thead", {}, el("tr", {}, ...["input", "value", "weight", "product"].map((t) => el("th", { scope: "col" }, t)))), el("tbody", {}, ...rows))));
 }
 
 const gridSized = (grid, size) => ({ ...grid, size });

@@ -21,8 +21,9 @@ function short(v) {
 const shown = (v, name = "b") => el(name, { class: "number", title: String(v) }, short(v));
 // A formula: numbers as such, those below zero in brackets after an operator.
 const line = (parts) => parts.flatMap((p, i) => {
-  if (typeof p !== "number") return [p, " "];
-  return p < 0 && /[+−·×]$/.test(parts[i - 1] ?? "") ? ["(", shown(p), ") "] : [shown(p), " "];
+  const next = parts[i + 1], gap = /\($/.test(p) || /^\)/.test(next ?? "") ? "" : " ";
+  if (typeof p !== "number") return [p, gap];
+  return p < 0 && /[+−·×]$/.test(parts[i - 1] ?? "") ? ["(", shown(p), ")", gap] : [shown(p), gap];
 });
 const shape = (step) => step.shape.join("×");
 
