@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import keras
 
 Shape = tuple[int, ...]
+Find = Callable[["keras.Layer", list[Shape], Shape], "Form"]
+_FORMS: dict[str, Find] = {}
 # Of Keras, what changes nothing when a model answers.
 _PASSING = {"Dropout", "SpatialDropout2D", "AlphaDropout", "ActivityRegularization", "Identity"}
 _PASSING_PREFIXES = ("Gaussian", "Random")
@@ -91,18 +93,34 @@ def of_activation(name: str, layer: object, output: Shape) -> Form:
     return Form("sigmoid" if name == "sigmoid" else "activation")
 
 
-def _activation(layer: Any, inputs: list[Shape], output: Shape) -> Form:
+def _of(*kinds: str) -> Callable[[Find], Find]:
+    """Say of which classes of Keras a function finds the formula."""
+
+    def known(find: Find) -> Find:
+        _FORMS.update(dict.fromkeys(kinds, find))
+        return find
+
+    return known
+
+
+@_of(
+    *("Activation", "ReLU", "LeakyReLU", "Softmax", "ELU", "PReLU"),
+    # Of keras.ops, and of keras.activations called on a tensor.
+    *("Relu", "Relu6", "LeakyRelu", "Sigmoid", "Tanh", "Silu", "Gelu", "Elu", "Selu"),
+    *("HardSigmoid", "HardSilu"),
+)
+def _activation(layer: "keras.Layer", inputs: list[Shape], output: Shape) -> Form:
     kind = type(layer).__name__
     return of_activation(activation_name(layer) if kind == "Activation" else kind, layer, output)
 
 
-def _pair(value: Any) -> list[int]:
+def _pair(value: int | tuple[int, ...]) -> list[int]:
     return [int(v) for v in (value if isinstance(value, tuple | list) else (value, value))]
 
 
-def _window(layer: Any, size: Any, given: Shape) -> dict[str, Any]:
+def _window(layer: "keras.Layer", sides: int | tuple[int, ...], given: Shape) -> dict[str, Any]:
     """Where a window goes: its size, strides and dilation, and the rows and columns before it."""
-    size, strides = _pair(size), _pair(layer.strides)
+    size, strides = _pair(sides), _pair(layer.strides)
     dilation = _pair(getattr(layer, "dilation_rate", 1))
     pads = [0, 0]
     if layer.padding == "same":
@@ -119,32 +137,38 @@ def _window(layer: Any, size: Any, given: Shape) -> dict[str, Any]:
     }
 
 
-def _arrays(**variables: Any) -> dict[str, np.ndarray]:
+def _arrays(**variables: "keras.Variable") -> dict[str, np.ndarray]:
     return {name: np.asarray(v, np.float32) for name, v in variables.items() if v is not None}
 
 
-def _conv(layer: Any, inputs: list[Shape], output: Shape) -> Form:
+@_of("Conv2D")
+def _conv(layer: "keras.Layer", inputs: list[Shape], output: Shape) -> Form:
     settings = {**_window(layer, layer.kernel_size, inputs[0]), "groups": int(layer.groups)}
     return Form("conv", _arrays(kernel=layer.kernel, bias=layer.bias), settings)
 
 
-def _depthwise(layer: Any, inputs: list[Shape], output: Shape) -> Form:
+@_of("DepthwiseConv2D")
+def _depthwise(layer: "keras.Layer", inputs: list[Shape], output: Shape) -> Form:
     window = _window(layer, layer.kernel_size, inputs[0])
     settings = {**window, "multiplier": int(layer.depth_multiplier)}
     return Form("depthwise", _arrays(kernel=layer.kernel, bias=layer.bias), settings)
 
 
-def _pool(name: str) -> "Callable[[Any, list[Shape], Shape], Form]":
-    return lambda layer, inputs, _: Form(name, {}, _window(layer, layer.pool_size, inputs[0]))
+@_of("MaxPooling2D", "AveragePooling2D")
+def _pool(layer: "keras.Layer", inputs: list[Shape], output: Shape) -> Form:
+    name = "maxpool" if type(layer).__name__ == "MaxPooling2D" else "avgpool"
+    return Form(name, {}, _window(layer, layer.pool_size, inputs[0]))
 
 
-def _dense(layer: Any, inputs: list[Shape], output: Shape) -> Form:
+@_of("Dense")
+def _dense(layer: "keras.Layer", inputs: list[Shape], output: Shape) -> Form:
     if len(inputs[0]) != 1:
         return Form()
     return Form("dense", _arrays(kernel=layer.kernel, bias=layer.bias))
 
 
-def _batch_normalization(layer: Any, inputs: list[Shape], output: Shape) -> Form:
+@_of("BatchNormalization")
+def _batch_normalization(layer: "keras.Layer", inputs: list[Shape], output: Shape) -> Form:
     if layer.axis not in (-1, len(output)):
         return Form()
     weights = _arrays(
@@ -156,44 +180,27 @@ def _batch_normalization(layer: Any, inputs: list[Shape], output: Shape) -> Form
     return Form("batchnorm", weights, {"epsilon": float(layer.epsilon)})
 
 
-def _rescaling(layer: Any, inputs: list[Shape], output: Shape) -> Form:
+@_of("Rescaling")
+def _rescaling(layer: "keras.Layer", inputs: list[Shape], output: Shape) -> Form:
     if np.ndim(layer.scale) or np.ndim(layer.offset):
         return Form()
     return Form("rescale", {}, {"scale": float(layer.scale), "offset": float(layer.offset)})
 
 
-def _simple(name: str, rank: int) -> "Callable[[Any, list[Shape], Shape], Form]":
-    """A formula without numbers, of inputs of a rank."""
-    return lambda _, inputs, output: Form(name if len(inputs[0]) == rank else "plain")
+@_of("GlobalAveragePooling2D", "GlobalMaxPooling2D", "Flatten")
+def _of_maps(layer: "keras.Layer", inputs: list[Shape], output: Shape) -> Form:
+    if len(inputs[0]) != 3 or len(output) != 1:
+        return Form()
+    names = {"GlobalAveragePooling2D": "globalavg", "GlobalMaxPooling2D": "globalmax"}
+    return Form(names.get(type(layer).__name__, "flatten"))
 
 
-def _add(layer: Any, inputs: list[Shape], output: Shape) -> Form:
+@_of("Add")
+def _add(layer: "keras.Layer", inputs: list[Shape], output: Shape) -> Form:
     return Form("add" if len(inputs) > 1 and {*inputs} == {output} else "plain")
 
 
-def _concatenate(layer: Any, inputs: list[Shape], output: Shape) -> Form:
+@_of("Concatenate")
+def _concatenate(layer: "keras.Layer", inputs: list[Shape], output: Shape) -> Form:
     last = {layer.axis} <= {-1, len(output)}
     return Form("concat" if last and len(output) == 3 and len(inputs) > 1 else "plain")
-
-
-_ACTIVATIONS = (
-    *("Activation", "ReLU", "LeakyReLU", "Softmax", "ELU", "PReLU"),
-    # Of keras.ops, and of keras.activations called on a tensor.
-    *("Relu", "Relu6", "LeakyRelu", "Sigmoid", "Tanh", "Silu", "Gelu", "Elu", "Selu"),
-    *("HardSigmoid", "HardSilu"),
-)
-_FORMS: "dict[str, Callable[[Any, list[Shape], Shape], Form]]" = {
-    "Conv2D": _conv,
-    "DepthwiseConv2D": _depthwise,
-    "MaxPooling2D": _pool("maxpool"),
-    "AveragePooling2D": _pool("avgpool"),
-    "GlobalAveragePooling2D": _simple("globalavg", 3),
-    "GlobalMaxPooling2D": _simple("globalmax", 3),
-    "Flatten": _simple("flatten", 3),
-    "Dense": _dense,
-    "BatchNormalization": _batch_normalization,
-    "Rescaling": _rescaling,
-    "Add": _add,
-    "Concatenate": _concatenate,
-    **dict.fromkeys(_ACTIVATIONS, _activation),
-}

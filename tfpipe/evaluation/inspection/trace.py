@@ -23,6 +23,7 @@ from tfpipe.tasks.task import Task
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
+    from keras.src.ops.node import Node
 
 # Forms of layers that may have an activation inside.
 _WITH_ACTIVATION = ("conv", "depthwise", "dense")
@@ -73,7 +74,7 @@ def trace(model: "keras.Model", task: Task, image: np.ndarray) -> list[Step]:
     return steps.found
 
 
-def _graph(model: Any) -> Any:
+def _graph(model: "keras.Operation") -> "keras.Model | None":
     """The function inside a functional or sequential model, or a nested one; None for others."""
     inside = getattr(model, "_functional", model)
     if not hasattr(inside, "_nodes_by_depth"):
@@ -107,7 +108,7 @@ class _Steps:
         )
         return len(self.found) - 1
 
-    def of_graph(self, graph: Any, values: Sequence[_Value], prefix: str) -> list[_Value]:
+    def of_graph(self, graph: "keras.Model", values: Sequence[_Value], prefix: str) -> list[_Value]:
         """Run a graph of operations one by one; see keras.Function."""
         import keras
 
@@ -123,7 +124,7 @@ class _Steps:
                 known |= zip(map(id, node.outputs), outputs, strict=True)
         return [known[id(symbol)] for symbol in graph.outputs]
 
-    def _of_node(self, node: Any, known: dict[int, _Value], prefix: str) -> list[_Value]:
+    def _of_node(self, node: "Node", known: dict[int, _Value], prefix: str) -> list[_Value]:
         """Run one operation of a graph; the answers to it."""
         import keras
 
@@ -152,7 +153,7 @@ class _Steps:
 
 
 @contextmanager
-def _without_activation(layer: Any) -> Iterator[Any]:
+def _without_activation(layer: "keras.Layer") -> Iterator[Any]:
     """Take the activation out of a layer; give it."""
     import keras
 
@@ -165,7 +166,7 @@ def _without_activation(layer: Any) -> Iterator[Any]:
         vars(layer)["activation"] = activation
 
 
-def _values(tensor: Any) -> np.ndarray:
+def _values(tensor: "tf.Tensor") -> np.ndarray:
     """A tensor of a batch of one as [height, width, channels] or [units] float32."""
     import keras
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from tfpipe.jobs.prepare import with_data
 from tfpipe.jobs.restore import Stopped, redeclare
 from tfpipe.terminal import Terminal
 from tfpipe.text import counted
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 _BATCHES = 20  # that are searched for images of classes not shown yet
 
@@ -98,7 +101,9 @@ def images_of_data(
         return _varied(dataset(pipeline, split), spec.label, split, count)
 
 
-def _varied(batches: Any, label: Label, split: str, count: int) -> list[LabelledImage]:
+def _varied(
+    batches: "tf.data.Dataset", label: Label, split: str, count: int
+) -> list[LabelledImage]:
     """Images of as many classes as there are among the first ones, in their order."""
     first, others, seen = dict[int, LabelledImage](), dict[int, LabelledImage](), set[str]()
     for row, (pixels, value) in enumerate(_rows(batches)):
@@ -113,7 +118,7 @@ def _varied(batches: Any, label: Label, split: str, count: int) -> list[Labelled
     return [image for _, image in sorted((first | rest).items())]
 
 
-def _rows(batches: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _rows(batches: "tf.data.Dataset") -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for features, labels, *_ in batches.take(_BATCHES):
         images = next(iter(features.values())) if isinstance(features, dict) else features
         answers = next(iter(labels.values())) if isinstance(labels, dict) else labels

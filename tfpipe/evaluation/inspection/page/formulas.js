@@ -91,10 +91,11 @@ const biasOf = (step, unit) => weightOf(step, "bias")?.[unit] ?? 0;
 function elementwise(step, map, x, y) {
   const s = step.settings;
   if (step.form === "relu") {
-    const limit = s.most === null ? "" : `, at most ${short(s.most)}`;
-    const below = s.slope ? `${short(s.slope)} · x below ${short(s.threshold)}` : "";
-    if (below || s.threshold) return [`x from ${short(s.threshold)} on${limit}, ${below || "0 below"}`, [x, "gives", y]];
-    return [`max(0, x)${limit}`, ["max(0,", x, ") =", y]];
+    const limit = s.most === null ? "" : `, at most ${short(s.most)}`, most = s.most ?? Infinity;
+    const result = x > s.threshold || (x === 0 && !s.threshold) ? Math.min(x, most) : s.slope * (x - s.threshold) || 0;
+    if (!s.slope && !s.threshold) return [`max(0, x)${limit}`, ["max(0,", x, ") =", Math.min(Math.max(0, x), most)]];
+    const below = s.slope ? `below ${short(s.slope)} · ${s.threshold ? `(x − ${short(s.threshold)})` : "x"}` : "below 0";
+    return [`x above ${short(s.threshold)}${limit}; ${below}`, [x, "gives", result]];
   }
   if (step.form === "batchnorm") {
     const [gamma, beta, mean, variance] = ["gamma", "beta", "mean", "variance"].map((n) => weightOf(step, n)?.[map]);

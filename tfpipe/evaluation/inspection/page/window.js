@@ -80,6 +80,7 @@ function slide(row, column) {
 function moved() {
   const now = scene();
   place($("window"), now.window, now.input, frame(now));
+  if ($("weight")) place($("weight"), now.window, now.input, frame(now));
   if ($("cell")) place($("cell"), { top: now.cell.row, left: now.cell.column, height: 1, width: 1 }, now.output, { top: 0, left: 0, height: now.output.height, width: now.output.width });
   $("numbers").replaceChildren(...numbersOfWindow(now));
   $("at").textContent = `row ${state.row}, column ${state.column}`;
@@ -158,10 +159,18 @@ function formula() {
     el("div", { class: "boards" },
       titled(`Input: ${name}${around.height > now.input.height || around.width > now.input.width ? ", with padding" : ""}`,
         boardOf(now.input, around, spans[0], "window", `Input, ${name}. Arrow keys move the window.`, onInput), legend(spans[0])),
+      ...leading(now, around, onInput),
       titled(`Output: ${step.name}${isMaps(step) ? `, map ${state.map}` : ""}`,
         boardOf(now.output, outer, spans[1], "cell", `Output of ${step.name}. Arrow keys move the window.`, onOutput), legend(spans[1]))),
     el("div", { id: "numbers", class: "scroller" }),
   ];
+}
+
+// Of a dense layer, the weights that lead from the input to the unit.
+function leading({ step, channel, slides }, around, move) {
+  if (step.form !== "dense") return [];
+  const { kernel } = denseProducts(step, state.map, channel), grid = gridSized(gridOf(kernel, slides.height, slides.width), slides.size);
+  return [titled(`Weights to ${unitName(step, state.map)}`, boardOf(grid, around, span(kernel), "weight", "Weights. Arrow keys move the window.", move), legend(span(kernel)))];
 }
 
 function channelChoice(now) {
