@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,12 @@ from tfpipe.runs.directory import find_run
 from tfpipe.tasks import task_for
 from tfpipe.tasks.task import Task
 from tfpipe.terminal import Silent, Terminal
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfpipe.evaluation.inspection.write import InspectedImage
+    from tfpipe.jobs.inspection.images import LabelledImage
 
 
 def inspect(
@@ -60,8 +66,7 @@ def inspect(
     check_kind(stopped.name, spec, task_for(spec, declared))
     with terminal.waiting("starting TensorFlow"):
         start_tensorflow()
-    from tfpipe.evaluation.inspection.trace import trace
-    from tfpipe.evaluation.inspection.write import InspectedImage, Inspection, write_page
+    from tfpipe.evaluation.inspection.write import Inspection, write_page
     from tfpipe.jobs.inspection.images import images_of_data, images_of_files
 
     named = [*images]
@@ -72,13 +77,8 @@ def inspect(
     with terminal.waiting("loading the model"):
         model = load_model(best, stopped)
     task = task_for(spec, declared).for_model(model)
-    pictures: list[InspectedImage] = []
-    for image in shown:
-        steps = trace(model, task, image.pixels)
-        if not pictures:
-            check_size(stopped.name, steps, len(shown))
-        answer = _in_words(task, steps[-1].values)
-        pictures.append(InspectedImage(image.name, image.truth, answer, steps))
+    with terminal.waiting("computing every layer"):
+        pictures = _inspected(stopped.name, model, task, shown)
     inspection = Inspection(
         stopped.name,
         spec.label.classes,
@@ -95,6 +95,23 @@ def inspect(
         "maps": sum(step.maps for step in pictures[0].steps),
         "images": [{"name": p.name, "truth": p.truth, "answer": p.answer} for p in pictures],
     }
+
+
+def _inspected(
+    name: str, model: "keras.Model", task: Task, images: "list[LabelledImage]"
+) -> "list[InspectedImage]":
+    """What each layer makes of each image; the first one shows whether the model is too large."""
+    from tfpipe.evaluation.inspection.trace import trace
+    from tfpipe.evaluation.inspection.write import InspectedImage
+
+    found: list[InspectedImage] = []
+    for image in images:
+        steps = trace(model, task, image.pixels)
+        if not found:
+            check_size(name, steps, len(images))
+        answer = _in_words(task, steps[-1].values)
+        found.append(InspectedImage(image.name, image.truth, answer, steps))
+    return found
 
 
 def _in_words(task: Task, probabilities: np.ndarray) -> str:

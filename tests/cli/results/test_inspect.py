@@ -22,7 +22,7 @@ def trained(small_job: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one run of small images of three classes."""
     root = tmp_path_factory.mktemp("trained")
     (root / "small.py").write_text(small_job)
-    run(load(str(root / "small.py"), ("epochs=1",)), root=root)
+    run(load(str(root / "small.py"), ("epochs=1",)), export=False, root=root)
     return root
 
 

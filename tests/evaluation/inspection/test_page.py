@@ -1,6 +1,7 @@
 """What the page shows, as Chromium has it: each number is that of Keras."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -8,6 +9,10 @@ import numpy as np
 import pytest
 
 from tests.chromium import BROWSER, Tab, tab
+from tests.specs import label_of
+from tfpipe.evaluation.inspection.trace import trace
+from tfpipe.evaluation.inspection.write import InspectedImage, Inspection, write_page
+from tfpipe.tasks.task import task_of
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
 
@@ -309,3 +314,31 @@ def test_an_address_that_a_person_wrote_breaks_nothing(show: Any) -> None:
         page = show(view)
         assert page.run("document.getElementById('view').children.length") > 1
         assert page.complaints == []
+
+
+def test_two_classes_of_one_logit_and_numbers_that_are_none(browser: Tab, tmp_path: Path) -> None:
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((6, 6, 2)),
+            layers.Conv2D(2, 3, name="conv"),
+            layers.Flatten(),
+            layers.Dense(1),
+        ]
+    )
+    model.layers[0].bias.assign([0.0, np.inf])
+    model.layers[-1].kernel.assign(np.zeros((32, 1)))
+    task = task_of(label_of("binary"), "binary")
+    image = np.random.default_rng(0).normal(size=(6, 6, 2)).astype("float32")
+    shown = InspectedImage("one", "no", "no", trace(model, task, image))
+    file = tmp_path / "two.html"
+    write_page(file, Inspection("two", ("no", "yes"), (), [shown], False))
+    for view in ("overview", "elastic&layer=conv&map=1", "formula&layer=conv&map=1"):
+        browser.complaints.clear()
+        browser.open(f"file://{file}#view={view}")
+        browser.until("document.body?.dataset.ready == 'yes'")
+        assert browser.complaints == []
+    assert browser.run("document.getElementById('own').textContent") == "∞"
+    browser.open(f"file://{file}#view=elastic&layer=probabilities")
+    browser.until("document.getElementById('title')?.textContent == 'probabilities, yes'")
+    assert "no has the rest, NaN" in browser.run("document.body.innerText")

@@ -27,12 +27,17 @@ const line = (parts) => parts.flatMap((p, i) => {
 });
 const shape = (step) => step.shape.join("×");
 
-let inks = {};
+const SHADES = 255;
+let inks = {}, palette = [];  // of -SHADES to SHADES, from the least colour to the greatest
 function readInks() {
   const style = getComputedStyle(document.documentElement);
   for (const name of ["zero", "more", "less", "pad"]) {
     inks[name] = style.getPropertyValue(`--${name}`).trim().split(" ").map(Number);
   }
+  palette = Array.from({ length: 2 * SHADES + 1 }, (_, i) => {
+    const share = (i - SHADES) / SHADES, to = share > 0 ? inks.more : inks.less;
+    return inks.zero.map((z, k) => z + (to[k] - z) * Math.abs(share));
+  });
 }
 
 // From the least value to the greatest: orange above zero, blue below; where all are of one sign, from
@@ -43,24 +48,27 @@ function colour(v, [low, high]) {
   if (low < 0 && high > 0) share = v / Math.max(-low, high);
   else if (low >= 0) share = high > low ? (v - low) / (high - low) : Number(high > 0);
   else share = high > low ? (v - high) / (high - low) : -1;
-  share = Math.max(-1, Math.min(1, share));
-  const to = share > 0 ? inks.more : inks.less, part = Math.abs(share);
-  return inks.zero.map((z, i) => z + (to[i] - z) * part);
+  return palette[SHADES + Math.round(SHADES * Math.max(-1, Math.min(1, share)))];
 }
 
 const css = (ink) => `rgb(${ink.map(Math.round).join(" ")})`;
 const readable = (ink) => (0.3 * ink[0] + 0.59 * ink[1] + 0.11 * ink[2] > 140 ? "#14171a" : "#fff");
 
 function pixels(image, grid, range, top = 0, left = 0, zoom = 1) {
-  for (let r = 0; r < grid.height * zoom; r++) {
-    for (let c = 0; c < grid.width * zoom; c++) {
-      const y = Math.floor(r / zoom), x = Math.floor(c / zoom);
+  const { data, width } = image;
+  for (let y = 0; y < grid.height; y++) {
+    for (let x = 0; x < grid.width; x++) {
       if (grid.size !== undefined && y * grid.width + x >= grid.size) continue;
-      const ink = colour(grid.at(y, x), range), at = 4 * ((top + r) * image.width + left + c);
-      image.data[at] = ink[0];
-      image.data[at + 1] = ink[1];
-      image.data[at + 2] = ink[2];
-      image.data[at + 3] = 255;
+      const ink = colour(grid.at(y, x), range);
+      for (let r = 0; r < zoom; r++) {
+        let at = 4 * ((top + y * zoom + r) * width + left + x * zoom);
+        for (let c = 0; c < zoom; c++, at += 4) {
+          data[at] = ink[0];
+          data[at + 1] = ink[1];
+          data[at + 2] = ink[2];
+          data[at + 3] = 255;
+        }
+      }
     }
   }
 }
