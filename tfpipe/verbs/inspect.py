@@ -17,6 +17,7 @@ from tfpipe.runs.directory import find_run
 from tfpipe.tasks import task_for
 from tfpipe.tasks.task import Task
 from tfpipe.terminal import Silent, Terminal
+from tfpipe.text import listed
 
 if TYPE_CHECKING:
     import keras
@@ -82,7 +83,7 @@ def inspect(
     inspection = Inspection(
         stopped.name,
         spec.label.classes,
-        _notes(stopped, str(model.compute_dtype)),
+        _notes(stopped, model, max(step.views for step in pictures[0].steps)),
         pictures,
         spec.feature.dtype == "uint8",
     )
@@ -122,11 +123,20 @@ def _in_words(task: Task, probabilities: np.ndarray) -> str:
     return f"{named[0][0]} {named[0][1]:.0%}"
 
 
-def _notes(stopped: Stopped, dtype: str) -> tuple[str, ...]:
+def _notes(stopped: Stopped, model: "keras.Model", views: int) -> tuple[str, ...]:
     """What must not be overlooked about the numbers."""
     notes = []
     if stopped.sample:
         notes.append("The model was trained on generated data: what it sees means nothing.")
-    if dtype != "float32":
-        notes.append(f"The model computes in {dtype}, so sums differ in the last digits.")
+    if views > 1:
+        notes.append(
+            f"The model looks at {views} views of each image and averages what it makes of them: "
+            "the maps are of the first one."
+        )
+    types = {str(layer.compute_dtype) for layer in model.layers} & {"bfloat16", "float16"}
+    if types:
+        notes.append(
+            f"The model computes in {listed(sorted(types))}: its numbers differ from the page's "
+            "sums in the third digit or the fourth."
+        )
     return tuple(notes)

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.evaluation.inspection.conftest import every_layer, pictures
 from tests.pages import EVIL, Read
@@ -17,6 +18,7 @@ from tfpipe.errors import ModelError
 from tfpipe.evaluation.inspection.limits import check_kind, check_size
 from tfpipe.evaluation.inspection.step import Step, modules
 from tfpipe.evaluation.inspection.trace import trace
+from tfpipe.models import WhitenedCNN
 from tfpipe.tasks import Task, task_for
 from tfpipe.tasks.task import task_of
 
@@ -189,11 +191,11 @@ def test_what_is_too_large_is_refused(spec_of: MakeSpec) -> None:
     def steps(count: int, shape: tuple[int, ...]) -> list[Step]:
         return [Step(str(i), "Conv2D", "conv", np.zeros(shape, "f4")) for i in range(count)]
 
-    check_size("fits/1", steps(120, (1, 1, 10)), 16)
-    with pytest.raises(ModelError, match=r"deep/1 has 121 layers; the limit is 120"):
-        check_size("deep/1", steps(121, (1, 1, 1)), 1)
-    with pytest.raises(ModelError, match=r"wide/1 has 8,200 maps; the limit is 8,192"):
-        check_size("wide/1", steps(2, (1, 1, 4100)), 1)
+    check_size("fits/1", steps(200, (1, 1, 10)), 16)
+    with pytest.raises(ModelError, match=r"deep/1 has 201 layers; the limit is 200"):
+        check_size("deep/1", steps(201, (1, 1, 1)), 1)
+    with pytest.raises(ModelError, match=r"wide/1 has 16,400 maps; the limit is 16,384"):
+        check_size("wide/1", steps(2, (1, 1, 8200)), 1)
     much = steps(10, (100, 100, 40))
     with pytest.raises(
         ModelError, match=r"with 8 images would have up to 171 MB; the limit is 64 MB.*--samples 3"
@@ -202,3 +204,18 @@ def test_what_is_too_large_is_refused(spec_of: MakeSpec) -> None:
     check_size("much/1", much, 3)
     with pytest.raises(ModelError, match=r"with 1 image .*small networks"):
         check_size("much/1", steps(10, (128, 128, 100)), 1)
+
+
+def test_layers_of_tfpipe_that_answer_as_those_of_keras(spec_of: MakeSpec) -> None:
+    spec = spec_of((16, 16, 3))
+    images = pictures(40, (16, 16, 3))
+    training = tf.data.Dataset.from_tensor_slices(images).batch(8)
+    model = WhitenedCNN(widths=(8, 8, 8), views="shifted").build(spec, "auto", lambda: training)
+    of_model = task_for(spec).for_model(model)
+    steps = trace(model, of_model, images[0])
+    by_name = {step.name: step for step in steps}
+    assert by_name["conv_1_2"].form == by_name["whitening"].form == "conv"
+    assert by_name["norm_1_2"].form == "batchnorm"
+    assert by_name["conv_1_2"].views > by_name["rescaling"].views == 1
+    expected = np.asarray(of_model.answers(model(images[:1])))[0]
+    np.testing.assert_allclose(steps[-1].values, expected, rtol=1e-5, atol=1e-6)

@@ -35,17 +35,24 @@ class Form:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def is_keras(operation: "keras.Operation") -> bool:
-    """Return whether an operation is Keras's own, so that its name says what it computes."""
-    return type(operation).__module__.partition(".")[0] == "keras"
+def keras_class(operation: "keras.Operation") -> type:
+    """Return the class of Keras that says what an operation computes; object for one that is a
+    person's own. The subclasses that tfpipe has answer as those of Keras, and are only trained
+    faster."""
+    for kind in type(operation).__mro__:
+        room = kind.__module__.partition(".")[0]
+        if room == "keras":
+            return kind
+        if room != "tfpipe":
+            break
+    return object
 
 
 def passes(operation: "keras.Operation") -> bool:
     """Return whether an operation gives what it gets when the model answers, such as dropout."""
-    name = type(operation).__name__
-    known = name in _PASSING or name.startswith(_PASSING_PREFIXES)
+    name = keras_class(operation).__name__
     linear = name == "Activation" and activation_name(operation) == "linear"
-    return is_keras(operation) and (known or linear)
+    return name in _PASSING or name.startswith(_PASSING_PREFIXES) or linear
 
 
 def activation_name(layer: object) -> str:
@@ -64,8 +71,8 @@ def form_of(operation: "keras.Operation", inputs: list[Shape], output: Shape) ->
         inputs: the shapes of what it reads from one image, without the batch axis.
         output: the shape of what it gives.
     """
-    find = _FORMS.get(type(operation).__name__)
-    if find is None or not is_keras(operation):
+    find = _FORMS.get(keras_class(operation).__name__)
+    if find is None:
         return Form()
     if getattr(operation, "data_format", "channels_last") != "channels_last":
         return Form()
@@ -110,7 +117,7 @@ def _of(*kinds: str) -> Callable[[Find], Find]:
     *("HardSigmoid", "HardSilu"),
 )
 def _activation(layer: "keras.Layer", inputs: list[Shape], output: Shape) -> Form:
-    kind = type(layer).__name__
+    kind = keras_class(layer).__name__
     return of_activation(activation_name(layer) if kind == "Activation" else kind, layer, output)
 
 
@@ -156,7 +163,7 @@ def _depthwise(layer: "keras.Layer", inputs: list[Shape], output: Shape) -> Form
 
 @_of("MaxPooling2D", "AveragePooling2D")
 def _pool(layer: "keras.Layer", inputs: list[Shape], output: Shape) -> Form:
-    name = "maxpool" if type(layer).__name__ == "MaxPooling2D" else "avgpool"
+    name = "maxpool" if keras_class(layer).__name__ == "MaxPooling2D" else "avgpool"
     return Form(name, {}, _window(layer, layer.pool_size, inputs[0]))
 
 
@@ -192,7 +199,7 @@ def _of_maps(layer: "keras.Layer", inputs: list[Shape], output: Shape) -> Form:
     if len(inputs[0]) != 3 or len(output) != 1:
         return Form()
     names = {"GlobalAveragePooling2D": "globalavg", "GlobalMaxPooling2D": "globalmax"}
-    return Form(names.get(type(layer).__name__, "flatten"))
+    return Form(names.get(keras_class(layer).__name__, "flatten"))
 
 
 @_of("Add")

@@ -7,8 +7,8 @@ from tfpipe.tasks.task import Task
 from tfpipe.text import byte_size, counted
 
 MOST_PIXELS = 128 * 128
-MOST_STEPS = 120
-MOST_MAPS = 8192
+MOST_STEPS = 200
+MOST_MAPS = 16_384
 MOST_BYTES = 64_000_000
 MOST_IMAGES = 16
 

@@ -19,6 +19,7 @@ class Step:
         inputs: the steps before it.
         weights: the layer's arrays by name, float32.
         settings: its strides, padding and the like, as JSON has them.
+        views: how many variants of the image the model has made of it; the values are of the first.
         followed_by: layers after it that change nothing when the model answers, such as dropout.
     """
 
@@ -29,6 +30,7 @@ class Step:
     inputs: tuple[int, ...] = ()
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    views: int = 1
     followed_by: list[str] = field(default_factory=list)
 
     @property

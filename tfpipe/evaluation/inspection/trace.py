@@ -104,6 +104,7 @@ class _Steps:
                 inputs,
                 form.weights,
                 form.settings,
+                int(tensor.shape[0]),
             )
         )
         return len(self.found) - 1

@@ -21,6 +21,7 @@ function read() {
   const layer = steps.findIndex((s) => s.name === named.get("layer"));
   if (layer >= 0) state.layer = layer;
   for (const name of NUMBERS) if (/^\d{1,7}$/.test(named.get(name) ?? "")) state[name] = Number(named.get(name));
+  state.begin = !named.has("row");
   state.image = Math.min(state.image, model.pictures.length - 1);
   state.map = Math.min(state.map, unitCount(steps[state.layer]) - 1);
   for (const [name, , low, high] of SIZES) state[name] = Math.max(low, Math.min(high, state[name]));

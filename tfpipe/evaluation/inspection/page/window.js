@@ -54,6 +54,7 @@ function unitCell(step, unit) {
 // Where the state says: it may come from an address that a person wrote.
 function settle() {
   const step = steps[state.layer];
+  if (state.begin) Object.assign(state, middle(), { begin: false });
   if (step.form === "conv" || step.form === "depthwise") {
     const channels = channelsOf(step, state.map);
     if (!channels.includes(state.channel)) state.channel = channels[0];
