@@ -136,7 +136,7 @@ def _notes(stopped: Stopped, model: "keras.Model", views: int) -> tuple[str, ...
     types = {str(layer.compute_dtype) for layer in model.layers} & {"bfloat16", "float16"}
     if types:
         notes.append(
-            f"The model computes in {listed(sorted(types))}: its numbers differ from the page's "
-            "sums in the third digit or the fourth."
+            f"The model computes in {listed(sorted(types))}, which rounds each number to about "
+            "three digits; the page's sums are not rounded, and differ by that."
         )
     return tuple(notes)

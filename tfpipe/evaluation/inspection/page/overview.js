@@ -1,5 +1,5 @@
 // Every layer as a column of its maps.
-const TALL = 540, GAP = 2;
+const TALL = 680, GAP = 2;
 
 function overview() {
   const columns = [];
@@ -53,7 +53,8 @@ function zoomOf(width) {
 function tiles(step, index, range) {
   const [height, width, count] = step.shape, zoom = zoomOf(Math.max(height, width));
   const tall = height * zoom + GAP, wide = width * zoom + GAP;
-  const rows = Math.min(count, Math.max(1, Math.floor(TALL / tall))), across = Math.ceil(count / rows);
+  const most = Math.max(1, Math.floor(TALL / tall)), eights = count % 8 || most < 8 ? most : most - (most % 8);
+  const rows = Math.min(count, eights), across = Math.ceil(count / rows);
   const drawn = canvas(rows * tall - GAP, across * wide - GAP, (image) => {
     for (let k = 0; k < count; k++) {
       pixels(image, board(step, k), range, Math.floor(k / across) * tall, (k % across) * wide, zoom);

@@ -117,7 +117,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { re
     readInks();
     weights = await numbersOf("weights");
     for (let i = 0; i < model.pictures.length; i++) await numbersOf(`image-${i}`);
-    problem.replaceWith(...model.notes.map((note) => el("p", { class: "problem" }, note)));
+    problem.replaceWith(...model.notes.map((note) => el("p", { class: "notice" }, note)));
     await changed();
   } catch (error) {
     problem.textContent = `The numbers in this page cannot be read: ${error.message}. Make it again with tfpipe inspect.`;
