@@ -235,6 +235,18 @@ def test_fingers_keys_and_play_move_the_window(show: Any) -> None:
     page.until("location.hash.includes('row=1')")
 
 
+def test_each_branch_of_a_sum_can_be_seen(show: Any, inspected: Any) -> None:
+    by_name = {step.name: step.values for step in inspected.traced[0]}
+    page = show("view=elastic&layer=add&map=2")
+    assert page.run("document.querySelectorAll('.card').length") == 2
+    click(page, ".card:nth-child(2)")
+    page.until("document.getElementById('branch')?.value == '1'")
+    page.run("slide(1, 2)")
+    terms = [by_name[name][1, 2, 2] for name in ("strided", "point", "add")]
+    assert titles(page, "#total b") == pytest.approx([float(term) for term in terms], rel=1e-5)
+    assert "Input: point, map 2" in page.run("document.body.innerText")
+
+
 def test_arrows_lead_from_map_to_map_and_from_layer_to_layer(show: Any) -> None:
     page = show("view=overview")
     page.run("document.querySelector('[data-step=\"rescaling\"] button').focus()")

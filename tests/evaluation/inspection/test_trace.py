@@ -78,6 +78,9 @@ def test_the_numbers_in_the_page_are_those_of_keras(inspected: Any) -> None:
     assert [tag for tag, _ in read.found].count("script") == 5
     assert not [n for _, names in read.found for n in names if n.startswith("on") or n == "src"]
     assert EVIL in read.words
+    [policy] = [names["content"] for _, names in read.found if "http-equiv" in names]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy
     [described] = re.findall(r'<script type="application/json" id="model">(.*?)</script>', page)
     described = json.loads(described)
     assert described["pictures"][0]["name"] == described["name"] == EVIL

@@ -131,9 +131,9 @@ function plainParts(step, map) {
   else if (step.form === "flatten") shownMaps = [[sources[0], flatPlace(step, map).channel]];
   else if (isMaps(step)) shownMaps = sources.map((s) => [s, isMaps(s) && map < s.shape[2] ? map : 0]);
   else shownMaps = sources.map((s) => [s, 0]);
-  const cards = shownMaps.map(([source, k]) => ({
+  const cards = shownMaps.map(([source, k], branch) => ({
     make: () => card(`${source.name}${isMaps(source) ? `, map ${k}` : ""}`, `${source.name}${isMaps(source) ? `, map ${k}` : ""}`,
-      [picture(board(source, k), spanOf(source), 150)], { channel: k }),
+      [picture(board(source, k), spanOf(source), 150)], { channel: k, branch }),
   }));
   return { cards, result: resultOf(step, map, []) };
 }

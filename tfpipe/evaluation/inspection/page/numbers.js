@@ -3,7 +3,7 @@ const $ = (id) => document.getElementById(id);
 const model = JSON.parse($("model").textContent);
 const steps = model.steps;
 const state = { view: "overview", image: 0, scale: "layer", layer: 0, map: 0, channel: 0, row: 0,
-  column: 0, order: "layer", size: 7, padding: 0, kernel: 3, stride: 2 };
+  column: 0, branch: 0, order: "layer", size: 7, padding: 0, kernel: 3, stride: 2 };
 let weights = new Float32Array();  // of all layers
 let values = new Float32Array();   // of all steps, for the image that is chosen
 const decoded = {};

@@ -107,7 +107,7 @@ function overviewClick(event) {
     const unit = Math.floor((event.clientY - box.top) / zoom) * wide + Math.floor((event.clientX - box.left) / zoom);
     map = Math.max(0, Math.min(units - 1, unit));
   }
-  go({ view: "elastic", layer: Number(button.dataset.layer), map: Number(map), channel: 0, row: 0, column: 0 });
+  go({ view: "elastic", layer: Number(button.dataset.layer), map: Number(map), channel: 0, row: 0, column: 0, branch: 0 });
 }
 
 function overviewKey(event) {

@@ -36,7 +36,7 @@ function scene() {
       window: { top: row, left: column, height: 1, width: 1 }, cell: unitCell(step, unit) };
   }
   const output = board(step, map);
-  let [source, k] = step.inputs.length ? [inputOf(step, Math.min(state.which ?? 0, step.inputs.length - 1)), map] : [step, map];
+  let [source, k] = step.inputs.length ? [inputOf(step, Math.min(state.branch, step.inputs.length - 1)), map] : [step, map];
   if (step.form === "conv" || step.form === "depthwise") k = channel;
   if (step.form === "concat") [source, k] = concatSource(step, map);
   const known = step.settings.pads !== undefined, input = board(source, isMaps(source) ? Math.min(k, source.shape[2] - 1) : 0);
@@ -178,6 +178,9 @@ function channelChoice(now) {
   const { step } = now;
   const set = (v) => go({ channel: Number(v) }, true);
   if (step.form === "conv") return [choice("Input map", channelsOf(step, state.map).map((j) => [j, j]), state.channel, set, "channel")];
+  if (step.inputs.length > 1 && step.form !== "concat") {
+    return [choice("Input", step.inputs.map((i, branch) => [branch, steps[i].name]), state.branch, (v) => go({ branch: Number(v) }, true), "branch")];
+  }
   if (step.form === "dense" && denseSource(step).count > 1) return [choice("Input map", Array.from({ length: denseSource(step).count }, (_, j) => [j, j]), state.channel, set, "channel")];
   if (step.form === "flatten") return [choice("Input map", Array.from({ length: now.source.shape[2] }, (_, j) => [j, j]), state.channel,
     (v) => go({ channel: Number(v), map: (state.row * now.input.width + state.column) * now.source.shape[2] + Number(v) }, true), "channel")];
@@ -207,7 +210,8 @@ function numbersOfWindow(now) {
   }
   if (step.form === "concat") return [formulaLine([`map ${now.channel} of ${now.source.name}:`, now.input.at(cell.row, cell.column)], "total"), ownLine(value)];
   if (!now.window || step.form === "plain" || step.inputs.length > 1) {
-    const given = now.window ? [formulaLine([`at this place of ${now.source.name}:`, now.input.at(cell.row, cell.column)], "given")] : [];
+    const alike = now.window ? step.inputs.map((i) => steps[i]).filter((s) => String(s.shape) === String(step.shape)) : [];
+    const given = alike.map((s) => formulaLine([`at this place of ${s.name}:`, board(s, state.map).at(cell.row, cell.column)]));
     return [...given, ownLine(value)];
   }
   const [words, parts] = elementwise(step, isMaps(step) ? state.map : cell.row * output.width + cell.column, now.input.at(cell.row, cell.column), value);
