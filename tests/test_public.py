@@ -23,6 +23,7 @@ PUBLIC = {
         "evaluate",
         "export",
         "hp",
+        "inspect",
         "keras",
         "predict",
         "profile",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # To editors and type checkers the deferred Keras is Keras it
     from tfpipe.verbs.data_bench import data_bench as data_bench
     from tfpipe.verbs.data_show import data_show as data_show
     from tfpipe.verbs.evaluate import evaluate as evaluate
+    from tfpipe.verbs.inspect import inspect as inspect
     from tfpipe.verbs.predict import predict as predict
     from tfpipe.verbs.profile import profile as profile
     from tfpipe.verbs.resume import resume as resume
@@ -55,6 +56,7 @@ _WHERE = {
     "evaluate": "tfpipe.verbs.evaluate",
     "export": "tfpipe.verbs.serving.export",
     "hp": "tfpipe.declare.hp",
+    "inspect": "tfpipe.verbs.inspect",
     "keras": "tfpipe.declare.deferred",
     "predict": "tfpipe.verbs.predict",
     "profile": "tfpipe.verbs.profile",
@@ -78,6 +80,7 @@ __all__ = [  # noqa: RUF022 (the order of the README)
     "search",
     "evaluate",
     "predict",
+    "inspect",
     "export",
     "verify",
     "serve",

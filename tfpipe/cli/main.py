@@ -27,6 +27,10 @@ VERBS = {
     "resume": ("tfpipe.cli.training.resume", "Go on exactly where a run stopped."),
     "evaluate": ("tfpipe.cli.results.evaluate", "How good a trained model is, with a report."),
     "predict": ("tfpipe.cli.results.predict", "What a model says of pictures, rows and texts."),
+    "inspect": (
+        "tfpipe.cli.results.inspect",
+        "What each layer of a small CNN makes of an image.",
+    ),
     "export": (
         "tfpipe.cli.serving.export",
         "What was trained as a SavedModel, LiteRT or ONNX.",
