@@ -62,12 +62,13 @@ def best_of_each_class(
     """
     swapped = tf.gather(boxes, [1, 0, 3, 2], axis=-1)[:, :, tf.newaxis]  # as TensorFlow has corners
     least = math.log(max(score, _LITTLE) / max(1 - score, _LITTLE))
+    # The operation takes a score of -1 for no box, so scores are how much better than the least.
     kept = tf.image.combined_non_max_suppression(
-        swapped, odds, most, most, overlap, least, clip_boxes=False
+        swapped, odds - least, most, most, overlap, 0.0, clip_boxes=False
     )
     corners = tf.gather(kept.nmsed_boxes, [1, 0, 3, 2], axis=-1)
     valid = tf.sequence_mask(kept.valid_detections, most)
-    scores = tf.where(valid, tf.sigmoid(kept.nmsed_scores), 0.0)
+    scores = tf.where(valid, tf.sigmoid(kept.nmsed_scores + least), 0.0)
     classes = tf.where(valid, kept.nmsed_classes, -1.0)
     corners = tf.where(valid[..., tf.newaxis], corners, 0.0)
     return tf.concat([corners, scores[..., tf.newaxis], classes[..., tf.newaxis]], axis=-1)
