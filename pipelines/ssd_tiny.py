@@ -1,7 +1,7 @@
 """A small SSD that finds a drawn object on photographs: 5,444 anchors on images of 256x256.
 
-Dive into Deep Learning, chapter 14.7, on 1,000 images: after 20 epochs a class error of 3.4e-3 and a
-box error of 3.4e-3. The photographs are any folder of yours; what is held out has others.
+Dive into Deep Learning, chapter 14.7, on 1,000 images: after 20 epochs a class error of 3.4e-3 and
+a box error of 3.4e-3. The photographs are any folder of yours; what is held out has others.
 
     tfpipe run pipelines/ssd_tiny.py data.path=photographs
     tfpipe run pipelines/ssd_tiny.py --sample

@@ -15,6 +15,8 @@ KEYS = ("path", "train", "val", "test", "names")
 _MOST = 1_000_000  # bytes
 _KEY = re.compile(r"([A-Za-z_][\w-]*)\s*:(?:\s+(.*))?$")
 _ITEM = re.compile(r"-\s+(.*)$")
+_UNCOMMENTED = re.compile(r"""(?:"[^"]*"|'[^']*'|(?<!\s)#|[^#"']|["'])*""")
+_PART = re.compile(r"""(?:"[^"]*"|'[^']*'|[^,"'])+""")  # between commas that are in no quotes
 _ENTRY = re.compile(r"""(["']?[\w-]+["']?)\s*:\s+(.*)$""")
 
 
@@ -33,12 +35,14 @@ def described(file: Path) -> dict[str, Value]:
     found: dict[str, Value] = {}
     key = ""
     for number, line in enumerate(_lines(file), 1):
-        text = _without_comment(line)
+        # Without its comment, which begins with a # after a space, in no quotes.
+        match = _UNCOMMENTED.match(line)
+        text = match.group().rstrip() if match and not line.lstrip().startswith("#") else ""
         if not text.strip() or text.strip() in ("---", "..."):
             continue
         indented = text[0] in " \t" or text.startswith("-")
-        if not indented and (match := _KEY.match(text)):
-            key, value = match.group(1), (match.group(2) or "").strip()
+        if not indented and (begun := _KEY.match(text)):
+            key, value = begun.group(1), (begun.group(2) or "").strip()
             if key in KEYS and value:
                 found[key] = _value(value, file, number)
         elif key in KEYS:
@@ -111,7 +115,7 @@ def _value(text: str, file: Path, number: int) -> Value:
         return _plain(text, file, number)
     if text[-1] not in "]}":
         return text  # until the line that ends it
-    parts = [part.strip() for part in _split(text[1:-1])]
+    parts = [part.strip() for part in _PART.findall(text[1:-1])]
     if text[0] == "[" and text[-1] == "]":
         return [_plain(part, file, number) for part in parts if part]
     entries = [_ENTRY.match(part) for part in parts if part]
@@ -122,11 +126,6 @@ def _value(text: str, file: Path, number: int) -> Value:
     raise _unreadable(file, number, text)
 
 
-def _split(text: str) -> list[str]:
-    """Return what stands between the commas that are in no quotes."""
-    return re.findall(r"""(?:"[^"]*"|'[^']*'|[^,"'])+""", text)
-
-
 def _plain(text: str, file: Path, number: int) -> str:
     """Return a text without its quotes; raise DataError for what else YAML could mean."""
     text = text.strip()
@@ -135,13 +134,6 @@ def _plain(text: str, file: Path, number: int) -> str:
     if not text or text[0] in "&*!|>%@`[]{}\"'":
         raise _unreadable(file, number, text)
     return text
-
-
-def _without_comment(line: str) -> str:
-    """Return a line without its comment, which begins with a # after a space, in no quotes."""
-    match = re.match(r"""(?:"[^"]*"|'[^']*'|(?<!\s)#|[^#"']|["'])*""", line)
-    kept = match.group(0) if match and not line.lstrip().startswith("#") else ""
-    return kept.rstrip()
 
 
 def _unreadable(file: Path, number: int, text: str) -> DataError:

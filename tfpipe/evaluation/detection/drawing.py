@@ -53,7 +53,9 @@ def with_boxes(image: np.ndarray, boxes: Sequence[tuple[str, Corners, Colour]]) 
     font = ImageFont.load_default(max(_SMALLEST, round(longest / _LETTERS)))
     last = (picture.width - 1, picture.height - 1)
     for label, corners, colour in reversed(boxes):
-        left, top, right, bottom = _within(corners, last)
+        x1, x2 = np.clip(np.rint((corners[0], corners[2] - 1)), 0, last[0]).astype(int).tolist()
+        y1, y2 = np.clip(np.rint((corners[1], corners[3] - 1)), 0, last[1]).astype(int).tolist()
+        left, top, right, bottom = x1, y1, max(x1, x2), max(y1, y2)
         border = (left - 1, top - 1, right + 1, bottom + 1)
         draw.rectangle(border, outline=(0, 0, 0), width=line + 2)
         draw.rectangle((left, top, right, bottom), outline=colour, width=line)
@@ -67,10 +69,3 @@ def with_boxes(image: np.ndarray, boxes: Sequence[tuple[str, Corners, Colour]]) 
         bright = 0.299 * red + 0.587 * green + 0.114 * blue > _BRIGHT
         draw.text((x + 2, y + 1), label, font=font, fill=(0, 0, 0) if bright else (255, 255, 255))
     return np.asarray(picture)
-
-
-def _within(corners: Corners, last: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return corners as pixels in the image, the right and lower ones not before the others."""
-    x1, x2 = np.clip(np.rint((corners[0], corners[2] - 1)), 0, last[0]).astype(int).tolist()
-    y1, y2 = np.clip(np.rint((corners[1], corners[3] - 1)), 0, last[1]).astype(int).tolist()
-    return x1, y1, max(x1, x2), max(y1, y2)

@@ -91,6 +91,10 @@ def page(inspection: Inspection) -> str:
     parts = [(_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS]
     script = "\n".join(['"use strict";', *parts])
     weights, described = _described(inspection)
+    # JSON for a script element, which no text in it ends.
+    text = json.dumps(described, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for ending in "<\u2028\u2029":
+        text = text.replace(ending, f"\\u{ord(ending):04x}")
     images = [_encoded([step.values for step in picture.steps]) for picture in inspection.pictures]
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     template = environment.from_string((_FOLDER / "page.html").read_text(encoding="utf-8"))
@@ -99,7 +103,7 @@ def page(inspection: Inspection) -> str:
         policy=f"script-src {_hash(script)}; style-src {_hash(style)}",
         style=Markup(style),
         script=Markup(script),
-        description=Markup(_json(described)),
+        description=Markup(text),
         weights=weights,
         images=images,
     )
@@ -107,12 +111,6 @@ def page(inspection: Inspection) -> str:
 
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _json(value: object) -> str:
-    """JSON for a script element, which no text in it ends."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _encoded(arrays: Sequence[np.ndarray]) -> str:

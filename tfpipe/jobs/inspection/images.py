@@ -107,7 +107,11 @@ def _varied(
     """Images of as many classes as there are among the first ones, in their order."""
     first, others, seen = dict[int, LabelledImage](), dict[int, LabelledImage](), set[str]()
     for row, (pixels, value) in enumerate(_rows(batches)):
-        truth = _class_of(value, label)
+        if label.kind == "multilabel":
+            yes = zip(label.classes, value.reshape(-1), strict=True)
+            truth = ", ".join(name for name, answer in yes if answer)
+        else:
+            truth = label.classes[int(value.reshape(-1)[0])]
         chosen = first if truth not in seen else others
         if len(chosen) < count:
             chosen[row] = LabelledImage(f"{split} {row}", truth, pixels)
@@ -123,9 +127,3 @@ def _rows(batches: "tf.data.Dataset") -> Iterator[tuple[np.ndarray, np.ndarray]]
         images = next(iter(features.values())) if isinstance(features, dict) else features
         answers = next(iter(labels.values())) if isinstance(labels, dict) else labels
         yield from zip(np.asarray(images), np.asarray(answers), strict=True)
-
-
-def _class_of(value: np.ndarray, label: Label) -> str:
-    if label.kind == "multilabel":
-        return ", ".join(n for n, v in zip(label.classes, value.reshape(-1), strict=True) if v)
-    return str(label.classes[int(value.reshape(-1)[0])])

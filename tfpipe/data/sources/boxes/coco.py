@@ -96,8 +96,9 @@ class COCO(BoxImages):
         return validation, self.test
 
     def _class_names(self) -> tuple[str, ...]:
-        content = self._content("train")
-        return tuple(content.names[number] for number in sorted(content.names, key=_by_number))
+        names = self._content("train").names
+        in_order = sorted(names, key=lambda number: (isinstance(number, str), number))
+        return tuple(names[number] for number in in_order)
 
     def _content(self, stored: str) -> "_Content":
         path = Path(self.annotations if stored == "train" else stored).expanduser()
@@ -162,7 +163,8 @@ class _Content:
                 problems.append(Problem(f"{self.file.name}, image {number}", wrong))
             else:
                 images[image["id"]] = image
-        refused = _ids(self.images) - images.keys()
+        ids = (i.get("id") for i in self.images if isinstance(i, dict))
+        refused = {number for number in ids if isinstance(number, int | str)} - images.keys()
         for place, own in enumerate(self._objects):
             number = own.get("image_id") if isinstance(own, dict) else None
             if isinstance(number, int | str) and number in images:
@@ -280,11 +282,6 @@ def _image_problem(image: object, known: Mapping[object, object]) -> str:
     return ""
 
 
-def _ids(images: Sequence[Any]) -> set[int | str]:
-    ids = (i.get("id") for i in images if isinstance(i, dict))
-    return {number for number in ids if isinstance(number, int | str)}
-
-
 def _stays(name: str) -> bool:
     """Return whether a file's name cannot lead out of the folder that it is of."""
     parts = re.split(r"[\\/]", name)
@@ -302,10 +299,6 @@ def _corners(box: object) -> tuple[float, float, float, float] | None:
     except OverflowError:  # an integer beyond what a float holds
         return None
     return x, y, x + width, y + height
-
-
-def _by_number(number: int | str) -> tuple[bool, int | str]:
-    return isinstance(number, str), number
 
 
 def _renamed(path: Path, old: str, new: str) -> Path:

@@ -126,14 +126,11 @@ class TFDSObjects(BoxImages):
         self._set.splits(self.train, *reversed(self._shares))
         split, names = self._split_of(stored), self._names
         self._set.split(split)
+        examples = self._set.examples(self._split_of(stored), self._image)
         return [
             self._annotation(example, f"{split}, image {number}", names)
-            for number, example in enumerate(self._examples(stored))
+            for number, example in enumerate(examples.as_numpy_iterator())
         ]
-
-    def _examples(self, stored: str) -> Iterator[dict[str, Any]]:
-        examples = self._set.examples(self._split_of(stored), self._image)
-        yield from examples.as_numpy_iterator()
 
     def _annotation(
         self, example: Mapping[str, Any], where: str, names: Sequence[str]

@@ -154,7 +154,11 @@ class _Read:
         parser.StartElementHandler = lambda name, _: self._path.append(name)
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._data
-        parser.EntityDeclHandler = _refuse_entity
+
+        def refuse_entity(*_: object) -> None:
+            raise ValueError("it declares an entity")
+
+        parser.EntityDeclHandler = refuse_entity
         parser.Parse(content, True)
 
     @property
@@ -188,10 +192,6 @@ class _Read:
                 found.get("difficult", "0") == "1",
             )
         )
-
-
-def _refuse_entity(*_: object) -> None:
-    raise ValueError("it declares an entity")
 
 
 def corners_of(texts: Sequence[str]) -> tuple[float, float, float, float] | None:
