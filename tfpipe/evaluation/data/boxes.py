@@ -79,7 +79,7 @@ def boxes_section(spec: ElementSpec, splits: Mapping[str, SplitSummary]) -> Sect
     shares = (found[:, 2:4] - found[:, 0:2]).prod(axis=1)
     longer = sides.max(axis=1, initial=0)
     text = [_density(name, one.labels()) for name, one in splits.items()]
-    data = {
+    data: dict[str, Any] = {
         "objects": {name: len(objects_of(one.labels())) for name, one in splits.items()},
         "ignored": {
             name: int((objects_of(one.labels())[:, _IGNORED] > 0).sum())

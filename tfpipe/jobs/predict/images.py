@@ -158,6 +158,8 @@ class ImageReader:
         return tf.function(lambda encoded: decode(encoded, self._feature), signature)
 
     def _chunk(self, reading: list[Read]) -> Chunk:
+        from tfpipe.data.images.formats import upright_size
+
         read = [future.result() for _, _, future in reading]
         chunk = Chunk([place for place, _, _ in reading])
         images = []
@@ -168,20 +170,16 @@ class ImageReader:
                 chunk.encoded[index] = picture
             else:
                 images.append(picture)
-                if self._sized:
-                    self._note(chunk, index, reading[index][1])
+                whole = reading[index][1]
+                if self._sized and not isinstance(whole, str):
+                    chunk.pictures[index] = whole
+                    height, width = (
+                        whole.shape[:2] if isinstance(whole, np.ndarray) else upright_size(whole)
+                    )
+                    chunk.sizes[index] = height, width
         if images:
             chunk.samples = {self._feature.name: np.stack(images)}
         return chunk
-
-    def _note(self, chunk: Chunk, index: int, picture: Picture) -> None:
-        """Note a picture and its size."""
-        from tfpipe.data.images.formats import upright_size
-
-        assert not isinstance(picture, str)
-        chunk.pictures[index] = picture
-        frame = isinstance(picture, np.ndarray)
-        chunk.sizes[index] = picture.shape[:2] if frame else upright_size(picture)  # type: ignore
 
 
 def reads_images(spec: ElementSpec) -> bool:

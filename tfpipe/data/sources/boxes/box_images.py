@@ -1,7 +1,7 @@
 """What all sources of images with boxes share: checked annotations, decoded images, splits."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -65,6 +65,20 @@ class BoxImages(StoredSplits):
         """Return the annotations of a stored split, in order; raise DataError without any."""
         raise NotImplementedError
 
+    @property
+    def _ready(self) -> Mapping[str, object]:
+        """The ready splits by name, of a source that has lists or folders of them."""
+        return {}
+
+    @property
+    def _shares(self) -> tuple[HeldOut | None, HeldOut | None]:
+        validation, test = super()._shares
+        if validation == "auto":
+            validation = "val" if "val" in self._ready else 0.1
+        if test == "test" and "test" not in self._ready:
+            test = None
+        return validation, test
+
     def _used(self) -> list[str]:
         """Return the names of the stored splits that are read, "train" first."""
         return ["train", *dict.fromkeys(n for n in self._shares if isinstance(n, str))]
@@ -85,17 +99,13 @@ class BoxImages(StoredSplits):
 
     @cached_property
     def _element(self) -> tuple[tuple[Feature, ...], Label]:
-        if self.classes and not self._is_there:  # what generated data stands in for
+        where = getattr(self, "path", getattr(self, "annotations", None))
+        there = where is None or Path(str(where)).expanduser().exists()
+        if self.classes and not there:  # what generated data stands in for
             return self._described(self.classes, 1)
         classes = self._names
         most = max((len(b) for n in self._used() for b in self._checked(n).boxes), default=0)
         return self._described(classes, max(1, most))
-
-    @property
-    def _is_there(self) -> bool:
-        """Whether there is a file or a folder to read."""
-        where = getattr(self, "path", getattr(self, "annotations", None))
-        return where is None or Path(str(where)).expanduser().exists()
 
     def _described(self, classes: tuple[str, ...], most: int) -> tuple[tuple[Feature, ...], Label]:
         letterbox = self.fit == "letterbox"

@@ -208,7 +208,7 @@ class SampleBoxes(DrawnObjects):
     internal: ClassVar[bool] = True
     stands_in: ClassVar[bool] = True
     path: str = "generated images"
-    fit: Fit = "stretch"
+    fit: Fit = "stretch"  # type: ignore[misc]
 
     def label_reading(self) -> str:
         return ""

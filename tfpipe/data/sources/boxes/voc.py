@@ -66,29 +66,20 @@ class VOC(BoxImages):
     def _root(self) -> Path:
         return Path(self.path).expanduser()
 
-    @property
-    def _shares(self) -> tuple[HeldOut | None, HeldOut | None]:
-        validation, test = self.validation, self.test
-        if validation == "auto":
-            validation = "val" if "val" in self._lists else 0.1
-        if test == "test" and "test" not in self._lists:
-            test = None
-        return validation, test
-
     @cached_property
-    def _lists(self) -> dict[str, Path]:
+    def _ready(self) -> dict[str, Path]:
         """The files that list the images of a split, by name."""
         return {file.stem: file for file in sorted((self._root / "ImageSets/Main").glob("*.txt"))}
 
     def _annotations(self, stored: str) -> Sequence[Annotation]:
         folder = self._folder(_ANNOTATIONS, ".xml")
-        if not self._lists:
+        if not self._ready:
             check_shares(self._owner, self._shares, ())
             names = sorted((f.stem for f in folder.glob("*.xml")), key=natural)
         else:
             name = self.train if stored == "train" else stored
-            check_shares(self._owner, (name,), [*self._lists])
-            lines = self._lists[name].read_text("utf-8").splitlines()
+            check_shares(self._owner, (name,), [*self._ready])
+            lines = self._ready[name].read_text("utf-8").splitlines()
             names = [line.split()[0] for line in lines if line.strip()]
         if not names:
             raise DataError(f"{self._owner}: its {stored} split has no image.")

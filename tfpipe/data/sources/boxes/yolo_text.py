@@ -82,17 +82,8 @@ class YOLOText(BoxImages):
         files = (self._root / name for name in _DESCRIPTIONS)
         return next((described(file) for file in files if file.is_file()), {})
 
-    @property
-    def _shares(self) -> tuple[HeldOut | None, HeldOut | None]:
-        validation, test = self.validation, self.test
-        if validation == "auto":
-            validation = "val" if "val" in self._places else 0.1
-        if test == "test" and "test" not in self._places:
-            test = None
-        return validation, test
-
     @cached_property
-    def _places(self) -> dict[str, list[Path]]:
+    def _ready(self) -> dict[str, list[Path]]:
         """The folders of images, or texts that list images, by the name of the split."""
         if not self._root.is_dir():
             raise DataError(
@@ -131,7 +122,7 @@ class YOLOText(BoxImages):
         )
 
     def _class_names(self) -> tuple[str, ...]:
-        _ = self._places  # which says what is wrong with the folder
+        _ = self._ready  # which says what is wrong with the folder
         names: tuple[str, ...] = ()
         if "names" in self._description:
             names = class_names_of(self._description["names"], self._root / _DESCRIPTIONS[0])
@@ -149,9 +140,9 @@ class YOLOText(BoxImages):
 
     def _annotations(self, stored: str) -> Sequence[Annotation]:
         name = self.train if stored == "train" else stored
-        if self._places:
-            check_shares(self._owner, (name,), [*self._places])
-            places = self._places[name]
+        if self._ready:
+            check_shares(self._owner, (name,), [*self._ready])
+            places = self._ready[name]
         else:
             check_shares(self._owner, self._shares, ())
             inner = self._root / "images"
