@@ -140,7 +140,7 @@ def test_the_export_finds_the_same_without_tfpipe_as_predict(trained: tuple[Any,
     assert "in pixels of the upright image" in contract["boxes"]
     assert contract["training"]["answers"]["star"] == pytest.approx(0.5, abs=0.3)
     with pytest.raises(ModelError, match="not the choice of boxes by them"):
-        tfpipe.export(run.name, to="onnx", root=root)
+        tfpipe.export(run.name, format="onnx", root=root)
 
 
 def test_the_command_line_writes_boxes_in_every_form(
