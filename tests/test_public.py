@@ -35,6 +35,7 @@ PUBLIC = {
     ],
     "tfpipe.data": [
         "Arrays",
+        "COCO",
         "CSV",
         "DrawnObjects",
         "Generated",
@@ -48,11 +49,13 @@ PUBLIC = {
         "Sklearn",
         "Subset",
         "TFDS",
+        "TFDSObjects",
         "Text",
         "TextCSV",
         "TextFolder",
         "VOC",
         "Windows",
+        "YOLOText",
         "augment",
     ],
     "tfpipe.data.augment": [

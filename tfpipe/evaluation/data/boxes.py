@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
