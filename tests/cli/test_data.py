@@ -291,7 +291,7 @@ def test_boxes_are_drawn_where_they_are() -> None:
     assert len({colour_of(number) for number in range(40)}) == 40
     label = Label("boxes", "boxes", (2, 6), ("cat", "dog"))
     spec = ElementSpec((Feature("image", image.shape, "uint8", "image"),), (label,))
-    boxes = np.float32([[0.5, 0.5, 1, 1, 1, 0], [0, 0, 0, 0, -1, 0]])
+    boxes = np.array([[0.5, 0.5, 1, 1, 1, 0], [0, 0, 0, 0, -1, 0]], np.float32)
     sample = with_objects({"image": image}, spec, boxes)["image"]  # three times as large
     assert sample.shape == (192, 288, 3)
     rows, columns = np.nonzero((sample == colour_of(1)).all(axis=2))
