@@ -8,9 +8,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from box_sets import scenes, write_voc
 from pages import Read, check_self_contained
 
 import tfpipe as package
+from tfpipe.declare.spec import ElementSpec, Feature, Label
+from tfpipe.evaluation.data.boxes import boxes_in_words, with_objects
+from tfpipe.evaluation.detection.drawing import colour_of, with_boxes
 
 TABLE = """
 import random
@@ -223,3 +227,74 @@ def test_from_python(people: str) -> None:
     assert found["duplicates"]["exact"]
     assert np.isfinite(found["values"]["source"]["age"]["mean"])
     assert tf.io.gfile.exists("there/report.html")
+
+
+BOXES = """
+from tfpipe import Pipeline
+from tfpipe.data import VOC, augment
+from tfpipe.models import SSD
+
+
+class Boxes(Pipeline):
+    data = VOC("voc", size=(64, 96), fit="letterbox", validation=0.25)
+    augment = (augment.flip(), augment.brightness(0.1))
+    model = SSD(filters=(4, 4, 8))
+    batch_size = 4
+"""
+
+
+def test_boxes_are_drawn_counted_and_measured(
+    tfpipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    splits = {"train": scenes(12, 1), "test": scenes(4, 2)}
+    for scene in splits["train"]:
+        scene.objects.append(("cat", (1.0, 1.0, 3.0, 9.0)))
+    write_voc(Path("voc"), splits)
+    Path("boxes.py").write_text(BOXES)
+    answer = tfpipe("data", "show", "boxes.py", "--grid", "4")
+    assert answer.code == 0, answer.err
+    assert "boxes: objects of each class in train, validation, test" in answer.out
+    assert "pixels of the 96x64 that the model sees" in answer.out
+    assert "Less than 8 pixels wide or high: " in answer.out
+    folder = Path("reports/boxes/data")
+    page = (folder / "report.html").read_text()
+    assert check_self_contained(page) == []
+    words = Read(page).words
+    for text in ("Objects of each class in the train split", "Longer side of the objects"):
+        assert text in words
+    found = json.loads((folder / "data.json").read_text())
+    assert found["splits"]["counted"] == {"boxes": "objects"}
+    counts = found["splits"]["class_counts"]["boxes"]
+    for split, total in found["boxes"]["objects"].items():
+        assert sum(counts[split]) == total
+    objects = sum(len(scene.objects) for scene in splits["train"])
+    assert found["boxes"]["objects"]["train"] + found["boxes"]["objects"]["validation"] == objects
+    answer = tfpipe("data", "bench", "boxes.py", "--sample", "8", "--seconds", "0.1")
+    assert answer.code == 0, answer.err
+    assert "draw" in answer.out
+    answer = tfpipe("data", "bench", "boxes.py", "--seconds", "0.1", "--json")
+    names = [stage["name"] for stage in json.loads(answer.out)["stages"]]
+    assert names == ["read", "decode", "batch", "augment", "to the model"]
+
+
+def test_boxes_are_drawn_where_they_are() -> None:
+    image = np.full((64, 96, 3), 120, np.uint8)
+    corners = (10.0, 20.0, 50.0, 60.0)
+    drawn = with_boxes(image, [("", corners, (255, 0, 0))])
+    rows, columns = np.nonzero((drawn == (255, 0, 0)).all(axis=2))
+    assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == corners
+    assert (image == 120).all()
+    assert (drawn[25:55, 15:45] == 120).all()
+    labelled = with_boxes(image, [("cat 0.93", (-5.0, -5.0, 200.0, 70.0), colour_of(1))])
+    assert labelled.shape == image.shape
+    assert len({colour_of(number) for number in range(40)}) == 40
+    label = Label("boxes", "boxes", (2, 6), ("cat", "dog"))
+    spec = ElementSpec((Feature("image", image.shape, "uint8", "image"),), (label,))
+    boxes = np.array([[0.5, 0.5, 1, 1, 1, 0], [0, 0, 0, 0, -1, 0]], np.float32)
+    sample = with_objects({"image": image}, spec, boxes)["image"]  # three times as large
+    assert sample.shape == (192, 288, 3)
+    rows, columns = np.nonzero((sample == colour_of(1)).all(axis=2))
+    assert (columns.max() + 1, rows.max() + 1) == (288, 192)
+    assert boxes_in_words(label, boxes) == "1 dog"
+    assert boxes_in_words(label, boxes[1:]) == "background"

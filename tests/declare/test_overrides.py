@@ -476,8 +476,8 @@ def refused(text):
         (
             "data=MLP()",
             "data=MLP(): there is no 'MLP' for data. "
-            "There is: Arrays, Bool, CSV, Choice, Float, Generated, ImageFiles, ImageFolder, "
-            "ImagePairs, Int, Mlxtend, Pairs and 9 more.",
+            "There is: Arrays, Bool, COCO, CSV, Choice, DrawnObjects, Float, Generated, "
+            "ImageFiles, ImageFolder, ImagePairs, Int and 14 more.",
         ),
     ],
 )
