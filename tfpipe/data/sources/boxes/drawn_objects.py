@@ -59,7 +59,7 @@ class DrawnObjects(BoxImages):
     validation: Positive | None = 100
     test: Positive | None = 100
     objects: tuple[Count, Positive] = (1, 1)
-    scale: tuple[Share, Share] = (0.15, 0.4)
+    scale: tuple[Share, Share] = (0.25, 0.5)
     classes: tuple[str, ...] = ("banana",)
     seed: Count = 0
     fit: ClassVar[Fit] = "stretch"
