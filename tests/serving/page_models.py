@@ -88,7 +88,24 @@ def of_vector(past: np.ndarray) -> dict[str, Any]:
     return {"values": np.tile(past.sum(axis=1, keepdims=True), (1, 12))}
 
 
+def bright(bytes: np.ndarray) -> dict[str, Any]:
+    """The bright part of each picture as a star, in its own pixels, and a doubtful moon."""
+    corners = []
+    for file in bytes:
+        rows, columns = np.nonzero(picture(file) > 128)
+        corners.append([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+    boxes = np.float32([[c, [0, 0, 5, 5], [0, 0, 0, 0]] for c in corners])
+    return {
+        "boxes": boxes,
+        "scores": np.float32([[0.9, 0.3, 0.0]] * len(bytes)),
+        "classes": np.int32([[1, 0, -1]] * len(bytes)),
+        "names": np.array([["star", "moon", ""]] * len(bytes), object),
+        "count": np.int32([2] * len(bytes)),
+    }
+
+
 FUNCTIONS = {
+    "sky": Function(bright),
     "digit": Function(by_file),
     "fashion": Function(by_file),
     "text": Function(by_length),
@@ -131,6 +148,13 @@ CONTRACTS: dict[str, dict[str, Any]] = {
         "training": {"inputs": {"past": {"min": -1.0, "max": 1.0, "mean": 0.5, "std": 0.1}}},
     },
     "plain": {},
+    "sky": {
+        "task": "detection",
+        "inputs": [feature("image", "image", "uint8", [64, 64, 3])],
+        "label": label("boxes", "boxes", ["moon", "star"]),
+        "output": "boxes",
+        "files": "PNG",
+    },
     "larger": {
         "task": "images",
         "inputs": [feature("image", "image", "uint8", [0, 0, 3])],
@@ -183,6 +207,10 @@ def servable(name: str, version: int) -> Servable:
     signatures = {"serving_default": Signature("serving_default", inputs, answered, function)}
     if "files" in contract:
         encoded = {"bytes": Tensor("bytes", "string", (None,))}
+        if name == "sky":
+            of_boxes = {"boxes": 3, "scores": 2, "classes": 2, "names": 2, "count": 1}
+            answered = {n: Tensor(n, "float32", (None,) * rank) for n, rank in of_boxes.items()}
+            answered["names"] = Tensor("names", "string", (None, None))
         if name == "larger":
             answered = {"image_bytes": Tensor("image_bytes", "string", (None,))}
         signatures["serving_bytes"] = Signature("serving_bytes", encoded, answered, function)

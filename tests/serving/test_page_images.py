@@ -65,6 +65,30 @@ def test_a_picture_is_answered_with_a_picture(browser: Tab, pages: Client, tmp_p
     run_command(browser, tmp_path)
 
 
+def test_objects_are_drawn_in_the_picture(browser: Tab, pages: Client, tmp_path: Path) -> None:
+    sheet = np.zeros((120, 200, 3), np.uint8)
+    sheet[30:90, 50:150] = 250
+    Image.fromarray(sheet).save(tmp_path / "night.png")
+    opened(browser, pages, "sky")
+    browser.files("#file", tmp_path / "night.png")
+    browser.until(f"{FIRST} == '1 star'")
+    canvas = "document.getElementById('boxes')"
+    browser.until(f"!{canvas}.hidden && {canvas}.width === 200 && {canvas}.height === 120")
+    pixel = f"[...{canvas}.getContext('2d').getImageData(100, 30, 1, 1).data.slice(0, 3)]"
+    red, green, blue = browser.run(pixel)  # on the upper edge of the box
+    assert max(red, green, blue) - min(red, green, blue) > 100
+    cells = "[...document.querySelectorAll('#answer tbody tr')].map(row => row.innerText)"
+    (row,) = browser.run(cells)
+    assert row.split() == ["star", "90%", "50,", "30,", "150,", "90"]
+    assert browser.run(f"{canvas}.getAttribute('aria-label')") == "The picture with 1 star"
+    set_score = "Object.assign(document.getElementById('least'), {value: 0.2})"
+    browser.run(f"{set_score}.dispatchEvent(new Event('input'))")
+    assert len(browser.run(cells)) == 2
+    assert browser.run(FIRST) == "1 star, 1 moon"
+    browser.picture(tmp_path / "page.png")
+    run_command(browser, tmp_path)
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_file_with_a_digit(browser: Tab, pages: Client, tmp_path: Path, dark: bool) -> None:
     paper, ink = (20, 240) if dark else (235, 10)
