@@ -93,6 +93,25 @@ def test_nothing_found_and_nothing_true_are_no_errors() -> None:
     assert nothing_true.objects == [0, 0, 0]
 
 
+def test_what_is_ignored_and_too_many_boxes_count_as_in_pycocotools() -> None:
+    # A box that is a part of a crowd is not wrong, however small a part.
+    labels = np.float32([[[0, 0, 1, 1, 0, 1], [0, 0, 0.1, 0.1, 0, 0]]])
+    answers = np.float32([[[0.5, 0.5, 0.6, 0.6, 0.9, 0], [0, 0, 0.1, 0.1, 0.8, 0]]])
+    whole = np.arange(1)
+    assert average_precisions(labels, answers, 1).at_50 == pytest.approx(1)
+    assert MatchedBoxes(labels, answers, 1).mean(whole) == pytest.approx(1)
+    assert mistakes(labels[0], answers[0], 0.5).kinds == ["right"]
+    # Of 150 objects that are all found, 100 boxes count.
+    corners = np.stack(np.meshgrid(np.arange(15), np.arange(10)), -1).reshape(-1, 2) / 20
+    many = np.concatenate([corners, corners + 0.04], axis=1)
+    labels = np.pad(many, ((0, 0), (0, 2)))[None].astype(np.float32)
+    scores = np.linspace(1, 0.5, 150)[:, None]
+    answers = np.concatenate([many, scores, 0 * scores], axis=1)[None].astype(np.float32)
+    at_50 = average_precisions(labels, answers, 1).at_50
+    assert 0.6 < at_50 < 0.7
+    assert MatchedBoxes(labels, answers, 1).mean(whole) == pytest.approx(at_50, abs=0.01)
+
+
 def test_kinds_of_error_are_told_apart() -> None:
     true = np.float32(
         [

@@ -91,5 +91,21 @@ def test_a_head_is_found_in_a_model_and_survives_a_file(tmp_path: object) -> Non
     assert kept.get_config() == head_of(model).get_config()  # type: ignore[union-attr]
     assert np.array_equal(kept.anchors, head().anchors)
     assert head_of(keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])) is None
-    answers = tf.constant(np.zeros((1, 3, 6), np.float32))
-    assert FoundHead().answers(answers) is answers
+
+
+def test_of_a_model_that_gives_boxes_what_is_none_is_left_out() -> None:
+    rows = np.float32(
+        [
+            [0.1, 0.1, np.nan, 0.3, 0.9, 1],
+            [0.5, 0.5, 0.2, 0.7, 0.9, 1],
+            [-0.1, 0.2, 0.4, 0.5, 0.8, 1],
+            [0.2, 0.2, 0.3, 0.3, 9.0, 0],
+            [10.0, 10.0, 40.0, 40.0, 0.7, 0],
+            [0.2, 0.2, 0.3, 0.3, 0.6, 0],
+            [0, 0, 0, 0, 0, -1],
+        ]
+    )
+    found = FoundHead().answers(tf.constant(rows[None])).numpy()[0]
+    assert found[:, 5].tolist() == [1, 0, -1, -1, -1, -1, -1]
+    np.testing.assert_allclose(found[0], [0, 0.2, 0.4, 0.5, 0.8, 1], atol=1e-6)
+    assert np.isfinite(found).all()

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from tfpipe.boxes.mistakes import RIGHT, overlap
+from tfpipe.boxes.mistakes import RIGHT, inside, overlap
 from tfpipe.errors import MissingDependency
 
 # Sizes of objects, in pixels of their image: below 32x32, up to 96x96, and above.
+_MOST = 100  # boxes of a class in an image that count
 SIZES = ("small", "medium", "large")
 
 
@@ -202,10 +203,10 @@ def _matched(
     own = label[label[:, 4] == kind]
     true, ignored = own[own[:, 5] == 0], own[own[:, 5] > 0]
     found = answer[answer[:, 5] == kind]
-    found = found[np.argsort(-found[:, 4], kind="stable")]
+    found = found[np.argsort(-found[:, 4], kind="stable")][:_MOST]
     right, counts = np.zeros(len(found), bool), np.ones(len(found), bool)
     free = np.ones(len(true), bool)
-    overlaps, others = overlap(found, true), overlap(found, ignored)
+    overlaps, others = overlap(found, true), inside(found, ignored)
     for row, near in enumerate(overlaps):
         left = np.where(free, near, 0.0)
         if left.max(initial=0.0) >= RIGHT:

@@ -97,10 +97,22 @@ class Head(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tfpipe")
 class FoundHead(Head):
-    """The last layer of a model that gives boxes, [batch, most, 6], as `Head.answers` does."""
+    """The last layer of a model that gives boxes, [batch, most, 6], as `Head.answers` does.
+
+    What is no box, with a number that is none, turned inside out, or of a score outside of 0 to 1,
+    is left out.
+    """
 
     def answers(self, outputs: tf.Tensor) -> tf.Tensor:
-        return outputs
+        corners = tf.clip_by_value(outputs[..., :4], 0.0, 1.0)
+        sound = tf.reduce_all(tf.math.is_finite(outputs), axis=-1) & (outputs[..., 5] >= 0)
+        sound &= tf.reduce_all(corners[..., 2:] > corners[..., :2], axis=-1)
+        sound &= (outputs[..., 4] >= 0) & (outputs[..., 4] <= 1)
+        found = tf.concat([corners, outputs[..., 4:]], axis=-1)
+        found = tf.where(sound[..., tf.newaxis], found, tf.constant([0, 0, 0, 0, 0, -1.0]))
+        # Those that are left first, in their order.
+        order = tf.argsort(tf.cast(~sound, tf.int32), axis=-1, stable=True)
+        return tf.gather(found, order, batch_dims=1)
 
 
 @keras.saving.register_keras_serializable(package="tfpipe")

@@ -61,7 +61,7 @@ def mistakes(label: np.ndarray, answer: np.ndarray, least: float) -> Mistakes:
     found = answer[(answer[:, 5] >= 0) & (answer[:, 4] >= least)]
     found = found[np.argsort(-found[:, 4], kind="stable")]
     overlaps, same = overlap(found, true), found[:, 5:6] == true[None, :, 4]
-    near_ignored = overlap(found, ignored).max(axis=1, initial=0.0) >= RIGHT
+    near_ignored = inside(found, ignored).max(axis=1, initial=0.0) >= RIGHT
     matched, covered = np.full(len(true), -1), np.zeros(len(true), bool)
     kinds = []
     for row, (near, own) in enumerate(zip(overlaps, same, strict=True)):
@@ -86,6 +86,22 @@ def mistakes(label: np.ndarray, answer: np.ndarray, least: float) -> Mistakes:
         else:
             kinds.append("background")
     return Mistakes(kinds, matched, int(((matched < 0) & ~covered).sum()))
+
+
+def inside(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return which share of each box is inside of each other, [boxes, others].
+
+    So COCO tells whether a box is at something ignored, such as a crowd, of which it is a part.
+
+    Args:
+        boxes: [boxes, 4 or more] corners first.
+        others: [others, 4 or more] corners first.
+    """
+    shares = overlap(boxes, others)
+    areas = [np.prod(b[:, 2:4] - b[:, :2], axis=-1) for b in (boxes, others)]
+    # Of an overlap o = common / (a + b - common) the common area is o (a + b) / (1 + o).
+    common = shares * (areas[0][:, None] + areas[1][None]) / (1 + shares)
+    return np.asarray(common / np.maximum(areas[0][:, None], _LITTLE))
 
 
 def overlap(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:

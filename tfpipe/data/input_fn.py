@@ -17,7 +17,7 @@ from tfpipe.data.columns import Columns
 from tfpipe.declare.kinds import Augmentation
 from tfpipe.declare.spec import Feature
 from tfpipe.errors import DataError
-from tfpipe.text import listed
+from tfpipe.text import counted, listed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -327,8 +327,8 @@ def check_batch_size(batch_size: int, size: int) -> None:
     """Refuse a batch larger than the training split; raise DataError."""
     if batch_size > size:
         raise DataError(
-            f"batch_size={batch_size} is larger than the training split of {size} samples. "
-            f"Use at most {size}."
+            f"batch_size={batch_size} is larger than the training split of "
+            f"{counted(size, 'sample')}. Use at most {size}."
         )
 
 

@@ -103,6 +103,15 @@ class Label(Part):
     scale: Positive = 1
     colours: bool = False
 
+    def validate(self) -> None:
+        """Refuse names that no file of names, one a line, can hold."""
+        for name in () if self.is_vocabulary else self.classes:
+            if len(f"{name}.".splitlines()) > 1 or name != name.encode(errors="ignore").decode():
+                raise ConfigError(
+                    f"The class {name!r} of {self.name!r} has a line break, or what is no letter, "
+                    "in its name. Give it another, such as with classes=(...)."
+                )
+
     @property
     def is_class(self) -> bool:
         """Whether a sample's label is the index of one class."""

@@ -128,9 +128,12 @@ def _boxes_away(expected: "np.ndarray", found: "np.ndarray", least: float) -> fl
     """
     import numpy as np
 
+    if expected.shape != found.shape or not (np.isfinite(expected) & np.isfinite(found)).all():
+        return float("inf")
     sides = [rows[rows[:, 5] >= 0] for rows in (expected, found)]
-    full = any(len(rows) == len(expected) for rows in sides)
-    last = max(rows[:, 4].min(initial=1.0) for rows in sides) if full else least
+    # Of an image that is full of boxes, others may be nearly as good as the last ones.
+    full = [rows[:, 4].min() for rows in sides if len(rows) == len(expected)]
+    last = max([least, *full])
     size = max(1.0, float(np.abs(expected[:, :4]).max(initial=0.0)))
     worst = 0.0
     for rows, others in (sides, sides[::-1]):
@@ -138,6 +141,10 @@ def _boxes_away(expected: "np.ndarray", found: "np.ndarray", least: float) -> fl
             same = others[others[:, 5] == row[5]]
             apart = np.abs(same[:, :5] - row[:5]) / np.array([size] * 4 + [1.0])
             worst = max(worst, float(apart.max(axis=1).min(initial=np.inf)))
+    counts = [int((rows[:, 4] > last + LAST).sum()) for rows in sides]
+    near = [int((np.abs(rows[:, 4] - last - LAST) < LAST).sum()) for rows in sides]
+    if abs(counts[0] - counts[1]) > max(near):  # one box cannot stand for several
+        return float("inf")
     return worst
 
 

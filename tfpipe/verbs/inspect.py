@@ -60,6 +60,10 @@ def inspect(
     terminal = terminal or Silent()
     if not 1 <= samples <= MOST_IMAGES:
         raise ConfigError(f"{samples} samples were asked for. Give 1 to {MOST_IMAGES}, such as 4.")
+    if to is not None and Path(to).exists() and Path(to).suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(
+            f"{to} is there and no page, and would be written over. Name one: --to page.html"
+        )
     stopped = read_stopped(find_run(Path(root), str(target)))
     best = best_file(stopped)
     spec: ElementSpec = from_json(stopped.config["spec"])

@@ -20,7 +20,7 @@ from tfpipe.boxes.average_precision import average_precisions
 from tfpipe.data import VOC, augment
 from tfpipe.data.boxes.drawn import scene
 from tfpipe.data.images.sample_images import sample_images
-from tfpipe.errors import ConfigError, ModelError
+from tfpipe.errors import CheckFailed, ConfigError, DataError, ModelError
 from tfpipe.evaluation.predictions import Predictions
 from tfpipe.models import MLP, SSD
 from tfpipe.verbs.predict import predict
@@ -141,6 +141,46 @@ def test_the_export_finds_the_same_without_tfpipe_as_predict(trained: tuple[Any,
     assert contract["training"]["answers"]["star"] == pytest.approx(0.5, abs=0.3)
     with pytest.raises(ModelError, match="not the choice of boxes by them"):
         tfpipe.export(run.name, format="onnx", root=root)
+
+
+def test_boxes_of_an_export_that_are_others_are_seen(trained: tuple[Any, Path]) -> None:
+    run, root = trained
+    (export,) = run.exported
+    assert tfpipe.verify(str(export))["differences"]["serving_default"] <= 1e-4
+    file = export / "assets" / "golden.npz"
+    whole = file.read_bytes()
+    golden = dict(np.load(io.BytesIO(whole)))
+
+    def nothing(boxes: np.ndarray) -> np.ndarray:
+        return np.where(np.arange(6) == 5, -1, 0).astype(np.float32) + 0 * boxes
+
+    changes: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "no numbers": lambda boxes: boxes * np.nan,
+        "nothing": nothing,
+        "fewer": lambda boxes: boxes[:, :1],
+        "the best again and again": lambda boxes: np.repeat(boxes[:, :1], boxes.shape[1], 1),
+        "moved": lambda boxes: boxes + np.float32([0.01, 0, 0, 0, 0, 0]) * (boxes[..., 5:] >= 0),
+        "another class": lambda boxes: np.where(boxes[..., 5:] == 0, boxes + np.eye(6)[5], boxes),
+    }
+    try:
+        for name, change in changes.items():
+            tampered = {**golden, "answers": change(golden["answers"]).astype(np.float32)}
+            with file.open("wb") as written:
+                np.savez(written, **tampered)
+            with pytest.raises(CheckFailed, match="serving_default differs"):
+                tfpipe.verify(str(export))
+                pytest.fail(name)
+    finally:
+        file.write_bytes(whole)
+
+
+def test_validation_without_an_object_is_refused(tmp_path: Path) -> None:
+    write_fruit(tmp_path / "fruit", 8)
+    for number in (6, 7):
+        (tmp_path / "fruit" / "Annotations" / f"{number}.xml").write_text("<annotation/>")
+    data = Fruit.data.replace(path=str(tmp_path / "fruit"), validation=2, test=None)
+    with pytest.raises(DataError, match="its validation split of 2 images has no object"):
+        tfpipe.run(Fruit(data=data), root=tmp_path, quiet=True)
 
 
 def test_the_command_line_writes_boxes_in_every_form(

@@ -116,7 +116,7 @@ def class_names(annotations: Sequence[Annotation], owner: str) -> tuple[str, ...
         annotations: of all splits.
         owner: the source, for the message.
     """
-    names = sorted({thing.name for a in annotations for thing in a.objects})
+    names = sorted({thing.name for a in annotations for thing in a.objects} - {""})
     if not names:
         raise DataError(f"{owner}: none of its {len(annotations):,} annotations has an object.")
     return tuple(names)
@@ -129,7 +129,11 @@ def _size(annotation: Annotation, image: Path) -> tuple[int, int]:
     if not annotation.in_file and annotation.size is not None:
         return annotation.size
     name = image.name
-    if not image.is_file():
+    try:
+        there = image.is_file()
+    except (OSError, ValueError) as error:  # a name that no file can have
+        raise NotReadable(f"its image {name[:40]}… has no name of a file: {error}") from None
+    if not there:
         raise NotReadable(f"its image {name} is missing, in {image.parent}")
     try:
         size = upright_size(image)
@@ -158,17 +162,20 @@ def _boxes(
         problem = ""
         x1, y1, x2, y2 = thing.corners or (np.nan,) * 4
         cut = np.clip((x1, y1, x2, y2), 0, (width, height, width, height))
-        if thing.name not in classes:
+        if not thing.name:
+            problem = "has no class"
+        elif thing.name not in classes:
             problem = f"has the unknown class {thing.name!r}. {suggest(thing.name, classes)}"
         elif not np.isfinite((x1, y1, x2, y2)).all():
             problem = "has a box that is no four numbers"
         elif x2 <= x1 or y2 <= y1:
             problem = f"has an empty box, {_shown(x1, y1, x2, y2)}"
-        elif cut[2] <= cut[0] or cut[3] <= cut[1]:
+        elif np.any(np.float32(cut[2:]) <= np.float32(cut[:2])):
             outside = f"the image, {_shown(width, height)}"
             problem = f"has a box outside of {outside}: {_shown(x1, y1, x2, y2)}"
         if problem:
-            found.problems.append(Problem(f"{annotation.where}, {thing.where}", problem.strip()))
+            what = problem.strip().removesuffix(".")
+            found.problems.append(Problem(f"{annotation.where}, {thing.where}", what))
             continue
         over = _OVER / (max(size) if annotation.shares else 1.0)
         found.cut += bool(np.abs(cut - (x1, y1, x2, y2)).max() > over)

@@ -32,7 +32,8 @@ def precision_recall_figure(classes: Sequence[str], precision: np.ndarray) -> "F
     for which in ("x", "y"):
         scale_axis(axes, which, (-0.01, 1.01))
     axes.set(xlabel="share of the objects that is found", ylabel="share of the boxes that is right")
-    axes.legend(fontsize=7)
+    if axes.lines:
+        axes.legend(fontsize=7)
     return figure
 
 

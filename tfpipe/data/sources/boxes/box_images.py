@@ -131,6 +131,12 @@ class BoxImages(StoredSplits):
             self.verify()
             total = sum(part.objects for part in found)
             notes += left_out(self._problems(), total, "objects")
+        trained, *others = ({*map(str, part.images)} for part in found)
+        if twice := len(trained & set().union(*others)):
+            notes.append(
+                f"{counted(twice, 'image')} of validation or test are trained on as well: what is "
+                "measured on them says little."
+            )
         if empty := sum(not len(b) for part in found for b in part.boxes):
             notes.append(f"Without an object, and so background alone: {counted(empty, 'image')}.")
         return notes
@@ -335,7 +341,21 @@ class BoxImages(StoredSplits):
                 "augment.crop moves an image without its boxes. Use augment.shift, or "
                 "augment.random_resized_crop."
             )
-        return super()._known_split(split, options)
+        part = super()._known_split(split, options)
+
+        def look() -> bool:
+            labels = self._read_labels(part.stored)
+            labels = labels if part.rows is None else labels[part.rows]
+            return bool(((labels[..., 4] >= 0) & (labels[..., 5] == 0)).any())
+
+        held_out = split in ("validation", "test")
+        if held_out and not self._once(("objects", split, options.seed), look):
+            raise DataError(
+                f"{self._owner}: its {split} split of {counted(part.size, 'image')} has no object "
+                f"that counts, so that nothing can be measured on it. Set data.{split} otherwise, "
+                f"or to None."
+            )
+        return part
 
     # For measuring how fast data comes
 

@@ -169,7 +169,7 @@ class _Content:
             number = own.get("image_id") if isinstance(own, dict) else None
             if isinstance(number, int | str) and number in images:
                 by_image[number].append(own)
-            elif number not in refused or not isinstance(number, int | str):
+            elif not isinstance(number, int | str) or number not in refused:
                 name = own.get("id", place) if isinstance(own, dict) else place
                 what = f"is of the image {number!r}, which is none of its images"
                 problems.append(Problem(f"{self.file.name}, annotation {name}", what))
@@ -188,7 +188,7 @@ class _Content:
             category = one.get("category_id")
             if isinstance(category, int | str) and category in self.names:
                 box = _corners(one.get("bbox"))
-                ignored = one.get("iscrowd") in (1, True)
+                ignored = str(one.get("iscrowd")).lower() in ("1", "true")
                 objects.append(Object(self.names[category], box, name, ignored))
             else:
                 what = f"has the category {category!r}, which is none of its categories"

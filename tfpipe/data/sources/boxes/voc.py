@@ -9,6 +9,7 @@ from xml.parsers.expat import ExpatError, ParserCreate
 
 from tfpipe.data.boxes.annotations import Annotation, Object
 from tfpipe.data.broken_input import OnBad, Problem
+from tfpipe.data.images.formats import SUFFIXES
 from tfpipe.data.sources.base import HeldOut
 from tfpipe.data.sources.boxes.box_images import BoxImages, Fit, Side, check_shares
 from tfpipe.errors import DataError
@@ -79,13 +80,31 @@ class VOC(BoxImages):
         else:
             name = self.train if stored == "train" else stored
             check_shares(self._owner, (name,), [*self._ready])
-            lines = self._ready[name].read_text("utf-8").splitlines()
-            names = [line.split()[0] for line in lines if line.strip()]
+            names = self._listed(self._ready[name], folder)
         if not names:
             raise DataError(f"{self._owner}: its {stored} split has no image.")
         images = self._folder(_IMAGES, "")
-        by_stem = {file.stem: file for file in sorted(images.iterdir()) if file.suffix != ".xml"}
+        by_stem = {f.stem: f for f in sorted(images.iterdir()) if f.suffix.lower() in SUFFIXES}
         return [self._annotation(folder / f"{name}.xml", images, by_stem) for name in names]
+
+    def _listed(self, file: Path, folder: Path) -> list[str]:
+        """Return the images that a list names, each once: a name a line, or a name and a number."""
+        try:
+            lines = [line.strip() for line in file.read_text("utf-8-sig").splitlines()]
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+            raise DataError(f"{self._owner}: {file} cannot be read: {reason}.") from None
+        names = []
+        for line in filter(None, lines):
+            name = line if (folder / f"{line}.xml").is_file() else line.split()[0]
+            name = Path(name).stem if Path(name).suffix.lower() in SUFFIXES else name
+            if Path(name).name != name:
+                raise DataError(
+                    f"{self._owner}: {file.name} lists {line[:80]!r}, which is no name of an image "
+                    "alone. Write names without folders."
+                )
+            names.append(name)
+        return [*dict.fromkeys(names)]
 
     def _folder(self, names: Sequence[str], suffix: str) -> Path:
         """Return the folder of annotations or of images; raise DataError where there is none."""
@@ -115,14 +134,15 @@ class VOC(BoxImages):
             found.read(file.read_bytes())
         except OSError as error:
             problem = (Problem(where, f"cannot be read: {error.strerror}"),)
-        except (ExpatError, ValueError) as error:
+        except (ExpatError, ValueError, LookupError) as error:
             problem = (Problem(where, f"is no XML that can be read: {error}"),)
         if problem:  # the image has objects, and nobody knows which
             return Annotation(None, (), where, problems=problem)
-        image = by_stem.get(file.stem)
+        named = images / Path(found.text.get("filename", "")).name  # never a path
+        own = named.stem == file.stem and named in by_stem.values()
+        image = named if own else by_stem.get(file.stem)
         if image is None:
-            named = Path(found.text.get("filename", "")).name  # never a path
-            image = images / (named or f"{file.stem}.jpg")
+            image = named if named != images else images / f"{file.stem}.jpg"
         return Annotation(image, tuple(found.objects), where, found.size)
 
 
@@ -142,7 +162,7 @@ class _Read:
         """Read a file's content; raise ExpatError or ValueError for what is none."""
         parser: XMLParserType = ParserCreate()
         parser.buffer_text = True
-        parser.StartElementHandler = lambda name, _: self._path.append(name)
+        parser.StartElementHandler = self._begin
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._data
 
@@ -160,6 +180,14 @@ class _Read:
         except (KeyError, ValueError):
             return None
 
+    def _begin(self, name: str, _: object) -> None:
+        if not self._path and name != "annotation":
+            raise ValueError(f"it begins with <{name[:40]}>, and no <annotation>")
+        self._path.append(name)
+        inside = "/".join(self._path[2:])
+        if self._path[1:2] == ["object"] and inside in self._object:
+            self._object["twice"] = inside
+
     def _data(self, text: str) -> None:
         if not text.strip():
             return
@@ -175,12 +203,14 @@ class _Read:
         found, self._object = self._object, {}
         corners = [found.get(f"bndbox/{side}", "") for side in ("xmin", "ymin", "xmax", "ymax")]
         number = len(self.objects) + 1
+        if "twice" in found:
+            corners = []  # nobody knows which of them is meant
         self.objects.append(
             Object(
                 found.get("name", ""),
                 corners_of(corners),
                 f"object {number}",
-                found.get("difficult", "0") == "1",
+                found.get("difficult", "0").lower() in ("1", "true"),
             )
         )
 
@@ -190,6 +220,8 @@ def corners_of(texts: Sequence[str]) -> tuple[float, float, float, float] | None
     try:
         x1, y1, x2, y2 = map(float, texts)
     except ValueError:
+        return None
+    if any("_" in text for text in texts):  # which Python takes
         return None
     return x1, y1, x2, y2
 

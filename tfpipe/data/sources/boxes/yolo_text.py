@@ -176,11 +176,15 @@ class YOLOText(BoxImages):
             if not line:
                 continue
             tried = [file.parent / line, self._root / line]
-            image = next((f for f in tried if f.is_file()), tried[0])
-            if root in image.resolve().parents:
+            try:
+                image = next((f for f in tried if f.is_file()), tried[0])
+                inside = root in image.resolve().parents
+            except (OSError, ValueError):  # a name that no file can have
+                inside = False
+            if inside:
                 yield self._annotation(image, self._text_of(image))
                 continue
-            what = f"{line!r} leads out of {self._root}"
+            what = f"{line[:80]!r} is no file in {self._root}"
             yield Annotation(
                 None, (), file.name, problems=(Problem(f"{file.name}, line {number}", what),)
             )
