@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfpipe.data import augment
 from tfpipe.data.augment.chain import Rows, apply_with_boxes
+from tfpipe.data.sources.boxes.drawn_objects import SampleBoxes
 from tfpipe.declare.spec import Feature
 
 SIDE, COUNT, SEEDS = 96, 48, 3
@@ -160,3 +161,36 @@ def test_colours_leave_boxes_where_they_are() -> None:
     images, boxes = rectangles(2, (SIDE, SIDE))
     chain = (augment.brightness(0.2), augment.cutout(10), augment.invert())
     assert np.array_equal(moved(chain, images, boxes, 0)[1], boxes)
+
+
+ONES = (
+    augment.flip(vertical=True),
+    augment.rotate(15),
+    augment.shift(0.13),
+    augment.zoom(0.2),
+    augment.zoom(0.2, direction="in"),
+    augment.zoom(0.2, direction="out"),
+    augment.random_resized_crop(),
+    augment.brightness(0.1),
+    augment.contrast(0.7, 1.4),
+    augment.saturation(0.7, 1.4),
+    augment.hue(0.1),
+    augment.cutout(8),
+)
+
+
+@pytest.mark.parametrize("changes", [*((one,) for one in ONES), ONES[:8]], ids=str)
+def test_tf_data_and_the_compiled_loop_make_the_same_bits(changes: tuple[Any, ...]) -> None:
+    """A run that was stopped goes on by tf.data where it was in a loop that is compiled."""
+    source = SampleBoxes(size=(30, 52), count=48, validation=None, test=None, objects=(1, 4))
+    options: dict[str, Any] = {"batch_size": 16, "shuffle": True, "augment": changes}
+    rows = source.rows_in_memory("train", **options)
+    assert rows is not None
+    order, first, seed = rows.epoch(0)
+    compiled = tf.function(
+        lambda place: rows.batch(order[place : place + 16], first + place, seed), autograph=False
+    )
+    for number, (images, boxes) in enumerate(source.input_fn("train", **options)):
+        again, moved = compiled(tf.constant(16 * number, tf.int64))
+        assert np.array_equal(images, again)
+        assert np.array_equal(boxes, moved)

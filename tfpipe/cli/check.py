@@ -17,7 +17,7 @@ from tfpipe.cli.options import (
     sample_option,
     sample_size,
 )
-from tfpipe.text import at_root
+from tfpipe.text import at_root, counted
 
 
 @click.command("check", cls=SampleCommand)
@@ -97,7 +97,7 @@ def _classes(report: dict[str, Any]) -> str:
         return ""
     named = [f"{c} ({counts[c]:,})" if c in counts else c for c in classes[:10]]
     more = ", ..." if len(classes) > 10 else ""
-    return f", {len(classes)} classes: {', '.join(named)}{more}"
+    return f", {counted(len(classes), 'class')}: {', '.join(named)}{more}"
 
 
 def _learnt(state: int) -> str:

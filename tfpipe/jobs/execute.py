@@ -131,7 +131,10 @@ def _report(plan: RunPlan, metrics: dict[str, dict[str, float]], rows: Sequence[
         report = write_report(subject, answers, metrics, directory.report, terminal)
         report_tables(report, terminal)
         if boxes := report[report["split"]].get("boxes"):
-            metrics[report["split"]] |= {n: boxes[n] for n in ("map", "map50") if boxes[n]}
+            own = {n: boxes[n] for n in ("map", "map50") if boxes[n] is not None}
+            metrics[report["split"]] |= own
+            if report["split"] == "test":
+                write_test_scalars(directory, own, rows[-1].epoch - 1)
         measured = report[report["split"]].get("translation", {}).get("bleu")
         if measured is not None:
             metrics[report["split"]]["bleu"] = measured

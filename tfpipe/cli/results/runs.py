@@ -184,7 +184,7 @@ def _draw_curves(terminal: "Terminal", details: "RunDetails") -> None:
     marks = BLOCKS if encoding.startswith("utf") else "_.-=*#"
     curves = details.curves
     terminal.say()
-    names = [n for n in curves if not n.startswith("val_") or n[4:] not in curves]
+    names = [*dict.fromkeys(name.removeprefix("val_") for name in curves)]
     width = max(map(len, names))
     for name in names:
         pairs = [

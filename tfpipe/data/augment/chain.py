@@ -197,15 +197,20 @@ def moved_boxes(
         old: (height, width) of the image before.
         new: (height, width) of the image now.
     """
-    there = tf.linalg.inv(_combined(moves))[:, tf.newaxis]
+    # From shares of the old image to its pixels, which are places at their centres, half a pixel
+    # from their edges; to those of the new one; and back to shares. One matrix, as TensorFlow joins
+    # sums and products of constants otherwise in one graph than in another.
+    before = tf.constant([[old[1], 0, -0.5], [0, old[0], -0.5], [0, 0, 1]], tf.float32)
+    after = tf.constant(
+        [[1 / new[1], 0, 0.5 / new[1]], [0, 1 / new[0], 0.5 / new[0]], [0, 0, 1]], tf.float32
+    )
+    there = tf.linalg.inv(_combined(moves))
+    there = tf.einsum("ij,bjk,kl->bil", after, there, before)[:, tf.newaxis]
     x1, y1, x2, y2 = tf.unstack(boxes[..., :4], axis=-1)
     corners = tf.stack([x1, y1, x2, y1, x1, y2, x2, y2], axis=-1)
     corners = tf.reshape(corners, [tf.shape(boxes)[0], -1, 4, 2])
-    # Pixels are places at their centres, half a pixel from their edges.
-    places = corners * tf.constant([old[1], old[0]], tf.float32) - 0.5
-    places = tf.concat([places, tf.ones_like(places[..., :1])], axis=-1)
-    moved = tf.matmul(places, there, transpose_b=True)[..., :2] + 0.5
-    moved /= tf.constant([new[1], new[0]], tf.float32)
+    places = tf.concat([corners, tf.ones_like(corners[..., :1])], axis=-1)
+    moved = tf.matmul(places, there, transpose_b=True)[..., :2]
     low, high = tf.reduce_min(moved, axis=2), tf.reduce_max(moved, axis=2)
     middle = (low + high) / 2
     low, high = tf.clip_by_value(low, 0.0, 1.0), tf.clip_by_value(high, 0.0, 1.0)

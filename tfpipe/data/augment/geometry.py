@@ -110,12 +110,14 @@ class zoom(Geometric):  # noqa: N801
     draws_needed: ClassVar[int] = 1
 
     def matrices(self, draws: "tf.Tensor", height: float, width: float) -> "tf.Tensor":
+        import tensorflow as tf
+
         if self.direction == "in":
             factor = 1.0 - draws[:, 0] * self.fraction
         elif self.direction == "out":
-            factor = 1.0 / (1.0 - draws[:, 0] * self.fraction)
-        else:
-            factor = 1.0 / (1.0 + (draws[:, 0] * 2.0 - 1.0) * self.fraction)
+            factor = tf.math.reciprocal(1.0 - draws[:, 0] * self.fraction)
+        else:  # as an operation of its own: in some graphs TensorFlow makes it of 1 / x
+            factor = tf.math.reciprocal(1.0 + (draws[:, 0] * 2.0 - 1.0) * self.fraction)
         return about_centre(matrix(factor, 0.0, 0.0, factor), height, width)
 
 
@@ -198,7 +200,8 @@ class random_resized_crop(Geometric):  # noqa: N801
         import tensorflow as tf
 
         (low, high), (narrow, wide) = self.scale, self.ratio
-        areas = (low + draws[:, :_ATTEMPTS] * (high - low)) * (height * width)
+        # Without the maximum, which changes nothing, some graphs would join the constants.
+        areas = tf.maximum(low + draws[:, :_ATTEMPTS] * (high - low), low) * (height * width)
         logarithms = log(narrow) + draws[:, _ATTEMPTS:-2] * log(wide / narrow)
         nearest = min(max(width / height, narrow), wide)
         last = tf.ones_like(areas[:, :1])

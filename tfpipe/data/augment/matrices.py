@@ -41,7 +41,11 @@ def stretch(
         size: (height, width) of the new image.
         corner: (top, left) of the part, in pixels' edges.
     """
-    y, x = (p / s for p, s in zip(part, size, strict=True))
+    # Of tensors the reciprocal is taken here: some graphs would divide and others not.
+    y, x = (
+        p / s if isinstance(p, int | float) else p * (1.0 / s)
+        for p, s in zip(part, size, strict=True)
+    )
     top, left = corner
     # Pixels are places at their centres, half a pixel from their edges.
-    return matrix(x, 0.0, 0.0, y, left + 0.5 * x - 0.5, top + 0.5 * y - 0.5)
+    return matrix(x, 0.0, 0.0, y, left + 0.5 * (x - 1.0), top + 0.5 * (y - 1.0))

@@ -103,6 +103,9 @@ def _boxes_table(split: str, found: Mapping[str, Any], terminal: Terminal) -> No
         for name, part in found["by_class"].items()
     ]
     objects = sum(part["objects"] for part in found["by_class"].values())
+    if len(rows) > CLASSES_SHOWN:  # those with most objects
+        most = sorted(found["by_class"], key=lambda name: -found["by_class"][name]["objects"])
+        rows = [row for row in rows if row[0] in most[:CLASSES_SHOWN]]
     if len(rows) > 1:
         rows.append(("all", f"{objects:,}", *(_precision(found[n]) for n in ("map", "map50"))))
     terminal.say()

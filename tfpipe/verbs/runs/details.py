@@ -110,8 +110,9 @@ def _monitor(config: Mapping[str, Any], rows: Sequence[EpochRow]) -> str:
         if isinstance(callback, dict) and callback.get("call", "").endswith(".EarlyStopping"):
             given = callback.get("args") or ()
             return str(callback.get("monitor", given[0] if given else "val_loss"))
-    validated = any("val_loss" in row.metrics for row in rows)
-    return "val_loss" if validated else "loss"
+    # A detector is known by its mean average precision, where there is validation.
+    usual = ("val_map50", "val_loss")
+    return next((n for n in usual if any(n in row.metrics for row in rows)), "loss")
 
 
 def _phases(rows: Sequence[EpochRow]) -> list[tuple[int, int]]:

@@ -113,7 +113,7 @@ def test_each_kind_of_broken_box_is_counted_listed_and_left_out(tmp_path: Path) 
         ("cat", (2, "x", 12, 9)): "has a box that is no four numbers",
         ("cat", (2, 3, "inf", 9)): "has a box that is no four numbers",
         ("cat", (2, 3, 12)): "has a box that is no four numbers",
-        ("", (2, 3, 12, 9)): "has the unknown class ''",
+        ("", (2, 3, 12, 9)): "has no class",
     }
     source = flat(tmp_path, {"a": (plain(), xml_of(size, [*broken, CAT]))})
     text = refused(source)

@@ -103,7 +103,7 @@ def test_lists_of_images_which_stay_in_the_folder(tmp_path: Path) -> None:
     (root / "list.txt").write_text("./images/a.png\n\nimages/b.png\n../c.png\n")
     (root / "data.yaml").write_text("path: .\ntrain: list.txt\nnames: [cat]\n")
     source = YOLOText(str(root), size=SIZE, validation=None)
-    assert "list.txt, line 4: '../c.png' leads out of " in refused(source)
+    assert "list.txt, line 4: '../c.png' is no file in " in refused(source)
     kept = source.replace(on_bad="skip")
     assert kept.spec().splits == {"train": 2}
     assert labels(kept)[0, 0].tolist() == [0, 0, 1, 1, 0, 0]
