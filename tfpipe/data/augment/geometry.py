@@ -110,14 +110,13 @@ class zoom(Geometric):  # noqa: N801
     draws_needed: ClassVar[int] = 1
 
     def matrices(self, draws: "tf.Tensor", height: float, width: float) -> "tf.Tensor":
-        import tensorflow as tf
-
         if self.direction == "in":
             factor = 1.0 - draws[:, 0] * self.fraction
         elif self.direction == "out":
-            factor = tf.math.reciprocal(1.0 - draws[:, 0] * self.fraction)
-        else:  # as an operation of its own: in some graphs TensorFlow makes it of 1 / x
-            factor = tf.math.reciprocal(1.0 + (draws[:, 0] * 2.0 - 1.0) * self.fraction)
+            # Not 1 / x, which in some graphs becomes a reciprocal, of fewer right digits.
+            factor = 2.0 / (2.0 * (1.0 - draws[:, 0] * self.fraction))
+        else:
+            factor = 2.0 / (2.0 * (1.0 + (draws[:, 0] * 2.0 - 1.0) * self.fraction))
         return about_centre(matrix(factor, 0.0, 0.0, factor), height, width)
 
 
