@@ -8,7 +8,7 @@ from tfpipe import Pipeline, keras
 from tfpipe.data import VOC, augment
 from tfpipe.models import SSD
 
-EPOCHS, STEPS = 60, 9
+EPOCHS, STEPS = 40, 9
 
 
 class Raccoon(Pipeline):
