@@ -2,6 +2,7 @@
 
 import logging
 
+from tfpipe.boxes.average_precision import check_pycocotools
 from tfpipe.declare.kinds import ModelBuilder
 from tfpipe.declare.pipeline import Pipeline
 from tfpipe.declare.spec import ElementSpec
@@ -27,12 +28,19 @@ def check_strings(spec: ElementSpec, picked: Picked) -> None:
 
 
 def check_answers(model: ModelBuilder, spec: ElementSpec) -> None:
-    """Refuse a model of classes or numbers where images are to be answered with images."""
+    """Refuse a model of classes or numbers where images, or boxes, are to be answered with.
+
+    Raises:
+        ModelError: see above.
+        MissingDependency: where boxes are, and what measures them is not installed.
+    """
     if spec.gives_images and not model.makes_images:
         raise ModelError(
             f"{type(model).__name__} does not answer with an image, and those of the data should "
             "become others. Use EDSR, WDSR, SRCNN, SRResNet, UNet, GAN or Custom."
         )
+    if spec.finds_boxes:
+        check_pycocotools()
     if spec.finds_boxes and not (model.finds_boxes or isinstance(model, Custom)):
         raise ModelError(
             f"{type(model).__name__} does not find boxes, which the labels of the data are. Use "

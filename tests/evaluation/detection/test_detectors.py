@@ -16,11 +16,12 @@ from PIL import Image
 
 import tfpipe
 from tfpipe import Pipeline, keras
+from tfpipe.boxes import average_precision
 from tfpipe.boxes.average_precision import average_precisions
 from tfpipe.data import VOC, augment
 from tfpipe.data.boxes.drawn import scene
 from tfpipe.data.images.sample_images import sample_images
-from tfpipe.errors import CheckFailed, ConfigError, DataError, ModelError
+from tfpipe.errors import CheckFailed, ConfigError, DataError, MissingDependency, ModelError
 from tfpipe.evaluation.predictions import Predictions
 from tfpipe.models import MLP, SSD
 from tfpipe.verbs.predict import predict
@@ -247,8 +248,14 @@ def test_letter_boxed_images_have_their_boxes_in_the_picture(trained: tuple[Any,
     assert 0.125 <= float(tf.reduce_min(real[:, 1])) <= float(tf.reduce_max(real[:, 3])) <= 0.875
 
 
-def test_what_does_not_fit_boxes_is_refused(trained: tuple[Any, Path]) -> None:
+def test_what_does_not_fit_boxes_is_refused(
+    trained: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, root = trained
+    with monkeypatch.context() as patch:
+        patch.setattr(average_precision, "find_spec", lambda name: None)
+        with pytest.raises(MissingDependency, match=r"pip install 'tfpipe\[detection\]'"):
+            tfpipe.run(of(root), root=root, quiet=True)
     with pytest.raises(ModelError, match="MLP does not find boxes, which the labels"):
         tfpipe.run(of(root, model=MLP()), root=root, quiet=True)
     with pytest.raises(ConfigError, match="crop moves an image without its boxes"):
