@@ -27,7 +27,7 @@ from tfpipe.tasks.detection import SHOWN, Detection
 from tfpipe.text import counted, listed
 
 _CARDS = 6
-_COVERED = 0.5
+_COVERED, _FEW = 0.5, 0.7
 _WORDS = {
     "class": "at an object of another class",
     "place": "near an object of its class, but not at it",
@@ -178,7 +178,8 @@ def _sizes(judged: Judged) -> Section:
             overlap(rows[i : i + _AT_ONCE], anchors).max(axis=1)
             for i in range(0, len(rows), _AT_ONCE)
         ]
-        covered = float((np.concatenate(best) >= _COVERED).mean()) if best else 1.0
+        fits = np.concatenate(best) >= _COVERED if best else np.ones(0, bool)
+        covered = float(fits.mean()) if best else 1.0
         data = {"covered": covered}
         text.append(
             f"{covered:.1%} of them overlap an anchor by at least {_COVERED:g}"
@@ -189,6 +190,12 @@ def _sizes(judged: Judged) -> Section:
                 else "."
             )
         )
+        for number, name in enumerate(judged.task.label.classes):
+            own = rows[:, 4] == number
+            if own.any() and fits[own].mean() < _FEW:
+                size = np.median(np.sqrt(sides[own].prod(axis=1)))
+                share = f"{fits[own].mean():.0%} do"
+                text.append(f"Of {name!r} {share}, whose size is {size:.3f} in the middle.")
     drawings = (
         Drawing(
             judged.file("sizes"),
