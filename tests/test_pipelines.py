@@ -298,9 +298,9 @@ def test_every_pipeline_that_only_predicts_names_what_is_in_a_picture(
 def test_large_networks_have_their_parameters(name: str) -> None:
     pipeline = load(str(PIPELINES / name)).pipeline
     features, label = pipeline.data.element()
-    model: Any = pipeline.model.offline()[0]
-    if "weights" in model.fields():
-        model = model.replace(weights=None)
+    model: Any = pipeline.model
+    own = "weights" in model.fields()
+    model = model.replace(weights=None) if own else model.offline()[0]
     built = model.build(ElementSpec(features, (label,)))
     if pipeline.fine_tune:
         unfreeze(base_of(built), pipeline.fine_tune.phases[0].unfreeze)
