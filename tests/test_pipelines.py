@@ -140,6 +140,7 @@ DETECTORS = (
 )
 LARGE: dict[str, list[str]] = {
     **{name: ["data.size=[64,64]", "epochs=1"] for name in DETECTORS},
+    "classifier_as_detector.py": ["data.size=[240,320]", "epochs=1"],
     "applications_benchmark.py": [STAND_IN, "epochs=1"],
     "vgg16_cats_vs_dogs.py": [STAND_IN, "steps_per_epoch=1", "epochs=1"],
     "flowers_vgg16.py": [STAND_IN, "epochs=1"],
