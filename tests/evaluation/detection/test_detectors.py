@@ -144,6 +144,18 @@ def test_the_export_finds_the_same_without_tfpipe_as_predict(trained: tuple[Any,
         tfpipe.export(run.name, format="onnx", root=root)
 
 
+def test_other_photographs_with_more_objects_are_judged(trained: tuple[Any, Path]) -> None:
+    run, root = trained
+    write_fruit(root / "others", 8)
+    annotation = root / "others" / "Annotations" / "7.xml"
+    many = np.float32([[x / 10, 0.1, x / 10 + 0.08, 0.3, x % 2, 0] for x in range(7)])
+    annotation.write_text(xml("7", (96, 128), many))
+    others = Fruit(data=Fruit.data.replace(path=str(root / "others"), validation=None, test=4))
+    for target in (run.name, str(run.exported[0])):
+        found = tfpipe.evaluate(target, data=others, root=root)["test"]["boxes"]
+        assert sum(part["objects"] for part in found["by_class"].values()) >= 7 + 3
+
+
 def test_boxes_of_an_export_that_are_others_are_seen(trained: tuple[Any, Path]) -> None:
     run, _ = trained
     (export,) = run.exported

@@ -149,7 +149,10 @@ def _check_same(spec: ElementSpec, trained: ElementSpec, name: str) -> None:
     if own != known:
         shown = ["; ".join(f"{n} {list(s)} {t}" for n, s, t in part) for part in (own, known)]
         raise DataError(f"The data has the inputs {shown[0]}; {name} reads {shown[1]}.")
-    if spec.label != trained.label:
+    labels = [part.label for part in (spec, trained)]
+    if spec.finds_boxes and trained.finds_boxes:  # of which images have as many as they have
+        labels = [label.replace(shape=()) for label in labels]
+    if labels[0] != labels[1]:
         classes = [quoted(part.label.classes, 6) for part in (spec, trained)]
         raise DataError(
             f"The data has the label {spec.label.name!r} ({classes[0] or spec.label.kind}); {name} "
