@@ -12,8 +12,8 @@ import numpy as np
 from tfpipe.boxes.mistakes import RIGHT, inside, overlap
 from tfpipe.errors import MissingDependency
 
-# Sizes of objects, in pixels of their image: below 32x32, up to 96x96, and above.
 _MOST = 100  # boxes of a class in an image that count
+# Sizes of objects, in pixels of their image: below 32x32, up to 96x96, and above.
 SIZES = ("small", "medium", "large")
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfpipe.data.boxes.placing import in_picture
-from tfpipe.data.images.decoding import decode, pixels, placed
+from tfpipe.data.images.decoding import pixels, placed
 from tfpipe.declare.spec import ElementSpec, Feature
+from tfpipe.exports.image_signatures import Untracked
 from tfpipe.tasks.detection import Detection
 
 # What an export calls the numbers before boxes are chosen by them.
@@ -30,7 +31,7 @@ class BoxSignatures(tf.Module):
 
     def __init__(self, model: Any, task: Detection, spec: ElementSpec) -> None:
         super().__init__(name="detection")
-        self._model, self._task = _Untracked(model), _Untracked(task)
+        self._model, self._task = Untracked(model), Untracked(task)
         self._feature = spec.feature
 
     def signatures(self) -> dict[str, Any]:
@@ -60,20 +61,27 @@ class BoxSignatures(tf.Module):
         return task.outputs(task.answers(self._numbers(inputs)))
 
     def _of_files(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
-        def one(file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            image = pixels(file, self._feature.shape[2])
-            return placed(image, self._feature), tf.shape(image)[:2]
-
-        images, sizes = tf.map_fn(one, encoded, fn_output_signature=(tf.uint8, tf.int32))
+        images, sizes = seen_in(encoded, self._feature)
         found = self._of_arrays({self._feature.name: images})
         return {**found, "boxes": in_picture(found["boxes"], sizes, self._feature)}
 
 
-class _Untracked:
-    """Holds what answers, where TensorFlow does not look for variables."""
+def seen_in(encoded: tf.Tensor, feature: Feature) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return what a model sees of image files, and the height and width of each, upright.
 
-    def __init__(self, value: Any) -> None:
-        self.value = value
+    Args:
+        encoded: [files] their contents.
+        feature: what the model sees.
+    """
+
+    def one(file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        image = pixels(file, feature.shape[2])
+        return placed(image, feature), tf.shape(image)[:2]
+
+    found: tuple[tf.Tensor, tf.Tensor] = tf.map_fn(
+        one, encoded, fn_output_signature=(tf.uint8, tf.int32)
+    )
+    return found
 
 
 def golden_boxes(
@@ -90,10 +98,9 @@ def golden_boxes(
     """
     raw = model(tf.constant(images), training=False)
     golden = {RAW: raw[:_RAW_SAMPLES].numpy(), "answers": task.answers(raw).numpy()}
-    decoded = tf.stack([decode(tf.constant(file), feature) for file in files])
-    sizes = [tf.shape(pixels(tf.constant(file), feature.shape[2]))[:2] for file in files]
+    decoded, sizes = seen_in(tf.constant(files), feature)
     found = task.answers(model(decoded, training=False))
-    corners = in_picture(found[..., :4], tf.stack(sizes), feature)
+    corners = in_picture(found[..., :4], sizes, feature)
     golden["file_answers"] = tf.concat([corners, found[..., 4:]], axis=-1).numpy()
     assert task.head is not None
     golden["least_score"] = np.float32(task.head.score)

@@ -11,6 +11,7 @@ from tfpipe.data.tokens.graph import GraphTokenizer
 from tfpipe.data.tokens.tokenizer import Tokenizer
 from tfpipe.declare.formats import MOST_TOKENS
 from tfpipe.declare.spec import ElementSpec
+from tfpipe.exports.image_signatures import Untracked
 from tfpipe.models.sequence.generation import Reader, Sampling, continued, one_by_one, reader_of
 from tfpipe.tasks.task import Task
 
@@ -38,7 +39,7 @@ class TextSignatures(tf.Module):
         super().__init__(name="continuations")
         tokenizer = Tokenizer.of(spec.feature)
         self._tokenizer, self._never = GraphTokenizer(tokenizer), tokenizer.unknown_number
-        self._reader = _Untracked(_reader(model, task, spec))
+        self._reader = Untracked(_reader(model, task, spec))
 
     def signatures(self) -> dict[str, Any]:
         """The signatures by name, as functions that are not traced yet."""
@@ -78,13 +79,6 @@ class TextSignatures(tf.Module):
         said = continued(self._reader.value, tokens, length, sampling)
         joint = tf.where(length > 0, self._tokenizer.joint, "")
         return tf.strings.join([prompt, joint, self._tokenizer.decode(said)])
-
-
-class _Untracked:
-    """Holds what reads, where TensorFlow does not look for variables."""
-
-    def __init__(self, value: Reader) -> None:
-        self.value = value
 
 
 def _function(function: Callable[..., Any], inputs: dict[str, tf.DType]) -> Any:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfpipe.data.images.decoding import pixels
 from tfpipe.declare.spec import ElementSpec
-from tfpipe.models.images_out.tiles import Tiles, tiles_of
+from tfpipe.models.images_out.tiles import tiles_of
 from tfpipe.tasks.task import Task
 
 # What an export calls images of arrays, and of PNG files. TensorFlow's REST API writes what ends in
@@ -30,7 +30,7 @@ class ImageSignatures(tf.Module):
     def __init__(self, model: keras.Model, task: Task, spec: ElementSpec) -> None:
         super().__init__(name="images")
         self._feature = spec.feature
-        self._tiles = _Untracked(tiles_of(model, task, spec))
+        self._tiles = Untracked(tiles_of(model, task, spec))
 
     def signatures(self) -> dict[str, Any]:
         """The signatures by name, as functions that are not traced yet."""
@@ -54,8 +54,8 @@ class ImageSignatures(tf.Module):
         return {FILE: tf.map_fn(one, encoded, fn_output_signature=tf.string)}
 
 
-class _Untracked:
+class Untracked:
     """Holds what answers, where TensorFlow does not look for variables."""
 
-    def __init__(self, value: Tiles) -> None:
+    def __init__(self, value: Any) -> None:
         self.value = value

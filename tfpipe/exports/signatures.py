@@ -9,7 +9,7 @@ from tfpipe.declare.spec import ElementSpec
 from tfpipe.evaluation.translation.translations import Translations
 from tfpipe.exports.box_signatures import BoxSignatures
 from tfpipe.exports.continuations import TextSignatures, continues_texts
-from tfpipe.exports.image_signatures import ImageSignatures
+from tfpipe.exports.image_signatures import ImageSignatures, Untracked
 from tfpipe.tasks.detection import Detection
 from tfpipe.tasks.task import Task
 
@@ -36,7 +36,7 @@ class Served(tf.Module):
     def __init__(self, model: Any, task: Task, spec: ElementSpec) -> None:
         super().__init__(name="served")
         self.layers = model.layers  # and not the model, which brings the optimizer's slots along
-        self._model = _Untracked(model)
+        self._model = Untracked(model)
         self._task = task
         self._spec = spec
         if continues_texts(spec):
@@ -82,13 +82,6 @@ class Served(tf.Module):
             lambda item: decode(item, feature), encoded, fn_output_signature=tf.uint8
         )
         return self._from_arrays({feature.name: images})
-
-
-class _Untracked:
-    """Holds an object where TensorFlow does not look for variables."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
 
 
 def takes_files(spec: ElementSpec) -> bool:

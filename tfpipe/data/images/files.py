@@ -35,6 +35,7 @@ Problems = list[tuple[int, str]]
 # How many files have so many channels, as `formats.read` counts them.
 Channels = Counter[int]
 
+_MEASURED = 512  # files at a time, when reading is measured
 _CHUNK, _CHUNK_BYTES = 256, 8_000_000
 _JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
 _OF_TENSORFLOW = (*_JPEG, ".png")
@@ -183,6 +184,26 @@ def read_files(paths: Sequence[Path]) -> Iterator[int]:
     with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as threads:
         for start in range(0, len(paths), _CHUNK):
             yield len([*threads.map(_content, paths[start : start + _CHUNK])])
+
+
+def passes_of(
+    decoder: Decoder, files: Callable[[], Sequence[Path]]
+) -> dict[str, Callable[[], Iterator[int]]]:
+    """Return what it is to read image files, and to decode them; see `StoredSplits.passes`.
+
+    Args:
+        decoder: decodes them.
+        files: gives them.
+    """
+
+    def decode() -> Iterator[int]:
+        paths = files()
+        for start in range(0, len(paths), _MEASURED):
+            some = paths[start : start + _MEASURED]
+            decoder.decode(some, lambda *_: None)
+            yield len(some)
+
+    return {"read": lambda: read_files(files()), "decode": decode}
 
 
 def shape_of(path: Path) -> tuple[int, ...] | str:

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 Side = Annotated[int, annotated_types.Ge(16)]
 Fit = Literal["stretch", "letterbox"]
 
-_MEASURED = 256  # files at a time, when reading is measured
-
 
 class BoxImages(StoredSplits):
     """Images with the boxes of their objects, which a subclass reads from annotations.
@@ -363,16 +361,9 @@ class BoxImages(StoredSplits):
         return self._checked("train").images
 
     def passes(self) -> dict[str, Callable[[], Iterator[int]]]:
-        from tfpipe.data.images.files import read_files
+        from tfpipe.data.images.files import passes_of
 
-        def decode() -> Iterator[int]:
-            paths = self.read_from()
-            for start in range(0, len(paths), _MEASURED):
-                some = paths[start : start + _MEASURED]
-                self._decoder.decode(some, lambda *_: None)
-                yield len(some)
-
-        return {"read": lambda: read_files(self.read_from()), "decode": decode}
+        return passes_of(self._decoder, self.read_from)
 
 
 def check_shares(owner: str, shares: Sequence[HeldOut | None], splits: Sequence[str]) -> None:

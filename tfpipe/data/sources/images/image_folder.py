@@ -33,7 +33,6 @@ logger = logging.getLogger("tfpipe.data")
 Several = Annotated[int, annotated_types.Ge(2)]
 
 _COMPARED = 8
-_MEASURED = 512  # files at a time, when reading is measured
 _SHARE = 0.1
 
 
@@ -409,16 +408,9 @@ class ImageFolder(StoredSplits):
         return [*self._paths(self._used["train"])]
 
     def passes(self) -> dict[str, Callable[[], Iterator[int]]]:
-        from tfpipe.data.images.files import read_files
+        from tfpipe.data.images.files import passes_of
 
-        def decode() -> Iterator[int]:
-            paths = self.read_from()
-            for start in range(0, len(paths), _MEASURED):
-                some = paths[start : start + _MEASURED]
-                self._decoder.decode(some, lambda *_: None)
-                yield len(some)
-
-        return {"read": lambda: read_files(self.read_from()), "decode": decode}
+        return passes_of(self._decoder, self.read_from)
 
     def _stored_places(self, stored: str) -> list[str]:
         files = list(self._layout.splits[stored])
