@@ -11,7 +11,6 @@ import numpy as np
 from tfpipe.declare.origins import DEFAULT
 from tfpipe.declare.tree import resolve
 from tfpipe.evaluation.detection.sections import interval_of as boxes_interval
-from tfpipe.evaluation.detection.sections import scores_of as box_scores
 from tfpipe.evaluation.images_out.painted import painted_section
 from tfpipe.evaluation.images_out.sections import interval_of
 from tfpipe.evaluation.report.classes import scores_of as class_scores
@@ -66,7 +65,8 @@ def write_report(
         by_output = [(one, sections_of(one)) for one in judged]
     with terminal.waiting("comparing with what is reached without a network"):
         columns = answers.traits.first() if answers is not None else {}
-        measured = [m for one in judged if (m := _measured(subject, one, columns)) is not None]
+        each = (_measured(subject, one, columns, found) for one, found in by_output)
+        measured = [m for m in each if m is not None]
     sections = [section for _, found in by_output for section in found]
     sections += continuations_section(subject.continuations)
     sections += painted_section(subject.pictures)
@@ -111,7 +111,10 @@ def write_report(
 
 
 def _measured(
-    subject: Subject, judged: Judged, columns: Mapping[str, np.ndarray]
+    subject: Subject,
+    judged: Judged,
+    columns: Mapping[str, np.ndarray],
+    sections: Sequence[Section],
 ) -> Measured | None:
     """How good answers are in one number, against which baselines; None where there is none."""
     task, split = judged.task, judged.split
@@ -134,9 +137,9 @@ def _measured(
             rises=True,
         )
     if task.judged_as == "boxes":
-        found = box_scores(judged).at_50
+        at_50 = next(s.data["map50"] for s in sections if s.key == "boxes")
         around, size = boxes_interval(judged), len(judged.answered)
-        return Measured(split, size, found, around, False, measure="mAP at 0.5", rises=True)
+        return Measured(split, size, at_50, around, False, measure="mAP at 0.5", rises=True)
     if task.judged_as == "tokens":
         return _measured_tokens(subject, judged)
     features, labels = _training(subject, judged.output)
